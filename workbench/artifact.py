@@ -1,0 +1,173 @@
+"""A model version on disk: its folder, its manifest, its checksums, and the same as a zip.
+
+The registry and the back end both read versions, so this module needs the standard library alone.
+"""
+
+import hashlib
+import json
+import re
+import shutil
+import stat
+import zipfile
+import zlib
+from pathlib import Path, PurePosixPath
+from typing import Any, BinaryIO
+
+from workbench.errors import BadInput, ModelRefused
+
+MANIFEST = "manifest.json"
+FORMAT = 1
+MAX_MEMBERS = 1_000
+MAX_BYTES = 2 * 1024**3
+MAX_RATIO = 200
+"""Unpacked bytes per packed byte; weights hardly shrink, a bomb shrinks a thousandfold."""
+
+_UNREADABLE = (
+    zipfile.BadZipFile,
+    zipfile.LargeZipFile,
+    zlib.error,
+    NotImplementedError,
+    EOFError,
+    RuntimeError,
+    ValueError,
+)
+_NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?")
+
+
+def check_name(name: str) -> str:
+    """Give the model name back if it can be a folder, a URL part and a TensorFlow Serving name."""
+    if not _NAME.fullmatch(name) or ".." in name:
+        raise BadInput(
+            "a model name is 1 to 64 of a-z, 0-9, '.', '_' and '-', and begins and ends with a letter or digit. "
+            f"Received: {name!r}"
+        )
+    return name
+
+
+def sha256(path: Path) -> str:
+    """Hexadecimal SHA-256 of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def list_files(folder: Path) -> dict[str, dict[str, Any]]:
+    """``{relative path: {"sha256", "bytes"}}`` of every file but the manifest, sorted by path."""
+    return {
+        path.relative_to(folder).as_posix(): {"sha256": sha256(path), "bytes": path.stat().st_size}
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path != folder / MANIFEST
+    }
+
+
+def write_manifest(folder: Path, manifest: dict[str, Any]) -> dict[str, Any]:
+    """Complete the manifest with the folder's files and write it; give it back."""
+    manifest = {"format": FORMAT, **manifest, "files": list_files(folder)}
+    (folder / MANIFEST).write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n")
+    return manifest
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """The manifest, not yet checked against the files.
+
+    Raises
+    ------
+    ModelRefused
+        No manifest, one that is not JSON, or one of a format that is not known here.
+    """
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text())
+    except FileNotFoundError as error:
+        raise ModelRefused(f"{folder.name} has no {MANIFEST}; export it with the workbench") from error
+    except (ValueError, OSError) as error:
+        raise ModelRefused(f"{MANIFEST} cannot be read: {error}") from error
+    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
+        found = manifest.get("format") if isinstance(manifest, dict) else type(manifest).__name__
+        raise ModelRefused(f"{MANIFEST} must be an object of format {FORMAT}. Received: {found!r}")
+    return manifest
+
+
+def verify(folder: Path) -> dict[str, Any]:
+    """Check that the folder holds what its manifest lists, byte for byte, and nothing else; give the manifest.
+
+    Raises
+    ------
+    ModelRefused
+        Naming the first files that are missing, changed or not listed.
+    """
+    manifest = read_manifest(folder)
+    listed, found = manifest.get("files"), list_files(folder)
+    if not isinstance(listed, dict):
+        raise ModelRefused(f"{MANIFEST} lists no files")
+    if listed != found:
+        wrong = sorted(p for p in listed.keys() | found.keys() if listed.get(p) != found.get(p))
+        raise ModelRefused(
+            f"files that differ from the manifest: {', '.join(wrong[:5])}; publish the version again"
+        )
+    return manifest
+
+
+def pack(folder: Path, destination: Path) -> Path:
+    """Write the version as a zip with its files at the top level; the same version gives the same bytes."""
+    with zipfile.ZipFile(destination, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+            info = zipfile.ZipInfo(path.relative_to(folder).as_posix(), (1980, 1, 1, 0, 0, 0))
+            info.compress_type = zipfile.ZIP_DEFLATED
+            info.external_attr = 0o644 << 16
+            with path.open("rb") as source, archive.open(info, "w") as target:
+                shutil.copyfileobj(source, target, 1024 * 1024)
+    return destination
+
+
+def unpack(source: Path | BinaryIO, folder: Path, *, max_bytes: int = MAX_BYTES) -> None:
+    """Unpack a zip from a stranger into a new folder; on any doubt raise and leave nothing behind.
+
+    Refused are: too many members, too many bytes (counted as they come, not as the header says), a ratio
+    only bombs have, links, devices, absolute or upward paths, and names that clash.
+    """
+    folder.mkdir(parents=True)
+    try:
+        _unpack(source, folder, max_bytes)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def _unpack(source: Path | BinaryIO, folder: Path, max_bytes: int) -> None:
+    try:
+        with zipfile.ZipFile(source) as archive:
+            members = archive.infolist()
+            if len(members) > MAX_MEMBERS:
+                raise ModelRefused(f"the zip has {len(members)} members, more than {MAX_MEMBERS}")
+            packed = sum(m.compress_size for m in members)
+            allowed = min(max_bytes, max(packed * MAX_RATIO, 1024 * 1024))
+            written = 0
+            for member in members:
+                target = _target(member, folder)
+                if member.is_dir():
+                    target.mkdir(parents=True, exist_ok=True)
+                    continue
+                target.parent.mkdir(parents=True, exist_ok=True)
+                with archive.open(member) as packed_file, target.open("xb") as file:
+                    while block := packed_file.read(256 * 1024):
+                        written += len(block)
+                        if written > allowed:
+                            raise ModelRefused(f"the zip unpacks to more than {allowed:,} bytes")
+                        file.write(block)
+    except _UNREADABLE as error:
+        raise ModelRefused(f"not a zip that can be read: {error}") from error
+    except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
+        raise ModelRefused("the zip names one path twice") from error
+    except OSError as error:
+        if error.errno in (36, 84):  # name too long, bytes that are no name
+            raise ModelRefused(f"the zip holds a name that cannot be a file: {error.strerror}") from error
+        raise
+
+
+def _target(member: zipfile.ZipInfo, folder: Path) -> Path:
+    path = PurePosixPath(member.filename.replace("\\", "/"))
+    kind = stat.S_IFMT(member.external_attr >> 16)
+    if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
+        raise ModelRefused(f"the zip holds a link or device: {member.filename!r}")
+    if path.is_absolute() or ".." in path.parts or ":" in member.filename or not path.parts:
+        raise ModelRefused(f"the zip holds a path that leaves its folder: {member.filename!r}")
+    return folder.joinpath(*path.parts)

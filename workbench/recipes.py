@@ -1,0 +1,242 @@
+"""Recipes: the user's three pieces of code, read byte for byte, and the program that they make.
+
+A recipe comes from a notebook, whose cells are tagged ``helpers``, ``preprocessing`` and ``training``, or from a
+folder with ``helpers.py``, ``preprocessing.py`` and ``training.py``. In a notebook all cells share one namespace;
+so that the same code runs on a machine, ``preprocessing`` finds there what ``helpers`` defines, and ``training``
+what both define. ``import helpers`` works as well.
+"""
+
+import ast
+import hashlib
+import importlib.util
+import json
+import sys
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from workbench.errors import BadInput, NotFound, RecipeError
+from workbench.settings import PROJECT
+
+FIELDS = ("helpers", "preprocessing", "training")
+"""In the order in which they run."""
+REQUIRED = {"preprocessing": "load_data", "training": "build_model"}
+DEFAULT = PROJECT / "notebooks" / "00-mnist-cnn.ipynb"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The source code of one training."""
+
+    helpers: str
+    preprocessing: str
+    training: str
+
+    @property
+    def sha256(self) -> str:
+        """Names this code: equal recipes have equal hashes."""
+        return hashlib.sha256(
+            json.dumps([self.helpers, self.preprocessing, self.training]).encode()
+        ).hexdigest()
+
+    def write(self, folder: Path) -> None:
+        """Write the three files; their bytes are the fields' bytes."""
+        folder.mkdir(parents=True, exist_ok=True)
+        for field in FIELDS:
+            (folder / f"{field}.py").write_bytes(getattr(self, field).encode())
+
+
+@dataclass(frozen=True)
+class Program:
+    """What a recipe's code defines, ready to be called.
+
+    Attributes
+    ----------
+    augment
+        Optional: float32 ``(batch, …)`` → the same shape; applied to batches of the training part only.
+    labels
+        One text a class, or empty.
+    namespaces
+        The global variables of the code, where ``EPOCHS`` lives.
+    """
+
+    load_data: Callable[[], tuple[Any, Any]]
+    build_model: Callable[[], Any]
+    augment: Callable[[Any], Any] | None
+    epochs: int
+    batch_size: int
+    labels: tuple[str, ...]
+    input_: Mapping[str, Any] | None
+    namespaces: tuple[dict[str, Any], ...]
+
+    def set_epochs(self, epochs: int) -> "Program":
+        """The same program for another number of epochs; schedules in ``build_model`` follow it through ``EPOCHS``."""
+        for namespace in self.namespaces:
+            namespace["EPOCHS"] = epochs
+        return from_namespace(*self.namespaces)
+
+
+def read(path: str | Path) -> Recipe:
+    """The recipe in a notebook or a folder.
+
+    Raises
+    ------
+    NotFound
+        There is nothing at the path.
+    BadInput
+        It is neither a notebook nor a folder, or a field is missing.
+    """
+    path = Path(path)
+    if path.is_dir():
+        sources = {
+            f: (path / f"{f}.py").read_bytes().decode() for f in FIELDS if (path / f"{f}.py").is_file()
+        }
+    elif path.is_file():
+        sources = _read_notebook(path)
+    else:
+        raise NotFound(f"there is no recipe at {path}; give a notebook or a folder")
+    if missing := [field for field in REQUIRED if field not in sources]:
+        raise BadInput(
+            f"{path} has no {' and no '.join(missing)}: a notebook needs a cell with that tag, "
+            f"a folder a file {missing[0]}.py"
+        )
+    return Recipe(**{"helpers": "", **sources})
+
+
+def _read_notebook(path: Path) -> dict[str, str]:
+    try:
+        cells = json.loads(path.read_bytes())["cells"]
+        code = [cell for cell in cells if cell["cell_type"] == "code"]
+        found: dict[str, list[str]] = {field: [] for field in FIELDS}
+        for cell in code:
+            for tag in cell.get("metadata", {}).get("tags", []):
+                if tag in found:
+                    found[tag].append("".join(cell["source"]))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise BadInput(f"{path} is not a notebook that can be read: {error}") from error
+    return {field: "\n\n".join(texts) for field, texts in found.items() if texts}
+
+
+def check(recipe: Recipe) -> None:
+    """Check what can be seen without running: syntax and the names that must be there.
+
+    Raises
+    ------
+    RecipeError
+        With the field and line.
+    """
+    for field in FIELDS:
+        source = getattr(recipe, field)
+        try:
+            tree = ast.parse(source, f"{field}.py")
+        except (SyntaxError, ValueError) as error:
+            line = getattr(error, "lineno", None)
+            raise RecipeError(
+                f"{field}, line {line}: {getattr(error, 'msg', error)}",
+                field=field,
+                line=line,
+                traceback="".join(traceback.format_exception_only(error)),
+            ) from error
+        if (name := REQUIRED.get(field)) and name not in _names(tree):
+            raise RecipeError(f"{field} must define {name}()", field=field)
+
+
+def _names(tree: ast.Module) -> set[str]:
+    names = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef):
+            names.add(node.name)
+        elif isinstance(node, ast.alias):
+            names.add((node.asname or node.name).split(".")[0])
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            names.add(node.id)
+    return names
+
+
+def load(recipe: Recipe, folder: Path) -> Program:
+    """Write the recipe into the folder and run its three files; give what they define.
+
+    The files are real, so that tracebacks show the user's lines and AutoGraph finds the source.
+
+    Raises
+    ------
+    RecipeError
+        The code cannot be parsed, lacks a name or raises while it is imported.
+    """
+    check(recipe)
+    recipe.write(folder)
+    shared: dict[str, Any] = {}
+    modules = []
+    for field in FIELDS:
+        modules.append(_run(field, folder / f"{field}.py", shared))
+        shared.update({k: v for k, v in vars(modules[-1]).items() if not k.startswith("__")})
+    return from_namespace(*(vars(module) for module in modules))
+
+
+def _run(field: str, path: Path, shared: Mapping[str, Any]) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(field, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    vars(module).update(shared)
+    sys.modules[field] = module
+    try:
+        spec.loader.exec_module(module)
+    except (Exception, SystemExit) as error:
+        raise explain(error, path.parent) from error
+    return module
+
+
+def explain(error: BaseException, folder: Path) -> RecipeError:
+    """The recipe's own part of an error: the field, the line and a traceback without our frames."""
+    frames = [
+        frame for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename).parent == folder
+    ]
+    lines = traceback.format_list(frames) + traceback.format_exception_only(error)
+    what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    if not frames:
+        return RecipeError(what, traceback="".join(lines))
+    field, line = Path(frames[-1].filename).stem, frames[-1].lineno
+    return RecipeError(f"{field}, line {line}: {what}", field=field, line=line, traceback="".join(lines))
+
+
+def from_namespace(*namespaces: dict[str, Any]) -> Program:
+    """The program that the code in these namespaces defines; a later one wins. A notebook gives its ``globals()``.
+
+    Raises
+    ------
+    RecipeError
+        A required function is missing, or a setting is not what it should be.
+    """
+    names: dict[str, Any] = {}
+    for namespace in namespaces:
+        names.update(namespace)
+    for field, name in REQUIRED.items():
+        if not callable(names.get(name)):
+            raise RecipeError(f"{field} must define {name}()", field=field)
+    augment = names.get("augment")
+    if augment is not None and not callable(augment):
+        raise RecipeError(f"augment must be a function. Received: {augment!r}", field="training")
+    labels = names.get("LABELS", ())
+    if isinstance(labels, str) or not all(isinstance(label, (str, int)) for label in labels):
+        raise RecipeError(f"LABELS must be a list of texts. Received: {labels!r}", field="training")
+    return Program(
+        load_data=names["load_data"],
+        build_model=names["build_model"],
+        augment=augment,
+        epochs=_positive(names, "EPOCHS", 3),
+        batch_size=_positive(names, "BATCH_SIZE", 128),
+        labels=tuple(str(label) for label in labels),
+        input_=names.get("INPUT"),
+        namespaces=namespaces,
+    )
+
+
+def _positive(names: Mapping[str, Any], name: str, default: int) -> int:
+    value = names.get(name, default)
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise RecipeError(f"{name} must be a whole number from 1. Received: {value!r}", field="training")
+    return value

@@ -1,0 +1,135 @@
+"""The environment variables, read in this one place and passed on as a value."""
+
+import contextlib
+import getpass
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from workbench.errors import BadInput
+
+PROJECT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the environment asks for; see the table in ``docs/settings.md``."""
+
+    home: Path
+    database_url: str
+    frontend_port: int
+    backend_port: int
+    dashboard_port: int
+    requester: str
+    backend_url: str
+    """Where the drawing page finds the back end; ``""`` means the page's own ``/api``."""
+    allowed_origins: tuple[str, ...]
+    allowed_hosts: tuple[str, ...]
+    """``host:port`` pairs that URLs may name although they are private."""
+    aws_region: str | None
+    tf_model_server: str | None
+
+    @property
+    def data(self) -> Path:
+        """Cached data sets."""
+        return self.home / "data"
+
+    @property
+    def models(self) -> Path:
+        """Published versions: ``models/NAME/V``."""
+        return self.home / "models"
+
+    @property
+    def backend(self) -> Path:
+        """What the back end keeps: pushed versions, which of them serves, corrections."""
+        return self.home / "backend"
+
+    @property
+    def run(self) -> Path:
+        """What exists only while services run."""
+        return self.home / "run"
+
+    @property
+    def logs(self) -> Path:
+        return self.home / "logs"
+
+    @property
+    def token(self) -> str:
+        """Opens the dashboard; made at first use."""
+        return _secret("WORKBENCH_TOKEN", self.home / "token")
+
+    @property
+    def deploy_token(self) -> str:
+        """Opens the back end's guarded routes; made at first use, never the dashboard's."""
+        return _secret("WORKBENCH_DEPLOY_TOKEN", self.home / "deploy_token")
+
+
+def from_environment(environ: Mapping[str, str] = os.environ) -> Settings:
+    """Read the settings.
+
+    Raises
+    ------
+    BadInput
+        A port that is no port, or the same port asked for twice.
+    """
+    home = Path(environ.get("WORKBENCH_HOME") or PROJECT / ".workbench").expanduser().absolute()
+    ports = {
+        name: _port(environ, f"WORKBENCH_{name.upper()}_PORT", default)
+        for name, default in (("frontend", 8080), ("backend", 5000), ("dashboard", 8888))
+    }
+    if len(set(ports.values())) < len(ports):
+        raise BadInput(
+            f"two services ask for one port: {ports}; set WORKBENCH_…_PORT to three different ports"
+        )
+    return Settings(
+        home=home,
+        database_url=environ.get("WORKBENCH_DATABASE_URL") or f"sqlite:///{home / 'workbench.db'}",
+        frontend_port=ports["frontend"],
+        backend_port=ports["backend"],
+        dashboard_port=ports["dashboard"],
+        requester=environ.get("WORKBENCH_REQUESTER") or _login_name(),
+        backend_url=environ.get("WORKBENCH_BACKEND_URL", "").rstrip("/"),
+        allowed_origins=_list(environ.get("WORKBENCH_ALLOWED_ORIGINS") or "*"),
+        allowed_hosts=_list(environ.get("WORKBENCH_ALLOWED_HOSTS", "")),
+        aws_region=environ.get("WORKBENCH_AWS_REGION")
+        or environ.get("AWS_REGION")
+        or environ.get("AWS_DEFAULT_REGION"),
+        tf_model_server=environ.get("TF_MODEL_SERVER") or None,
+    )
+
+
+def _port(environ: Mapping[str, str], name: str, default: int) -> int:
+    text = environ.get(name) or str(default)
+    if not text.isdecimal() or not 0 < int(text) < 65536:
+        raise BadInput(f"{name} must be a port from 1 to 65535. Received: {text!r}")
+    return int(text)
+
+
+def _list(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _login_name() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a user id without a name, as in some containers
+        return f"user-{os.getuid()}"
+
+
+def _secret(variable: str, path: Path) -> str:
+    """The variable's value, else the file's, else a new one that the file then keeps (mode 600)."""
+    if value := os.environ.get(variable):
+        return value
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    if not path.exists():
+        try:
+            with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+                file.write(secrets.token_urlsafe(32))
+            with contextlib.suppress(FileExistsError):  # whoever comes second keeps the first one's secret
+                os.link(aside, path)
+        finally:
+            aside.unlink(missing_ok=True)
+    return path.read_text().strip()
