@@ -1,0 +1,216 @@
+"""How good a model is on the held-out part: figures, and pictures where people would rather look."""
+
+import json
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+WORST = 25
+BINS = 10
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """One example that the model got wrong."""
+
+    index: int
+    true: int
+    predicted: int
+    probability: float
+    """That the model gave its wrong answer, 0 to 1."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A classifier's answers to the held-out part, counted.
+
+    Attributes
+    ----------
+    outputs
+        float32 ``(n, k)``, what the model gave.
+    truth
+        int64 ``(n,)``.
+    accuracy, low, high
+        0 to 1, and the ends of its 95 % interval (Wilson's score interval).
+    loss
+        Mean negative logarithm of the probability given to the truth.
+    confusion
+        int64 ``(k, k)``; a row a true class, a column a predicted one.
+    worst
+        The mistakes the model was surest of, worst first, ``WORST`` at most.
+    """
+
+    outputs: np.ndarray
+    truth: np.ndarray
+    labels: tuple[str, ...]
+    output_kind: str
+    accuracy: float
+    low: float
+    high: float
+    loss: float
+    confusion: np.ndarray
+    worst: tuple[Mistake, ...]
+
+    @property
+    def count(self) -> int:
+        return len(self.truth)
+
+    @property
+    def per_class(self) -> list[dict[str, Any]]:
+        """Precision, recall and their harmonic mean for each class; ``None`` where nothing can be divided."""
+        hits, true, predicted = np.diag(self.confusion), self.confusion.sum(1), self.confusion.sum(0)
+        return [
+            {
+                "label": label,
+                "count": int(true[k]),
+                "precision": _divide(hits[k], predicted[k]),
+                "recall": _divide(hits[k], true[k]),
+                "f1": _divide(2 * hits[k], true[k] + predicted[k]),
+            }
+            for k, label in enumerate(self.labels)
+        ]
+
+    @property
+    def calibration(self) -> dict[str, Any]:
+        """Does "90 % sure" mean right 9 times in 10? Bins of the top probability, and the expected gap
+        (Guo et al. 2017, "On Calibration of Modern Neural Networks", eq. 3)."""
+        top = probabilities(self.outputs).max(1)
+        right = self.outputs.argmax(1) == self.truth
+        place = np.minimum((top * BINS).astype(int), BINS - 1)
+        bins = []
+        for b in range(BINS):
+            here = place == b
+            if here.any():
+                bins.append(
+                    {
+                        "from": b / BINS,
+                        "to": (b + 1) / BINS,
+                        "count": int(here.sum()),
+                        "confidence": float(top[here].mean()),
+                        "accuracy": float(right[here].mean()),
+                    }
+                )
+        gap = sum(b["count"] * abs(b["confidence"] - b["accuracy"]) for b in bins) / self.count
+        return {"expected_error": gap, "bins": bins}
+
+    def summary(self) -> dict[str, Any]:
+        """All of it as JSON, but for the outputs themselves."""
+        return {
+            "count": self.count,
+            "accuracy": self.accuracy,
+            "interval": [self.low, self.high],
+            "loss": self.loss,
+            "per_class": self.per_class,
+            "confusion": self.confusion.tolist(),
+            "calibration": self.calibration,
+            "worst": [vars(mistake) for mistake in self.worst],
+        }
+
+    def save(self, folder: Path, x: np.ndarray) -> None:
+        """Write ``evaluation.json``, and where ``x`` are pictures ``worst.png`` with the worst mistakes."""
+        (folder / "evaluation.json").write_text(
+            json.dumps(self.summary(), indent=2, ensure_ascii=False) + "\n"
+        )
+        if self.worst and x.ndim == 4 and x.shape[-1] in (1, 3):
+            import imageio.v3 as imageio
+
+            imageio.imwrite(folder / "worst.png", contact_sheet([x[m.index] for m in self.worst]))
+
+
+def evaluate(
+    predict: Callable[[np.ndarray], np.ndarray],
+    test: tuple[np.ndarray, np.ndarray],
+    labels: Sequence[str] = (),
+) -> Evaluation:
+    """Ask the model about each held-out example, once.
+
+    Parameters
+    ----------
+    predict
+        Inputs ``(n, …)`` → outputs ``(n, k)``: probabilities, or logits.
+    test
+        ``(x, y)`` with ``y`` ``(n,)`` whole numbers 0 to k-1, or one-hot ``(n, k)``.
+    labels
+        k texts; the class numbers where none are given.
+
+    Raises
+    ------
+    ValueError
+        The outputs do not fit the truth.
+    """
+    x, y = test
+    outputs, truth = np.asarray(predict(x), np.float32), np.asarray(y)
+    truth = truth.argmax(1) if truth.ndim == 2 and truth.shape[1] > 1 else truth.reshape(-1).astype(np.int64)
+    if outputs.ndim != 2 or len(outputs) != len(truth) or len(truth) == 0:
+        raise ValueError(
+            f"outputs (n, k) and truth (n,) must fit. Received: {outputs.shape} and {np.shape(y)}"
+        )
+    classes = outputs.shape[1]
+    if truth.min() < 0 or truth.max() >= classes:
+        raise ValueError(
+            f"the truth has classes {truth.min()} to {truth.max()}, the model has {classes} outputs"
+        )
+    predicted = outputs.argmax(1)
+    sure = probabilities(outputs)
+    wrong = np.flatnonzero(predicted != truth)
+    wrong = wrong[np.argsort(-sure[wrong, predicted[wrong]], kind="stable")][:WORST]
+    hits = int((predicted == truth).sum())
+    low, high = wilson(hits, len(truth))
+    confusion = np.zeros((classes, classes), np.int64)
+    np.add.at(confusion, (truth, predicted), 1)
+    return Evaluation(
+        outputs=outputs,
+        truth=truth,
+        labels=tuple(labels) if len(labels) == classes else tuple(str(k) for k in range(classes)),
+        output_kind="probabilities" if _are_probabilities(outputs) else "values",
+        accuracy=hits / len(truth),
+        low=low,
+        high=high,
+        loss=float(-np.log(np.maximum(sure[np.arange(len(truth)), truth], 1e-12)).mean()),
+        confusion=confusion,
+        worst=tuple(
+            Mistake(int(i), int(truth[i]), int(predicted[i]), float(sure[i, predicted[i]])) for i in wrong
+        ),
+    )
+
+
+def wilson(hits: int, count: int, z: float = 1.959964) -> tuple[float, float]:
+    """Score interval of a share (Wilson 1927); 95 % by default.
+
+    >>> [round(end, 4) for end in wilson(9920, 10_000)]
+    [0.9901, 0.9936]
+    """
+    share = hits / count
+    middle = share + z * z / (2 * count)
+    half = z * math.sqrt(share * (1 - share) / count + z * z / (4 * count * count))
+    return (middle - half) / (1 + z * z / count), (middle + half) / (1 + z * z / count)
+
+
+def probabilities(outputs: np.ndarray) -> np.ndarray:
+    """The outputs themselves where they are probabilities, else their softmax; float ``(n, k)``."""
+    if _are_probabilities(outputs):
+        return outputs
+    shifted = np.exp(outputs - outputs.max(1, keepdims=True))
+    return shifted / shifted.sum(1, keepdims=True)
+
+
+def contact_sheet(pictures: Sequence[np.ndarray], columns: int = 5, scale: int = 3) -> np.ndarray:
+    """The pictures ``(h, w, c)``, side by side in rows, uint8, enlarged without smoothing."""
+    tiles = [np.kron(p.astype(np.uint8), np.ones((scale, scale, 1), np.uint8)) for p in pictures]
+    tiles = [np.pad(tile, ((1, 1), (1, 1), (0, 0)), constant_values=128) for tile in tiles]
+    tiles += [np.zeros_like(tiles[0])] * (-len(tiles) % columns)
+    rows = [np.concatenate(tiles[i : i + columns], 1) for i in range(0, len(tiles), columns)]
+    sheet = np.concatenate(rows)
+    return sheet[..., 0] if sheet.shape[-1] == 1 else sheet
+
+
+def _are_probabilities(outputs: np.ndarray) -> bool:
+    return bool((outputs >= 0).all() and np.allclose(outputs.sum(1), 1, atol=1e-3))
+
+
+def _divide(part: float, whole: float) -> float | None:
+    return float(part) / float(whole) if whole else None

@@ -1,0 +1,193 @@
+"""A trained model in every form that a version holds, each checked against the model itself."""
+
+import contextlib
+import io
+import os
+import platform
+import sys
+import tempfile
+import warnings
+from collections.abc import Callable, Iterator
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from workbench.errors import ModelRefused
+from workbench.evaluation import Evaluation
+from workbench.node.training import Trained, predict
+from workbench.recipes import Program
+
+TOLERANCE = 1e-4
+"""Largest difference of any output, relative to the largest output, that different kernels may make."""
+BATCH = 1_000
+EXAMPLES = 16
+"""Held-out inputs that travel with a version, so that whoever loads it can check its answers."""
+
+
+def write_version(
+    folder: Path, trained: Trained, program: Program, evaluation: Evaluation, x: np.ndarray
+) -> dict[str, Any]:
+    """Write all that a version holds into the folder; give its manifest but for name, number and files.
+
+    Parameters
+    ----------
+    evaluation
+        Of ``trained`` on the test part.
+    x
+        The test part's inputs, ``(n, …)``, the very ones that were evaluated.
+    """
+    missing = export(trained.model, folder, x, evaluation.outputs)
+    evaluation.save(folder, x)
+    np.savez_compressed(folder / "examples.npz", x=x[:EXAMPLES], y=evaluation.outputs[:EXAMPLES])
+    return {
+        "input": describe_input(program, x),
+        "preprocessing": (program.input_ or {}).get("preprocessing", "none"),
+        "labels": list(program.labels),
+        "output": {"kind": evaluation.output_kind, "shape": list(evaluation.outputs.shape[1:])},
+        "metrics": {
+            "accuracy": evaluation.accuracy,
+            "low": evaluation.low,
+            "high": evaluation.high,
+            "loss": evaluation.loss,
+        },
+        "training": {
+            "seconds": round(trained.seconds, 3),
+            "stopped": trained.stopped,
+            "epochs": program.epochs,
+        },
+        "frameworks": frameworks(),
+        "missing": missing,
+    }
+
+
+def describe_input(program: Program, x: np.ndarray) -> dict[str, Any]:
+    """What the model takes: ``kind`` image or array, shape without the batch, dtype, and the range that was seen."""
+    given = program.input_ or {}
+    pictures = x.ndim == 4 and x.shape[-1] in (1, 3, 4)
+    return {
+        "kind": given.get("kind", "image" if pictures else "array"),
+        "shape": list(x.shape[1:]),
+        "dtype": "float32",
+        "range": [0, 255] if x.dtype == np.uint8 else [float(x.min()), float(x.max())],
+    }
+
+
+def export(model: keras.Model, folder: Path, x: np.ndarray, y: np.ndarray) -> dict[str, str]:
+    """Write ``model.keras``, ``saved_model/``, ``model.onnx`` and ``model.tflite`` and load each back.
+
+    Parameters
+    ----------
+    x
+        Held-out inputs as the recipe gives them, ``(n, …)``.
+    y
+        What ``predict(model, x)`` gave for them.
+
+    Returns
+    -------
+    The forms that this model cannot take, each with the reason: ``{"model.onnx": "…"}``.
+
+    Raises
+    ------
+    ModelRefused
+        ``model.keras`` or ``saved_model`` could not be written or answers differently.
+    """
+    writers: dict[str, Callable[[Path], None]] = {
+        "model.keras": model.save,
+        "saved_model": lambda path: model.export(path, format="tf_saved_model", verbose=False),
+        "model.onnx": lambda path: model.export(path, format="onnx", verbose=False),
+        "model.tflite": lambda path: _write_tflite(folder / "saved_model", path),
+    }
+    readers = {
+        "model.keras": _run_keras,
+        "saved_model": _run_saved_model,
+        "model.onnx": _run_onnx,
+        "model.tflite": _run_tflite,
+    }
+    missing: dict[str, str] = {}
+    for form, write in writers.items():
+        path = folder / form
+        try:
+            with _quiet():
+                write(path)
+                answers = readers[form](path, x)
+            difference = float(np.max(np.abs(answers - y)) / max(1e-9, float(np.max(np.abs(y)))))
+            if not difference <= TOLERANCE:
+                raise ValueError(
+                    f"its outputs differ by {difference:.2g} from the model's, more than {TOLERANCE}"
+                )
+        except Exception as error:
+            reason = f"{type(error).__name__}: {error}".splitlines()[0][:300]
+            if form in ("model.keras", "saved_model"):
+                raise ModelRefused(f"{form} could not be exported: {reason}") from error
+            path.unlink(missing_ok=True)
+            missing[form] = reason
+    return missing
+
+
+def frameworks() -> dict[str, str]:
+    """Versions of what made the export."""
+    names = ("tensorflow", "keras", "numpy", "onnx", "tf2onnx", "onnxruntime")
+    return {"python": platform.python_version(), **{name: version(name) for name in names}}
+
+
+def _write_tflite(saved_model: Path, path: Path) -> None:
+    path.write_bytes(tf.lite.TFLiteConverter.from_saved_model(str(saved_model)).convert())
+
+
+def _run_keras(path: Path, x: np.ndarray) -> np.ndarray:
+    return predict(keras.saving.load_model(path, compile=False), x)
+
+
+def _run_saved_model(path: Path, x: np.ndarray) -> np.ndarray:
+    serve = tf.saved_model.load(str(path)).signatures["serving_default"]
+    (name, spec), *more = serve.structured_input_signature[1].items()
+    if more:
+        raise ValueError("a model with several inputs has no single answer to compare")
+    return _in_batches(lambda b: next(iter(serve(**{name: tf.cast(b, spec.dtype)}).values())).numpy(), x)
+
+
+def _run_onnx(path: Path, x: np.ndarray) -> np.ndarray:
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    (feed,) = session.get_inputs()
+    dtype = {"tensor(float)": np.float32, "tensor(uint8)": np.uint8, "tensor(int64)": np.int64}[feed.type]
+    return _in_batches(lambda batch: session.run(None, {feed.name: batch.astype(dtype)})[0], x)
+
+
+def _run_tflite(path: Path, x: np.ndarray) -> np.ndarray:
+    interpreter = tf.lite.Interpreter(str(path), num_threads=os.cpu_count())
+    (feed,) = interpreter.get_input_details()
+    (fetch,) = interpreter.get_output_details()
+
+    def run(batch: np.ndarray) -> np.ndarray:
+        interpreter.resize_tensor_input(feed["index"], batch.shape)
+        interpreter.allocate_tensors()
+        interpreter.set_tensor(feed["index"], batch.astype(feed["dtype"]))
+        interpreter.invoke()
+        return interpreter.get_tensor(fetch["index"]).copy()
+
+    return _in_batches(run, x)
+
+
+def _in_batches(run: Callable[[np.ndarray], np.ndarray], x: np.ndarray) -> np.ndarray:
+    return np.concatenate([np.asarray(run(x[i : i + BATCH]), np.float32) for i in range(0, len(x), BATCH)])
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """The converters' chatter goes to a file that is shown only when something failed."""
+    sys.stderr.flush()
+    with tempfile.TemporaryFile() as chatter:
+        kept = os.dup(2)
+        os.dup2(chatter.fileno(), 2)
+        try:
+            with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings(action="ignore"):
+                yield
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
