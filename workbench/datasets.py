@@ -14,6 +14,7 @@ import sys
 import tarfile
 import tempfile
 import urllib.request
+import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -146,13 +147,9 @@ def _clear(folder: Path, name: str) -> None:
 def _read_cache(path: Path, source: Source) -> list[np.ndarray] | None:
     """The four arrays, or ``None`` where the file is missing or not what it should be."""
     try:
-        with np.load(path) as file:
+        with path.open("rb") as raw, np.load(raw) as file:
             arrays = [file[key] for key in ("x_train", "y_train", "x_test", "y_test")]
-    except (OSError, ValueError, KeyError, EOFError):
-        return None
-    except Exception as error:  # zipfile raises BadZipFile, which is no OSError
-        if type(error).__name__ != "BadZipFile":
-            raise
+    except (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile):
         return None
     return arrays if digest(arrays) == source.sha256 else None
 

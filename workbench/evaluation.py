@@ -187,7 +187,8 @@ def wilson(hits: int, count: int, z: float = 1.959964) -> tuple[float, float]:
     share = hits / count
     middle = share + z * z / (2 * count)
     half = z * math.sqrt(share * (1 - share) / count + z * z / (4 * count * count))
-    return (middle - half) / (1 + z * z / count), (middle + half) / (1 + z * z / count)
+    whole = 1 + z * z / count
+    return max(0.0, (middle - half) / whole), min(1.0, (middle + half) / whole)
 
 
 def probabilities(outputs: np.ndarray) -> np.ndarray:

@@ -102,7 +102,7 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> Settings:
 
 def _port(environ: Mapping[str, str], name: str, default: int) -> int:
     text = environ.get(name) or str(default)
-    if not text.isdecimal() or not 0 < int(text) < 65536:
+    if not (text.isascii() and text.isdecimal()) or not 0 < int(text) < 65536:
         raise BadInput(f"{name} must be a port from 1 to 65535. Received: {text!r}")
     return int(text)
 

@@ -1,0 +1,38 @@
+# `make` alone lists the commands.
+.DEFAULT_GOAL := help
+.PHONY: help up test bench lint format screenshots clean
+
+UV = $(shell tools/prepare uv)
+RUN = $(UV) run --frozen --no-sync
+
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+up:  ## install what is needed, start everything on loopback, train the first model if there is none; Ctrl-C ends it
+	@tools/prepare up --inexact
+	@exec .venv/bin/workbench up
+
+test:  ## install what the tests need and run all of them
+	@tools/prepare test
+	@$(RUN) pytest
+
+bench:  ## measure against peers: prints ratios, writes benchmarks/results.json
+	@tools/prepare test
+	@$(RUN) python -m benchmarks
+
+lint:  ## format, lint and type check, as the tests do
+	@$(RUN) ruff format --check .
+	@$(RUN) ruff check .
+	@$(RUN) mypy
+	@$(RUN) python tools/check_notebooks.py
+
+format:  ## bring the code into the format that `make lint` wants
+	@$(RUN) ruff format .
+	@$(RUN) ruff check --fix .
+
+screenshots:  ## every page in every state, into build/screenshots
+	@$(RUN) python -m tests.browser.screenshots build/screenshots
+
+clean:  ## end what runs and remove what can be made again; models and data stay
+	@if [ -x .venv/bin/workbench ]; then .venv/bin/workbench down; fi
+	@rm -rf .venv .tools build .pytest_cache .mypy_cache .ruff_cache .hypothesis

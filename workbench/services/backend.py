@@ -1,0 +1,44 @@
+"""The back end's process: gunicorn in front of ``backend.wsgi``."""
+
+import sys
+
+from workbench.services import Service
+from workbench.services.environment import minimal
+from workbench.settings import PROJECT, Settings
+
+
+def prepare(settings: Settings, *, serve_page: bool = False) -> Service:
+    """Say how the back end is started.
+
+    Parameters
+    ----------
+    serve_page
+        Let it serve the drawing page as well, where there is no Apache.
+    """
+    (settings.backend / "models").mkdir(parents=True, exist_ok=True)
+    url = f"http://127.0.0.1:{settings.backend_port}"
+    return Service(
+        name="backend",
+        command=(
+            sys.executable,
+            "-m",
+            "gunicorn",
+            "--chdir",
+            str(PROJECT),
+            "-c",
+            str(PROJECT / "backend" / "gunicorn.conf.py"),
+            "backend.wsgi:app",
+        ),
+        environment=minimal(
+            settings,
+            WORKBENCH_BACKEND_PORT=str(settings.backend_port),
+            WORKBENCH_BACKEND_URL=settings.backend_url,
+            WORKBENCH_DEPLOY_TOKEN=settings.deploy_token,
+            WORKBENCH_ALLOWED_ORIGINS=",".join(settings.allowed_origins),
+            WORKBENCH_ALLOWED_HOSTS=",".join(settings.allowed_hosts),
+            WORKBENCH_SERVE_PAGE="1" if serve_page else "",
+        ),
+        port=settings.backend_port,
+        health=f"{url}/healthz",
+        url=url,
+    )

@@ -1,0 +1,373 @@
+"""Keeps the services running: starts them in order, starts again what dies, gives up with the reason, ends all."""
+
+import collections
+import contextlib
+import fcntl
+import http.client
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+
+import psutil
+
+from workbench import first_model
+from workbench.errors import BadInput, Unavailable, WorkbenchError
+from workbench.services import Service, backend, dashboard, frontend, processes, state
+from workbench.services.environment import marked, minimal
+from workbench.services.state import Row, State
+from workbench.settings import Settings
+
+TICK_S = 0.1
+START_TIMEOUT_S = 90.0
+GIVE_UP_AFTER = 5
+"""Deaths within ``GIVE_UP_WITHIN_S`` after which a service is not started again."""
+GIVE_UP_WITHIN_S = 60.0
+STOP_GRACE_S = 8.0
+LOG_LIMIT_BYTES = 10 * 1024 * 1024
+TITLES = {
+    "backend": "back end",
+    "frontend": "drawing page",
+    "dashboard": "dashboard",
+    "first_model": "first model",
+}
+
+Tell = Callable[[State, str], None]
+"""Called with the whole state whenever it changed, and a line of text if there is something to say."""
+
+
+class AlreadyRunning(WorkbenchError):
+    """Another ``up`` runs for this home."""
+
+
+@dataclass
+class _Child:
+    """A service's process now, and its row in the table."""
+
+    service: Service
+    row: Row
+    popen: subprocess.Popen[bytes] | None = None
+    started: float = 0.0
+    retry_at: float = 0.0
+    deaths: collections.deque[float] = field(default_factory=lambda: collections.deque(maxlen=GIVE_UP_AFTER))
+
+
+def run(settings: Settings, tell: Tell) -> None:
+    """Run the services until INT, TERM or HUP, then leave no process of ours and no temporary file.
+
+    Raises
+    ------
+    AlreadyRunning
+        Another ``up`` has this home.
+    BadInput
+        A port is taken; the message says by whom and how to choose another.
+    """
+    ended: list[int] = []
+    with _only_one(settings), _signals(ended):
+        processes.sweep(settings.home)  # what an ``up`` that was killed left
+        _clear_run(settings)
+        supervisor = _Supervisor(settings, tell)
+        try:
+            supervisor.start()
+            while not ended:
+                supervisor.tick()
+                time.sleep(TICK_S)
+        finally:
+            supervisor.stop()
+            _clear_run(settings)
+
+
+class _Supervisor:
+    def __init__(self, settings: Settings, tell: Tell) -> None:
+        self.settings = settings
+        self.tell = tell
+        self.state = State(os.getpid(), psutil.Process().create_time())
+        self.children: list[_Child] = []
+        self.model: _Child | None = None
+        self.lines = b""
+
+    def start(self) -> None:
+        services, warning = self._prepare()
+        for service in services:
+            if who := processes.who_listens(service.port):
+                raise BadInput(
+                    f"port {service.port}, which the {TITLES[service.name]} needs, is taken by {who}; "
+                    f"end that or choose another: WORKBENCH_{service.name.upper()}_PORT={service.port + 1}"
+                )
+        if warning:
+            self.say(f"warning: {warning}")
+        for service in services:
+            child = _Child(service, Row(TITLES[service.name], "starting", service.url))
+            self.children.append(child)
+            self.state.rows.append(child.row)
+            if service.warning:
+                self.say(f"warning: {service.warning}")
+        page = next((c for c in self.children if c.service.name == "frontend"), None)
+        if page is None:
+            url = f"http://127.0.0.1:{self.settings.backend_port}"
+            self.state.rows.insert(1, Row(TITLES["frontend"], "ready", url, message="served by the back end"))
+        for child in self.children:
+            self._launch(child)
+            if child.service.name == "backend":  # training takes longest: it begins as soon as it can
+                self._launch_model()
+        self.say("")
+
+    def tick(self) -> None:
+        for child in self.children:
+            self._watch(child)
+        if self.model is not None:
+            self._watch_model(self.model)
+
+    def stop(self) -> None:
+        """End every process, the last started first; doing it twice is fine."""
+        started = [c for c in (*self.children, self.model) if c is not None and c.popen is not None]
+        for child in reversed(started):
+            assert child.popen is not None
+            with contextlib.suppress(ProcessLookupError):
+                child.popen.terminate()
+        give_up = time.monotonic() + STOP_GRACE_S
+        for child in reversed(started):
+            assert child.popen is not None
+            try:
+                child.popen.wait(max(0.0, give_up - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                child.popen.kill()
+                child.popen.wait()
+        processes.sweep(self.settings.home, grace_s=2.0)
+
+    def say(self, line: str) -> None:
+        state.write(self.settings, self.state)
+        self.tell(self.state, line)
+
+    def _prepare(self) -> tuple[list[Service], str]:
+        """The services in the order of their use, and a warning where something is missing."""
+        if frontend.find_apache() is None:
+            services = [backend.prepare(self.settings, serve_page=True)]
+            warning = (
+                "Apache is not installed, so the back end serves the drawing page: no compression, no limits for "
+                f"slow visitors. Install it (Debian: apt-get install apache2-bin) and start again. The page is at {services[0].url}"
+            )
+        else:
+            services, warning = [backend.prepare(self.settings), frontend.prepare(self.settings)], ""
+        services.append(dashboard.prepare(self.settings))
+        return services, warning
+
+    def _launch(self, child: _Child) -> None:
+        service = child.service
+        processes.sweep(self.settings.home, service.name)  # children that outlived their parent hold its port
+        with _log(self.settings, service.name) as log:
+            child.popen = subprocess.Popen(
+                processes.with_parent(service.command),
+                env=marked(service.environment, processes.mark(self.settings.home, service.name)),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        child.started = time.monotonic()
+        child.row.pid = child.popen.pid
+
+    def _watch(self, child: _Child) -> None:
+        row, now = child.row, time.monotonic()
+        if row.state == "given up":
+            return
+        if child.popen is None:
+            if now >= child.retry_at:
+                self._launch(child)
+        elif (code := child.popen.poll()) is not None:
+            self._died(child, code, now)
+        elif row.state != "ready":
+            if _answers(child.service.health):
+                row.state, row.message = "ready", ""
+                self.say(f"{row.name} ready: {row.url}")
+            elif now - child.started > START_TIMEOUT_S:
+                child.popen.kill()
+        elif _too_long(self.settings, child.service.name):
+            _rotate(self.settings, child.service.name)
+
+    def _died(self, child: _Child, code: int, now: float) -> None:
+        row = child.row
+        child.popen, row.pid = None, None
+        child.deaths.append(now)
+        reason = (
+            f"ended with {_words(code)}; its last words: {_last_words(self.settings, child.service.name)}"
+        )
+        if len(child.deaths) == GIVE_UP_AFTER and now - child.deaths[0] < GIVE_UP_WITHIN_S:
+            row.state, row.message = (
+                "given up",
+                f"{reason} (log: {_log_path(self.settings, child.service.name)})",
+            )
+        else:
+            row.state, row.message = "restarting", reason
+            row.restarts += 1
+            child.retry_at = now + min(8.0, 0.25 * 2 ** (len(child.deaths) - 1))
+        self.say(f"{row.name} {row.state}: {row.message}")
+
+    def _launch_model(self) -> None:
+        if first_model.is_deployed(self.settings):
+            return
+        service = Service(
+            name="first_model",
+            command=(sys.executable, "-m", "workbench.first_model"),
+            environment=minimal(
+                self.settings,
+                WORKBENCH_BACKEND_PORT=str(self.settings.backend_port),
+                WORKBENCH_DEPLOY_TOKEN=self.settings.deploy_token,
+                TF_CPP_MIN_LOG_LEVEL="2",
+            ),
+            port=0,
+            health="",
+            url="",
+        )
+        child = _Child(service, Row(TITLES["first_model"], "starting"))
+        with _log(self.settings, service.name) as log:
+            child.popen = subprocess.Popen(
+                processes.with_parent(service.command),
+                env=marked(service.environment, processes.mark(self.settings.home, service.name)),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                start_new_session=True,
+            )
+        assert child.popen.stdout is not None
+        os.set_blocking(child.popen.stdout.fileno(), False)
+        child.row.pid = child.popen.pid
+        self.model = child
+        self.state.rows.append(child.row)
+
+    def _watch_model(self, child: _Child) -> None:
+        assert child.popen is not None
+        assert child.popen.stdout is not None
+        code = child.popen.poll()
+        with contextlib.suppress(BlockingIOError):
+            self.lines += child.popen.stdout.read() or b""
+        *lines, self.lines = self.lines.split(b"\n")
+        if lines:
+            with contextlib.suppress(ValueError):  # a line that a library printed
+                told = json.loads(lines[-1])
+                child.row.state, child.row.message = told["state"], told["message"]
+                self.say("")
+        if code is None:
+            return
+        child.popen.stdout.close()
+        child.row.pid = None
+        self.model = None
+        if code == 0:
+            child.row.state, child.row.message = "done", "deployed"
+            self.say("first model deployed: the drawing page recognises digits")
+        else:
+            words = _last_words(self.settings, "first_model")
+            child.row.state, child.row.message = (
+                "failed",
+                f"{words} (log: {_log_path(self.settings, 'first_model')})",
+            )
+            self.say(f"first model failed: {child.row.message}")
+
+
+@contextlib.contextmanager
+def _only_one(settings: Settings) -> Iterator[None]:
+    settings.home.mkdir(parents=True, exist_ok=True)
+    with (settings.home / ".up.lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise AlreadyRunning(f"the workbench in {settings.home} is up already") from error
+        yield
+
+
+@contextlib.contextmanager
+def _signals(ended: list[int]) -> Iterator[None]:
+    """Note the signals that mean "end" instead of dying of them."""
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = [signal.signal(number, lambda n, _: ended.append(n)) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
+
+
+def _clear_run(settings: Settings) -> None:
+    shutil.rmtree(settings.run, ignore_errors=True)
+    settings.run.mkdir(parents=True, exist_ok=True, mode=0o711)
+    (settings.backend / "under_way.json").unlink(missing_ok=True)
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=1):  # noqa: S310 - our own loopback address
+            return True
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code < 500
+    except (OSError, http.client.HTTPException):
+        return False
+
+
+def _words(code: int) -> str:
+    return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+
+
+def _log_path(settings: Settings, name: str) -> Path:
+    return settings.logs / f"{name}.log"
+
+
+def _log(settings: Settings, name: str) -> IO[bytes]:
+    settings.logs.mkdir(parents=True, exist_ok=True)
+    return _log_path(settings, name).open("ab")
+
+
+def _too_long(settings: Settings, name: str) -> bool:
+    return _log_path(settings, name).stat().st_size > LOG_LIMIT_BYTES
+
+
+def _rotate(settings: Settings, name: str) -> None:
+    """Keep the log so far as ``NAME.log.1`` and go on in an empty one; the process appends, so it need not know."""
+    log = _log_path(settings, name)
+    shutil.copyfile(log, log.with_suffix(".log.1"))
+    os.truncate(log, 0)
+
+
+def _last_words(settings: Settings, name: str) -> str:
+    """The last line of the log that says something."""
+    with _log_path(settings, name).open("rb") as file:
+        file.seek(max(0, file.seek(0, os.SEEK_END) - 4096))
+        lines = [line.strip() for line in file.read().decode(errors="replace").splitlines() if line.strip()]
+    return lines[-1][:300] if lines else "none"
+
+
+def stop(settings: Settings) -> int:
+    """End the running ``up`` of this home and all that any earlier one left; give how many processes there were.
+
+    Raises
+    ------
+    Unavailable
+        Something of ours does not end.
+    """
+    running = state.read(settings)
+    count = 0
+    if running is not None:
+        count = 1 + sum(1 for _ in processes.marked(settings.home))
+        with contextlib.suppress(psutil.Error):
+            supervisor = psutil.Process(running.pid)
+            supervisor.terminate()
+            with contextlib.suppress(psutil.TimeoutExpired):
+                supervisor.wait(STOP_GRACE_S + 12)
+            processes.end([supervisor] if supervisor.is_running() else [], 0.5)
+    count += processes.sweep(settings.home)
+    if left := [process.pid for process in processes.marked(settings.home)]:
+        raise Unavailable(
+            f"these processes do not end: {left}; end them with: kill -9 {' '.join(map(str, left))}"
+        )
+    shutil.rmtree(settings.run, ignore_errors=True)
+    (settings.backend / "under_way.json").unlink(missing_ok=True)
+    return count
