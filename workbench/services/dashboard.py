@@ -1,0 +1,181 @@
+"""The dashboard: one Jupyter server with JupyterLab, and our notebooks as Voilà pages, behind one token.
+
+It has folders of its own for settings, data and history, so that neither the user's Jupyter changes it nor it
+the user's. The token is in a file that only the owner reads, never on a command line.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from workbench.services import Service
+from workbench.services.environment import minimal
+from workbench.settings import PROJECT, Settings
+
+ADDRESS = "127.0.0.1"
+NOTEBOOKS = PROJECT / "notebooks"
+FIRST_PAGE = "00-mnist-cnn.ipynb"
+TEMPLATES = PROJECT / "workbench" / "ui"
+"""Holds ``voila/templates/workbench``; Jupyter looks into it as into one of its data folders."""
+KERNEL_IDLE_S = 3600
+"""A kernel that nobody is connected to and that does nothing for so long is ended."""
+
+_FOR_KERNELS = {"SHELL", "VIRTUAL_ENV", "SSL_CERT_FILE", "SSL_CERT_DIR", "CUDA_VISIBLE_DEVICES"} | {
+    case(f"{kind}_proxy") for case in (str.lower, str.upper) for kind in ("http", "https", "no")
+}
+_FOR_KERNELS_PREFIXES = ("WORKBENCH_", "TF_", "KERAS_", "OMP_", "npm_config_", "NPM_CONFIG_")
+_SECRETS = {"WORKBENCH_TOKEN", "WORKBENCH_DEPLOY_TOKEN"}
+
+
+def prepare(settings: Settings) -> Service:
+    """Write the server's configuration and say how to start it; doing so again changes nothing."""
+    config = settings.run / "dashboard" / "config.py"
+    _write_private(config, configuration(settings))
+    overrides = _jupyter(settings) / "config" / "labconfig" / "default_setting_overrides.json"
+    overrides.parent.mkdir(parents=True, exist_ok=True)
+    overrides.write_text(json.dumps(LAB_SETTINGS, indent=2) + "\n")
+    kernels = _jupyter(settings) / "ipython" / "profile_default" / "ipython_kernel_config.py"
+    kernels.parent.mkdir(parents=True, exist_ok=True)
+    kernels.write_text(KERNEL_SETTINGS)
+    origin = f"http://{ADDRESS}:{settings.dashboard_port}"
+    return Service(
+        name="dashboard",
+        command=(sys.executable, "-m", "jupyter_server", f"--config={config}"),
+        environment=environment(settings, os.environ),
+        port=settings.dashboard_port,
+        health=f"{origin}/api",
+        url=f"{origin}/voila/render/{FIRST_PAGE}?token={quote(settings.token)}",
+    )
+
+
+def configuration(settings: Settings) -> str:
+    """The server's configuration file: Python, because one of its values is a function."""
+    options: dict[str, Any] = {
+        "ServerApp.ip": ADDRESS,
+        "ServerApp.port": settings.dashboard_port,
+        "ServerApp.port_retries": 0,
+        "ServerApp.open_browser": False,
+        "ServerApp.allow_root": os.geteuid() == 0,
+        "ServerApp.root_dir": str(NOTEBOOKS),
+        "ServerApp.default_url": "/lab",
+        # Voilà cannot await the asynchronous one where it takes pictures into a page.
+        "ServerApp.contents_manager_class": "jupyter_server.services.contents.largefilemanager.LargeFileManager",
+        "ServerApp.quit_button": False,
+        "ServerApp.cookie_secret_file": str(_jupyter(settings) / "cookie_secret"),
+        "ServerApp.jpserver_extensions": {"jupyterlab": True, "voila.server_extension": True},
+        "ServerApp.tornado_settings": {"headers": {"Content-Security-Policy": content_security_policy()}},
+        "IdentityProvider.token": settings.token,
+        "PasswordIdentityProvider.allow_password_change": False,
+        "LabApp.check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
+        "LabApp.extension_manager": "readonly",
+        "LabApp.news_url": None,
+        "MappingKernelManager.cull_idle_timeout": KERNEL_IDLE_S,
+        "MappingKernelManager.cull_interval": 60,
+        "MappingKernelManager.cull_connected": False,
+        "VoilaConfiguration.template": "workbench",
+        "VoilaConfiguration.file_allowlist": [r".*\.(png|jpg|svg)"],
+        "VoilaConfiguration.show_tracebacks": True,
+        "VoilaConfiguration.strip_sources": False,
+    }
+    lines = [f"c.{name} = {value!r}" for name, value in options.items()]
+    return "\n".join(
+        (
+            "# Written by workbench.services.dashboard at each start.",
+            "from workbench.services.dashboard import give_xsrf_cookie, use_own_mathjax",
+            "",
+            "c = get_config()",
+            *lines,
+            "c.VoilaConfiguration.prelaunch_hook = give_xsrf_cookie",
+            "c.VoilaConfiguration.page_config_hook = use_own_mathjax",
+            "",
+        )
+    )
+
+
+def content_security_policy() -> str:
+    """Nothing from another host. Voilà's template and JupyterLab need inline scripts, anywidget ``blob:`` modules,
+    JupyterLab's settings ``eval``."""
+    return "; ".join(
+        (
+            "default-src 'self'",
+            "script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:",
+            "style-src 'self' 'unsafe-inline'",
+            "img-src 'self' data: blob:",
+            "font-src 'self' data:",
+            "worker-src 'self' blob:",
+            "frame-src 'self' blob: data:",
+            "object-src 'none'",
+            "base-uri 'self'",
+            "form-action 'self'",
+            "frame-ancestors 'self'",
+        )
+    )
+
+
+KERNEL_SETTINGS = """\
+# What C++ writes goes to the server's log: TensorFlow's messages about graphics cards are no part of a page.
+get_config().IPKernelApp.capture_fd_output = False
+"""
+
+LAB_SETTINGS = {
+    "@jupyterlab/apputils-extension:notification": {
+        "checkForUpdates": False,
+        "doNotDisturbMode": False,
+        "fetchNews": "false",
+    },
+    "@jupyterlab/apputils-extension:themes": {"adaptive-theme": True},
+    "@jupyterlab/docmanager-extension:plugin": {"maxNumberRecents": 5},
+}
+
+
+def environment(settings: Settings, environ: Mapping[str, str]) -> dict[str, str]:
+    """The server's whole environment, which its kernels inherit: no token, no cloud credentials."""
+    own = _jupyter(settings)
+    passed_on = {
+        name: value
+        for name, value in environ.items()
+        if (name in _FOR_KERNELS or name.startswith(_FOR_KERNELS_PREFIXES)) and name not in _SECRETS
+    }
+    return minimal(
+        settings,
+        **passed_on
+        | {
+            "WORKBENCH_HOME": str(settings.home),
+            "JUPYTER_CONFIG_DIR": str(own / "config"),
+            "JUPYTER_DATA_DIR": str(own / "data"),
+            "JUPYTER_RUNTIME_DIR": str(settings.run / "dashboard" / "runtime"),
+            "JUPYTER_PATH": str(TEMPLATES),
+            "IPYTHONDIR": str(own / "ipython"),
+        },
+    )
+
+
+def give_xsrf_cookie(request: Any, notebook: Any, cwd: str) -> None:
+    """Set the cookie that Voilà's page sends back when it is left, so that its kernel ends with it.
+
+    Without the cookie the server refuses that message and the kernel stays (voila issue 1458).
+    """
+    assert request.xsrf_token  # reading it sets the cookie
+
+
+def use_own_mathjax(page_config: dict[str, Any], **_: Any) -> dict[str, Any]:
+    """Let Voilà's page use the MathJax that it has in itself: with a URL it asks another host."""
+    return {**page_config, "fullMathjaxUrl": None, "mathjaxConfig": None}
+
+
+def _jupyter(settings: Settings) -> Path:
+    """Kept between starts: how the user likes JupyterLab."""
+    return settings.home / "jupyter"
+
+
+def _write_private(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    aside.unlink(missing_ok=True)
+    with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(text)
+    aside.replace(path)
