@@ -253,7 +253,11 @@ def _columns(rows: Sequence[Sequence[str]]) -> str:
 
 
 def _table(rows: Sequence[Any]) -> str:
-    return _columns([("WHAT", "STATE", "URL"), *((r.name, r.state, r.url or r.message) for r in rows)])
+    shown = [
+        (row.name, row.state, row.url if row.state == "ready" or not row.message else row.message)
+        for row in rows
+    ]
+    return _columns([("WHAT", "STATE", "WHERE"), *shown])
 
 
 class _Console:

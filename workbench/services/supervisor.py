@@ -75,6 +75,7 @@ def run(settings: Settings, tell: Tell) -> None:
     with _only_one(settings), _signals(ended):
         processes.sweep(settings.home)  # what an ``up`` that was killed left
         _clear_run(settings)
+        settings.run.mkdir(mode=0o711)
         supervisor = _Supervisor(settings, tell)
         try:
             supervisor.start()
@@ -297,8 +298,8 @@ def _signals(ended: list[int]) -> Iterator[None]:
 
 
 def _clear_run(settings: Settings) -> None:
+    """Remove what only exists while services run; for who knows that none does."""
     shutil.rmtree(settings.run, ignore_errors=True)
-    settings.run.mkdir(parents=True, exist_ok=True, mode=0o711)
     (settings.backend / "under_way.json").unlink(missing_ok=True)
 
 
@@ -368,6 +369,5 @@ def stop(settings: Settings) -> int:
         raise Unavailable(
             f"these processes do not end: {left}; end them with: kill -9 {' '.join(map(str, left))}"
         )
-    shutil.rmtree(settings.run, ignore_errors=True)
-    (settings.backend / "under_way.json").unlink(missing_ok=True)
+    _clear_run(settings)
     return count
