@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import keras
     import numpy as np
 
-    from workbench.evaluation import Evaluation
+    from workbench.evaluation import Evaluation, Regression
     from workbench.node.training import Trained
     from workbench.recipes import Program
 
@@ -44,7 +44,7 @@ def publish(
     name: str,
     trained: "Trained",
     *,
-    evaluation: "Evaluation",
+    evaluation: "Evaluation | Regression",
     program: "Program",
     x: "np.ndarray",
     job: int | None = None,

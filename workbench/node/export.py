@@ -17,7 +17,7 @@ import numpy as np
 import tensorflow as tf
 
 from workbench.errors import ModelRefused
-from workbench.evaluation import Evaluation
+from workbench.evaluation import Evaluation, Regression
 from workbench.node.training import Trained, predict
 from workbench.recipes import Program
 
@@ -29,7 +29,7 @@ EXAMPLES = 16
 
 
 def write_version(
-    folder: Path, trained: Trained, program: Program, evaluation: Evaluation, x: np.ndarray
+    folder: Path, trained: Trained, program: Program, evaluation: Evaluation | Regression, x: np.ndarray
 ) -> dict[str, Any]:
     """Write all that a version holds into the folder; give its manifest but for name, number and files.
 
@@ -48,12 +48,7 @@ def write_version(
         "preprocessing": (program.input_ or {}).get("preprocessing", "none"),
         "labels": list(program.labels),
         "output": {"kind": evaluation.output_kind, "shape": list(evaluation.outputs.shape[1:])},
-        "metrics": {
-            "accuracy": evaluation.accuracy,
-            "low": evaluation.low,
-            "high": evaluation.high,
-            "loss": evaluation.loss,
-        },
+        "metrics": evaluation.metrics,
         "training": {
             "seconds": round(trained.seconds, 3),
             "stopped": trained.stopped,
