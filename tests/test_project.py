@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from workbench.cli import _parser
+from workbench.cli import make_parser
 from workbench.settings import PROJECT
 
 LAYERS = {
@@ -136,9 +136,8 @@ def test_the_code_is_formatted_linted_and_typed() -> None:
 
 def test_every_command_is_documented() -> None:
     text = (PROJECT / "docs" / "commands.md").read_text()
-    verbs = next(a for a in _parser()._actions if hasattr(a, "choices") and a.choices).choices
-    assert verbs is not None
-    assert not [verb for verb in verbs if f"`workbench {verb}" not in text]
+    _, verbs = make_parser()
+    assert not [verb for verb in verbs.names if f"`workbench {verb}" not in text]
 
 
 def test_every_setting_is_documented_and_every_documented_one_exists() -> None:

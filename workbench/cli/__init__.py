@@ -1,0 +1,45 @@
+"""``workbench VERB``: the same functions as the pages, for a terminal and for scripts.
+
+Exit codes: 0 done, 1 it failed, 2 wrong use, 3 not found. With ``--json`` standard output holds one JSON value and
+nothing else; messages go to standard error.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from workbench import __version__
+from workbench.cli import models, output, services
+from workbench.errors import WorkbenchError
+from workbench.settings import from_environment
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; give its exit code."""
+    parser, _ = make_parser()
+    parsed = parser.parse_args(arguments)
+    try:
+        return parsed.run(parsed, from_environment()) or 0
+    except WorkbenchError as error:
+        print(f"workbench: {error}", file=sys.stderr)
+        return error.exit_code
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        return 130
+
+
+def make_parser() -> tuple[argparse.ArgumentParser, output.Verbs]:
+    """The parser of all commands, and its verbs."""
+    parser = argparse.ArgumentParser(
+        prog="workbench",
+        description="Train Keras models, serve them, and draw digits at them.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"workbench {__version__}")
+    verbs = output.Verbs(parser)
+    for group in (services, models):
+        group.add(verbs)
+    return parser, verbs

@@ -1,0 +1,45 @@
+"""What the commands share: how a verb is added, and how tables, shares and JSON are printed."""
+
+import argparse
+import json as json_
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from workbench.settings import Settings
+
+Run = Callable[[argparse.Namespace, Settings], int | None]
+
+
+class Verbs:
+    """Adds verbs to a parser, all in the same way."""
+
+    def __init__(self, parser: argparse.ArgumentParser) -> None:
+        self._verbs = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    @property
+    def names(self) -> list[str]:
+        return list(self._verbs.choices)
+
+    def add(self, name: str, run: Run, text: str, *, json: bool = False) -> argparse.ArgumentParser:
+        """A verb that ``run`` carries out; with ``json`` it takes ``--json``."""
+        verb = self._verbs.add_parser(name, help=text, description=text, allow_abbrev=False)
+        verb.set_defaults(run=run)
+        if json:
+            verb.add_argument("--json", action="store_true", help="one JSON value on standard output")
+        return verb
+
+
+def json(value: Any) -> None:
+    """Print one JSON value."""
+    print(json_.dumps(value, indent=1, ensure_ascii=False))
+
+
+def columns(rows: Sequence[Sequence[str]]) -> str:
+    """The rows as text, each column as wide as its widest cell."""
+    widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
+    return "\n".join("  ".join(t.ljust(w) for t, w in zip(row, widths, strict=True)).rstrip() for row in rows)
+
+
+def percent(share: float | None) -> str:
+    """0 to 1 as a percentage."""
+    return "–" if share is None else f"{100 * share:.2f} %"

@@ -1,0 +1,137 @@
+"""``up``, ``down`` and ``status``."""
+
+import argparse
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from workbench.cli import output
+from workbench.errors import WorkbenchError
+from workbench.settings import Settings
+
+DETACH_TIMEOUT_S = 120.0
+
+
+def add(verbs: output.Verbs) -> None:
+    """Add the commands to the parser."""
+    up = verbs.add("up", _up, "start the back end, the drawing page and the dashboard")
+    up.add_argument(
+        "--detach", action="store_true", help="return once all of them are ready; they go on running"
+    )
+    verbs.add("down", _down, "end all that runs here")
+    verbs.add("status", _status, "what runs, where, and in which state", json=True)
+
+
+def _up(arguments: argparse.Namespace, settings: Settings) -> int:
+    from workbench.services import state, supervisor
+
+    if arguments.detach:
+        return _up_detached(settings)
+    try:
+        supervisor.run(settings, _Console().show)
+    except supervisor.AlreadyRunning as error:
+        print(f"{error}; this is what runs (end it with: workbench down)", file=sys.stderr)
+        if running := state.read(settings):
+            print(_table(running.rows))
+        return 0
+    print("everything is ended", file=sys.stderr)
+    return 0
+
+
+def _up_detached(settings: Settings) -> int:
+    from workbench.services import state
+
+    if state.read(settings) is None:
+        settings.logs.mkdir(parents=True, exist_ok=True)
+        with (settings.logs / "up.log").open("wb") as log:
+            child = subprocess.Popen(
+                [sys.executable, "-m", "workbench.cli", "up"],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        give_up = time.monotonic() + DETACH_TIMEOUT_S
+        while not _settled(running := state.read(settings)):
+            if child.poll() is not None:
+                raise WorkbenchError(
+                    f"up ended: {(settings.logs / 'up.log').read_text(errors='replace').strip()}"
+                )
+            if time.monotonic() > give_up:
+                raise WorkbenchError(f"not ready after {DETACH_TIMEOUT_S:.0f} s; see: workbench status")
+            time.sleep(0.1)
+    else:
+        running = state.read(settings)
+        print("already up", file=sys.stderr)
+    if running:
+        print(_table(running.rows))
+    return 0
+
+
+def _settled(running: Any) -> bool:
+    return running is not None and all(
+        row.state not in ("starting", "restarting") or not row.url for row in running.rows
+    )
+
+
+def _down(arguments: argparse.Namespace, settings: Settings) -> None:
+    from workbench.services import supervisor
+
+    count = supervisor.stop(settings)
+    print(f"{count} processes ended" if count else "nothing was running", file=sys.stderr)
+
+
+def _status(arguments: argparse.Namespace, settings: Settings) -> None:
+    from workbench.services import state
+
+    running = state.read(settings)
+    rows = running.rows if running else []
+    if arguments.json:
+        output.json({"up": running is not None, "services": [asdict(row) for row in rows]})
+    else:
+        print(_table(rows) if rows else "nothing runs; start it with: workbench up")
+
+
+def _table(rows: Sequence[Any]) -> str:
+    shown = [
+        (row.name, row.state, row.url if row.state == "ready" or not row.message else row.message)
+        for row in rows
+    ]
+    return output.columns([("WHAT", "STATE", "WHERE"), *shown])
+
+
+class _Console:
+    """What ``up`` prints: lines as things happen, one table when all is there, a progress line in a terminal."""
+
+    def __init__(self) -> None:
+        self.tabled = False
+        self.progress = ""
+        self.live = sys.stderr.isatty()
+
+    def show(self, running: Any, line: str) -> None:
+        if line:
+            self._line(line)
+        if not self.tabled and _settled(running) and running.rows:
+            self.tabled = True
+            self._line(_table(running.rows))
+            self._line("Ctrl-C ends everything")
+        model = next((row for row in running.rows if row.name == "first model"), None)
+        if model and model.message and model.state not in ("done", "failed"):
+            self._progress(model.message)
+
+    def _line(self, text: str) -> None:
+        if self.live and self.progress:
+            print("\r\x1b[K", end="", file=sys.stderr)
+            self.progress = ""
+        print(text, file=sys.stderr, flush=True)
+
+    def _progress(self, text: str) -> None:
+        if self.live:
+            print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
+            self.progress = text
+        elif (stage := text.split(",")[0]) != self.progress:  # plain lines elsewhere: one a stage
+            print(text, file=sys.stderr, flush=True)
+            self.progress = stage
