@@ -18,6 +18,8 @@ import pytest
 from workbench import datasets
 from workbench.settings import PROJECT, Settings, from_environment
 
+pytest_plugins = ("machines",)
+
 
 @pytest.fixture(autouse=True, scope="session")
 def _no_settings_from_outside() -> Iterator[None]:

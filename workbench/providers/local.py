@@ -1,0 +1,419 @@
+"""The provider whose machines are processes of this computer.
+
+A cluster is one process (``cluster.py``) and, below it, one process a machine, all forked from the warm process
+(``warm.py``) and shut in as far as the system allows (``sandbox.py``). What exists is read from the system: each
+process carries its mark in its environment. ``WORKBENCH_HOME/clusters/NAME`` keeps what no process can tell once it
+is gone: the layout and the addresses.
+"""
+
+import contextlib
+import json
+import os
+import random
+import re
+import secrets
+import shutil
+import socket
+import time
+import zlib
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from workbench.errors import BadInput, NotFound, Unavailable
+from workbench.providers import Done, Exit, Layout, Machine, Place, Plan, Resource, warm
+from workbench.providers.cluster import MARK, STOP_GRACE_S, ask
+from workbench.providers.sandbox import Limits, uid_of
+from workbench.settings import Settings
+
+NODE = "workbench.node.__main__"
+IMPORTED = (NODE, "workbench.node.training", "workbench.node.export", "workbench.checks")
+"""What the warm process imports, so that no machine has to."""
+PORTS = range(20_000, 32_000)
+"""Below those that Linux gives to outgoing connections."""
+MEMORY_SHARE = 0.8
+LEAST_MEMORY = 3 * 1024**3
+"""A chief needs about 1 GB (see ``benchmarks``); what is less would fail without a fault of the recipe's."""
+END_TIMEOUT_S = 8.0
+
+
+@dataclass(frozen=True)
+class Found:
+    """A living process with our mark."""
+
+    pid: int
+    parent: int
+    cluster: str
+    place: Place
+    created: float
+
+
+class LocalProvider:
+    """Machines as processes of this computer.
+
+    Parameters
+    ----------
+    node
+        The module whose ``main([folder, role, index])`` is what a machine does in a job.
+    imported
+        Modules that are imported once, in the warm process.
+    isolate
+        Whether machines are shut in as far as the system allows.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        node: str = NODE,
+        imported: Sequence[str] = IMPORTED,
+        isolate: bool = True,
+        limits: Limits | None = None,
+    ) -> None:
+        self.home = settings.home
+        self.node = node
+        self.imported = tuple(imported)
+        self.isolate = isolate
+        self.limits = limits
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        if not self.isolate:
+            return ("machines run without isolation, as asked",)
+        there = self.prewarm()
+        if there["isolation"] == warm.FULL:
+            return ()
+        if there["isolation"] == warm.USER:
+            return (
+                "machines run as a user of their own but not in namespaces of their own: their gRPC ports can be "
+                f"reached by every process of this computer ({there['why_not']})",
+            )
+        return (
+            "machines run with all rights of the user who runs the workbench: recipes can read the workbench's tokens "
+            f"({there['why_not']})",
+        )
+
+    def prewarm(self) -> dict[str, Any]:
+        """Have TensorFlow imported before the first launch, and keep it for a while longer."""
+        (self.home / "jobs").mkdir(parents=True, exist_ok=True)
+        if os.geteuid() == 0:
+            _guard(self.home)
+        return warm.begin(self.home, self.imported)
+
+    def plan(self, layout: Layout) -> Plan:
+        return Plan(tuple(Resource("process", f"{p.role}-{p.index}") for p in layout.places), 0.0)
+
+    def launch(self, name: str, layout: Layout, folder: Path | None = None) -> list[Machine]:
+        return self._launch(name, layout.places, folder, self.node, self.limits or default_limits(layout))
+
+    def launch_task(self, name: str, folder: Path, module: str, limits: Limits) -> list[Machine]:
+        """One machine ``task 0`` that does ``main([folder, "task", "0"])`` of the module, shut in as any other."""
+        return self._launch(name, (Place("task", 0),), folder, module, limits)
+
+    def machines(self, name: str | None = None) -> list[Machine]:
+        found = list(processes(self.home))
+        names = [name] if name is not None else sorted({*_recorded(self.home), *(f.cluster for f in found)})
+        return [machine for one in names for machine in self._look(one, found)]
+
+    def assign(self, name: str, folder: Path) -> list[Machine]:
+        self.stop(name)
+        self._give(name, folder, _read(self.home, name))
+        self._ask(name, {"do": "start", "module": self.node, "folder": str(folder)})
+        return self.machines(name)
+
+    def start(self, name: str, only: Collection[Place] | None = None) -> list[Machine]:
+        record = _read(self.home, name)
+        if not any(f.cluster == name and f.place.role == "cluster" for f in processes(self.home)):
+            # All of it was ended, as when the computer was switched off.
+            self._begin(name, record)
+            if record["folder"] is None:
+                self._ask(name, {"do": "start", "only": _listed(only)})
+            else:
+                work = {"module": record["module"], "folder": record["folder"]}
+                self._ask(name, {"do": "start", "only": _listed(only), **work})
+        else:
+            self._ask(name, {"do": "start", "only": _listed(only)})
+        return self.machines(name)
+
+    def stop(self, name: str, only: Collection[Place] | None = None) -> list[Machine]:
+        if _recorded(self.home, name):
+            try:
+                self._ask(name, {"do": "stop", "only": _listed(only)}, STOP_GRACE_S + 5)
+            except Unavailable:  # nobody answers, so it is done from outside
+                self._end(
+                    f for f in processes(self.home) if f.cluster == name and (not only or f.place in only)
+                )
+        return self.machines(name)
+
+    def terminate(self, name: str) -> None:
+        give_up = time.monotonic() + END_TIMEOUT_S
+        while found := [f for f in processes(self.home) if f.cluster == name]:
+            self._end(found)
+            if time.monotonic() > give_up:
+                raise Unavailable(f"these processes do not end: {sorted(f.pid for f in found)}")
+        shutil.rmtree(_folder(self.home, name), ignore_errors=True)
+
+    def run(self, machine: Machine, *command: str, timeout_s: float = 60.0) -> Done:
+        if not any(m.place == machine.place and m.state == "running" for m in self.machines(machine.cluster)):
+            raise NotFound(f"{machine.place} of {machine.cluster} does not run")
+        asked = {"do": "run", "place": machine.place.pair, "command": list(command), "timeout_s": timeout_s}
+        answer = self._ask(machine.cluster, asked, timeout_s + 10)
+        return Done(answer["code"], answer["stdout"], answer["stderr"])
+
+    def _launch(
+        self, name: str, places: Sequence[Place], folder: Path | None, module: str, limits: Limits
+    ) -> list[Machine]:
+        record = {
+            "places": [place.pair for place in places],
+            "addresses": {
+                str(place): f"127.0.0.1:{port}"
+                for place, port in zip(places, free_ports(len(places)), strict=True)
+            },
+            "folder": None,
+            "module": module,
+            "limits": asdict(limits),
+            "created": time.time(),
+        }
+        _create(self.home, name, record)
+        try:
+            self._begin(name, record)
+            if folder is None:
+                self._ask(name, {"do": "start"})
+            else:
+                self._give(name, folder, record)
+                self._ask(name, {"do": "start", "module": module, "folder": str(folder)})
+            return self.machines(name)
+        except BaseException:
+            self.terminate(name)
+            raise
+
+    def _begin(self, name: str, record: dict[str, Any]) -> None:
+        self.prewarm()
+        asked = {
+            "do": "launch",
+            "name": name,
+            "places": record["places"],
+            "uid": _uid(name),
+            "isolate": self.isolate,
+            "limits": record["limits"],
+        }
+        warm.request(self.home, asked)
+
+    def _give(self, name: str, folder: Path, record: dict[str, Any]) -> None:
+        """Make the job's folder the cluster's: its addresses in ``job.json``, its user the owner."""
+        if not folder.resolve().is_relative_to((self.home / "jobs").resolve()):
+            raise BadInput(
+                f"a machine can only work in a folder below {self.home / 'jobs'}. Received: {folder}"
+            )
+        cluster: dict[str, list[str]] = {}
+        for role, index in record["places"]:
+            (folder / "machines" / f"{role}-{index}").mkdir(parents=True, exist_ok=True)
+            cluster.setdefault(role, []).append(record["addresses"][str(Place(role, index))])
+        job = folder / "job.json"
+        if job.exists():
+            _write(job, {**json.loads(job.read_text()), "cluster": cluster})
+        folder.chmod(0o700)
+        if os.geteuid() == 0:
+            uid = _uid(name) if self.isolate else 0
+            for path in (folder, *folder.rglob("*")):
+                os.chown(path, uid, uid, follow_symlinks=False)
+        _write(_folder(self.home, name) / "cluster.json", {**record, "folder": str(folder)})
+
+    def _look(self, name: str, found: Sequence[Found]) -> Iterator[Machine]:
+        """The machines of a cluster: those recorded, and those that live without a record."""
+        try:
+            record = _read(self.home, name)
+        except NotFound:
+            record = {"places": [], "addresses": {}, "created": 0.0}
+        living = _roots([f for f in found if f.cluster == name])
+        heads = {f.pid for f in living.values() if f.place.role == "cluster"}
+        ends = self._ends(name) if heads else {}
+        recorded = [Place(*place) for place in record["places"]]
+        for place in (*recorded, *(p for p in living if p not in recorded and p.role != "cluster")):
+            alive = living.get(place)
+            yield Machine(
+                cluster=name,
+                role=place.role,
+                index=place.index,
+                state="running" if alive else "stopped",
+                address=record["addresses"].get(str(place), ""),
+                pid=alive.pid if alive else None,
+                created=alive.created if alive else record["created"],
+                exit=None if alive else ends.get(place),
+            )
+
+    def _ends(self, name: str) -> dict[Place, Exit]:
+        with contextlib.suppress(Unavailable):
+            told = self._ask(name, {"do": "look"})["exits"]
+            return {Place(role, index): Exit(code, reason) for role, index, code, reason in told}
+        return {}
+
+    def _ask(self, name: str, asked: dict[str, Any], timeout_s: float = 10.0) -> dict[str, Any]:
+        if not _recorded(self.home, name):
+            raise NotFound(f"there is no cluster {name!r}")
+        try:
+            answer = ask(_folder(self.home, name), asked, timeout_s)
+        except (OSError, ValueError) as error:
+            raise Unavailable(f"the cluster {name} does not answer: {error}") from error
+        if "error" in answer:
+            raise Unavailable(f"the cluster {name} could not {asked['do']}: {answer['error']}")
+        return answer
+
+    def _end(self, found: Iterator[Found] | Sequence[Found]) -> None:
+        """Kill the processes with all their descendants, the cluster's first process last."""
+        found = sorted(found, key=lambda f: f.place.role == "cluster")
+        ended = []
+        for process in found:
+            with contextlib.suppress(psutil.Error):
+                parent = psutil.Process(process.pid)
+                below = parent.children(recursive=True)
+                for member in (*below, parent):
+                    with contextlib.suppress(psutil.Error):
+                        member.kill()
+                    ended.append(member)
+        psutil.wait_procs(ended, timeout=3)
+
+
+def default_limits(layout: Layout) -> Limits:
+    """The computer's memory shared out among the machines, but never less than TensorFlow needs."""
+    share = int(psutil.virtual_memory().total * MEMORY_SHARE / len(layout.places))
+    return Limits(memory_bytes=max(LEAST_MEMORY, share))
+
+
+def processes(home: Path) -> Iterator[Found]:
+    """The living processes of the home's clusters, read from ``/proc``.
+
+    The warm process is not among them, nor are the processes of another home.
+    """
+    wanted = re.compile(
+        rb"(?:^|\0)"
+        + MARK.encode()
+        + rb"=([a-z0-9._-]+)/([a-z]+)/(\d+)@"
+        + re.escape(os.fsencode(home))
+        + rb" *(?:\0|$)"
+    )
+    for pid in psutil.pids():
+        with contextlib.suppress(OSError):  # gone, or another user's
+            match = wanted.search(Path(f"/proc/{pid}/environ").read_bytes())
+            if match is None or match[1] == b".warm":
+                continue
+            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+            if state[0] in "ZX":
+                continue
+            yield Found(
+                pid,
+                int(state[1]),
+                match[1].decode(),
+                Place(match[2].decode(), int(match[3])),
+                psutil.boot_time() + int(state[19]) / os.sysconf("SC_CLK_TCK"),
+            )
+
+
+def warm_process(home: Path) -> int | None:
+    """The pid of the home's warm process, if there is one."""
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if process.environ().get(MARK, "").strip() == warm.mark(home, ".warm", Place("warm", 0)):
+                return process.pid
+    return None
+
+
+def end_all(settings: Settings) -> int:
+    """End every cluster of the home and the warm process; give how many processes there were."""
+    provider = LocalProvider(settings)
+    count = len(list(processes(settings.home)))
+    for name in {*_recorded(settings.home), *(f.cluster for f in processes(settings.home))}:
+        provider.terminate(name)
+    if pid := warm_process(settings.home):
+        count += 1
+        with contextlib.suppress(psutil.Error):
+            process = psutil.Process(pid)
+            process.kill()
+            process.wait(5)
+    return count
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports that nobody listens on at any address."""
+    free: list[int] = []
+    for port in random.sample(
+        PORTS, len(PORTS)
+    ):  # not secret: another launch at the same moment takes others
+        if len(free) == count:
+            break
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as trial, contextlib.suppress(OSError):
+            trial.bind(("", port))
+            free.append(port)
+    return free
+
+
+def _roots(found: Sequence[Found]) -> dict[Place, Found]:
+    """For each place the process that is no child of another one of the same place."""
+    by_pid = {f.pid: f for f in found}
+    roots: dict[Place, Found] = {}
+    for one in sorted(found, key=lambda f: (f.created, f.pid)):
+        parent = by_pid.get(one.parent)
+        if parent is None or parent.place != one.place:
+            roots.setdefault(one.place, one)
+    return roots
+
+
+def _guard(home: Path) -> None:
+    """Let others pass through the home but not look into it: the tokens' files are for root alone anyway."""
+    home.chmod(0o711)
+    (home / "jobs").chmod(0o711)
+    for path in home.iterdir():
+        if path.is_file() and not path.is_symlink():
+            path.chmod(0o600)
+        elif path.name in ("clusters", "logs"):
+            path.chmod(0o700)
+
+
+def _uid(name: str) -> int:
+    number = re.search(r"\d+$", name)
+    return uid_of(int(number[0]) if number else zlib.crc32(name.encode()))
+
+
+def _folder(home: Path, name: str) -> Path:
+    return home / "clusters" / name
+
+
+def _recorded(home: Path, name: str = "*") -> list[str]:
+    return [path.parent.name for path in (home / "clusters").glob(f"{name}/cluster.json")]
+
+
+def _read(home: Path, name: str) -> dict[str, Any]:
+    try:
+        record: dict[str, Any] = json.loads((_folder(home, name) / "cluster.json").read_text())
+    except FileNotFoundError as error:
+        raise NotFound(f"there is no cluster {name!r}") from error
+    return record
+
+
+def _create(home: Path, name: str, record: dict[str, Any]) -> None:
+    """Record a cluster; whoever comes second with the name is refused."""
+    if not re.fullmatch(r"[a-z0-9][a-z0-9._-]{0,62}", name):
+        raise BadInput(f"a cluster's name is 1 to 63 of a-z, 0-9, '.', '_' and '-'. Received: {name!r}")
+    folder = _folder(home, name)
+    folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        folder.mkdir(mode=0o700)
+    except FileExistsError as error:
+        raise BadInput(f"there is a cluster {name!r} already; terminate it first") from error
+    _write(folder / "cluster.json", record)
+
+
+def _write(path: Path, value: dict[str, Any]) -> None:
+    aside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        aside.write_text(json.dumps(value, indent=1))
+        aside.replace(path)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def _listed(only: Collection[Place] | None) -> list[list[Any]] | None:
+    return None if only is None else [place.pair for place in only]
