@@ -274,7 +274,7 @@ class LocalProvider:
                     with contextlib.suppress(psutil.Error):
                         member.kill()
                     ended.append(member)
-        psutil.wait_procs(ended, timeout=3)
+        _wait(ended, 3.0)
 
 
 def default_limits(layout: Layout) -> Limits:
@@ -332,7 +332,7 @@ def end_all(settings: Settings) -> int:
         with contextlib.suppress(psutil.Error):
             process = psutil.Process(pid)
             process.kill()
-            process.wait(5)
+            _wait([process], 5.0)
     return count
 
 
@@ -359,6 +359,15 @@ def _roots(found: Sequence[Found]) -> dict[Place, Found]:
         if parent is None or parent.place != one.place:
             roots.setdefault(one.place, one)
     return roots
+
+
+def _wait(ended: Sequence[psutil.Process], timeout_s: float) -> None:
+    """Wait until the processes are gone, or only wait themselves for a parent to ask how they ended."""
+    give_up = time.monotonic() + timeout_s
+    for process in ended:
+        with contextlib.suppress(psutil.Error):
+            while process.status() != psutil.STATUS_ZOMBIE and time.monotonic() < give_up:
+                time.sleep(0.005)
 
 
 def _guard(home: Path) -> None:
