@@ -1,0 +1,188 @@
+"""What stands between a caller and the routes: tokens, limits, request ids, the shape of errors, logs and counts.
+
+An error is always ``{"error": {"code", "message"}}``; nothing of the inside is in it. A line of the log is a JSON
+object and never holds a picture, a token, or text that a caller chose.
+"""
+
+import hmac
+import json
+import logging
+import re
+import secrets
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import wraps
+from threading import BoundedSemaphore
+from typing import Any, ParamSpec, TypeVar
+
+from flask import Flask, Response, g, request
+from werkzeug.exceptions import HTTPException
+
+from backend.engines import NeedsTensorFlow
+from backend.images import PictureError
+from backend.metrics import Metrics
+from backend.serving import Conflict
+from workbench.errors import BadInput, ModelRefused, NotFound, WorkbenchError
+
+MAX_BODY = 14 * 1024 * 1024
+"""Bytes of a request: 10 MB of picture in base64 and what is around it."""
+MAX_VERSION = 1024 * 1024 * 1024
+"""Bytes of a pushed version's zip."""
+HEAVY_PIXELS = 2 * 1024 * 1024
+"""Pictures above this are decoded one at a time in each worker: 16 megapixels take 100 MB for a moment."""
+
+log = logging.getLogger("backend")
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_CODES = {400: "bad_request", 408: "too_slow", 413: "too_large", 415: "unsupported"}
+_heavy = BoundedSemaphore(1)
+
+
+class Refusal(Exception):
+    """An answer that is an error; raised anywhere in a route."""
+
+    def __init__(self, status: int, code: str, message: str, headers: dict[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.status, self.code, self.headers = status, code, headers or {}
+
+
+def refusal(error: Exception) -> Refusal:
+    """The answer that an error of ours becomes."""
+    match error:
+        case Refusal():
+            return error
+        case PictureError():
+            return Refusal(error.status, _CODES[error.status], str(error))
+        case NotFound():
+            return Refusal(404, "not_found", str(error))
+        case Conflict():
+            return Refusal(409, "conflict", str(error))
+        case ModelRefused():
+            return Refusal(422, "model_refused", str(error))
+        case NeedsTensorFlow():
+            return Refusal(501, "needs_tensorflow", str(error))
+        case BadInput():
+            return Refusal(400, "bad_request", str(error))
+        case HTTPException():
+            status = error.code or 500
+            code = _CODES.get(status, (error.name or "error").lower().replace(" ", "_"))
+            headers = {k: v for k, v in error.get_headers() if k in ("Allow", "Retry-After", "Location")}
+            return Refusal(status, code, str(error.description), headers)
+        case WorkbenchError():
+            return Refusal(500, "failed", str(error))
+    return Refusal(
+        500, "internal", "something went wrong here; the log has the reason under this request's id"
+    )
+
+
+def needs_token(expected: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Let only callers in who bring the deploy token."""
+
+    def decorate(route: Callable[P, R]) -> Callable[P, R]:
+        @wraps(route)
+        def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
+            scheme, _, given = request.headers.get("Authorization", "").partition(" ")
+            right = hmac.compare_digest(given.strip().encode("utf-8", "replace"), expected.encode())
+            if scheme.lower() != "bearer" or not right:
+                raise Refusal(
+                    401,
+                    "token",
+                    "this route needs the deploy token: Authorization: Bearer …",
+                    {"WWW-Authenticate": "Bearer"},
+                )
+            return route(*args, **kwargs)
+
+        return guarded
+
+    return decorate
+
+
+@contextmanager
+def one_at_a_time(pixels: int) -> Iterator[None]:
+    """Room for a picture of this size; 503 where large ones queue for too long."""
+    if pixels <= HEAVY_PIXELS:
+        yield
+        return
+    if not _heavy.acquire(timeout=5):
+        raise Refusal(503, "busy", "several large pictures are being read; try again", {"Retry-After": "2"})
+    try:
+        yield
+    finally:
+        _heavy.release()
+
+
+def install(app: Flask, metrics: Metrics) -> None:
+    """Give every request an id, every error its shape, and count and log what happened."""
+    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
+    app.config["MAX_FORM_MEMORY_SIZE"] = MAX_BODY
+    app.config["MAX_FORM_PARTS"] = 20
+
+    @app.before_request
+    def begin() -> None:
+        g.started = time.perf_counter()
+        given = request.headers.get("X-Request-Id", "")
+        g.request_id = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
+
+    @app.errorhandler(Exception)
+    def answer(error: Exception) -> Response:
+        what = refusal(error)
+        g.code = what.code
+        if what.status >= 500 and what.code in ("internal", "failed"):
+            log.error("failed", exc_info=error, extra={"fields": {"request": g.get("request_id")}})
+        body = json.dumps({"error": {"code": what.code, "message": str(what)}}, ensure_ascii=False)
+        return Response(body, what.status, what.headers, mimetype="application/json")
+
+    @app.after_request
+    def end(response: Response) -> Response:
+        seconds = time.perf_counter() - g.started
+        route = request.url_rule.rule.rstrip("/") if request.url_rule else "none"
+        method = request.method if request.url_rule else "none"
+        labels = (("route", route), ("method", method), ("status", str(response.status_code)))
+        metrics.add("workbench_requests_total", labels)
+        metrics.observe("workbench_request_seconds", seconds, (("route", route),))
+        headers = response.headers
+        headers["X-Request-Id"] = g.request_id
+        headers["X-Content-Type-Options"] = "nosniff"
+        headers.setdefault("Cache-Control", "no-store")
+        if response.status_code >= 400 or (method not in ("GET", "HEAD", "OPTIONS") and route != "/predict"):
+            fields = {
+                "request": g.request_id,
+                "method": method,
+                "route": route,
+                "status": response.status_code,
+                "ms": round(seconds * 1e3, 1),
+                "code": g.get("code"),
+                "model": g.get("model"),
+            }
+            log.info("request", extra={"fields": fields})
+        return response
+
+
+class JsonLines(logging.Formatter):
+    """A record as one line of JSON."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        now = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
+        line: dict[str, Any] = {
+            "t": f"{now}.{record.msecs:03.0f}Z",
+            "level": record.levelname.lower(),
+            "event": record.getMessage(),
+        }
+        line |= {key: value for key, value in getattr(record, "fields", {}).items() if value is not None}
+        if record.exc_info:
+            line["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(line, ensure_ascii=False)
+
+
+def log_to_stderr() -> None:
+    """Write the back end's log as JSON lines; a second call changes nothing."""
+    if not log.handlers:
+        handler = logging.StreamHandler(sys.stderr)
+        handler.setFormatter(JsonLines())
+        log.addHandler(handler)
+        log.setLevel(logging.INFO)
+        log.propagate = False

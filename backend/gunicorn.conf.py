@@ -1,0 +1,74 @@
+"""How the back end is served: two workers of four threads, on loopback unless ``--bind`` says otherwise."""
+
+import ctypes
+import os
+import platform
+import sys
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+os.environ["OPENBLAS_NUM_THREADS"] = "1"  # before NumPy is imported; its threads would not survive the fork
+
+from backend.metrics import PARTS
+from workbench.settings import from_environment
+
+bind = f"127.0.0.1:{from_environment().backend_port}"
+proc_name = "workbench-backend"
+worker_class = "backend.worker.PatientWorker"
+workers = 2
+threads = 4
+worker_connections = 500
+backlog = 512
+preload_app = True  # imported once, shared by the workers
+
+timeout = 60  # a worker whose loop does not turn for so long is killed
+graceful_timeout = 20  # running requests may end
+keepalive = 75  # longer than a proxy in front keeps its connections, so that it never meets one just closed
+max_requests = 0
+
+limit_request_line = 4096
+limit_request_fields = 60
+limit_request_field_size = 8190
+forwarded_allow_ips = "127.0.0.1"
+
+accesslog = None  # the application writes its own lines
+errorlog = "-"
+loglevel = "info"
+control_socket_disable = True
+
+_parts: dict[int, int] = {}
+"""Which part of the shared counters belongs to which worker, by its age."""
+
+
+def _keep_memory() -> None:
+    """Let glibc reuse a picture's memory instead of giving it back each time.
+
+    A canvas takes pieces of 80 to 400 KB; fresh ones cost a page fault every 4 KB, which doubled the time of decoding.
+    """
+    if platform.libc_ver()[0] == "glibc":
+        m_trim_threshold, m_mmap_threshold, m_arena_max = -1, -3, -8
+        libc = ctypes.CDLL(None)
+        libc.mallopt(m_mmap_threshold, 4 * 1024 * 1024)
+        libc.mallopt(m_trim_threshold, 16 * 1024 * 1024)
+        libc.mallopt(m_arena_max, 1)
+
+
+def pre_fork(server: Any, worker: Any) -> None:
+    worker.metrics_part = min(set(range(PARTS)) - set(_parts.values()), default=0)
+    _parts[worker.age] = worker.metrics_part
+
+
+def post_fork(server: Any, worker: Any) -> None:
+    _keep_memory()
+
+
+def post_worker_init(worker: Any) -> None:
+    """Take the counters' part, and load what is deployed, before the first request."""
+    extensions = worker.app.wsgi().extensions
+    extensions["metrics"].use_part(worker.metrics_part)
+    extensions["deployments"].now()
+
+
+def child_exit(server: Any, worker: Any) -> None:
+    _parts.pop(worker.age, None)

@@ -1,0 +1,45 @@
+"""The drawing page without Apache: its files at ``/``, the routes under ``/api`` besides."""
+
+import json
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from flask import Flask, Response, send_from_directory
+
+from workbench.settings import Settings
+
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+
+
+def serve_page(app: Flask, folder: Path, settings: Settings) -> None:
+    """Add the page in ``folder`` (``index.html``, ``static/``) to the application."""
+
+    @app.get("/")
+    @app.get("/static/<path:path>", endpoint="static_file")
+    def page(path: str = "") -> Response:
+        if path == "config.js":
+            text = f"export const backend = {json.dumps(settings.backend_url or '/api')};\n"
+            response = Response(text, mimetype="text/javascript")
+        elif path:
+            response = send_from_directory(folder / "static", path)
+        else:
+            response = send_from_directory(folder, "index.html")
+        response.headers["Content-Security-Policy"] = _POLICY
+        response.headers["Cache-Control"] = "no-cache"
+        return response
+
+    app.wsgi_app = _without_prefix(app.wsgi_app)  # type: ignore[method-assign]
+
+
+def _without_prefix(inner: Callable[..., Iterable[bytes]]) -> Callable[..., Iterable[bytes]]:
+    def outer(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        path = environ["PATH_INFO"]
+        if path.startswith("/api/"):
+            environ = {**environ, "PATH_INFO": path[4:]}
+        return inner(environ, start_response)
+
+    return outer

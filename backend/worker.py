@@ -1,0 +1,211 @@
+"""Gunicorn's threaded worker, which hands a thread only requests that have arrived whole.
+
+Gunicorn's own gives a connection a thread at its first byte, and reads from there as slowly as the client sends:
+eight clients that send one byte and wait stop two workers with four threads each, for good. Here the worker's
+own loop, which never waits for anybody, collects the bytes; who is too slow is answered 408.
+"""
+
+import contextlib
+import errno
+import functools
+import re
+import selectors
+import socket
+import struct
+import time
+from typing import Any
+
+from gunicorn.workers.gthread import TConn, ThreadWorker
+
+ARRIVE_S = 10.0
+"""A request must arrive within this time, or faster than :data:`PACE`."""
+PACE = 100 * 1024
+"""Bytes a second at which a large request may take longer."""
+WHOLE = 16 * 1024 * 1024
+"""Longer bodies are read by their route, piece by piece; the routes that take such ones ask for a token first."""
+MAX_HEAD = 32 * 1024
+"""Longer heads are passed on, for the parser to refuse."""
+HELD = 128 * 1024 * 1024
+"""Bytes of unfinished requests that one worker keeps at most."""
+
+_LENGTH = re.compile(rb"^content-length:[ \t]*(\d{1,15})[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
+_CHUNKED = re.compile(rb"^transfer-encoding:", re.IGNORECASE | re.MULTILINE)
+_LAST_CHUNK = re.compile(rb"(?:^|\r\n)0+[ \t]*(?:;[^\r\n]*)?\r\n(?:[^\r\n]+\r\n)*\r\n")
+_EXPECT = re.compile(rb"^expect:[ \t]*100-continue", re.IGNORECASE | re.MULTILINE)
+_TOO_SLOW = (
+    b"HTTP/1.1 408 Request Timeout\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: 85\r\n\r\n"
+    b'{"error": {"code": "too_slow", "message": "the request did not arrive in good time"}}'
+)
+
+
+class Arrival:
+    """A request on its way in; fed with bytes it says when it is whole.
+
+    It only finds where the request ends; what it means, and whether it is one, is for gunicorn's parser.
+    """
+
+    def __init__(self, now: float) -> None:
+        self.received = 0
+        self.deadline = now + ARRIVE_S
+        self.expects_go = False
+        """Whether the client waits for a ``100 Continue`` before it sends the body."""
+        self._pieces: list[bytes] = []
+        self._needed: int | None = None
+        self._chunked = False
+        self._tail = b""
+
+    @property
+    def data(self) -> bytes:
+        """All that was fed."""
+        return b"".join(self._pieces)
+
+    def feed(self, data: bytes, now: float) -> bool:
+        """Whether a thread can take over: all is there, or it is for the parser to refuse or the route to read."""
+        self.received += len(data)
+        self._pieces.append(data)
+        self.deadline = max(self.deadline, min(now + ARRIVE_S, self.deadline + len(data) / PACE))
+        if self._needed is None:
+            start = self.data
+            end = start.find(b"\r\n\r\n")
+            if end < 0:
+                return len(start) > MAX_HEAD
+            self._read_head(start[:end], end + 4)
+        if self._chunked:
+            self._tail = (self._tail + data)[-1024:]
+            return bool(_LAST_CHUNK.search(self._tail)) or self.received > WHOLE
+        return self.received >= (self._needed or 0)
+
+    def _read_head(self, head: bytes, size: int) -> None:
+        length = _LENGTH.search(head)
+        body = int(length[1]) if length else 0
+        whole = body <= WHOLE
+        self._needed = size + body if whole else size
+        self._chunked = bool(_CHUNKED.search(head))
+        self.expects_go = whole and bool(_EXPECT.search(head))
+
+
+class Farewell:
+    """The time that a client has to close its end after the last answer (RFC 9112, 9.6)."""
+
+    received = 0
+
+    def __init__(self, now: float) -> None:
+        self.deadline = now + 2.0
+
+
+class PatientWorker(ThreadWorker):
+    """A worker whose threads never wait for a slow client: neither for its request nor for its good-bye."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._held = 0
+        self._look_again = 0.0
+
+    def accept(self, listener: Any) -> None:
+        """Take a new connection; its first bytes are often there already."""
+        try:
+            sock, address = listener.accept()
+        except OSError as error:
+            if error.errno in (errno.EAGAIN, errno.ECONNABORTED, errno.EWOULDBLOCK):
+                return
+            raise
+        for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):  # for what routes read, and for all answers
+            sock.setsockopt(socket.SOL_SOCKET, option, struct.pack("ll", int(ARRIVE_S), 0))
+        self.nr_conns += 1
+        self.enqueue_req(TConn(self.cfg, sock, address, listener.getsockname()))
+
+    def enqueue_req(self, conn: Any) -> None:
+        """Read what is there, and pass the request to a thread once it is whole; the loop calls this."""
+        now = time.monotonic()
+        if getattr(conn, "arrival", None) is None:
+            conn.init()
+            conn.arrival = Arrival(now)
+            data = conn.parser.unreader.take_buffered()  # of a request sent right behind the last one
+        else:
+            data = b""
+        try:
+            conn.sock.setblocking(False)
+            data += conn.sock.recv(256 * 1024)
+        except BlockingIOError:
+            if not data:
+                return self._wait(conn)
+        except OSError:
+            return self._drop(conn)
+        else:
+            if not data:
+                return self._drop(conn)
+        arrival = conn.arrival
+        self._held += len(data)
+        whole = arrival.feed(data, now)
+        if whole:
+            self._held -= arrival.received
+            conn.arrival = None
+            conn.data_ready = True
+            conn.parser.unreader.unread(arrival.data)
+            super().enqueue_req(conn)
+        elif self._held > HELD:
+            self._drop(conn)
+        else:
+            if arrival.expects_go:
+                arrival.expects_go = False
+                _send_at_once(conn.sock, b"HTTP/1.1 100 Continue\r\n\r\n")
+            self._wait(conn)
+
+    def finish_request(self, conn: Any, fs: Any) -> None:
+        """After an answer: keep the connection, or close it once the client has seen it all."""
+        if not fs.cancelled() and fs.exception() is None and fs.result():
+            return super().finish_request(conn, fs)
+        try:
+            conn.sock.shutdown(socket.SHUT_WR)
+            conn.sock.setblocking(False)
+        except OSError:
+            return self._drop(conn)
+        conn.arrival = Farewell(time.monotonic())
+        self._wait(conn)
+
+    def on_pending_socket_readable(self, conn: Any, client: Any) -> None:
+        """More of a request, or what a client still sends after the last answer."""
+        self.poller.unregister(client)
+        self.pending_conns.remove(conn)
+        if not isinstance(conn.arrival, Farewell):
+            return self.enqueue_req(conn)
+        try:
+            gone = not conn.sock.recv(64 * 1024)
+        except OSError:
+            gone = True
+        self._drop(conn) if gone else self._wait(conn)
+
+    def murder_pending(self) -> None:
+        """Close the connections whose time is up."""
+        now = time.monotonic()
+        if now < self._look_again:
+            return
+        self._look_again = now + 0.5
+        for conn in [
+            c
+            for c in self.pending_conns
+            if c.arrival.deadline <= now or not (self.alive or c.arrival.received)
+        ]:
+            self.pending_conns.remove(conn)
+            self.poller.unregister(conn.sock)
+            if conn.arrival.received:
+                _send_at_once(conn.sock, _TOO_SLOW)
+            self._drop(conn)
+
+    def _wait(self, conn: Any) -> None:
+        self.pending_conns.append(conn)
+        self.poller.register(
+            conn.sock, selectors.EVENT_READ, functools.partial(self.on_pending_socket_readable, conn)
+        )
+
+    def _drop(self, conn: Any) -> None:
+        if getattr(conn, "arrival", None) is not None:
+            self._held -= conn.arrival.received
+        self.nr_conns -= 1
+        conn.close()
+
+
+def _send_at_once(sock: socket.socket, data: bytes) -> None:
+    """Send a few bytes if there is room for them."""
+    with contextlib.suppress(OSError):
+        sock.send(data)
