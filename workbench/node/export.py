@@ -177,12 +177,16 @@ def _in_batches(run: Callable[[np.ndarray], np.ndarray], x: np.ndarray) -> np.nd
 def _quiet() -> Iterator[None]:
     """The converters' chatter goes to a file that is shown only when something failed."""
     sys.stderr.flush()
+    logger = tf.get_logger()  # in a notebook it writes to the cell, not to file descriptor 2
+    level = logger.level
     with tempfile.TemporaryFile() as chatter:
         kept = os.dup(2)
         os.dup2(chatter.fileno(), 2)
+        logger.setLevel("ERROR")
         try:
             with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings(action="ignore"):
                 yield
         finally:
+            logger.setLevel(level)
             os.dup2(kept, 2)
             os.close(kept)

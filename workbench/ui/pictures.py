@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from workbench.ui.pieces import Html, banner
+from workbench.ui.pieces import Html, banner, percent
 
 if TYPE_CHECKING:
     from workbench.evaluation import Evaluation
@@ -18,12 +18,15 @@ if TYPE_CHECKING:
 
 
 def data_url(picture: np.ndarray) -> str:
-    """The picture, uint8 ``(h, w)`` with 0 = paper and 255 = ink, as a PNG in dark ink on white paper."""
-    paper = 255 - np.asarray(picture, np.uint8)
-    height, width = paper.shape
-    rows = np.concatenate([np.zeros((height, 1), np.uint8), paper], axis=1).tobytes()  # filter 0 a row
-    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)  # 8 bits, grey
-    parts = ((b"IHDR", header), (b"IDAT", zlib.compress(rows, 6)), (b"IEND", b""))
+    """The picture, ``(h, w)`` with 0 = paper and 255 = ink, as a PNG of black ink on nothing: the page is the paper."""
+    ink = np.asarray(picture).astype(np.uint8)
+    height, width = ink.shape
+    rows = np.zeros(
+        (height, 1 + 2 * width), np.uint8
+    )  # each begins with 0, "not filtered", then grey, alpha, …
+    rows[:, 2::2] = ink
+    header = struct.pack(">IIBBBBB", width, height, 8, 4, 0, 0, 0)  # 8 bits, grey and alpha
+    parts = ((b"IHDR", header), (b"IDAT", zlib.compress(rows.tobytes())), (b"IEND", b""))
     png = b"\x89PNG\r\n\x1a\n" + b"".join(
         struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
         for kind, data in parts
@@ -59,9 +62,9 @@ def headline(evaluation: "Evaluation") -> str:
     """The accuracy, and how far it can be trusted."""
     wrong = evaluation.count - int(np.trace(evaluation.confusion))
     return (
-        f'<p class="wb-headline">{evaluation.accuracy:.2%} right</p>'
+        f'<p class="wb-headline">{percent(evaluation.accuracy)} right</p>'
         f'<p class="wb-caption">{evaluation.count:,} pictures that it had never seen, {wrong:,} of them wrong. '
-        f"With other pictures of the same kind: {evaluation.low:.2%} to {evaluation.high:.2%} "
+        f"With other pictures of the same kind: {percent(evaluation.low)} to {percent(evaluation.high)} "
         "(95 % interval).</p>"
     )
 
@@ -105,7 +108,7 @@ def mistakes(evaluation: "Evaluation", x: np.ndarray) -> str:
         (
             x[m.index],
             f'<b>{labels[m.true]}</b>, said <span class="wb-wrong">{labels[m.predicted]}</span>'
-            f"<br>{m.probability:.0%} sure",
+            f"<br>{percent(m.probability, 0)} sure",
         )
         for m in evaluation.worst
     )
@@ -128,7 +131,7 @@ def answer(answer: "Answer | None", labels: Sequence[str]) -> Html:
     )
     return Html(
         f'<div class="wb-answer-top"><span class="wb-headline">{first[0]}</span>{seen}'
-        f'<span class="wb-muted">{first[1]:.1%} sure; else {second[0]} ({second[1]:.1%})</span></div>'
+        f'<span class="wb-muted">{percent(first[1], 1)} sure; else {second[0]} ({percent(second[1], 1)})</span></div>'
     )
 
 

@@ -48,6 +48,15 @@ class Progress(anywidget.AnyWidget):
     label = traitlets.Unicode("Progress").tag(sync=True)
 
 
+def percent(share: float, digits: int = 2) -> str:
+    """A share, 0 to 1, as people write it.
+
+    >>> percent(0.99314), percent(0.5, 0)
+    ('99.31 %', '50 %')
+    """
+    return f"{100 * share:.{digits}f} %"
+
+
 def waiting(text: str, *, working: bool = False) -> str:
     """A calm line for what is not there yet; ``working`` says that it is being made."""
     inner = f'<span class="wb-working">{escape(text)}</span>' if working else escape(text)

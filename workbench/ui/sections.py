@@ -4,6 +4,7 @@ A notebook runs top to bottom in JupyterLab, where each cell finds what those be
 all cells when it is opened, before anybody pressed a button; what needs a result then waits for it.
 """
 
+import contextvars
 import os
 import threading
 from collections.abc import Callable
@@ -88,7 +89,8 @@ class Section(Source):
         """Work in a thread; an error is shown."""
         if self._can_run():
             turn = self._next_turn()
-            threading.Thread(target=self._work, args=(turn,), name="section", daemon=True).start()
+            target = contextvars.copy_context().run
+            threading.Thread(target=target, args=(self._work, turn), name="section", daemon=True).start()
 
     def _can_run(self) -> bool:
         return all(source.ready for source in self._sources)
@@ -123,7 +125,7 @@ class Section(Source):
             return
         with self._lock:
             if turn == self._turn:
-                self._put(shown, *([self._button] if self._button else []))
+                self._put(shown)
                 self._give(value)
 
     def _wait(self) -> None:

@@ -1,5 +1,7 @@
 """The training panel: choose the epochs, train, watch the curves, stop."""
 
+import asyncio
+import contextvars
 import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -8,14 +10,14 @@ import ipywidgets
 from IPython.display import display
 
 from workbench.ui.curves import Curves, Series
-from workbench.ui.pieces import Html, Progress, error_banner
+from workbench.ui.pieces import Html, Progress, error_banner, percent
 from workbench.ui.sections import Source, is_page
 
 if TYPE_CHECKING:
     from workbench.node.training import Progress as Report
 
 MAX_EPOCHS = 100
-Train = Callable[[int, "Callable[[Report], None]", Callable[[], bool]], Any]
+POLL_S = 0.1
 
 
 class TrainingPanel(Source):
@@ -24,8 +26,8 @@ class TrainingPanel(Source):
     Parameters
     ----------
     train
-        ``train(epochs, on_progress, stop)`` → the trained model. It calls ``on_progress`` now and then, and ends
-        early with what it has when ``stop()`` says yes.
+        ``train(epochs=…, on_progress=…, stop=…)`` → the trained model. It calls ``on_progress`` now and then with
+        a report, and ends early with what it has when ``stop()`` says yes.
     epochs
         Offered at first.
     """
@@ -33,11 +35,12 @@ class TrainingPanel(Source):
     _turn: ClassVar[threading.Lock] = threading.Lock()
     _training: ClassVar["TrainingPanel | None"] = None
 
-    def __init__(self, train: Train, epochs: int) -> None:
+    def __init__(self, train: Callable[..., Any], epochs: int) -> None:
         super().__init__()
         self._train = train
         self._busy = threading.Lock()
         self._stop = threading.Event()
+        self.error: Exception | None = None
         self.epochs = ipywidgets.BoundedIntText(epochs, min=1, max=MAX_EPOCHS, description="Epochs")
         self.train_button = ipywidgets.Button(description="Train", tooltip="Train the network")
         self.stop_button = ipywidgets.Button(
@@ -62,64 +65,69 @@ class TrainingPanel(Source):
     def running(self) -> bool:
         return self._busy.locked()
 
-    def open(self) -> None:
-        """Show the panel. Step by step it then trains, and the next cell finds the model; a page waits for the button."""
-        display(self.widget)
-        if not is_page():
-            self.run()
+    async def open(self) -> None:
+        """Show the panel. Step by step it then trains, and the next cell finds the model; a page waits for the button.
 
-    def run(self) -> Any:
-        """Train now, in this thread, and give the result; an error is shown and raised. While training: does nothing."""
-        if self._busy.acquire(blocking=False):
-            try:
-                self._run()
-            finally:
-                self._busy.release()
-        return self.value
+        While the cell awaits, the kernel takes messages: the Stop button works, and so does interrupting.
+
+        Raises
+        ------
+        Exception
+            Whatever the training raised.
+        """
+        display(self.widget)
+        if is_page():
+            return
+        self.start()
+        try:
+            while self.running:
+                await asyncio.sleep(POLL_S)
+        except (asyncio.CancelledError, KeyboardInterrupt):
+            self.stop()
+            raise
+        if self.error:
+            raise self.error
 
     def start(self) -> None:
-        """Train in a thread; an error is shown. While training: does nothing."""
+        """Train in a thread; an error is shown and kept. While training: does nothing."""
         if self._busy.acquire(blocking=False):
-            threading.Thread(target=self._run_quietly, name="training", daemon=True).start()
+            # In this context, so that what the training prints finds its way to the same place.
+            target = contextvars.copy_context().run
+            threading.Thread(target=target, args=(self._run,), name="training", daemon=True).start()
 
     def stop(self) -> None:
         """Ask the training to end after its current step; what was learnt so far is kept."""
         if self.running:
             self._stop.set()
             self.stop_button.disabled = True
-            self.progress.text = "Stopping after this step …"
-
-    def _run_quietly(self) -> None:
-        try:
-            self._run()
-        except Exception:  # noqa: S110 - the banner shows it
-            pass
-        finally:
-            self._busy.release()
+            self.progress.text, self.progress.aside = "Stopping after this step …", ""
 
     def _run(self) -> None:
-        self._begin()
-        if other := TrainingPanel._training:
-            other.stop()
         try:
+            self._begin()
+            if other := TrainingPanel._training:
+                other.stop()  # a kernel trains one network at a time, the newest
             with TrainingPanel._turn:
                 TrainingPanel._training = self
                 try:
-                    value = self._train(self.epochs.value, self._show, self._stop.is_set)
+                    value = self._train(
+                        epochs=self.epochs.value, on_progress=self._show, stop=self._stop.is_set
+                    )
                 finally:
                     TrainingPanel._training = None
-        except KeyboardInterrupt:
-            self._end("stopped", "Interrupted; nothing was kept.")
-            raise
         except Exception as error:
+            self.error = error
             self._end("failed", "Training failed.")
             self.message.html = error_banner(error, "Training")
-            raise
-        stopped = self._stop.is_set()
-        self._end("stopped" if stopped else "done", self._summary("Stopped" if stopped else "Done"))
-        self._give(value)
+        else:
+            stopped = self._stop.is_set()
+            self._end("stopped" if stopped else "done", self._summary("Stopped" if stopped else "Done"))
+            self._give(value)
+        finally:
+            self._busy.release()
 
     def _begin(self) -> None:
+        self.error = None
         self._stop.clear()
         self._forget()
         self._take_back()
@@ -172,9 +180,10 @@ class TrainingPanel(Source):
         if not self._reports:
             return f"{done}."
         last = self._reports[-1]
-        text = f"{done} after {last.step:,} of {last.of:,} steps in {duration(last.seconds)}."
+        steps = f"{last.step:,}" if last.step == last.of else f"{last.step:,} of {last.of:,}"
+        text = f"{done} after {steps} steps in {duration(last.seconds)}."
         judged = [r.val_accuracy for r in self._reports if r.val_accuracy is not None]
-        return f"{text} {judged[-1]:.2%} right on the validation part." if judged else text
+        return f"{text} {percent(judged[-1])} right on the validation part." if judged else text
 
 
 def _there(x: list[float], y: list[Any]) -> tuple[list[float], list[float]]:

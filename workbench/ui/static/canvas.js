@@ -43,7 +43,11 @@ export function inkOf(strokes) {
 export const rank = (probabilities) =>
   probabilities.map((_, i) => i).sort((a, b) => probabilities[b] - probabilities[a]);
 
-const percent = (p) => (p >= 0.9995 ? "100 %" : p < 0.01 ? `${(p * 100).toFixed(1)} %` : `${Math.round(p * 100)} %`);
+/** Rounded so that "100 %" and "0 %" are said only of what is practically so. */
+export function percent(p) {
+  if (p >= 0.9995) return "100 %";
+  return p >= 0.99 || p < 0.01 ? `${(p * 100).toFixed(1)} %` : `${Math.round(p * 100)} %`;
+}
 
 function element(name, className, text = "") {
   const node = document.createElement(name);
@@ -181,7 +185,7 @@ function render({ model, el }) {
       const p = probabilities ? probabilities[i] : 0;
       row.classList.toggle("wb-top", Boolean(probabilities) && i === order[0]);
       bar.style.setProperty("--part", p);
-      number.textContent = probabilities ? percent(p) : "";
+      number.textContent = p >= 0.0005 ? percent(p) : "";
     });
     seen.hidden = !picture;
     if (picture) seen.src = picture;

@@ -1,0 +1,107 @@
+"""The notebooks as files, as recipes, and run top to bottom."""
+
+import ast
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import numpy as np
+import pytest
+
+from workbench import artifact, recipes, registry
+from workbench.settings import PROJECT, from_environment
+
+NOTEBOOKS = sorted((PROJECT / "notebooks").glob("*.ipynb"))
+MOST_LINES = 12
+
+
+def code(notebook: Path) -> list[dict[str, Any]]:
+    cells = json.loads(notebook.read_text())["cells"]
+    return [cell for cell in cells if cell["cell_type"] == "code"]
+
+
+def source(cell: dict[str, Any]) -> str:
+    return "".join(cell["source"])
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.name)
+def test_a_notebook_is_committed_without_outputs_and_with_cell_ids(notebook: Path) -> None:
+    nbformat.validate(nbformat.read(notebook, as_version=4))
+    for cell in code(notebook):
+        assert cell["outputs"] == []
+        assert cell["execution_count"] is None
+    ids = [cell["id"] for cell in json.loads(notebook.read_text())["cells"]]
+    assert len(set(ids)) == len(ids)
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.name)
+def test_cells_are_short_and_define_no_classes(notebook: Path) -> None:
+    for cell in code(notebook):
+        lines = [line for line in source(cell).splitlines() if line.strip()]
+        assert len(lines) <= MOST_LINES, cell["id"]
+        assert not re.search(r"^class |^(for|while) ", source(cell), re.MULTILINE), cell["id"]
+
+
+def test_the_default_recipe_is_the_tagged_cells_byte_for_byte() -> None:
+    cells = code(recipes.DEFAULT)
+    recipe = recipes.read(recipes.DEFAULT)
+    for field in recipes.FIELDS:
+        tagged = [source(cell) for cell in cells if field in cell["metadata"].get("tags", [])]
+        assert tagged, f"no cell is tagged {field}"
+        assert getattr(recipe, field) == "\n\n".join(tagged)
+
+
+def test_the_default_recipe_imports_nothing_that_a_machine_has_not() -> None:
+    recipe = recipes.read(recipes.DEFAULT)
+    imported = set()
+    for field in recipes.FIELDS:
+        for node in ast.walk(ast.parse(getattr(recipe, field))):
+            if isinstance(node, ast.Import):
+                imported |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                imported |= {f"{node.module}.{alias.name}" for alias in node.names}
+    assert imported == {"os", "tensorflow", "keras", "keras.layers", "workbench.datasets"}
+
+
+def test_the_default_recipe_makes_a_compiled_model_whose_rate_ends_with_the_training(tmp_path: Path) -> None:
+    program = recipes.load(recipes.read(recipes.DEFAULT), tmp_path)
+    assert (program.epochs, program.batch_size, program.labels) == (3, 256, tuple("0123456789"))
+    model = program.set_epochs(5).build_model()
+    assert model.compiled
+    assert model.output_shape == (None, 10)
+    rate = model.optimizer._learning_rate
+    steps = 5 * (54_000 // 256)
+    assert float(rate(steps)) == pytest.approx(0, abs=1e-6)
+    assert float(rate(steps // 2)) > 1e-3
+
+
+def test_what_happens_to_pictures_keeps_their_shape_and_range(tmp_path: Path) -> None:
+    augment = recipes.load(recipes.read(recipes.DEFAULT), tmp_path).augment
+    assert augment is not None
+    x = np.zeros((64, 28, 28, 1), np.float32)
+    x[:, 8:20, 12:16] = 255
+    changed = np.asarray(augment(x))
+    assert changed.shape == x.shape
+    assert changed.dtype == np.float32
+    assert 0 <= changed.min() <= changed.max() <= 255
+    assert len({picture.tobytes() for picture in changed}) == 64
+    # Bent, not lost: most of the ink is still there.
+    assert (changed.sum((1, 2, 3)) > 0.6 * x[0].sum()).all()
+
+
+def test_the_tutorial_runs_top_to_bottom_and_publishes_a_model(tmp_path: Path, data: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "data").symlink_to(data)
+    command = [sys.executable, "-m", "pytest", "--nbval-lax", "-p", "no:cacheprovider", str(recipes.DEFAULT)]
+    environment = {**os.environ, "WORKBENCH_SMALL": "1", "WORKBENCH_HOME": str(home), "TMPDIR": str(tmp_path)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, cwd=PROJECT)
+    assert done.returncode == 0, done.stdout[-5000:]
+    (version,) = registry.versions(from_environment({"WORKBENCH_HOME": str(home)}))
+    assert str(version) == "mnist-cnn:1"
+    assert artifact.verify(version.folder)["metrics"]["accuracy"] > 0.9

@@ -1,0 +1,304 @@
+"""The training panel and the sections that follow from it, with a training that is a fake."""
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from workbench import ui
+from workbench.node.training import Progress
+from workbench.ui.training import TrainingPanel
+
+
+def report(step: int, of: int, epochs: int, **more: Any) -> Progress:
+    fields: dict[str, Any] = {
+        "step": step,
+        "of": of,
+        "epoch": 1,
+        "epochs": epochs,
+        "loss": 1 / step,
+        "accuracy": 0.5,
+        "val_loss": None,
+        "val_accuracy": None,
+        "images_per_s": 1000.0,
+        "seconds": 1.0,
+        "eta_s": 5.0,
+    }
+    return Progress(**{**fields, **more})
+
+
+@dataclass
+class FakeTraining:
+    """Trains in ten steps; waits where it is told to."""
+
+    fails: Exception | None = None
+    hold: threading.Event | None = None
+    epochs: list[int] = field(default_factory=list)
+
+    def __call__(
+        self, *, epochs: int, on_progress: Callable[[Progress], None], stop: Callable[[], bool]
+    ) -> str:
+        self.epochs.append(epochs)
+        for step in range(1, 11):
+            if stop():
+                return f"model after {step - 1} steps"
+            on_progress(
+                report(step, 10, epochs, **({"val_loss": 0.1, "val_accuracy": 0.987} if step == 10 else {}))
+            )
+            if self.fails:
+                raise self.fails
+            while self.hold and not self.hold.wait(0.01) and not stop():
+                pass
+        return "model"
+
+
+@pytest.fixture
+def page(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in the kernel of a Voilà page."""
+    monkeypatch.setenv("SERVER_SOFTWARE", "voila/0.5")
+
+
+def until(condition: Callable[[], Any]) -> None:
+    give_up = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < give_up
+        time.sleep(0.005)
+
+
+def idle(panel: TrainingPanel) -> bool:
+    return not panel.running
+
+
+def html(section: ui.Section) -> str:
+    return "".join(getattr(child, "html", "") for child in section.widget.children)
+
+
+def test_step_by_step_opening_trains_and_the_next_cell_finds_the_model() -> None:
+    panel = TrainingPanel(FakeTraining(), epochs=4)
+    asyncio.run(panel.open())
+    assert panel.value == "model"
+    assert panel.progress.state == "done"
+    assert "98.70 %" in panel.progress.text
+
+
+def test_step_by_step_an_error_is_raised_in_the_cell_and_shown() -> None:
+    panel = TrainingPanel(FakeTraining(fails=ValueError("loss is nan")), epochs=1)
+    with pytest.raises(ValueError, match="loss is nan"):
+        asyncio.run(panel.open())
+    assert panel.progress.state == "failed"
+    assert "loss is nan" in panel.message.html
+    assert not panel.ready
+    assert not panel.train_button.disabled
+
+
+@pytest.mark.usefixtures("page")
+def test_a_page_that_is_opened_waits_for_the_button() -> None:
+    train = FakeTraining()
+    panel = TrainingPanel(train, epochs=3)
+    asyncio.run(panel.open())
+    assert train.epochs == []
+    panel.epochs.value = 2
+    panel.train_button.click()
+    until(lambda: panel.ready)
+    assert train.epochs == [2]
+
+
+def test_the_curves_follow_the_training_in_epochs() -> None:
+    panel = TrainingPanel(FakeTraining(), epochs=2)
+    asyncio.run(panel.open())
+    training, validation = panel.accuracy.series
+    assert training["x"] == [pytest.approx(0.2 * i) for i in range(1, 11)]
+    assert (validation["x"], validation["y"]) == ([2.0], [0.987])
+
+
+def test_stop_ends_early_and_keeps_what_was_learnt() -> None:
+    panel = TrainingPanel(FakeTraining(hold=threading.Event()), epochs=1)
+    panel.start()
+    until(lambda: panel.progress.value)
+    assert not panel.stop_button.disabled
+    panel.stop_button.click()
+    until(lambda: panel.ready)
+    assert panel.value == "model after 1 steps"
+    assert panel.progress.state == "stopped"
+    assert panel.stop_button.disabled
+
+
+def test_a_second_click_while_training_does_nothing() -> None:
+    train = FakeTraining(hold=threading.Event())
+    panel = TrainingPanel(train, epochs=1)
+    panel.train_button.click()
+    until(lambda: panel.progress.value)
+    assert panel.train_button.disabled
+    panel.train_button.click()
+    train.hold.set()
+    until(lambda: idle(panel))
+    assert train.epochs == [1]
+
+
+def test_a_kernel_trains_one_network_at_a_time_the_newest() -> None:
+    first = TrainingPanel(FakeTraining(hold=threading.Event()), epochs=1)
+    first.start()
+    until(lambda: first.progress.value)
+    second = TrainingPanel(FakeTraining(), epochs=1)
+    asyncio.run(second.open())
+    until(lambda: idle(first))
+    assert first.progress.state == "stopped"
+    assert second.value == "model"
+
+
+def test_an_interrupted_cell_stops_the_training() -> None:
+    async def interrupt() -> None:
+        cell = asyncio.create_task(panel.open())
+        while not panel.progress.value:
+            await asyncio.sleep(0.005)
+        cell.cancel()
+        await cell
+
+    panel = TrainingPanel(FakeTraining(hold=threading.Event()), epochs=1)
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(interrupt())
+    until(lambda: idle(panel))
+    assert panel.progress.state == "stopped"
+
+
+def test_step_by_step_a_section_runs_at_once() -> None:
+    panel = TrainingPanel(FakeTraining(), epochs=1)
+    asyncio.run(panel.open())
+
+    @ui.after(panel, show=lambda value: f"<b>{value}</b>")
+    def section(trained: str) -> str:
+        return trained.upper()
+
+    assert section.value == "MODEL"
+    assert html(section) == "<b>MODEL</b>"
+
+
+def test_step_by_step_the_error_of_a_section_is_raised_in_its_cell() -> None:
+    panel = TrainingPanel(FakeTraining(), epochs=1)
+    asyncio.run(panel.open())
+    with pytest.raises(AssertionError, match="far too little"):
+
+        @ui.after(panel)
+        def section(trained: str) -> None:
+            raise AssertionError("far too little")
+
+
+@pytest.mark.usefixtures("page")
+def test_on_a_page_sections_wait_then_fill_in_one_after_the_other() -> None:
+    panel = TrainingPanel(FakeTraining(), epochs=1)
+
+    @ui.after(panel)
+    def first(trained: str) -> str:
+        """Look at it."""
+        return f"{trained}, evaluated"
+
+    @ui.after(panel, first)
+    def second(trained: str, first: str) -> str:
+        return f"{trained}; {first}"
+
+    assert "Look at it." in html(first)
+    assert "fills in when the training above is done" in html(first)
+    panel.start()
+    until(lambda: second.ready)
+    assert html(second) == "model; model, evaluated"
+
+
+@pytest.mark.usefixtures("page")
+def test_training_again_takes_the_old_answers_back_and_brings_new_ones() -> None:
+    train = FakeTraining()
+    panel = TrainingPanel(train, epochs=1)
+    answers = iter(("first", "second"))
+
+    @ui.after(panel)
+    def section(trained: str) -> str:
+        return next(answers)
+
+    panel.start()
+    until(lambda: section.ready and idle(panel))
+    train.hold = threading.Event()
+    panel.start()
+    until(lambda: panel.progress.value)
+    assert not section.ready
+    assert "first" not in html(section)
+    train.hold.set()
+    until(lambda: section.ready)
+    assert html(section) == "second"
+
+
+@pytest.mark.usefixtures("page")
+def test_an_answer_that_comes_too_late_is_dropped() -> None:
+    panel = TrainingPanel(FakeTraining(), epochs=1)
+    let_first_end, calls = threading.Event(), []
+
+    @ui.after(panel)
+    def section(trained: str) -> str:
+        calls.append(len(calls))
+        if calls[-1] == 0:
+            let_first_end.wait(10)
+            return "late"
+        return "new"
+
+    panel.start()
+    until(lambda: calls and idle(panel))
+    panel.start()
+    until(lambda: section.ready)
+    let_first_end.set()
+    until(lambda: not [t for t in threading.enumerate() if t.name == "section"])
+    assert section.value == "new"
+    assert html(section) == "new"
+
+
+@pytest.mark.usefixtures("page")
+def test_on_a_page_a_button_decides_when_a_section_runs() -> None:
+    panel, calls = TrainingPanel(FakeTraining(), epochs=1), []
+
+    @ui.after(panel, button="Publish")
+    def publish(trained: str) -> str:
+        """Publish it."""
+        calls.append(trained)
+        return "published"
+
+    panel.start()
+    until(lambda: len(publish.widget.children) == 2)
+    assert calls == []
+    publish.widget.children[1].click()
+    until(lambda: publish.ready)
+    assert calls == ["model"]
+    assert html(publish) == "published"
+
+
+@pytest.mark.usefixtures("page")
+def test_on_a_page_the_error_of_a_section_is_a_banner_and_the_button_stays() -> None:
+    panel = TrainingPanel(FakeTraining(), epochs=1)
+
+    @ui.after(panel, button="Publish")
+    def publish(trained: str) -> str:
+        """Publish it."""
+        raise OSError("no space left")
+
+    panel.start()
+    until(lambda: len(publish.widget.children) == 2)
+    publish.widget.children[1].click()
+    until(lambda: "no space left" in html(publish))
+    assert "Publish it failed" in html(publish)
+    assert publish.widget.children[1].description == "Publish"
+    assert not publish.ready
+
+
+def test_a_cell_that_is_run_twice_leaves_one_section_that_follows() -> None:
+    panel, calls = TrainingPanel(FakeTraining(), epochs=1), []
+    asyncio.run(panel.open())
+    for run in range(2):
+
+        @ui.after(panel)
+        def section(trained: str, run: int = run) -> None:
+            calls.append(run)
+
+    calls.clear()
+    panel.start()
+    until(lambda: idle(panel) and section.ready)
+    assert calls == [1]

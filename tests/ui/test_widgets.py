@@ -1,0 +1,167 @@
+"""The pieces: what goes over the wire, and what the HTML holds. No browser."""
+
+import base64
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from workbench import ui
+from workbench.errors import RecipeError
+from workbench.evaluation import evaluate
+from workbench.ui import pieces, theme
+from workbench.ui.curves import thin
+from workbench.ui.pictures import data_url
+
+
+class Wire:
+    """Stands where the kernel's connection to the page is, and keeps what was sent."""
+
+    comm_id = "wire"
+
+    def __init__(self) -> None:
+        self.messages: list[dict[str, Any]] = []
+
+    def on_msg(self, receive: Any) -> None:
+        self.receive = receive
+
+    def send(self, data: dict[str, Any], buffers: Any = None) -> None:
+        self.messages.append(data)
+
+    def close(self, **_: Any) -> None:
+        pass
+
+    def draw(self, ink: np.ndarray, **message: Any) -> dict[str, Any]:
+        """Send a drawing as the page does; give the answer."""
+        height, width = ink.shape
+        content = {"kind": "ink", "id": 1, "width": width, "height": height, **message}
+        data = {"method": "custom", "content": content}
+        self.receive({"content": {"data": data}, "buffers": [memoryview(ink.tobytes())]})
+        return self.messages[-1]["content"]
+
+
+def connect(widget: Any) -> Wire:
+    widget.comm = wire = Wire()
+    return wire
+
+
+def test_the_canvas_answers_with_the_drawings_own_number_what_the_model_saw_and_said() -> None:
+    looked: list[np.ndarray] = []
+
+    def look(ink: np.ndarray) -> ui.Answer:
+        looked.append(ink.copy())
+        return ui.Answer([0.25, 0.75], seen=ink[:2, :2])
+
+    ink = np.arange(12, dtype=np.uint8).reshape(3, 4)
+    answer = connect(ui.Canvas(look, ["a", "b"])).draw(ink, id=7)
+    assert answer["id"] == 7
+    assert answer["probabilities"] == [0.25, 0.75]
+    assert answer["seen"].startswith("data:image/png;base64,")
+    np.testing.assert_array_equal(looked[0], ink)
+
+
+def test_nothing_drawn_is_an_answer_of_its_own() -> None:
+    answer = connect(ui.Canvas(lambda ink: None, ["a"])).draw(np.zeros((3, 3), np.uint8))
+    assert answer["probabilities"] is None
+    assert answer["text"] == "Nothing drawn yet."
+
+
+def test_an_error_of_the_model_is_shown_where_the_drawing_is() -> None:
+    def look(ink: np.ndarray) -> ui.Answer:
+        raise ValueError("no such layer")
+
+    answer = connect(ui.Canvas(look, ["a"])).draw(np.ones((3, 3), np.uint8))
+    assert answer["text"] == "ValueError: no such layer"
+
+
+@pytest.mark.parametrize(
+    "size", [{"width": 4}, {"width": -3}, {"height": 10**9}, {"height": None}, {"width": "3"}]
+)
+def test_a_drawing_of_another_size_than_it_says_is_refused(size: dict[str, Any]) -> None:
+    canvas = ui.Canvas(lambda ink: pytest.fail("looked at"), ["a"])
+    answer = connect(canvas).draw(np.ones((3, 3), np.uint8), **size)
+    assert answer["probabilities"] is None
+    assert "Received" in answer["text"]
+
+
+def test_thinned_curves_keep_their_ends_and_their_peaks() -> None:
+    x, y = np.arange(10_000.0), np.sin(np.arange(10_000) / 500)
+    y[1234], y[4321] = 7, -7
+    thin_x, thin_y = thin(x, y, limit=400)
+    assert len(thin_x) <= 400
+    assert (thin_x[0], thin_x[-1]) == (0, 9_999)
+    assert {7.0, -7.0} <= set(thin_y)
+    assert thin_x == sorted(thin_x)
+
+
+def test_curves_that_did_not_change_send_nothing() -> None:
+    chart = ui.Curves()
+    wire = connect(chart)
+    chart.show(ui.Series("training", [0.0, 1.0], [2.0, 1.0]))
+    sent = len(wire.messages)
+    assert sent
+    chart.show(ui.Series("training", [0.0, 1.0], [2.0, 1.0]))
+    assert len(wire.messages) == sent
+
+
+def test_a_picture_becomes_a_png_whose_alpha_is_the_ink() -> None:
+    ink = np.random.default_rng(0).integers(0, 256, (28, 20), np.uint8)
+    png = base64.b64decode(data_url(ink).removeprefix("data:image/png;base64,"))
+    decoded = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_UNCHANGED)
+    np.testing.assert_array_equal(decoded[..., 3], ink)
+    assert decoded[..., :3].max() == 0
+
+
+def test_captions_and_labels_are_text_not_html() -> None:
+    picture = np.zeros((1, 2, 2))
+    assert "<script" not in ui.pictures(picture, ["<script>"]).html
+    found = evaluate(lambda x: np.array([[0.1, 0.9]]), (picture, np.array([0])), ("<script>a", "b"))
+    assert "<script" not in ui.report(found, picture).html
+    assert "<script" not in ui.answer(ui.Answer([0.9, 0.1]), ["<script>", "b"]).html
+    assert "<script" not in pieces.banner("<script>", "<script>", detail="<script>")
+    assert "<script" not in pieces.waiting("<script>")
+
+
+def test_the_report_gives_the_interval_what_was_mistaken_and_the_worst_mistakes() -> None:
+    x = np.zeros((4, 28, 28, 1), np.uint8)
+    outputs = np.array([[0.9, 0.1], [0.2, 0.8], [0.6, 0.4], [0.99, 0.01]])
+    found = evaluate(lambda _: outputs, (x, np.array([0, 1, 0, 1])), ("cat", "dog"))
+    html = ui.report(found, x).html
+    assert "75.00 % right" in html
+    assert f"{100 * found.low:.2f} %" in html
+    assert "The worst mistake" in html
+    assert '<b>dog</b>, said <span class="wb-wrong">cat</span>' in html
+
+
+def test_a_report_without_mistakes_says_so() -> None:
+    x = np.zeros((2, 28, 28))
+    found = evaluate(lambda _: np.eye(2), (x, np.array([0, 1])))
+    assert "No mistakes" in ui.report(found, x).html
+
+
+def test_a_banner_shows_the_users_own_line_and_none_of_ours() -> None:
+    source = "def build():\n    layers = 3\n    return layers / 0\n"
+    space: dict[str, Any] = {}
+    exec(compile(source, "/tmp/ipykernel_1/2.py", "exec"), space)
+    with pytest.raises(ZeroDivisionError) as caught:
+        space["build"]()
+    html = pieces.error_banner(caught.value, "Training")
+    assert "Training failed" in html
+    assert "ZeroDivisionError: division by zero" in html
+    assert "your cell, line 3, in build" in html
+    assert "site-packages" not in html
+
+
+def test_a_recipe_error_brings_its_own_traceback() -> None:
+    error = RecipeError(
+        "training, line 3: NameError: x", traceback='  File "training.py", line 3\nNameError: x\n'
+    )
+    assert pieces.users_lines(error) == '  File "training.py", line 3\nNameError: x'
+
+
+def test_no_widget_names_another_host() -> None:
+    for name in ("canvas", "curves", "progress", "html"):
+        text = theme.esm(name) + theme.css()
+        assert "https://" not in text
+        assert "http://" not in text.replace("http://www.w3.org/2000/svg", "")
