@@ -57,6 +57,8 @@ class Program:
     ----------
     augment
         Optional: float32 ``(batch, …)`` → the same shape; applied to batches of the training part only.
+    patience
+        Optional: end after so many epochs without a lower validation loss, and take the best epoch's weights.
     labels
         One text a class, or empty.
     namespaces
@@ -68,6 +70,7 @@ class Program:
     augment: Callable[[Any], Any] | None
     epochs: int
     batch_size: int
+    patience: int | None
     labels: tuple[str, ...]
     input_: Mapping[str, Any] | None
     namespaces: tuple[dict[str, Any], ...]
@@ -229,6 +232,7 @@ def from_namespace(*namespaces: dict[str, Any]) -> Program:
         augment=augment,
         epochs=_positive(names, "EPOCHS", 3),
         batch_size=_positive(names, "BATCH_SIZE", 128),
+        patience=None if names.get("PATIENCE") is None else _positive(names, "PATIENCE", 1),
         labels=tuple(str(label) for label in labels),
         input_=names.get("INPUT"),
         namespaces=namespaces,

@@ -1,43 +1,75 @@
-"""A recipe's data as batches: the validation part cut off, shuffled anew each epoch, augmented on the way in."""
+"""A recipe's data as batches: the validation part cut off, shuffled anew each epoch, shared among the machines.
+
+Synchronous workers each take their share of every batch. Asynchronous workers take whole batches: from arrays the
+chief tells which, so that an epoch visits each example once however fast or slow a worker is; a ``tf.data.Dataset``
+has no places to name, so there each worker draws from a part of its own.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import tensorflow as tf
+from tensorflow.core.framework import graph_pb2
 
 from workbench.errors import RecipeError
 
 VALIDATION_SHARE = 0.1
+VALIDATION_BATCH = 1024
 SHUFFLE_BUFFER = 10_000
+TASK_BATCHES = 64
+"""Batches that the chief can hand to an asynchronous worker at once."""
+_PYTHON_OPS = {"PyFunc", "PyFuncStateless", "EagerPyFunc", "GeneratorDataset"}
 
 
 @dataclass(frozen=True)
-class Batches:
-    """What the training loop draws from.
+class Share:
+    """What of something is this machine's: every ``of``-th from ``index`` on."""
+
+    index: int = 0
+    of: int = 1
+
+
+EVERYTHING = Share()
+
+
+class Batches(Protocol):
+    """What the training draws from.
 
     Attributes
     ----------
-    train
-        Endless ``(x, y)`` batches of exactly ``batch_size`` examples, float or integer as the recipe gave them
-        (float32 once augmented).
-    validation
-        Finite ``(x, y)`` batches, or ``None`` where there is too little data to cut from.
+    batch_size
+        Examples a step, those of all synchronous workers together.
     steps_per_epoch
         Full batches in the training part.
     sample
-        One ``x`` batch, to build the model with.
+        One ``(x, y)`` batch of a single example, to build the model with.
     """
 
-    train: tf.data.Dataset
-    validation: tf.data.Dataset | None
-    steps_per_epoch: int
     batch_size: int
-    sample: tf.Tensor
+    steps_per_epoch: int
+    sample: tuple[Any, Any]
+
+    def feed(self, first: int = 0, share: Share = EVERYTHING) -> tf.data.Dataset:
+        """Endless batches from step ``first`` on; of each, this machine's share."""
+
+    def validation(self, share: Share = EVERYTHING) -> tf.data.Dataset | None:
+        """Finite batches of this machine's share, or ``None`` where there is too little data to cut from."""
+
+    def source(self, workers: int) -> tf.data.Dataset:
+        """What an asynchronous worker keeps and ``task`` draws from; traced for the worker."""
+
+    def places(self, first: int) -> tf.Tensor:
+        """What a worker must be told of the ``TASK_BATCHES`` batches from step ``first`` on."""
+
+    def task(self, source: Any, places: tf.Tensor, count: tf.Tensor) -> Any:
+        """An iterator over ``count`` batches; traced for the worker."""
 
 
-def prepare(part: Any, *, batch_size: int, augment: Callable[[Any], Any] | None, seed: int) -> Batches:
+def prepare(
+    part: Any, *, batch_size: int, augment: Callable[[Any], Any] | None, seed: int, workers: int = 1
+) -> Batches:
     """Cut a tenth off for validation and batch the rest.
 
     Parameters
@@ -45,54 +77,176 @@ def prepare(part: Any, *, batch_size: int, augment: Callable[[Any], Any] | None,
     part
         The training part: ``(x, y)`` arrays, or an unbatched ``tf.data.Dataset`` of ``(x, y)`` whose cardinality
         is known.
+    augment
+        Float32 batch of ``x`` → the same shape; for batches of the training part only.
+    workers
+        How many share each batch; ``batch_size`` is rounded down to a multiple of it.
 
     Raises
     ------
     RecipeError
-        The part is neither, is empty, or ``x`` and ``y`` differ in length.
+        The part is neither, is empty, ``x`` and ``y`` differ in length, or Python code would have to run for
+        each example.
     """
     if isinstance(part, tf.data.Dataset):
-        train, validation, count, batch_size = _from_dataset(part, batch_size, seed)
-    else:
-        train, validation, count, batch_size = _from_arrays(part, batch_size, seed)
-    sample, _ = next(iter(train.take(1)))
-    if augment is not None:
-        train = train.map(
-            lambda x, y: (augment(tf.cast(x, tf.float32)), y), num_parallel_calls=tf.data.AUTOTUNE
+        return _Stream(part, batch_size, augment, seed, workers)
+    return _Arrays(part, batch_size, augment, seed, workers)
+
+
+def arrays(part: Any) -> tuple[np.ndarray, np.ndarray]:
+    """A part as arrays ``(x, y)``: itself, or all that its ``tf.data.Dataset`` gives.
+
+    Raises
+    ------
+    RecipeError
+        As ``prepare``, or an element is not one ``x`` and one ``y``.
+    """
+    if not isinstance(part, tf.data.Dataset):
+        return _check_arrays(part)
+    _count(part)
+    spec = part.element_spec
+    if not (isinstance(spec, tuple) and len(spec) == 2 and all(isinstance(s, tf.TensorSpec) for s in spec)):
+        raise RecipeError(
+            f"an example of the test part must be (x, y), one array each. Received: {spec}",
+            field="preprocessing",
         )
-    return Batches(train.prefetch(4), validation, count // batch_size, batch_size, sample)
+    batches = list(part.batch(VALIDATION_BATCH).as_numpy_iterator())
+    return np.concatenate([x for x, _ in batches]), np.concatenate([y for _, y in batches])
 
 
-def _from_arrays(
-    part: Any, batch_size: int, seed: int
-) -> tuple[tf.data.Dataset, tf.data.Dataset | None, int, int]:
-    x, y = _arrays(part)
-    order = np.random.default_rng(seed).permutation(len(x))
-    held = int(len(x) * VALIDATION_SHARE)
-    validation = None
-    if held:
-        chosen = np.sort(order[:held])
-        validation = tf.data.Dataset.from_tensor_slices((x[chosen], y[chosen])).batch(1024)
-    train = tf.constant(np.sort(order[held:]))
-    count = int(train.shape[0])
-    batch_size = min(batch_size, count)
-    steps = count // batch_size
-    xs, ys = tf.constant(x), tf.constant(y)
+class _Arrays:
+    """Batches of places first, then one gather: shuffling 54,000 examples one by one costs seconds an epoch."""
 
-    # Batches of positions, then one gather: shuffling 54,000 examples one by one costs seconds an epoch.
-    def epoch(number: tf.Tensor) -> tf.data.Dataset:
-        shuffled = tf.random.experimental.stateless_shuffle(
-            train, seed=tf.stack([tf.cast(seed, tf.int64), number])
+    def __init__(
+        self, part: Any, batch_size: int, augment: Callable[[Any], Any] | None, seed: int, workers: int
+    ) -> None:
+        x, y = _check_arrays(part)
+        order = np.random.default_rng(seed).permutation(len(x))
+        held = int(len(x) * VALIDATION_SHARE)
+        chosen, rest = np.sort(order[:held]), np.sort(order[held:])
+        self._held = (x[chosen], y[chosen])
+        self._x, self._y = tf.constant(x[rest]), tf.constant(y[rest])
+        self._augment, self._seed = augment, seed
+        self.batch_size = _fit_batch(batch_size, len(rest), workers)
+        self.steps_per_epoch = len(rest) // self.batch_size
+        self.sample = (self._x[:1], self._y[:1])
+        self._shuffled: tuple[int, tf.Tensor] = (-1, tf.zeros((0, 0), tf.int64))
+
+    def feed(self, first: int = 0, share: Share = EVERYTHING) -> tf.data.Dataset:
+        _draw_apart(self._seed, first, share)
+        epochs = tf.data.Dataset.counter(first // self.steps_per_epoch)
+        places = epochs.flat_map(
+            lambda epoch: tf.data.Dataset.from_tensor_slices(self._epoch(epoch)[:, share.index :: share.of])
         )
-        return tf.data.Dataset.from_tensor_slices(
-            tf.reshape(shuffled[: steps * batch_size], (steps, batch_size))
+        batches = places.skip(first % self.steps_per_epoch).map(lambda i: self._gather(self._x, self._y, i))
+        return _augmented(batches, self._augment).prefetch(4)
+
+    def validation(self, share: Share = EVERYTHING) -> tf.data.Dataset | None:
+        if not len(self._held[0]):
+            return None
+        mine = tuple(array[share.index :: share.of] for array in self._held)
+        return tf.data.Dataset.from_tensor_slices(mine).batch(VALIDATION_BATCH)
+
+    def source(self, workers: int) -> tf.data.Dataset:
+        return tf.data.Dataset.from_tensors((self._x, self._y)).repeat()
+
+    def places(self, first: int) -> tf.Tensor:
+        epoch, step = divmod(first, self.steps_per_epoch)
+        if self._shuffled[0] != epoch:
+            self._shuffled = (epoch, self._epoch(tf.constant(epoch, tf.int64)))
+        found = self._shuffled[1][step : step + TASK_BATCHES]
+        return tf.pad(found, [[0, TASK_BATCHES - int(found.shape[0])], [0, 0]])
+
+    def task(self, source: Any, places: tf.Tensor, count: tf.Tensor) -> Any:
+        x, y = next(source)
+        batches = tf.data.Dataset.from_tensor_slices(places[:count]).map(lambda i: self._gather(x, y, i))
+        return iter(_augmented(batches, self._augment).prefetch(2))
+
+    def _epoch(self, epoch: tf.Tensor) -> tf.Tensor:
+        """The places of an epoch, ``(steps_per_epoch, batch_size)``, the same on every machine."""
+        places = tf.range(tf.shape(self._x, tf.int64)[0])
+        seed = tf.stack([tf.cast(self._seed, tf.int64), epoch])
+        shuffled = tf.random.experimental.stateless_shuffle(places, seed=seed)
+        used = shuffled[: self.steps_per_epoch * self.batch_size]
+        return tf.reshape(used, (self.steps_per_epoch, self.batch_size))
+
+    @staticmethod
+    def _gather(x: tf.Tensor, y: tf.Tensor, places: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        return tf.gather(x, places), tf.gather(y, places)
+
+
+class _Stream:
+    def __init__(
+        self,
+        part: tf.data.Dataset,
+        batch_size: int,
+        augment: Callable[[Any], Any] | None,
+        seed: int,
+        workers: int,
+    ) -> None:
+        count = _count(part)
+        self._graph, self._spec = _graph(part), part.element_spec
+        held = int(count * VALIDATION_SHARE)
+        self._held, self._train = part.take(held) if held else None, part.skip(held)
+        self._skipped = held
+        self._augment, self._seed = augment, seed
+        self.batch_size = _fit_batch(batch_size, count - held, workers)
+        self.steps_per_epoch = (count - held) // self.batch_size
+        self.sample = next(iter(self._train.batch(1).take(1)))
+
+    def feed(self, first: int = 0, share: Share = EVERYTHING) -> tf.data.Dataset:
+        _draw_apart(self._seed, first, share)
+        return self._batches(self._train, self.batch_size // share.of, share.index, share.of, first).prefetch(
+            4
         )
 
-    batches = tf.data.Dataset.counter().flat_map(epoch)
-    return batches.map(lambda i: (tf.gather(xs, i), tf.gather(ys, i))), validation, count, batch_size
+    def validation(self, share: Share = EVERYTHING) -> tf.data.Dataset | None:
+        if self._held is None:
+            return None
+        return self._held.shard(share.of, share.index).batch(VALIDATION_BATCH)
+
+    def source(self, workers: int) -> tf.data.Dataset:
+        # A data set made here exists here; its graph can be made a data set anywhere.
+        variant = tf.raw_ops.DatasetFromGraph(graph_def=self._graph)
+        whole = tf.data.experimental.from_variant(variant, self._spec)
+        index = tf.distribute.coordinator.experimental_get_current_worker_index()
+        return self._batches(whole.skip(self._skipped), self.batch_size, index, workers, 0).prefetch(4)
+
+    def places(self, first: int) -> tf.Tensor:
+        return tf.zeros((), tf.int64)
+
+    def task(self, source: Any, places: tf.Tensor, count: tf.Tensor) -> Any:
+        return source
+
+    def _batches(
+        self, train: tf.data.Dataset, batch_size: int, index: Any, of: int, first: int
+    ) -> tf.data.Dataset:
+        mine = train.shard(of, index) if of > 1 else train
+        shuffled = mine.shuffle(SHUFFLE_BUFFER, seed=self._seed + first, reshuffle_each_iteration=True)
+        return _augmented(shuffled.repeat().batch(batch_size, drop_remainder=True), self._augment)
 
 
-def _arrays(part: Any) -> tuple[np.ndarray, np.ndarray]:
+def _draw_apart(seed: int, first: int, share: Share) -> None:
+    """Let ``augment`` not do the same to the examples of two workers, or to an epoch and the one after a restart."""
+    if first or share.index:
+        tf.random.set_seed(seed + 1_000_003 * first + share.index)
+
+
+def _augmented(batches: tf.data.Dataset, augment: Callable[[Any], Any] | None) -> tf.data.Dataset:
+    if augment is None:
+        return batches
+    return batches.map(lambda x, y: (augment(tf.cast(x, tf.float32)), y), num_parallel_calls=tf.data.AUTOTUNE)
+
+
+def _fit_batch(batch_size: int, count: int, workers: int) -> int:
+    if count < workers:
+        raise RecipeError(
+            f"{count} examples to train on are too few for {workers} workers", field="preprocessing"
+        )
+    return max(1, min(batch_size, count) // workers) * workers
+
+
+def _check_arrays(part: Any) -> tuple[np.ndarray, np.ndarray]:
     if not (isinstance(part, tuple | list) and len(part) == 2):
         raise RecipeError(
             "load_data() must return (train, test), each (x, y) arrays or an unbatched tf.data.Dataset. "
@@ -100,17 +254,16 @@ def _arrays(part: Any) -> tuple[np.ndarray, np.ndarray]:
             field="preprocessing",
         )
     x, y = (np.asarray(array) for array in part)
-    if len(x) != len(y) or len(x) == 0:
+    if x.ndim == 0 or y.ndim == 0 or len(x) != len(y) or len(x) == 0:
         raise RecipeError(
-            f"x and y must be of one length, at least 1. Received: {len(x)} and {len(y)}",
+            "x and y must be arrays of one length, at least 1. "
+            f"Received: {[len(a) if a.ndim else type(p).__name__ for a, p in zip((x, y), part, strict=True)]}",
             field="preprocessing",
         )
     return x, y
 
 
-def _from_dataset(
-    part: tf.data.Dataset, batch_size: int, seed: int
-) -> tuple[tf.data.Dataset, tf.data.Dataset | None, int, int]:
+def _count(part: tf.data.Dataset) -> int:
     count = int(part.cardinality())
     if count < 1:
         raise RecipeError(
@@ -118,9 +271,38 @@ def _from_dataset(
             f".apply(tf.data.experimental.assert_cardinality(n)) or return arrays. Its cardinality is {count}",
             field="preprocessing",
         )
-    held = int(count * VALIDATION_SHARE)
-    validation = part.take(held).batch(1024) if held else None
-    count -= held
-    batch_size = min(batch_size, count)
-    train = part.skip(held).shuffle(min(count, SHUFFLE_BUFFER), seed=seed, reshuffle_each_iteration=True)
-    return train.repeat().batch(batch_size, drop_remainder=True), validation, count, batch_size
+    return count
+
+
+def _graph(part: tf.data.Dataset) -> tf.Tensor:
+    """The pipeline as a graph, once it is sure that it runs anywhere and always in one order."""
+    try:
+        graph = tf.raw_ops.DatasetToGraphV2(
+            input_dataset=tf.data.experimental.to_variant(part),
+            external_state_policy=1,
+            strip_device_assignment=True,
+        )
+        parsed = graph_pb2.GraphDef.FromString(graph.numpy())
+    except Exception as error:
+        raise RecipeError(
+            "the tf.data.Dataset cannot be sent to other machines; return arrays, or read files in the pipeline. "
+            f"TensorFlow says: {error}",
+            field="preprocessing",
+        ) from error
+    nodes = [*parsed.node, *(node for function in parsed.library.function for node in function.node_def)]
+    if found := sorted(_PYTHON_OPS & {node.op for node in nodes}):
+        raise RecipeError(
+            "the tf.data.Dataset runs Python code for each example (from_generator, py_function or numpy_function), "
+            "which no other machine can do; return arrays, or build it of TensorFlow's own operations such as "
+            f"from_tensor_slices, TFRecordDataset, tf.io. Found: {', '.join(found)}",
+            field="preprocessing",
+        )
+    if any(
+        "reshuffle_each_iteration" in node.attr and node.attr["reshuffle_each_iteration"].b for node in nodes
+    ):
+        raise RecipeError(
+            "the tf.data.Dataset is shuffled anew each time, so no part of it can be held back for validation; "
+            "leave shuffle() out (the workbench shuffles), or give it reshuffle_each_iteration=False",
+            field="preprocessing",
+        )
+    return graph

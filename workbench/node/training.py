@@ -1,21 +1,27 @@
-"""The training loop: a compiled Keras model's own ``train_step`` inside ``strategy.run``."""
+"""The training loop: one for a notebook, a process, synchronous workers, and parameter servers."""
 
+import dataclasses
 import math
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from workbench.errors import RecipeError
 from workbench.node import data
+from workbench.node.checkpoint import Checkpoints
+from workbench.node.model import make_evaluation, predict
+from workbench.node.strategy import Cluster, Strategy, make
 from workbench.recipes import Program
 
-REPORT_EVERY_S = 0.25
-PREDICT_BATCH = 1_000
+CHECKPOINT_EVERY_S = 15.0
+CHECKPOINT_SHARE = 0.05
+"""Of the time, what checkpoints between epochs may cost at most."""
 
 
 @dataclass(frozen=True)
@@ -61,19 +67,13 @@ class Trained:
     """Of training alone: data, building and tracing are not in it."""
     stopped: bool
     """Ended early because it was asked to."""
+    steps: int = 0
+    best_epoch: int | None = None
+    """The epoch whose weights these are, where the recipe's ``PATIENCE`` chose them; else they are the last."""
 
     def predict(self, x: np.ndarray) -> np.ndarray:
         """The model's outputs in inference mode, float32 ``(n, …)``."""
         return predict(self.model, x)
-
-
-def predict(model: keras.Model, x: np.ndarray) -> np.ndarray:
-    """The model's outputs in inference mode, float32 ``(n, …)``, computed in batches."""
-    forward = tf.function(lambda batch: model(batch, training=False), reduce_retracing=True)
-    starts = range(0, len(x), PREDICT_BATCH)
-    return np.concatenate([forward(tf.constant(x[i : i + PREDICT_BATCH])).numpy() for i in starts]).astype(
-        np.float32
-    )
 
 
 def train(
@@ -107,122 +107,184 @@ def train(
     if epochs is not None:
         program = program.set_epochs(epochs)
     batches = data.prepare(train, batch_size=program.batch_size, augment=program.augment, seed=seed)
-    strategy = tf.distribute.get_strategy()
-    with strategy.scope():
-        model = build(program, batches.sample)
-    return _loop(model, batches, strategy, program.epochs, on_progress or _ignore, stop or _never)
+    history: list[Progress] = []
+
+    def report(progress: Progress) -> None:
+        history.append(progress)
+        if on_progress is not None:
+            on_progress(progress)
+
+    with tempfile.TemporaryDirectory() as folder:
+        kept = Path(folder) if program.patience else None
+        trained = fit(make(Cluster()), program, batches, folder=kept, on_progress=report, stop=stop or _never)
+    return dataclasses.replace(trained, history=history)
 
 
-def build(program: Program, sample: tf.Tensor) -> keras.Model:
-    """Call ``build_model()`` and make every variable that training needs.
+def fit(
+    strategy: Strategy,
+    program: Program,
+    batches: data.Batches,
+    *,
+    folder: Path | None,
+    on_progress: Callable[[Progress], None],
+    stop: Callable[[], bool],
+    say: Callable[[str], None] = lambda line: None,
+) -> Trained:
+    """Train to the end, from the newest checkpoint in the folder if there is one.
 
-    Raises
-    ------
-    RecipeError
-        What comes back is not a compiled Keras model, or it does not take the data.
+    Every synchronous machine calls this with the same program and data. Only the leading one reads and writes the
+    folder; every machine's ``Trained`` has the same model.
+
+    Parameters
+    ----------
+    folder
+        Where checkpoints are kept; ``None`` for none.
+    stop
+        Any machine's yes ends the training of all.
+    say
+        Takes a line for the log now and then.
     """
-    model = program.build_model()
-    if not isinstance(model, keras.Model):
-        raise RecipeError(f"build_model() must return a keras.Model. Received: {model!r}", field="training")
-    if not model.compiled:
-        raise RecipeError(
-            "build_model() must return a compiled model; call model.compile(…) before returning it",
-            field="training",
-        )
-    try:
-        model(sample[:1])
-    except ValueError as error:
-        raise RecipeError(
-            f"the model does not take what load_data() gives, x of shape {tuple(sample.shape[1:])}: {error}",
-            field="training",
-        ) from error
-    model.optimizer.build(model.trainable_variables)
-    return model
+    strategy.start(program, batches)
+    checkpoints = Checkpoints(folder, strategy.copy, say) if folder and strategy.leads else None
+    if checkpoints is not None and checkpoints.restore():
+        say(f"going on from the checkpoint of step {checkpoints.step}")
+    state = _State.agree(strategy, checkpoints)
+    strategy.spread(state.step)
+    return _loop(strategy, program, batches, checkpoints, state, on_progress, stop, say)
+
+
+@dataclass
+class _State:
+    """What the loop knows besides the model; the same on every machine."""
+
+    step: int = 0
+    seconds: float = 0.0
+    best_loss: float = math.inf
+    best_epoch: int = 0
+
+    @classmethod
+    def agree(cls, strategy: Strategy, checkpoints: Checkpoints | None) -> "_State":
+        c = checkpoints
+        mine = [c.step, c.seconds, min(c.best_loss, 1e300), c.best_epoch] if c else [0.0, 0.0, 1e300, 0.0]
+        step, seconds, best_loss, best_epoch = strategy.sum(np.array(mine) * float(strategy.leads))
+        return cls(int(step), float(seconds), float(best_loss), int(best_epoch))
 
 
 def _loop(
-    model: keras.Model,
+    strategy: Strategy,
+    program: Program,
     batches: data.Batches,
-    strategy: tf.distribute.Strategy,
-    epochs: int,
+    checkpoints: Checkpoints | None,
+    state: _State,
     on_progress: Callable[[Progress], None],
     stop: Callable[[], bool],
+    say: Callable[[str], None],
 ) -> Trained:
-    @tf.function(reduce_retracing=True)
-    def steps(iterator: Any, count: tf.Tensor) -> dict[str, tf.Tensor]:
-        logs = strategy.run(model.train_step, args=(next(iterator),))
-        for _ in tf.range(count - 1):
-            logs = strategy.run(model.train_step, args=(next(iterator),))
-        return logs
-
-    validate = make_evaluation(model)
-    total, done, pace = epochs * batches.steps_per_epoch, 0, 0.0
-    iterator, history, stopped, watch = iter(batches.train), [], False, _Watch()
-    while done < total and not stopped:
-        model.reset_metrics()
-        left = batches.steps_per_epoch - done % batches.steps_per_epoch
-        count = min(left, max(1, math.floor(REPORT_EVERY_S * pace))) if pace else 1
-        logs = {name: float(value) for name, value in steps(iterator, tf.constant(count)).items()}
-        done += count
+    evaluate = make_evaluation(strategy.copy)
+    validation = batches.validation(strategy.share)
+    per_epoch, epochs = batches.steps_per_epoch, program.epochs
+    total = epochs * per_epoch
+    saved, stopped, patient, pace, watch = state.step, False, True, 0.0, _Watch(state.seconds)
+    timer = _SaveTimer()
+    while state.step < total and patient and not stopped:
+        due = checkpoints is not None and timer.due()
+        advance = strategy.advance(total, pace, (stop(), due))
+        count, before, state.step = advance.done - state.step, state.step, advance.done
         took = watch.lap()
         # The first call traces the graph: its pace says nothing.
-        pace = count / took if done > 1 else 1 / REPORT_EVERY_S
-        if not math.isfinite(logs.get("loss", 0.0)):
+        pace = count / took if pace else 1 / strategy.report_every_s
+        if not math.isfinite(advance.loss or 0.0):
             raise RecipeError(
-                f"the loss is {logs['loss']} after step {done}; a smaller learning rate or scaled inputs may help",
+                f"the loss is {advance.loss} after step {state.step}; a smaller learning rate or scaled inputs "
+                "may help",
                 field="training",
             )
-        validation: tuple[float | None, float | None] = (None, None)
-        if done % batches.steps_per_epoch == 0 and batches.validation is not None:
-            validation = validate(batches.validation)
+        epoch = min(epochs, (state.step - 1) // per_epoch + 1)
+        ended = state.step // per_epoch > before // per_epoch
+        val_loss: float | None = None
+        val_accuracy: float | None = None
+        if ended or advance.asked[1]:
+            strategy.collect()
+        if ended and validation is not None:
+            val_loss, val_accuracy = _validate(strategy, evaluate, validation)
+        state.seconds = watch.total
         progress = Progress(
-            step=done,
+            step=state.step,
             of=total,
-            epoch=min(epochs, (done - 1) // batches.steps_per_epoch + 1),
+            epoch=epoch,
             epochs=epochs,
-            loss=logs.get("loss", math.nan),
-            accuracy=_accuracy(logs),
-            val_loss=validation[0],
-            val_accuracy=validation[1],
+            loss=math.nan if advance.loss is None else advance.loss,
+            accuracy=advance.accuracy,
+            val_loss=val_loss,
+            val_accuracy=val_accuracy,
             images_per_s=count * batches.batch_size / took,
             seconds=watch.total,
-            eta_s=watch.total / done * (total - done),
+            eta_s=watch.total / state.step * (total - state.step),
         )
-        watch.skip()
-        history.append(progress)
         on_progress(progress)
-        stopped = done < total and stop()
+        better = val_loss is not None and val_loss < state.best_loss
+        if better:
+            state.best_loss, state.best_epoch = val_loss, state.step // per_epoch  # type: ignore[assignment]
+        if checkpoints is not None and (ended or advance.asked[1]):
+            with timer:
+                if better:
+                    checkpoints.save_best(state.step, state.seconds, state.best_loss, state.best_epoch)
+                else:
+                    checkpoints.save(state.step, state.seconds)
+            saved = state.step
+        if program.patience and val_loss is not None:
+            patient = state.step // per_epoch - state.best_epoch < program.patience
+        stopped = state.step < total and advance.asked[0]
+        if strategy.waits:
+            watch.skip()
+    strategy.settle()
+    strategy.collect()
+    if checkpoints is not None and saved != state.step:
+        checkpoints.save(state.step, state.seconds)
+    model = strategy.copy
     model.optimizer.finalize_variable_values(model.trainable_variables)
-    return Trained(model, history, watch.total, stopped)
+    best_epoch = None
+    if program.patience and state.best_epoch and checkpoints is not None and checkpoints.restore_best():
+        best_epoch = state.best_epoch
+        say(
+            f"taking the weights of epoch {best_epoch}, whose validation loss of {state.best_loss:.4g} was the lowest"
+        )
+    return Trained(model, [], state.seconds, stopped, state.step, best_epoch)
 
 
-def make_evaluation(model: keras.Model) -> Callable[[tf.data.Dataset], tuple[float, float | None]]:
-    """A function that gives loss and accuracy (``None`` where there is no such metric) in inference mode."""
-
-    @tf.function(reduce_retracing=True)
-    def step(batch: Any) -> dict[str, tf.Tensor]:
-        return model.test_step(batch)
-
-    def run(batches: tf.data.Dataset) -> tuple[float, float | None]:
-        model.reset_metrics()
-        logs: dict[str, tf.Tensor] = {}
-        for batch in batches:
-            logs = step(batch)
-        values = {name: float(value) for name, value in logs.items()}
-        return values.get("loss", math.nan), _accuracy(values)
-
-    return run
+def _validate(
+    strategy: Strategy, evaluate: Callable[[Any], tuple[int, float, float | None]], part: Any
+) -> tuple[float, float | None]:
+    """Loss and accuracy over the shares of all machines."""
+    count, loss, accuracy = evaluate(part)
+    known = count * (accuracy is not None)
+    mine = [count, count and count * loss, known, known and known * (accuracy or 0.0)]
+    count_, loss_, known_, accuracy_ = strategy.sum(np.array(mine, np.float64))
+    return float(loss_ / count_), float(accuracy_ / known_) if known_ else None
 
 
-def _accuracy(logs: dict[str, float]) -> float | None:
-    return next((value for name, value in logs.items() if name == "acc" or name.endswith("accuracy")), None)
+class _SaveTimer:
+    """Says when a checkpoint between epochs is due: seldom enough for what saving costs."""
+
+    def __init__(self) -> None:
+        self._since, self._cost = time.monotonic(), 0.0
+
+    def due(self) -> bool:
+        return time.monotonic() - self._since > max(CHECKPOINT_EVERY_S, self._cost / CHECKPOINT_SHARE)
+
+    def __enter__(self) -> None:
+        self._since = time.monotonic()
+
+    def __exit__(self, *_: object) -> None:
+        self._cost = time.monotonic() - self._since
+        self._since = time.monotonic()
 
 
 class _Watch:
     """Counts the time between laps; what passes between a lap and ``skip`` is not counted."""
 
-    def __init__(self) -> None:
-        self.total = 0.0
+    def __init__(self, total: float = 0.0) -> None:
+        self.total = total
         self._since = time.perf_counter()
 
     def lap(self) -> float:
@@ -234,10 +296,6 @@ class _Watch:
 
     def skip(self) -> None:
         self._since = time.perf_counter()
-
-
-def _ignore(progress: Progress) -> None:
-    pass
 
 
 def _never() -> bool:

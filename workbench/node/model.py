@@ -1,0 +1,165 @@
+"""A recipe's compiled Keras model: built with all its variables, taken one step, evaluated, asked.
+
+What is here works the same whoever runs it: one process, or a replica of a distribution strategy.
+"""
+
+import contextlib
+import math
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from workbench.errors import RecipeError
+from workbench.recipes import Program
+
+PREDICT_BATCH = 1_000
+
+
+def build(program: Program, sample: tuple[Any, Any]) -> keras.Model:
+    """Call ``build_model()`` and make every variable of the model and its optimizer.
+
+    Raises
+    ------
+    RecipeError
+        What comes back is not a compiled Keras model, or it does not take the data.
+    """
+    model = program.build_model()
+    if not isinstance(model, keras.Model):
+        raise RecipeError(f"build_model() must return a keras.Model. Received: {model!r}", field="training")
+    if not model.compiled:
+        raise RecipeError(
+            "build_model() must return a compiled model; call model.compile(…) before returning it",
+            field="training",
+        )
+    try:
+        model(sample[0])
+    except ValueError as error:
+        shapes = tf.nest.map_structure(lambda t: tuple(t.shape[1:]), sample[0])
+        raise RecipeError(
+            f"the model does not take what load_data() gives, x of shape {shapes}: {error}", field="training"
+        ) from error
+    for optimizer in optimizers(model):
+        if optimizer is model.optimizer and not optimizer.built:
+            optimizer.build(model.trainable_variables)
+    return model
+
+
+def build_metrics(model: keras.Model, sample: tuple[Any, Any]) -> None:
+    """Make the compiled loss and metrics, which Keras makes when it first meets a ``y``.
+
+    Outside of any strategy: their variables are only used where nothing is distributed (see ``Step``).
+    """
+    x, y = sample
+    # A model with a train_step of its own may have no compiled loss, or one that does not fit its output.
+    with contextlib.suppress(Exception):
+        outputs = model(x)
+        model.compute_loss(x=x, y=y, y_pred=outputs)
+        model.compute_metrics(x, y, outputs, None)
+    model.reset_metrics()
+
+
+def optimizers(model: keras.Model) -> list[keras.optimizers.Optimizer]:
+    """The compiled optimizer, and those that a model with a ``train_step`` of its own keeps besides."""
+    found = [model.optimizer, *vars(model).values()]
+    found += [getattr(optimizer, "inner_optimizer", None) for optimizer in found]
+    unique = {id(o): o for o in found if isinstance(o, keras.optimizers.Optimizer)}
+    return list(unique.values())
+
+
+def variables(model: keras.Model) -> list[keras.Variable]:
+    """All that training changes: weights, seeds, what the optimizers keep; not the metrics."""
+    own = [*model.variables, *(v for optimizer in optimizers(model) for v in optimizer.variables)]
+    return list({id(variable): variable for variable in own}.values())
+
+
+class Step:
+    """One call of the model's ``train_step``, whose metrics are those of its own batch.
+
+    Keras keeps metrics in variables. Under parameter servers all workers would add to the same ones, and each step
+    would wait for them on the network. Here every metric begins anew with the batch and its state stays a value of
+    the graph.
+
+    Attributes
+    ----------
+    names
+        What ``train_step`` reports, once it was traced.
+    """
+
+    def __init__(self, model: keras.Model) -> None:
+        self.model = model
+        self.names: frozenset[str] = frozenset()
+
+    def __call__(self, batch: Any) -> tf.Tensor:
+        """Loss and accuracy, float32 ``(2,)``; 0 for one that the model does not report."""
+        with _values_for_variables(self.model.metrics):
+            logs = self.model.train_step(batch)
+        loss, accuracy = logs.get("loss"), accuracy_of(logs)
+        self.names = frozenset(n for n, v in (("loss", loss), ("accuracy", accuracy)) if v is not None)
+        return tf.stack([tf.cast(0.0 if v is None else v, tf.float32) for v in (loss, accuracy)])
+
+
+@contextlib.contextmanager
+def _values_for_variables(metrics: list[keras.metrics.Metric]) -> Iterator[None]:
+    metrics = [metric for metric in metrics if metric.variables]
+    for metric in metrics:
+        _detach(metric)
+    try:
+        yield
+    finally:
+        for metric in metrics:
+            for name in ("update_state", "result", "reset_state"):
+                del metric.__dict__[name]
+
+
+def _detach(metric: keras.metrics.Metric) -> None:
+    state = list(zip(metric.variables, metric.stateless_reset_state(), strict=True))
+
+    def stateless(method: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*args: Any, **kwargs: Any) -> Any:
+            with keras.StatelessScope(state, initialize_variables=False) as scope:
+                result = method(*args, **kwargs)
+            state[:] = [(variable, scope.get_current_value(variable)) for variable, _ in state]
+            return result
+
+        return call
+
+    methods = {name: stateless(getattr(metric, name)) for name in ("update_state", "result", "reset_state")}
+    metric.__dict__.update(methods)
+
+
+def make_evaluation(model: keras.Model) -> Callable[[tf.data.Dataset], tuple[int, float, float | None]]:
+    """A function that gives the number of examples, loss and accuracy (``None`` where there is no such metric),
+    in inference mode."""
+
+    @tf.function(reduce_retracing=True)
+    def step(batch: Any) -> dict[str, tf.Tensor]:
+        return model.test_step(batch)
+
+    def run(batches: tf.data.Dataset) -> tuple[int, float, float | None]:
+        model.reset_metrics()
+        logs: dict[str, tf.Tensor] = {}
+        count = 0
+        for batch in batches:
+            logs = step(batch)
+            count += int(tf.nest.flatten(batch)[0].shape[0])
+        values = {name: float(value) for name, value in logs.items()}
+        return count, values.get("loss", math.nan), accuracy_of(values)
+
+    return run
+
+
+def accuracy_of(logs: dict[str, Any]) -> Any:
+    """The first of the metrics that is an accuracy, or ``None``."""
+    return next((value for name, value in logs.items() if name == "acc" or name.endswith("accuracy")), None)
+
+
+def predict(model: keras.Model, x: np.ndarray) -> np.ndarray:
+    """The model's outputs in inference mode, float32 ``(n, …)``, computed in batches."""
+    forward = tf.function(lambda batch: model(batch, training=False), reduce_retracing=True)
+    starts = range(0, len(x), PREDICT_BATCH)
+    return np.concatenate([forward(tf.constant(x[i : i + PREDICT_BATCH])).numpy() for i in starts]).astype(
+        np.float32
+    )
