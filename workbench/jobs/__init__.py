@@ -1,0 +1,35 @@
+"""The job store: every training request, its state, its metrics, and who runs it.
+
+``store`` asks and changes, ``values`` are what it gives, ``turns`` decides who is next, ``replay`` takes events in,
+``curves`` thins metrics, ``tables`` and ``database`` are what all of it stands on. SQLAlchemy is imported in this
+package only.
+"""
+
+from workbench.jobs.store import LEASE_S, Store
+from workbench.jobs.values import (
+    ACTIVE,
+    ENDED,
+    STATES,
+    Change,
+    Curve,
+    Job,
+    Lease,
+    Machine,
+    Point,
+    Progress,
+)
+
+__all__ = [
+    "ACTIVE",
+    "ENDED",
+    "LEASE_S",
+    "STATES",
+    "Change",
+    "Curve",
+    "Job",
+    "Lease",
+    "Machine",
+    "Point",
+    "Progress",
+    "Store",
+]

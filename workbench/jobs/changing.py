@@ -1,0 +1,83 @@
+"""The steps that changes are made of; each runs inside a transaction that its caller opened."""
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from workbench.errors import BadInput, NotFound
+from workbench.events import MAX_TRACEBACK, Error, clean
+from workbench.jobs.reading import Row
+from workbench.jobs.tables import errors, job_times, jobs, recipes
+from workbench.recipes import FIELDS, Recipe
+
+MAX_SOURCE = 4 * 1024**2
+"""Bytes of one field of a recipe; MariaDB takes 16 MiB in one piece."""
+
+
+def check_requester(requester: str) -> None:
+    """Refuse what cannot be shown or told apart from another name."""
+    if not 0 < len(requester) <= 255 or requester.strip() != requester or not requester.isprintable():
+        raise BadInput(f"a requester is a name of 1 to 255 characters. Received: {requester!r}")
+
+
+def check_recipe(recipe: Recipe) -> None:
+    """Refuse what a database cannot keep byte for byte."""
+    for field in FIELDS:
+        try:
+            size = len(getattr(recipe, field).encode())
+        except UnicodeEncodeError as error:
+            raise BadInput(f"{field} holds half of a surrogate pair, which is no text: {error}") from error
+        if size > MAX_SOURCE:
+            raise BadInput(
+                f"{field} has {size:,} bytes, more than {MAX_SOURCE:,}; load data in load_data() instead of "
+                "writing it into the code"
+            )
+
+
+def keep_recipe(connection: sa.Connection, recipe: Recipe) -> None:
+    """Keep the recipe's source, once for all jobs that have the same."""
+    there = sa.select(recipes.c.sha256).where(recipes.c.sha256 == recipe.sha256)
+    if connection.execute(there).first() is None:
+        try:
+            with connection.begin_nested():
+                values = {field: getattr(recipe, field) for field in FIELDS}
+                connection.execute(recipes.insert().values(sha256=recipe.sha256, **values))
+        except sa.exc.IntegrityError:  # somebody else kept the same in this moment
+            pass
+
+
+def hold(connection: sa.Connection, id: int) -> Row:
+    """The job's row, which nobody else changes until the end of the transaction."""
+    row = connection.execute(sa.select(jobs).where(jobs.c.id == id).with_for_update()).mappings().first()
+    if row is None:
+        raise no_job(id)
+    return row
+
+
+def set_state(connection: sa.Connection, job: Row, state: str, t: float, **values: Any) -> None:
+    """Bring a job that is held into a state; ``values`` are further columns."""
+    connection.execute(jobs.update().where(jobs.c.id == job["id"]).values(state=state, **values))
+    attempt = values.get("attempt", job["attempt"])
+    connection.execute(job_times.insert().values(job=job["id"], attempt=attempt, state=state, t=t))
+
+
+def blame(connection: sa.Connection, job: Row, error: Error) -> None:
+    """Mark the error as the one that ended the attempt; it may have been reported already."""
+    key = {"job": job["id"], "role": error.role, "index": error.index, "t": error.t}
+    same = [errors.c[name] == value for name, value in key.items()]
+    if not connection.execute(errors.update().where(*same).values(ended=job["attempt"])).rowcount:
+        connection.execute(
+            errors.insert().values(
+                **key,
+                message=clean(error.message),
+                field=error.field,
+                line=error.line,
+                traceback=clean(error.traceback, MAX_TRACEBACK),
+                ended=job["attempt"],
+            )
+        )
+
+
+def no_job(id: int) -> NotFound:
+    """The error for an id that no job has."""
+    return NotFound(f"there is no job {id}; `workbench jobs` lists them")

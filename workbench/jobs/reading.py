@@ -1,0 +1,89 @@
+"""Rows become values."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from workbench.events import Error
+from workbench.jobs.tables import errors, job_times, jobs, machines, phases, recipes
+from workbench.jobs.values import ACTIVE, Change, Job, Lease, Machine, Progress
+from workbench.recipes import FIELDS, Recipe
+
+Row = sa.RowMapping
+
+ONE = sa.select(jobs, *(recipes.c[field] for field in FIELDS)).join(recipes)
+"""Jobs with the source of their recipes."""
+MANY = sa.select(jobs)
+_SAME = (
+    *("id", "name", "requester", "state", "ps", "workers", "epochs", "provider", "instance_type", "cluster"),
+    *("attempt", "origin", "accuracy", "version", "price_per_hour"),
+)
+
+
+def read_jobs(connection: sa.Connection, query: sa.Select[Any], now: float) -> list[Job]:
+    """The jobs that ``ONE`` or ``MANY``, narrowed down, finds."""
+    rows = connection.execute(query).mappings().all()
+    ids = [row["id"] for row in rows]
+    changes: dict[int, list[Change]] = defaultdict(list)
+    times = sa.select(job_times).where(job_times.c.job.in_(ids)).order_by(job_times.c.id)
+    for row in connection.execute(times).mappings():
+        changes[row["job"]].append(Change(row["attempt"], row["state"], row["t"]))
+    found = _read_machines(connection, ids)
+    ends = sa.select(errors).where(errors.c.job.in_(ids), errors.c.ended.is_not(None))
+    ended = {(row["job"], row["ended"]): read_error(row) for row in connection.execute(ends).mappings()}
+    return [
+        Job(
+            **{name: row[name] for name in _SAME},
+            recipe=Recipe(*(row[field] for field in FIELDS)) if FIELDS[0] in row else None,
+            recipe_sha256=row["recipe"],
+            progress=_progress(row),
+            error=ended.get((row["id"], row["attempt"])),
+            machines=tuple(found[row["id"]]),
+            changes=tuple(changes[row["id"]]),
+            execution_s=_execution_s(changes[row["id"]], now),
+            lease=Lease(row["runner"], row["lease_until"]) if row["runner"] is not None else None,
+            terminate_asked=row["terminate_t"],
+        )
+        for row in rows
+    ]
+
+
+def read_error(row: Row) -> Error:
+    """The error in a row of ``errors``."""
+    return Error(
+        row["t"],
+        row["role"],
+        row["index"],
+        row["message"],
+        row["field"],
+        row["line"],
+        row["traceback"],
+    )
+
+
+def _read_machines(connection: sa.Connection, ids: Sequence[int]) -> dict[int, list[Machine]]:
+    key = ("job", "role", "index")
+    said = sa.select(phases).where(phases.c.job.in_(ids)).order_by(phases.c.t)
+    phase = {tuple(row[k] for k in key): row["phase"] for row in connection.execute(said).mappings()}
+    found: dict[int, list[Machine]] = defaultdict(list)
+    query = sa.select(machines).where(machines.c.job.in_(ids)).order_by(machines.c.role, machines.c.index)
+    for row in connection.execute(query).mappings():
+        values = {name: row[name] for name in ("role", "index", "state", "pid", "instance")}
+        found[row["job"]].append(Machine(**values, phase=phase.get(tuple(row[k] for k in key))))
+    return found
+
+
+def _progress(row: Row) -> Progress | None:
+    if row["metric_t"] is None:
+        return None
+    same = ("step", "of", "epoch", "loss", "val_loss", "val_accuracy", "images_per_s", "eta_s")
+    return Progress(t=row["metric_t"], accuracy=row["train_accuracy"], **{name: row[name] for name in same})
+
+
+def _execution_s(changes: Sequence[Change], now: float) -> float:
+    ends = [change.t for change in changes[1:]] + [now]
+    return sum(
+        max(0.0, end - change.t) for change, end in zip(changes, ends, strict=True) if change.state in ACTIVE
+    )

@@ -1,0 +1,418 @@
+"""The store: every question and every change is one transaction, and no change goes by what a caller last saw."""
+
+import builtins
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Any
+
+import sqlalchemy as sa
+
+from workbench import artifact
+from workbench.errors import BadInput
+from workbench.events import Error, Event
+from workbench.jobs import curves, queue, replay
+from workbench.jobs.changing import (
+    blame,
+    check_recipe,
+    check_requester,
+    hold,
+    keep_recipe,
+    no_job,
+    set_state,
+)
+from workbench.jobs.database import Database, again
+from workbench.jobs.reading import MANY, ONE, read_error, read_jobs
+from workbench.jobs.tables import errors, job_times, jobs, machines
+from workbench.jobs.values import ENDED, NEXT, STATES, Curve, Job, Machine
+from workbench.recipes import Recipe
+
+LEASE_S = 30.0
+"""A runner that has not sent a heartbeat for so long counts as dead."""
+
+
+class Store:
+    """All jobs, in SQLite or MariaDB; several processes use it at once, threads may share one store.
+
+    A store is not carried over a fork: open another in the child.
+
+    Parameters
+    ----------
+    url
+        ``Settings.database_url``. A file that does not exist is made; tables are brought up to date.
+    clock
+        Gives seconds since 1970.
+
+    Raises
+    ------
+    BadInput
+        The URL cannot be used.
+    Unavailable
+        The database cannot be reached; every method may raise it.
+    """
+
+    def __init__(self, url: str, *, clock: Callable[[], float] = time.time) -> None:
+        self._database = Database(url)
+        self._clock = clock
+
+    def __enter__(self) -> "Store":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections; twice is fine."""
+        self._database.close()
+
+    # Requests
+
+    @again
+    def submit(
+        self,
+        *,
+        name: str,
+        requester: str,
+        recipe: Recipe,
+        ps: int = 0,
+        workers: int = 1,
+        epochs: int | None = None,
+        provider: str = "local",
+        instance_type: str | None = None,
+        cluster: str | None = None,
+        price_per_hour: float | None = None,
+    ) -> int:
+        """Queue a job; its id.
+
+        Raises
+        ------
+        BadInput
+            A value that no job can have.
+        """
+        artifact.check_name(name)
+        check_requester(requester)
+        check_recipe(recipe)
+        for what, value, least in (("ps", ps, 0), ("workers", workers, 1), ("epochs", epochs, 1)):
+            if value is not None and not least <= value < 2**31:
+                raise BadInput(f"{what} must be a whole number from {least}. Received: {value!r}")
+        now = self._clock()
+        values = {
+            "name": name,
+            "requester": requester,
+            "recipe": recipe.sha256,
+            "ps": ps,
+            "workers": workers,
+            "epochs": epochs,
+            "provider": provider,
+            "instance_type": instance_type,
+            "cluster": cluster,
+            "price_per_hour": price_per_hour,
+            "state": "queued",
+            "attempt": 1,
+            "origin": 1,
+            "queued_t": now,
+            "origin_t": now,
+        }
+        with self._database.writing() as connection:
+            keep_recipe(connection, recipe)
+            key = connection.execute(jobs.insert().values(values)).inserted_primary_key
+            assert key is not None
+            id = int(key[0])
+            connection.execute(job_times.insert().values(job=id, attempt=1, state="queued", t=now))
+        return id
+
+    @again
+    def ask_terminate(self, id: int) -> bool:
+        """Ask for the job's end: a waiting one is terminated here and now, a running one by its runner.
+
+        False if it had ended already. Asking twice is fine. A job that was about to complete may still do so.
+
+        Raises
+        ------
+        NotFound
+        """
+        now = self._clock()
+        with self._database.writing() as connection:
+            job = hold(connection, id)
+            if job["state"] in ENDED:
+                return False
+            asked = {"terminate_t": now if job["terminate_t"] is None else job["terminate_t"]}
+            if job["state"] == "queued":
+                set_state(connection, job, "terminated", now, **asked)
+            else:
+                connection.execute(jobs.update().where(jobs.c.id == id).values(asked))
+        return True
+
+    @again
+    def retry(self, id: int, anew: bool = False) -> bool:
+        """Queue a failed or terminated job again: to continue from its checkpoint, or ``anew`` from nothing.
+
+        False if it is waiting or running, for instance because somebody else has just done the same.
+
+        Raises
+        ------
+        NotFound
+        BadInput
+            The job is completed; its version stays as it is.
+        """
+        now = self._clock()
+        with self._database.writing() as connection:
+            job = hold(connection, id)
+            if job["state"] == "completed":
+                raise BadInput(
+                    f"job {id} is completed with version {job['version']}; submit it again for another"
+                )
+            if job["state"] not in ENDED:
+                return False
+            attempt = job["attempt"] + 1
+            values: dict[str, Any] = {"attempt": attempt, "queued_t": now, "terminate_t": None}
+            if anew:
+                values |= {"origin": attempt, "origin_t": now, **replay.NOTHING}
+            set_state(connection, job, "queued", now, **values)
+        return True
+
+    # Questions
+
+    def job(self, id: int) -> Job:
+        """The job, recipe included.
+
+        Raises
+        ------
+        NotFound
+        """
+        with self._database.reading() as connection:
+            found = read_jobs(connection, ONE.where(jobs.c.id == id), self._clock())
+        if not found:
+            raise no_job(id)
+        return found[0]
+
+    def list(
+        self,
+        state: str | Collection[str] | None = None,
+        requester: str | None = None,
+        limit: int = 100,
+        before: int | None = None,
+    ) -> "builtins.list[Job]":
+        """The newest jobs first, without their recipes.
+
+        Parameters
+        ----------
+        state
+            Only jobs in this state, or in one of these.
+        before
+            Only jobs with a smaller id: the next page after one that ended there.
+        """
+        query = MANY.order_by(jobs.c.id.desc()).limit(limit)
+        if state is not None:
+            states = {state} if isinstance(state, str) else set(state)
+            if unknown := states - set(STATES):
+                raise BadInput(
+                    f"a state is one of {', '.join(STATES)}. Received: {', '.join(sorted(unknown))}"
+                )
+            query = query.where(jobs.c.state.in_(states))
+        if requester is not None:
+            query = query.where(jobs.c.requester == requester)
+        if before is not None:
+            query = query.where(jobs.c.id < before)
+        with self._database.reading() as connection:
+            return read_jobs(connection, query, self._clock())
+
+    def curve(self, id: int, points: int = 500) -> Curve:
+        """The metrics since the job began from nothing, thinned evenly, first and newest included; one query.
+
+        Steps that were done again after going back to a checkpoint appear as they were done last. A job that
+        has none, or is not there, has an empty curve.
+        """
+        with self._database.reading() as connection:
+            return curves.read_curve(connection, id, points)
+
+    def errors(self, id: int) -> "builtins.list[Error]":
+        """Every error that was reported since the job was last queued, the first one first.
+
+        Raises
+        ------
+        NotFound
+        """
+        with self._database.reading() as connection:
+            queued_t = connection.scalar(sa.select(jobs.c.queued_t).where(jobs.c.id == id))
+            if queued_t is None:
+                raise no_job(id)
+            query = sa.select(errors).where(errors.c.job == id, errors.c.t >= queued_t).order_by(errors.c.t)
+            return [read_error(row) for row in connection.execute(query).mappings()]
+
+    def positions(self) -> dict[int, int]:
+        """Each waiting job's place in the queue of its provider, from 1; who waits for a limit keeps its place."""
+        places: dict[int, int] = {}
+        with self._database.reading() as connection:
+            query = sa.select(jobs.c.provider).where(jobs.c.state == "queued").distinct()
+            for provider in connection.scalars(query).all():
+                places |= {id: n for n, id in enumerate(queue.read_order(connection, provider), 1)}
+        return places
+
+    def position(self, id: int) -> int | None:
+        """The job's place in the queue, from 1; ``None`` if it does not wait."""
+        return self.positions().get(id)
+
+    def terminate_asked(self, id: int) -> bool:
+        """Whether somebody asked for the end of this attempt.
+
+        Raises
+        ------
+        NotFound
+        """
+        with self._database.reading() as connection:
+            row = connection.execute(sa.select(jobs.c.terminate_t).where(jobs.c.id == id)).first()
+        if row is None:
+            raise no_job(id)
+        return row.terminate_t is not None
+
+    # Leases
+
+    @again
+    def claim(
+        self, runner: str, cap: int, per_requester: int | None = None, *, provider: str = "local"
+    ) -> Job | None:
+        """Give the runner the job whose turn it is, with its lease, and set it to ``initializing``.
+
+        ``None`` if nobody waits or no more may run: ``cap`` jobs of the provider in all, ``per_requester`` of one
+        requester. A job counts until its runner has released it, so that its machines are gone.
+        """
+        now = self._clock()
+        with self._database.writing() as connection:
+            until = now + LEASE_S
+            id = queue.claim(connection, provider, cap, per_requester, now, runner, until)
+        return None if id is None else self.job(id)
+
+    @again
+    def heartbeat(self, id: int, runner: str) -> bool:
+        """Hold the lease for another ``LEASE_S``; False if it is no longer this runner's, which then must stop."""
+        return self._update(id, {"lease_until": self._clock() + LEASE_S}, jobs.c.runner == runner)
+
+    @again
+    def release(self, id: int, runner: str) -> bool:
+        """Give the lease back; False if it is not this runner's.
+
+        A job that is still active can then be taken over at once.
+        """
+        return self._update(id, {"runner": None, "lease_until": None}, jobs.c.runner == runner)
+
+    @again
+    def take_over(self, id: int, runner: str) -> bool:
+        """Take the lease of a job that was abandoned; True for one caller at most."""
+        now = self._clock()
+        lease = {"runner": runner, "lease_until": now + LEASE_S}
+        return self._update(id, lease, queue.abandoned(now))
+
+    def abandoned(self, now: float | None = None) -> "builtins.list[Job]":
+        """Jobs whose runner died: active ones without a valid lease, and ended ones that nobody released.
+
+        Of the latter the machines may still be there.
+        """
+        query = MANY.where(queue.abandoned(self._clock() if now is None else now)).order_by(jobs.c.id)
+        with self._database.reading() as connection:
+            return read_jobs(connection, query, self._clock())
+
+    # What the runner records
+
+    def move(
+        self,
+        id: int,
+        from_states: Collection[str] | str,
+        to: str,
+        *,
+        runner: str | None = None,
+        accuracy: float | None = None,
+        version: int | None = None,
+        price_per_hour: float | None = None,
+        error: Error | None = None,
+    ) -> bool:
+        """Bring the job from one of these states into another, if it is in one of them now: compare and set.
+
+        Parameters
+        ----------
+        runner
+            Only if this runner holds the lease: one that was taken for dead changes nothing any more.
+        version, accuracy
+            What was published, with ``completed``.
+        error
+            What ended it, with ``failed``: the cause, among all the errors that were reported.
+
+        Returns
+        -------
+        Whether this call made the change.
+
+        Raises
+        ------
+        NotFound
+        ValueError
+            The caller asks for a change that no job makes.
+        """
+        states = {from_states} if isinstance(from_states, str) else set(from_states)
+        if wrong := sorted(state for state in states if to not in NEXT.get(state, ())):
+            raise ValueError(f"no job goes from {', '.join(wrong)} to {to}")
+        if (to == "completed") != (version is not None):
+            raise ValueError("a job is completed with the version that it published, and only then has one")
+        if (to == "failed") != (error is not None):
+            raise ValueError("a job fails with an error, and only then has one")
+        values = {"accuracy": accuracy, "version": version, "price_per_hour": price_per_hour}
+        known = {name: value for name, value in values.items() if value is not None}
+        return self._move(id, states, to, runner, known, error)
+
+    @again
+    def _move(
+        self,
+        id: int,
+        states: Collection[str],
+        to: str,
+        runner: str | None,
+        values: Mapping[str, Any],
+        error: Error | None,
+    ) -> bool:
+        with self._database.writing() as connection:
+            job = hold(connection, id)
+            if job["state"] not in states or runner not in (None, job["runner"]):
+                return False
+            set_state(connection, job, to, self._clock(), **values)
+            if error is not None:
+                blame(connection, job, error)
+        return True
+
+    @again
+    def apply(self, id: int, events: Iterable[Event]) -> None:
+        """Replay what machines reported into metrics, phases, errors and the progress.
+
+        The same events, in whatever pieces and however often, give the same rows. What the leading machine says
+        about its phase brings a claimed job to ``training`` and ``exporting``. Metrics of other machines and all
+        logs stay in their files.
+
+        Raises
+        ------
+        NotFound
+        """
+        events = list(events)
+        with self._database.writing() as connection:
+            job = hold(connection, id)
+            for change in replay.apply(connection, job, events):
+                set_state(connection, job, change.phase, change.t)
+
+    @again
+    def machines(self, id: int, found: Iterable[Machine]) -> None:
+        """Record what became of these machines; others stay as they were.
+
+        Raises
+        ------
+        NotFound
+        """
+        found = list(found)
+        with self._database.writing() as connection:
+            hold(connection, id)
+            for machine in found:
+                key = {"job": id, "role": machine.role, "index": machine.index}
+                values = {"state": machine.state, "pid": machine.pid, "instance": machine.instance}
+                same = [machines.c[name] == value for name, value in key.items()]
+                if not connection.execute(machines.update().where(*same).values(values)).rowcount:
+                    connection.execute(machines.insert().values(**key, **values))
+
+    def _update(self, id: int, values: Mapping[str, Any], condition: sa.ColumnElement[bool]) -> bool:
+        with self._database.writing() as connection:
+            done = connection.execute(jobs.update().where(jobs.c.id == id, condition).values(values))
+            return done.rowcount == 1

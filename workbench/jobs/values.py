@@ -1,0 +1,200 @@
+"""What the job store gives: frozen values, no connection behind them."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from workbench.events import Error
+from workbench.recipes import Recipe
+
+STATES = ("queued", "initializing", "training", "exporting", "completed", "failed", "terminated")
+ACTIVE = frozenset({"initializing", "training", "exporting"})
+"""States in which a runner is at work."""
+ENDED = frozenset({"completed", "failed", "terminated"})
+NEXT = {
+    "queued": frozenset({"failed", "terminated"}),
+    "initializing": frozenset({"training", "exporting", "failed", "terminated"}),
+    "training": frozenset({"exporting", "failed", "terminated"}),
+    "exporting": frozenset({"completed", "failed", "terminated"}),
+}
+"""Where ``Store.move`` may go from each state; ``claim`` begins an attempt and ``retry`` another."""
+
+
+@dataclass(frozen=True)
+class Machine:
+    """One role of a job and what it runs on."""
+
+    role: str
+    index: int
+    state: str
+    """``pending``, ``running``, ``stopped`` or ``terminated``."""
+    pid: int | None = None
+    instance: str | None = None
+    phase: str | None = None
+    """What the machine itself reported last; given by the store, not to it."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """The newest metric of the machine that leads, and the newest validation; see ``events.Metric``."""
+
+    t: float
+    step: int
+    of: int
+    epoch: int
+    loss: float | None
+    accuracy: float | None
+    val_loss: float | None
+    val_accuracy: float | None
+    images_per_s: float | None
+    eta_s: float | None
+
+
+@dataclass(frozen=True)
+class Change:
+    """A job came into a state, at a time in seconds since 1970."""
+
+    attempt: int
+    state: str
+    t: float
+
+
+@dataclass(frozen=True)
+class Lease:
+    """Who runs a job, and until when that holds without a heartbeat."""
+
+    runner: str
+    until: float
+
+
+@dataclass(frozen=True)
+class Point:
+    """One point of a curve."""
+
+    step: int
+    t: float
+    epoch: int
+    loss: float | None
+    accuracy: float | None
+    images_per_s: float | None
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A job's metrics by ascending step, at most as many points as were asked for in each part."""
+
+    training: list[Point]
+    validation: list[Point]
+
+
+@dataclass(frozen=True)
+class Job:
+    """One training request and what became of it.
+
+    Attributes
+    ----------
+    recipe
+        ``None`` in listings.
+    attempt, origin
+        How often it was queued, and which of these attempts began from nothing: a checkpoint from an attempt
+        before ``origin`` is not to be used.
+    progress
+        ``None`` until the first metric since ``origin``.
+    accuracy
+        Of the published version on the held-out part, 0 to 1; ``None`` before, and for a regression.
+    error
+        What ended the attempt, if it failed.
+    changes
+        Every change of state, the first one first.
+    execution_s
+        Seconds with machines at work, all attempts together, as of the moment of asking.
+    terminate_asked
+        When somebody asked to terminate this attempt.
+    """
+
+    id: int
+    name: str
+    requester: str
+    state: str
+    recipe: Recipe | None
+    recipe_sha256: str
+    ps: int
+    workers: int
+    epochs: int | None
+    provider: str
+    instance_type: str | None
+    cluster: str | None
+    attempt: int
+    origin: int
+    progress: Progress | None
+    accuracy: float | None
+    version: int | None
+    error: Error | None
+    machines: tuple[Machine, ...]
+    changes: tuple[Change, ...]
+    execution_s: float
+    price_per_hour: float | None
+    lease: Lease | None
+    terminate_asked: float | None
+
+    @property
+    def step(self) -> int | None:
+        """Steps done."""
+        return self.progress.step if self.progress else None
+
+    @property
+    def of(self) -> int | None:
+        """Steps to do in all."""
+        return self.progress.of if self.progress else None
+
+    @property
+    def times(self) -> dict[str, float]:
+        """When it last came into each state that it has been in."""
+        return {change.state: change.t for change in self.changes}
+
+    @property
+    def cost(self) -> float | None:
+        """So far, in the currency of ``price_per_hour``; ``None`` where no price is known."""
+        return None if self.price_per_hour is None else self.price_per_hour * self.execution_s / 3600
+
+    @property
+    def lead(self) -> tuple[str, int]:
+        """Role and index of the machine whose metrics and phases are the job's."""
+        return leading(self.ps)
+
+    def as_json(self) -> dict[str, Any]:
+        """What ``--json`` prints: everything but the recipe's source."""
+        error = asdict(self.error) if self.error else None
+        progress = asdict(self.progress) if self.progress else {}
+        return {
+            "id": self.id,
+            "name": self.name,
+            "requester": self.requester,
+            "state": self.state,
+            "step": self.step,
+            "of": self.of,
+            "accuracy": self.accuracy,
+            "version": self.version,
+            "error": error,
+            "ps": self.ps,
+            "workers": self.workers,
+            "epochs": self.epochs,
+            "provider": self.provider,
+            "instance_type": self.instance_type,
+            "cluster": self.cluster,
+            "machines": [asdict(machine) for machine in self.machines],
+            "times": self.times,
+            "attempt": self.attempt,
+            "execution_s": self.execution_s,
+            "cost": self.cost,
+            "recipe_sha256": self.recipe_sha256,
+            "terminate_asked": self.terminate_asked,
+            **{name: progress.get(name) for name in _PROGRESS},
+        }
+
+
+_PROGRESS = ("epoch", "loss", "val_loss", "val_accuracy", "images_per_s", "eta_s")
+
+
+def leading(ps: int) -> tuple[str, int]:
+    """Role and index of the leading machine in a layout: the chief where there are parameter servers."""
+    return ("chief", 0) if ps else ("worker", 0)
