@@ -1,0 +1,82 @@
+// The back end's routes, and what its answers mean. Every request ends in an outcome; none throws.
+
+import { backend } from "./config.js";
+import { TIMEOUT } from "./asking.js";
+
+const url = (route) => new URL(`${backend.replace(/\/+$/, "")}/${route}`, document.baseURI);
+
+export const readyz = () => get("readyz", readiness);
+export const models = () => get("models", deployed);
+export const predict = (image) => post("predict", { image }, prediction);
+export const correct = (image, predicted, digit) => post("corrections", { image, predicted, digit }, correction);
+
+const get = (route, meaning) => ask(route, {}, meaning);
+const post = (route, body, meaning) =>
+  ask(route, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) }, meaning);
+
+async function ask(route, options, meaning) {
+  try {
+    const response = await fetch(url(route), {
+      ...options,
+      headers: { Accept: "application/json", ...options.headers },
+      cache: "no-store",
+      credentials: "omit",
+      referrerPolicy: "no-referrer",
+      signal: AbortSignal.timeout(TIMEOUT),
+    });
+    const text = await response.text();
+    return meaning(response.status, parsed(text), response.headers.get("Retry-After"));
+  } catch {
+    return away(); // no network, no server, no answer in time
+  }
+}
+
+function parsed(text) {
+  try {
+    return JSON.parse(text) ?? {};
+  } catch {
+    return {};
+  }
+}
+
+const away = () => ({ kind: "away", luck: Math.random() });
+
+export function readiness(status, body) {
+  if (status === 200) return { kind: "ready" };
+  return status === 503 && typeof body.state === "string" ? { kind: "waiting", progress: body } : away();
+}
+
+export function deployed(status, body) {
+  const named = (body.models ?? []).find?.(({ name }) => name === body.predict);
+  return { kind: "models", model: status === 200 && named ? { name: named.name, version: named.version } : null };
+}
+
+export function prediction(status, body, retryAfter) {
+  if (status === 200 && Array.isArray(body.probabilities)) {
+    return { kind: "answer", answer: body, model: { name: body.model, version: body.version } };
+  }
+  if (status === 200 && body.digit === null) return { kind: "answer", answer: body };
+  if (status === 429) return { kind: "limited", pause: pause(retryAfter) };
+  if (status === 503) return { kind: "unready" };
+  return refusal(status, body) ?? away();
+}
+
+export function correction(status, body, retryAfter) {
+  if (status >= 200 && status < 300) return { kind: "kept" };
+  if (status === 501 || status === 404) return { kind: "unkept" };
+  if (status === 429) return { kind: "limited", pause: pause(retryAfter) };
+  return refusal(status, body) ?? away();
+}
+
+/** An error that asking again will not mend; the gateway's 502 to 504 mean that the back end is away. */
+function refusal(status, body) {
+  const told = typeof body.error?.message === "string" ? body.error.message : "";
+  const refused = (status >= 400 && status < 500) || status === 500 || status === 501;
+  return refused ? { kind: "refused", message: told || `It answered with status ${status}.` } : null;
+}
+
+/** Retry-After in ms, at least a second and at most a minute. */
+function pause(retryAfter) {
+  const seconds = Number.parseFloat(retryAfter);
+  return Number.isFinite(seconds) ? 1000 * Math.min(60, Math.max(1, seconds)) : undefined;
+}

@@ -1,0 +1,91 @@
+"""What a visitor does on the drawing page, and what one sees there."""
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from playwright.sync_api import Browser, Page, expect
+
+Line = Sequence[tuple[float, float]]
+"""Points on the paper, in 280ths of its side."""
+
+SEVEN: tuple[Line, ...] = (
+    [(72, 70), (150, 66), (212, 68), (196, 112), (168, 160), (140, 222)],
+    [(108, 148), (150, 145), (196, 146)],
+)
+THREE: tuple[Line, ...] = (
+    [(88, 70), (140, 52), (186, 72), (180, 110), (130, 134), (184, 156), (194, 196), (146, 228), (86, 208)],
+)
+
+
+class Seen:
+    """What happened besides: errors, violations of the policy, requests and where they went."""
+
+    def __init__(self, page: Page) -> None:
+        self.complaints: list[str] = []
+        self.requests: list[str] = []
+        page.on("pageerror", lambda error: self.complaints.append(f"error: {error}"))
+        page.on("console", self._console)
+        page.on("request", lambda request: self.requests.append(request.url))
+
+    def _console(self, message: Any) -> None:
+        """Chromium itself writes a line for every answer of 400 and above: that is no fault of the page."""
+        if message.type in ("error", "warning") and "Failed to load resource" not in message.text:
+            self.complaints.append(f"{message.type}: {message.text}")
+
+
+@contextlib.contextmanager
+def visit(browser: Browser, url: str, *, wait: bool = True, **how: Any) -> Iterator[tuple[Page, Seen]]:
+    """The page in a context of its own; ``how`` is Playwright's ``new_context``."""
+    context = browser.new_context(**{"viewport": {"width": 1120, "height": 860}, **how})
+    try:
+        page = context.new_page()
+        seen = Seen(page)
+        page.goto(url)
+        if wait:
+            expect(page.locator("#model")).not_to_be_empty()
+        yield page, seen
+    finally:
+        context.close()
+
+
+def spots(page: Page, line: Line) -> list[tuple[float, float]]:
+    """The points of a line on the screen."""
+    box = page.locator("canvas").bounding_box()
+    assert box is not None
+    return [(box["x"] + x * box["width"] / 280, box["y"] + y * box["height"] / 280) for x, y in line]
+
+
+def draw(page: Page, lines: Sequence[Line], *, lift: bool = True) -> None:
+    """Draw with the mouse; without ``lift`` the button stays down."""
+    for line in lines:
+        first, *rest = spots(page, line)
+        page.mouse.move(*first)
+        page.mouse.down()
+        for x, y in rest:
+            page.mouse.move(x, y, steps=4)
+        if lift:
+            page.mouse.up()
+
+
+def touch(page: Page, lines: Sequence[Line]) -> None:
+    """Draw with a finger, as the browser's own input events."""
+    session = page.context.new_cdp_session(page)
+    for line in lines:
+        for i, (x, y) in enumerate(spots(page, line)):
+            kind = "touchMove" if i else "touchStart"
+            session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": x, "y": y}]})
+        session.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+
+
+def ink(page: Page) -> int:
+    """How many pixels of the canvas have ink, after the next frame is painted."""
+    return int(
+        page.evaluate(
+            """() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(() => {
+                const canvas = document.querySelector("canvas");
+                const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+                resolve(data.filter((value, i) => i % 4 === 3 && value > 127).length);
+            })))"""
+        )
+    )

@@ -1,0 +1,140 @@
+"""Pictures of the drawing page in every state, to be looked at: ``python -m tests.browser.screenshots FOLDER``."""
+
+import socket
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests import standin
+from tests.apache import running
+from tests.browser.conftest import FLAGS, PROGRAMS
+from tests.browser.drawing import SEVEN, THREE, draw, visit
+from workbench.settings import from_environment
+
+
+def shown(page: Page, mood: str) -> None:
+    page.wait_for_selector(f"#answer[data-mood={mood}]")
+    page.mouse.move(4, 4)
+
+
+def empty(page: Page, backend: standin.Backend) -> None:
+    shown(page, "empty")
+
+
+def answer(page: Page, backend: standin.Backend) -> None:
+    draw(page, SEVEN)
+    shown(page, "answer")
+
+
+def unsure(page: Page, backend: standin.Backend) -> None:
+    backend.says["/predict"] = standin.answer(3, sure=0.46, second=8)
+    page.fill("#width", "32")
+    draw(page, THREE)
+    shown(page, "answer")
+    page.click("#wrong")
+
+
+def corrected(page: Page, backend: standin.Backend) -> None:
+    unsure(page, backend)
+    page.click("#digits button:text('9')")
+    page.wait_for_selector("#thanks:has-text('Thank you')")
+
+
+def waiting(page: Page, backend: standin.Backend) -> None:
+    draw(page, SEVEN)
+    shown(page, "waiting")
+
+
+def away(page: Page, backend: standin.Backend) -> None:
+    draw(page, SEVEN[:1])
+    shown(page, "answer")
+    backend.stop()
+    draw(page, SEVEN[1:])
+    shown(page, "away")
+
+
+def nothing(page: Page, backend: standin.Backend) -> None:
+    backend.says["/predict"] = standin.NOTHING
+    draw(page, [[(140, 140)]])
+    shown(page, "nothing")
+
+
+def problem(page: Page, backend: standin.Backend) -> None:
+    backend.says["/predict"] = standin.error(400, "bad_picture", "The PNG's part 'IDAT' is damaged.")
+    draw(page, SEVEN)
+    shown(page, "problem")
+
+
+def limited(page: Page, backend: standin.Backend) -> None:
+    backend.says["/predict"] = standin.error(429, "too_many", "too many requests")
+    backend.headers["Retry-After"] = "30"
+    draw(page, SEVEN)
+    shown(page, "limited")
+
+
+def keys(page: Page, backend: standin.Backend) -> None:
+    page.focus("canvas")
+    page.keyboard.press("PageUp")
+    page.keyboard.press("Space")
+    for key in ["ArrowLeft"] * 6 + ["ArrowDown"] * 8 + ["ArrowRight"] * 7:
+        page.keyboard.press(key)
+    page.wait_for_selector("#answer[data-mood=answer]")
+
+
+STATES: dict[str, Callable[[Page, standin.Backend], None]] = {
+    state.__name__: state
+    for state in (empty, answer, unsure, corrected, waiting, away, nothing, problem, limited, keys)
+}
+LOOKS: dict[str, dict[str, Any]] = {
+    "light": {"color_scheme": "light"},
+    "dark": {"color_scheme": "dark"},
+    "narrow": {"color_scheme": "light", "viewport": {"width": 360, "height": 740}, "device_scale_factor": 2},
+    "narrow-dark": {
+        "color_scheme": "dark",
+        "viewport": {"width": 360, "height": 740},
+        "device_scale_factor": 2,
+    },
+}
+
+
+def take(browser: Browser, url: str, backend: standin.Backend, folder: Path) -> None:
+    """One picture a state and look."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for look, how in LOOKS.items():
+        for name, reach in STATES.items():
+            backend.start()
+            backend.headers.clear()
+            backend.says["/predict"] = standin.answer(7, sure=0.982, second=1)
+            backend.says["/readyz"] = standin.training(210) if name == "waiting" else standin.READY
+            with visit(browser, url, wait=name != "waiting", **how) as (page, _):
+                reach(page, backend)
+                page.wait_for_timeout(250)  # the bars come to rest
+                page.screenshot(path=folder / f"{name}-{look}.png", full_page=True)
+
+
+def main(folder: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    backend = standin.Backend()
+    with tempfile.TemporaryDirectory() as home, sync_playwright() as playwright:
+        settings = from_environment(
+            {
+                "WORKBENCH_HOME": home,
+                "WORKBENCH_FRONTEND_PORT": str(port),
+                "WORKBENCH_BACKEND_PORT": str(backend.port),
+            }
+        )
+        with running(settings) as service:
+            program = next(f"/usr/bin/{name}" for name in PROGRAMS if Path(f"/usr/bin/{name}").exists())
+            browser = playwright.chromium.launch(executable_path=program, args=list(FLAGS))
+            take(browser, service.url, backend, folder)
+            browser.close()
+    backend.stop()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
