@@ -16,13 +16,13 @@ import signal
 import sys
 import time
 import types
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from workbench import datasets, recipes
-from workbench.errors import ModelRefused, RecipeError
+from workbench.errors import ModelRefused, RecipeError, WorkbenchError
 from workbench.providers import Layout, Machine
 from workbench.providers.local import LocalProvider, default_limits
 from workbench.recipes import Recipe
@@ -34,6 +34,10 @@ EXAMPLES = 64
 """Of the test part, that the untrained model is asked about."""
 TOLERANCE = 1e-3
 """Largest difference of an output, relative to the largest output, from what the training machine had."""
+
+
+class Stopped(WorkbenchError):
+    """A check was asked to end before it was done."""
 
 
 @dataclass(frozen=True)
@@ -67,8 +71,17 @@ def check(
     workers: int = 1,
     provider: LocalProvider | None = None,
     timeout_s: float = TIMEOUT_S,
+    name: str | None = None,
+    stop: Callable[[], bool] = lambda: False,
 ) -> Checked:
     """Try the recipe: load its data, build its model, take one training step, evaluate a few examples.
+
+    Parameters
+    ----------
+    name
+        Of the check: there is one of this name at a time, a new one ends it.
+    stop
+        Asked all the time; once it says yes the check ends.
 
     Raises
     ------
@@ -76,26 +89,37 @@ def check(
         With the user's own field, line and traceback.
     Unavailable
         No child can be begun, or a data set cannot be had.
+    Stopped
+        ``stop`` said so.
     """
     recipes.check(recipe)
     fetch_data(recipe, settings)
-    with _folder(settings) as folder:
+    with _folder(settings, name or f"check-{secrets.token_hex(8)}") as folder:
         recipe.write(folder / "recipe")
         task = {"do": "recipe", "workers": workers}
-        found = _run(folder, task, provider or LocalProvider(settings), timeout_s)
-    return Checked(**{name: tuple(v) if isinstance(v, list) else v for name, v in found.items()})
+        found = _run(folder, task, provider or LocalProvider(settings), timeout_s, stop)
+    values: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in found.items()}
+    return Checked(**values)
 
 
-def verify(folder: Path, provider: LocalProvider, *, timeout_s: float = TIMEOUT_S) -> None:
+def verify(
+    folder: Path,
+    provider: LocalProvider,
+    *,
+    timeout_s: float = TIMEOUT_S,
+    stop: Callable[[], bool] = lambda: False,
+) -> None:
     """Load the exported model of a job's folder in a fresh process; it must answer as it did where it was trained.
 
     Raises
     ------
     ModelRefused
         It cannot be loaded, answers differently, or was not evaluated.
+    Stopped
+        ``stop`` said so.
     """
     try:
-        _run(folder, {"do": "version"}, provider, timeout_s)
+        _run(folder, {"do": "version"}, provider, timeout_s, stop)
     except RecipeError as error:
         raise ModelRefused(f"the exported model cannot be used: {error}") from error
 
@@ -123,12 +147,25 @@ def fetch_data(recipe: Recipe, settings: Settings) -> None:
 def find_place(text: str, folder: Path) -> tuple[str, int] | None:
     """The innermost place in the recipe, as field and line, that a stack of ``faulthandler`` shows.
 
-    >>> find_place('File "/j/recipe/helpers.py", line 3 in f', Path("/j"))
+    >>> find_place('File "/j/machines/worker-0/recipe/helpers.py", line 3 in f', Path("/j"))
     ('helpers', 3)
     """
-    pattern = re.escape(f'File "{folder / "recipe"}/') + r'(\w+)\.py", line (\d+)'
-    match = re.search(pattern, text)
-    return (match[1], int(match[2])) if match and match[1] in recipes.FIELDS else None
+    match = re.search(f'File "{_recipe(folder)}' + r'(helpers|preprocessing|training)\.py", line (\d+)', text)
+    return (match[1], int(match[2])) if match else None
+
+
+def shorten(text: str, folder: Path) -> str:
+    """The text with the recipe's files called as the user knows them: ``training.py``.
+
+    >>> shorten("/j/recipe/training.py and /j/machines/ps-0/recipe/helpers.py", Path("/j"))
+    'training.py and helpers.py'
+    """
+    return re.sub(_recipe(folder), "", text)
+
+
+def _recipe(folder: Path) -> str:
+    """The folder of a job's recipe, or of a machine's own copy, as a regular expression."""
+    return re.escape(f"{folder}/") + "(?:machines/[a-z]+-[0-9]+/)?recipe/"
 
 
 def ask_where(machine: Machine, folder: Path, wait_s: float = 2.0) -> str:
@@ -162,8 +199,9 @@ def last_lines(path: Path, count: int = 5) -> str:
 
 
 @contextlib.contextmanager
-def _folder(settings: Settings) -> Iterator[Path]:
-    folder = settings.home / "jobs" / f"check-{secrets.token_hex(8)}"
+def _folder(settings: Settings, name: str) -> Iterator[Path]:
+    folder = settings.home / "jobs" / name
+    shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     try:
         yield folder
@@ -171,9 +209,16 @@ def _folder(settings: Settings) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _run(folder: Path, task: dict[str, Any], provider: LocalProvider, timeout_s: float) -> dict[str, Any]:
+def task_of(folder: Path) -> str:
+    """The name of the cluster in which a folder is tried."""
+    return f"task-{folder.name}"
+
+
+def _run(
+    folder: Path, task: dict[str, Any], provider: LocalProvider, timeout_s: float, stop: Callable[[], bool]
+) -> dict[str, Any]:
     """Let a child do the task; what it found."""
-    result, name = folder / "result.json", f"task-{folder.name}"
+    result, name = folder / "result.json", task_of(folder)
     result.unlink(missing_ok=True)
     (folder / "task.json").write_text(json.dumps(task))
     give_up = time.monotonic() + timeout_s
@@ -183,6 +228,8 @@ def _run(folder: Path, task: dict[str, Any], provider: LocalProvider, timeout_s:
         while machine.state == "running":
             if time.monotonic() > give_up:
                 raise _too_long(machine, folder, timeout_s)
+            if stop():
+                raise Stopped(f"the check of {folder.name} was stopped")
             time.sleep(POLL_S)
             (machine,) = provider.machines(name)
         said = _read(result)
@@ -212,7 +259,7 @@ def _too_long(machine: Machine, folder: Path, timeout_s: float) -> RecipeError:
         f"{at}the recipe was not done with its first batch after {timeout_s:.0f} s",
         field=field,
         line=line,
-        traceback=_shorten(stack, folder),
+        traceback=shorten(stack, folder),
     )
 
 
@@ -226,13 +273,8 @@ def _crashed(machine: Machine, folder: Path) -> RecipeError:
         f"the recipe's code ended the process it ran in: {ended}",
         field=field,
         line=line,
-        traceback=_shorten(words, folder),
+        traceback=shorten(words, folder),
     )
-
-
-def _shorten(text: str, folder: Path) -> str:
-    """The text with the recipe's files called as the user knows them."""
-    return text.replace(f"{folder / 'recipe'}/", "")
 
 
 # From here on: what the child does.
@@ -249,10 +291,10 @@ def main(arguments: list[str]) -> int:
     except RecipeError as error:
         said = {
             "error": {
-                "message": _shorten(str(error), folder),
+                "message": shorten(str(error), folder),
                 "field": error.field,
                 "line": error.line,
-                "traceback": _shorten(error.traceback, folder),
+                "traceback": shorten(error.traceback, folder),
             }
         }
     aside = folder / "result.aside"

@@ -30,6 +30,9 @@ class Settings:
     """``host:port`` pairs that URLs may name although they are private."""
     aws_region: str | None
     tf_model_server: str | None
+    max_jobs: int
+    """How many jobs train here at a time."""
+    max_jobs_per_requester: int
 
     @property
     def data(self) -> Path:
@@ -97,6 +100,8 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> Settings:
         or environ.get("AWS_REGION")
         or environ.get("AWS_DEFAULT_REGION"),
         tf_model_server=environ.get("TF_MODEL_SERVER") or None,
+        max_jobs=(most := _count(environ, "WORKBENCH_MAX_JOBS", max(1, (os.cpu_count() or 1) // 2))),
+        max_jobs_per_requester=_count(environ, "WORKBENCH_MAX_JOBS_PER_REQUESTER", (most + 1) // 2),
     )
 
 
@@ -104,6 +109,13 @@ def _port(environ: Mapping[str, str], name: str, default: int) -> int:
     text = environ.get(name) or str(default)
     if not (text.isascii() and text.isdecimal()) or not 0 < int(text) < 65536:
         raise BadInput(f"{name} must be a port from 1 to 65535. Received: {text!r}")
+    return int(text)
+
+
+def _count(environ: Mapping[str, str], name: str, default: int) -> int:
+    text = environ.get(name) or str(default)
+    if not text.isdecimal() or int(text) < 1:
+        raise BadInput(f"{name} must be a whole number from 1. Received: {text!r}")
     return int(text)
 
 

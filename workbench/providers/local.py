@@ -120,8 +120,8 @@ class LocalProvider:
 
     def assign(self, name: str, folder: Path) -> list[Machine]:
         self.stop(name)
-        self._give(name, folder, _read(self.home, name))
-        self._ask(name, {"do": "start", "module": self.node, "folder": str(folder)})
+        record = {**_read(self.home, name), "folder": str(folder), "module": self.node}
+        self._ask(name, {"do": "start", **self._give(name, record)})
         return self.machines(name)
 
     def start(self, name: str, only: Collection[Place] | None = None) -> list[Machine]:
@@ -129,11 +129,8 @@ class LocalProvider:
         if not any(f.cluster == name and f.place.role == "cluster" for f in processes(self.home)):
             # All of it was ended, as when the computer was switched off.
             self._begin(name, record)
-            if record["folder"] is None:
-                self._ask(name, {"do": "start", "only": _listed(only)})
-            else:
-                work = {"module": record["module"], "folder": record["folder"]}
-                self._ask(name, {"do": "start", "only": _listed(only), **work})
+            work = self._give(name, record) if record["folder"] else {}
+            self._ask(name, {"do": "start", "only": _listed(only), **work})
         else:
             self._ask(name, {"do": "start", "only": _listed(only)})
         return self.machines(name)
@@ -172,7 +169,7 @@ class LocalProvider:
                 str(place): f"127.0.0.1:{port}"
                 for place, port in zip(places, free_ports(len(places)), strict=True)
             },
-            "folder": None,
+            "folder": str(folder) if folder else None,
             "module": module,
             "limits": asdict(limits),
             "created": time.time(),
@@ -180,11 +177,7 @@ class LocalProvider:
         _create(self.home, name, record)
         try:
             self._begin(name, record)
-            if folder is None:
-                self._ask(name, {"do": "start"})
-            else:
-                self._give(name, folder, record)
-                self._ask(name, {"do": "start", "module": module, "folder": str(folder)})
+            self._ask(name, {"do": "start", **(self._give(name, record) if folder else {})})
             return self.machines(name)
         except BaseException:
             self.terminate(name)
@@ -202,8 +195,12 @@ class LocalProvider:
         }
         warm.request(self.home, asked)
 
-    def _give(self, name: str, folder: Path, record: dict[str, Any]) -> None:
-        """Make the job's folder the cluster's: its addresses in ``job.json``, its user the owner."""
+    def _give(self, name: str, record: dict[str, Any]) -> dict[str, str]:
+        """Make the job's folder the cluster's: its addresses in ``job.json``, its user the owner.
+
+        What the cluster is to be asked to do with it.
+        """
+        folder = Path(record["folder"])
         if not folder.resolve().is_relative_to((self.home / "jobs").resolve()):
             raise BadInput(
                 f"a machine can only work in a folder below {self.home / 'jobs'}. Received: {folder}"
@@ -220,7 +217,8 @@ class LocalProvider:
             uid = _uid(name) if self.isolate else 0
             for path in (folder, *folder.rglob("*")):
                 os.chown(path, uid, uid, follow_symlinks=False)
-        _write(_folder(self.home, name) / "cluster.json", {**record, "folder": str(folder)})
+        _write(_folder(self.home, name) / "cluster.json", record)
+        return {"module": record["module"], "folder": str(folder)}
 
     def _look(self, name: str, found: Sequence[Found]) -> Iterator[Machine]:
         """The machines of a cluster: those recorded, and those that live without a record."""
