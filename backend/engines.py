@@ -31,7 +31,6 @@ class Engine:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1  # requests are what runs in parallel
         options.inter_op_num_threads = 1
-        options.enable_cpu_mem_arena = False
         options.log_severity_level = 3
         session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
         inputs, outputs = session.get_inputs(), session.get_outputs()

@@ -1,0 +1,176 @@
+"""What the back end's tests share: an application with a model, and one real gunicorn."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import making
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from backend.app import create_app
+from workbench.settings import PROJECT, Settings, from_environment
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """Settings of a back end with an empty home and the tests' token."""
+    monkeypatch.setenv("WORKBENCH_DEPLOY_TOKEN", making.TOKEN)
+    return from_environment({"WORKBENCH_HOME": str(tmp_path / "home")})
+
+
+@pytest.fixture
+def app(here: Settings) -> Flask:
+    return create_app(here)
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    """A back end where nothing is deployed."""
+    return app.test_client()
+
+
+@pytest.fixture
+def push(client: FlaskClient, tmp_path: Path) -> Callable[..., Any]:
+    """Pushes a version with the token; gives the answer."""
+
+    def send(number: int, *, name: str = "mnist-cnn", **more: Any) -> Any:
+        folder = making.version(tmp_path / "made" / name / str(number), number, name=name, **more)
+        body = making.zipped(folder, tmp_path / f"{name}-{number}.zip")
+        return client.put(f"/models/{name}/versions/{number}", data=body, headers=BEARER)
+
+    return send
+
+
+@pytest.fixture
+def activate(client: FlaskClient) -> Callable[..., Any]:
+    def send(number: Any, *, name: str = "mnist-cnn", **more: Any) -> Any:
+        return client.post(f"/models/{name}:activate", json={"version": number, **more}, headers=BEARER)
+
+    return send
+
+
+@pytest.fixture
+def seven(push: Callable[..., Any], activate: Callable[..., Any], client: FlaskClient) -> FlaskClient:
+    """A back end whose model, version 7, says 7 to everything."""
+    assert push(7).status_code == 201
+    assert activate(7).status_code == 200
+    return client
+
+
+BEARER = {"Authorization": f"Bearer {making.TOKEN}"}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An HTTP answer."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+@dataclass
+class Server:
+    """A real gunicorn with our configuration."""
+
+    process: subprocess.Popen[bytes]
+    settings: Settings
+    log: Path
+    started: float
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.settings.backend_port}"
+
+    def ask(self, method: str, path: str, body: bytes | None = None, **headers: str) -> Answer:
+        request = urllib.request.Request(
+            self.url + path, body, {k.replace("_", "-"): v for k, v in headers.items()}, method=method
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=20) as answer:
+                return Answer(answer.status, dict(answer.headers), answer.read())
+        except urllib.error.HTTPError as error:
+            with error:
+                return Answer(error.code, dict(error.headers), error.read())
+
+    def guarded(self, method: str, path: str, body: bytes | None = None) -> Answer:
+        """With the deploy token."""
+        return self.ask(method, path, body, **BEARER)
+
+
+def start(home: Path, port: int, **environment: str) -> Server:
+    """Start gunicorn; the caller ends it."""
+    home.mkdir(parents=True, exist_ok=True)
+    log = home / "backend.log"
+    with log.open("ab") as file:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "gunicorn", "-c", "backend/gunicorn.conf.py", "backend.wsgi:app"],
+            cwd=PROJECT,
+            env={
+                "PATH": os.environ["PATH"],
+                "HOME": str(home),
+                "WORKBENCH_HOME": str(home),
+                "WORKBENCH_BACKEND_PORT": str(port),
+                "WORKBENCH_DEPLOY_TOKEN": making.TOKEN,
+                **environment,
+            },
+            stdout=file,
+            stderr=file,
+        )
+    settings = replace(from_environment({"WORKBENCH_HOME": str(home)}), backend_port=port)
+    return Server(process, settings, log, time.monotonic())
+
+
+def wait_for(condition: Callable[[], Any], server: Server, timeout_s: float = 20.0) -> Any:
+    give_up = time.monotonic() + timeout_s
+    while time.monotonic() < give_up:
+        try:
+            if value := condition():
+                return value
+        except OSError:
+            pass
+        assert server.process.poll() is None, server.log.read_text()[-3000:]
+        time.sleep(0.02)
+    raise AssertionError(server.log.read_text()[-3000:])
+
+
+def stop(server: Server) -> None:
+    server.process.terminate()
+    try:
+        server.process.wait(25)
+    finally:
+        server.process.kill()
+        server.process.wait()
+
+
+@pytest.fixture(scope="session")
+def server(
+    tmp_path_factory: pytest.TempPathFactory, free_ports: Callable[[int], list[int]]
+) -> Iterator[Server]:
+    """A gunicorn with versions 1 to 3 of ``mnist-cnn`` pushed and 1 active; shared."""
+    home = tmp_path_factory.mktemp("backend")
+    server = start(home / "home", free_ports(1)[0])
+    try:
+        wait_for(lambda: server.ask("GET", "/healthz").status == 200, server)
+        for number in (1, 2, 3):
+            folder = making.version(home / str(number), number)
+            body = making.zipped(folder, home / f"{number}.zip")
+            assert server.guarded("PUT", f"/models/mnist-cnn/versions/{number}", body).status == 201
+        assert server.guarded("POST", "/models/mnist-cnn:activate", b'{"version": 1}').status == 200
+        yield server
+    finally:
+        stop(server)
