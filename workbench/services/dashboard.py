@@ -68,6 +68,7 @@ def configuration(settings: Settings) -> str:
         "ServerApp.cookie_secret_file": str(_jupyter(settings) / "cookie_secret"),
         "ServerApp.jpserver_extensions": {"jupyterlab": True, "voila.server_extension": True},
         "ServerApp.tornado_settings": {"headers": {"Content-Security-Policy": content_security_policy()}},
+        "ServerApp.allow_unauthenticated_access": False,
         "IdentityProvider.token": settings.token,
         "PasswordIdentityProvider.allow_password_change": False,
         "LabApp.check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
@@ -77,7 +78,7 @@ def configuration(settings: Settings) -> str:
         "MappingKernelManager.cull_interval": 60,
         "MappingKernelManager.cull_connected": False,
         "VoilaConfiguration.template": "workbench",
-        "VoilaConfiguration.file_allowlist": [r".*\.(png|jpg|svg)"],
+        "VoilaConfiguration.file_allowlist": [],  # what it would serve, it serves to anybody
         "VoilaConfiguration.show_tracebacks": True,
         "VoilaConfiguration.strip_sources": False,
     }

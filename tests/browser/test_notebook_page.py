@@ -1,0 +1,275 @@
+"""The tutorial in a browser: as a Voilà page and in JupyterLab, from our Jupyter server."""
+
+import json
+import shutil
+import stat
+import subprocess
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import pytest
+from conftest import answers, make_settings, wait_until
+from playwright.sync_api import Browser, Page, expect
+
+from workbench import registry
+from workbench.services import Service, dashboard
+from workbench.settings import Settings
+from workbench.ui import theme
+
+SEVEN = [(0.3, 0.25), (0.5, 0.22), (0.72, 0.25), (0.6, 0.5), (0.48, 0.85)]
+WAIT_MS = 60_000
+TRAINING_MS = 180_000
+
+
+@dataclass
+class Running:
+    """Our Jupyter server on copies of the notebooks, with little data and few epochs."""
+
+    settings: Settings
+    service: Service
+    process: psutil.Process
+    notebooks: Path
+
+    @property
+    def origin(self) -> str:
+        return f"http://127.0.0.1:{self.settings.dashboard_port}"
+
+    def kernels(self) -> set[str]:
+        headers = {"Authorization": f"token {self.settings.token}"}
+        with urllib.request.urlopen(
+            urllib.request.Request(f"{self.origin}/api/kernels", headers=headers)
+        ) as answer:
+            return {kernel["id"] for kernel in json.load(answer)}
+
+
+@pytest.fixture(scope="module")
+def server(
+    tmp_path_factory: pytest.TempPathFactory, data: Path, free_ports: Callable[[int], list[int]]
+) -> Iterator[Running]:
+    home = tmp_path_factory.mktemp("dashboard") / "home"
+    home.mkdir()
+    (home / "data").symlink_to(data)
+    settings = make_settings(home, WORKBENCH_DASHBOARD_PORT=str(free_ports(1)[0]))
+    service = dashboard.prepare(settings)
+    # JupyterLab saves what it runs, so it gets copies.
+    notebooks = Path(shutil.copytree(dashboard.NOTEBOOKS, home / "notebooks"))
+    with Path(service.command[-1].removeprefix("--config=")).open("a") as config:
+        config.write(f"c.ServerApp.root_dir = {str(notebooks)!r}\n")
+    with (home / "log").open("w") as log:
+        process = subprocess.Popen(
+            service.command,
+            env={**service.environment, "WORKBENCH_SMALL": "1"},
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+    running = Running(settings, service, psutil.Process(process.pid), notebooks)
+    try:
+        wait_until(lambda: answers(service.health), 60, f"the Jupyter server, see {home / 'log'}")
+        yield running
+    finally:
+        family = [running.process, *running.process.children(recursive=True)]
+        process.terminate()
+        process.wait(30)
+        for left in psutil.wait_procs(family, 10)[1]:
+            left.kill()
+
+
+class Watch:
+    """Keeps what a page should not do: errors, and requests to other hosts."""
+
+    def __init__(self, page: Page, origin: str) -> None:
+        self.errors: list[str] = []
+        self.elsewhere: list[str] = []
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.on("console", lambda m: "Content Security" in m.text and self.errors.append(m.text))
+        page.on("request", lambda r: self._requested(r.url, origin))
+
+    def _requested(self, url: str, origin: str) -> None:
+        if not url.startswith((origin, "data:", "blob:")):
+            self.elsewhere.append(url)
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    context = browser.new_context(viewport={"width": 1100, "height": 900}, color_scheme="light")
+    context.set_default_timeout(WAIT_MS)
+    yield context.new_page()
+    context.close()
+
+
+def draw(page: Page, points: list[tuple[float, float]]) -> None:
+    canvas = page.locator(".wb-pad canvas")
+    canvas.scroll_into_view_if_needed()
+    box = canvas.bounding_box()
+    assert box
+    places = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in points]
+    page.mouse.move(*places[0])
+    page.mouse.down()
+    for place in places[1:]:
+        page.mouse.move(*place, steps=6)
+    page.mouse.up()
+
+
+def answers_a_stranger(url: str) -> bool:
+    """Whether one gets there without the token, and not to the login or an error."""
+    try:
+        with urllib.request.urlopen(url) as answer:
+            return "/login?" not in answer.url
+    except urllib.error.HTTPError as error:
+        with error:
+            return False
+
+
+def test_the_token_is_in_a_private_file_and_opens_everything(server: Running) -> None:
+    token = server.settings.token
+    assert token not in " ".join(server.process.cmdline())
+    assert token not in " ".join(server.process.environ().values())
+    config = Path(server.service.command[-1].removeprefix("--config="))
+    assert stat.S_IMODE(config.stat().st_mode) == 0o600
+    for path in ("lab", "voila/tree", "voila/render/00-mnist-cnn.ipynb", "files/9.png"):
+        assert not answers_a_stranger(f"{server.origin}/{path}")
+        assert answers(f"{server.origin}/{path}?token={token}")
+    assert not answers_a_stranger(f"{server.origin}/voila/files/9.png")
+
+
+def test_the_page_waits_for_the_button_then_fills_in(server: Running, page: Page) -> None:
+    watch = Watch(page, server.origin)
+    page.goto(server.service.url, wait_until="commit")
+    train = page.get_by_role("button", name="Train", exact=True)
+    expect(train).to_be_enabled(timeout=WAIT_MS)
+    expect(page).to_have_title("Teach a computer to read digits")
+    expect(page.get_by_text("Not trained yet.")).to_be_visible()
+    expect(page.get_by_text("This fills in when the training above is done.")).to_have_count(4)
+    assert not registry.versions(server.settings)
+
+    train.click()
+    expect(page.get_by_role("button", name="Stop")).to_be_enabled()
+    expect(page.get_by_text("Getting ready")).to_be_visible()
+    expect(page.get_by_text("Epoch 1 of 2")).to_be_visible(timeout=TRAINING_MS)
+    expect(page.get_by_role("progressbar", name="Training")).to_have_attribute(
+        "aria-valuenow", "100", timeout=TRAINING_MS
+    )
+    expect(page.get_by_text("95 % interval")).to_be_visible(timeout=TRAINING_MS)
+    expect(page.get_by_role("region", name="Confusion matrix").locator("tbody tr")).to_have_count(10)
+    expect(page.get_by_text("The 25 worst mistakes")).to_be_visible()
+    expect(page.get_by_role("img", name="Accuracy: training from")).to_be_visible()
+    assert not registry.versions(server.settings), "published without being asked"
+
+    draw(page, SEVEN)
+    expect(page.locator(".wb-answer-digit")).to_have_text("7", timeout=WAIT_MS)
+    expect(page.locator(".wb-bars .wb-top b")).to_have_text("7")
+    expect(page.get_by_alt_text("What the model saw, 28 × 28 pixels")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator(".wb-answer-words")).to_have_text("Draw a digit.")
+
+    page.get_by_role("button", name="Publish").click()
+    expect(page.get_by_text("Published as mnist-cnn:1")).to_be_visible(timeout=TRAINING_MS)
+    (version,) = registry.versions(server.settings)
+    assert version.manifest["metrics"]["accuracy"] > 0.9
+
+    page.set_viewport_size({"width": 390, "height": 800})
+    page.emulate_media(color_scheme="dark")
+    assert page.evaluate("document.scrollingElement.scrollWidth") <= 390
+    card = page.locator(".wb-card").first
+    assert max(card.evaluate("e => getComputedStyle(e).backgroundColor.match(/\\d+/g).map(Number)")) < 80
+    assert watch.errors == []
+    assert watch.elsewhere == []
+
+
+def test_a_kernel_ends_with_its_page(server: Running, page: Page) -> None:
+    known = server.kernels()
+
+    def newest() -> str:
+        wait_until(lambda: server.kernels() - known, 60, "a kernel for the page")
+        (kernel,) = server.kernels() - known
+        known.add(kernel)
+        return kernel
+
+    def ends(kernel: str) -> None:
+        wait_until(lambda: kernel not in server.kernels(), 40, "the kernel's end")
+
+    page.goto(server.service.url, wait_until="commit")
+    expect(page.get_by_role("button", name="Train", exact=True)).to_be_enabled(timeout=WAIT_MS)
+    first = newest()
+    page.reload()
+    expect(page.get_by_role("button", name="Train", exact=True)).to_be_enabled(timeout=WAIT_MS)
+    ends(first)
+    second = newest()
+    page.goto("about:blank")
+    ends(second)
+    page.goto(server.service.url, wait_until="commit")
+    page.locator("h1").wait_for()
+    third = newest()
+    page.goto("about:blank")  # long before the page was ready
+    ends(third)
+
+
+def test_in_jupyterlab_all_cells_run_and_stop_works_on_the_way(server: Running, page: Page) -> None:
+    watch = Watch(page, server.origin)
+    page.set_viewport_size({"width": 1200, "height": 3000})  # JupyterLab draws only what is in the window
+    page.goto(f"{server.origin}/lab/tree/00-mnist-cnn.ipynb?token={server.settings.token}&reset")
+    expect(page.get_by_text("| Idle")).to_be_visible(timeout=WAIT_MS)
+    page.get_by_role("menuitem", name="Run", exact=True).click()
+    page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+    expect(page.get_by_text("Epoch 1 of 2")).to_be_visible(timeout=TRAINING_MS)
+    page.get_by_role("button", name="Stop", exact=True).click()
+    expect(page.locator(".wb-progress[data-state=stopped]")).to_be_visible(timeout=WAIT_MS)
+    expect(page.get_by_text("Published as mnist-cnn")).to_be_visible(timeout=TRAINING_MS)
+    draw(page, SEVEN)
+    expect(page.locator(".wb-answer-digit")).not_to_have_text("–", timeout=WAIT_MS)
+    expect(page.locator("[data-mime-type='application/vnd.jupyter.error']")).to_have_count(0)
+    expect(page.locator("[data-mime-type='application/vnd.jupyter.stderr']")).to_have_count(0)
+    expect(page.get_by_text("receive official Jupyter news")).to_have_count(0)
+    assert watch.elsewhere == []
+
+
+def evaluate(page: Page, name: str, expression: str) -> object:
+    """The value of an expression over what a widget's module exports."""
+    page.goto("about:blank")
+    return page.evaluate(
+        """async ([source, expression]) => {
+            const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
+            return new Function("module", `return ${expression}`)(await import(url));
+        }""",
+        [theme.esm(name), expression],
+    )
+
+
+def test_ticks_are_round_and_cover_the_range(page: Page) -> None:
+    assert evaluate(page, "curves", "module.ticks(0, 2.3, 4)") == [0, 1, 2]
+    assert evaluate(page, "curves", "module.ticks(0.9, 1, 4).map(x => +x.toFixed(4))") == [
+        0.9,
+        0.925,
+        0.95,
+        0.975,
+        1,
+    ]
+    assert evaluate(page, "curves", "module.ticks(5, 5, 4)") == [5]
+
+
+def test_the_wild_start_of_a_curve_does_not_flatten_the_rest(page: Page) -> None:
+    loss = [{"y": [50.0] + [0.5] * 30}]
+    assert evaluate(page, "curves", f"module.range({json.dumps(loss)}, false)[1]") < 1  # type: ignore[operator]
+    accuracy = [{"y": [0.1] * 3 + [0.95] * 30}]
+    low, high = evaluate(page, "curves", f"module.range({json.dumps(accuracy)}, true)")  # type: ignore[misc]
+    assert (low > 0.9, high) == (True, 1)
+
+
+def test_ink_is_where_the_pen_was_and_nowhere_else(page: Page) -> None:
+    stroke = [{"width": 20, "points": [[140, 20], [140, 260]]}]
+    ink = evaluate(page, "canvas", f"[...module.inkOf({json.dumps(stroke)})]")
+    assert isinstance(ink, list)
+    rows = [ink[i : i + 140] for i in range(0, len(ink), 140)]
+    assert len(rows) == 140
+    assert rows[70][70] == 255
+    assert rows[70][60] == rows[70][80] == 0
+    assert sum(rows[0]) == 0
+
+
+def test_sure_is_said_only_of_what_is(page: Page) -> None:
+    said = evaluate(page, "canvas", "[0.99951, 0.9949, 0.981, 0.5, 0.004].map(module.percent)")
+    assert said == ["100 %", "99.5 %", "98 %", "50 %", "0.4 %"]
