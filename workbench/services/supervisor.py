@@ -20,9 +20,9 @@ from typing import IO
 
 import psutil
 
-from workbench import first_model
+from workbench import first_model, runner
 from workbench.errors import BadInput, Unavailable, WorkbenchError
-from workbench.services import Service, backend, dashboard, frontend, processes, state
+from workbench.services import Service, backend, dashboard, frontend, processes, queue, state
 from workbench.services.environment import marked, minimal
 from workbench.services.state import Row, State
 from workbench.settings import Settings
@@ -38,6 +38,7 @@ TITLES = {
     "backend": "back end",
     "frontend": "drawing page",
     "dashboard": "dashboard",
+    "queue": "job queue",
     "first_model": "first model",
 }
 
@@ -99,7 +100,7 @@ class _Supervisor:
     def start(self) -> None:
         services, warning = self._prepare()
         for service in services:
-            if who := processes.who_listens(service.port):
+            if service.port and (who := processes.who_listens(service.port)):
                 raise BadInput(
                     f"port {service.port}, which the {TITLES[service.name]} needs, is taken by {who}; "
                     f"end that or choose another: WORKBENCH_{service.name.upper()}_PORT={service.port + 1}"
@@ -144,6 +145,7 @@ class _Supervisor:
                 child.popen.kill()
                 child.popen.wait()
         processes.sweep(self.settings.home, grace_s=2.0)
+        runner.stop_all(self.settings)
 
     def say(self, line: str) -> None:
         state.write(self.settings, self.state)
@@ -159,7 +161,7 @@ class _Supervisor:
             )
         else:
             services, warning = [backend.prepare(self.settings), frontend.prepare(self.settings)], ""
-        services.append(dashboard.prepare(self.settings))
+        services += [dashboard.prepare(self.settings), queue.prepare(self.settings)]
         return services, warning
 
     def _launch(self, child: _Child) -> None:
@@ -187,9 +189,9 @@ class _Supervisor:
         elif (code := child.popen.poll()) is not None:
             self._died(child, code, now)
         elif row.state != "ready":
-            if _answers(child.service.health):
+            if not child.service.health or _answers(child.service.health):
                 row.state, row.message = "ready", ""
-                self.say(f"{row.name} ready: {row.url}")
+                self.say(f"{row.name} ready" + (f": {row.url}" if row.url else ""))
             elif now - child.started > START_TIMEOUT_S:
                 child.popen.kill()
         elif _too_long(self.settings, child.service.name):
@@ -364,7 +366,7 @@ def stop(settings: Settings) -> int:
             with contextlib.suppress(psutil.TimeoutExpired):
                 supervisor.wait(STOP_GRACE_S + 12)
             processes.end([supervisor] if supervisor.is_running() else [], 0.5)
-    count += processes.sweep(settings.home)
+    count += processes.sweep(settings.home) + runner.stop_all(settings)
     if left := [process.pid for process in processes.marked(settings.home)]:
         raise Unavailable(
             f"these processes do not end: {left}; end them with: kill -9 {' '.join(map(str, left))}"

@@ -1,0 +1,293 @@
+"""``submit``, ``jobs``, ``job``, ``logs``, ``terminate`` and ``retry``."""
+
+import argparse
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+from workbench.cli import output
+from workbench.errors import BadInput, NotFound
+from workbench.settings import PROJECT, Settings
+
+if TYPE_CHECKING:
+    from workbench.jobs import Job, Store
+
+SHIPPED = PROJECT / "recipes"
+POLL_S = 0.5
+FOLLOW_S = 0.3
+LINE_EVERY_S = 10.0
+"""Between two plain lines of ``--wait`` where the output is no terminal."""
+
+
+def add(verbs: output.Verbs) -> None:
+    """Add the commands to the parser."""
+    submit = verbs.add("submit", _submit, "ask for a training; prints the job's id")
+    submit.add_argument(
+        "recipe", metavar="RECIPE", help="a notebook, a folder, or the name of a shipped recipe"
+    )
+    submit.add_argument("--name", required=True, help="of the model that comes out of it")
+    submit.add_argument("--ps", type=int, default=0, metavar="P", help="parameter servers (0)")
+    submit.add_argument("--workers", type=int, default=1, metavar="W", help="workers (1)")
+    submit.add_argument("--epochs", type=int, metavar="E", help="instead of the recipe's own")
+    submit.add_argument("--provider", choices=["local", "aws"], default="local")
+    submit.add_argument("--cluster", metavar="NAME", help="a standing cluster; else the job gets its own")
+    submit.add_argument("--requester", metavar="R", help="whose job it is")
+    submit.add_argument("--wait", action="store_true", help="show the progress; exit 0 only if it completes")
+    jobs = verbs.add("jobs", _jobs, "the newest jobs", json=True)
+    jobs.add_argument("--state", help="only those in this state")
+    jobs.add_argument("--requester", metavar="R", help="only those of this requester")
+    jobs.add_argument("--limit", type=int, default=50, metavar="N", help="how many at most (50)")
+    _with_id(verbs.add("job", _job, "one job: state, progress, machines, error", json=True))
+    logs = _with_id(verbs.add("logs", _logs, "what a job's machines wrote"))
+    logs.add_argument("--follow", action="store_true", help="go on until the job has ended")
+    logs.add_argument("--role", choices=["chief", "ps", "worker"])
+    logs.add_argument("--index", type=int, metavar="I")
+    _with_id(verbs.add("terminate", _terminate, "end a job and its machines; its checkpoint stays"))
+    retry = _with_id(verbs.add("retry", _retry, "queue a failed or terminated job again"))
+    retry.add_argument("--anew", action="store_true", help="from nothing instead of from its checkpoint")
+
+
+def _with_id(verb: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    verb.add_argument("id", metavar="ID", type=int)
+    return verb
+
+
+@contextmanager
+def _store(settings: Settings) -> "Iterator[Store]":
+    from workbench.jobs import Store
+
+    settings.home.mkdir(parents=True, exist_ok=True)
+    with Store(settings.database_url) as store:
+        yield store
+
+
+def _submit(arguments: argparse.Namespace, settings: Settings) -> int:
+    from workbench import recipes, runner
+
+    if arguments.cluster is not None:
+        raise NotFound(
+            f"no standing cluster is called {arguments.cluster!r}; leave --cluster out for one of the job's own"
+        )
+    recipe = recipes.read(_find_recipe(arguments.recipe))
+    recipes.check(recipe)
+    runner.open_provider(arguments.provider, settings)
+    with _store(settings) as store:
+        id = store.submit(
+            name=arguments.name,
+            requester=arguments.requester or settings.requester,
+            recipe=recipe,
+            ps=arguments.ps,
+            workers=arguments.workers,
+            epochs=arguments.epochs,
+            provider=arguments.provider,
+        )
+        print(id, flush=True)
+        runner.tick(store, settings)
+        return _wait(id, store, settings) if arguments.wait else 0
+
+
+def _find_recipe(text: str) -> Path:
+    if not Path(text).exists() and (SHIPPED / text).is_dir():
+        return SHIPPED / text
+    if not Path(text).exists():
+        shipped = sorted(folder.name for folder in SHIPPED.glob("*") if folder.is_dir())
+        raise NotFound(
+            f"there is no recipe at {text}; give a notebook, a folder, or one of: {', '.join(shipped)}"
+        )
+    return Path(text)
+
+
+def _wait(id: int, store: "Store", settings: Settings) -> int:
+    """Show the job's progress until it has ended."""
+    from workbench import runner
+    from workbench.jobs import ENDED
+
+    line = _Line(sys.stderr)
+    try:
+        while (job := store.job(id)).state not in ENDED or job.lease is not None:
+            line.show(_progress(job, store), stage=job.state)
+            runner.tick(store, settings)
+            time.sleep(POLL_S)
+    except KeyboardInterrupt:
+        line.end(f"job {id} goes on; see: workbench job {id}, workbench terminate {id}")
+        raise
+    if job.state == "completed":
+        accuracy = f", {output.percent(job.accuracy)} right" if job.accuracy is not None else ""
+        line.end(f"job {id} completed: {job.name}:{job.version}{accuracy}, {_duration(job.execution_s)}")
+        return 0
+    line.end(f"job {id} {job.state}{_because(job)}")
+    return 1
+
+
+def _progress(job: "Job", store: "Store") -> str:
+    if job.state == "queued":
+        return f"job {job.id} waits, place {store.position(job.id) or 1} in the queue"
+    if job.state != "training" or job.progress is None:
+        phases = ", ".join(f"{m.role} {m.index} {m.phase or m.state}" for m in job.machines)
+        return f"job {job.id} {job.state}" + (f" ({phases})" if phases else "")
+    now = job.progress
+    parts = [f"step {now.step} of {now.of}"]
+    if now.images_per_s is not None:
+        parts.append(f"{now.images_per_s:,.0f} images/s")
+    if now.loss is not None:
+        parts.append(f"loss {now.loss:.4f}")
+    if now.accuracy is not None:
+        parts.append(f"accuracy {output.percent(now.accuracy)}")
+    if now.eta_s is not None:
+        parts.append(f"{_duration(now.eta_s)} left")
+    return f"job {job.id} training, " + ", ".join(parts)
+
+
+def _jobs(arguments: argparse.Namespace, settings: Settings) -> None:
+    if arguments.limit < 1:
+        raise BadInput(f"--limit must be a whole number from 1. Received: {arguments.limit}")
+    with _store(settings) as store:
+        found = store.list(state=arguments.state, requester=arguments.requester, limit=arguments.limit)
+    if arguments.json:
+        output.json([job.as_json() for job in found])
+    elif not found:
+        print("no jobs yet; begin with: workbench submit notebooks/00-mnist-cnn.ipynb --name mnist-cnn")
+    else:
+        head = ("ID", "NAME", "REQUESTER", "LAYOUT", "STATE", "STEP", "ACCURACY", "TIME")
+        print(output.columns([head, *(_row(job) for job in found)]))
+
+
+def _row(job: "Job") -> tuple[str, ...]:
+    step = f"{job.step}/{job.of}" if job.step is not None else "–"
+    accuracy = output.percent(job.accuracy)
+    layout = f"{job.ps}+{job.workers}"
+    return (
+        str(job.id),
+        job.name,
+        job.requester,
+        layout,
+        job.state,
+        step,
+        accuracy,
+        _duration(job.execution_s),
+    )
+
+
+def _job(arguments: argparse.Namespace, settings: Settings) -> None:
+    with _store(settings) as store:
+        job = store.job(arguments.id)
+        position = store.position(job.id)
+    if arguments.json:
+        output.json({**job.as_json(), "position": position})
+        return
+    rows = [
+        ("job", f"{job.id}, {job.name}, by {job.requester}"),
+        ("state", job.state + (f", place {position} in the queue" if position else "")),
+        ("layout", f"{job.ps} ps, {job.workers} workers, {job.provider}"),
+        ("time", _duration(job.execution_s)),
+        *((("step", f"{job.step} of {job.of}"),) if job.step is not None else ()),
+        *((("accuracy", output.percent(job.accuracy)),) if job.accuracy is not None else ()),
+        *((("version", f"{job.name}:{job.version}"),) if job.version is not None else ()),
+        *((f"{m.role} {m.index}", f"{m.state}, process {m.pid}" if m.pid else m.state) for m in job.machines),
+        *(
+            (change.state, time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(change.t)))
+            for change in job.changes
+        ),
+    ]
+    print(output.columns(rows))
+    if job.error:
+        print(f"\n{_because(job)[2:]}\n{job.error.traceback}".rstrip())
+
+
+def _because(job: "Job") -> str:
+    if job.error is None:
+        return ""
+    return f": {job.error.role} {job.error.index}: {job.error.message}"
+
+
+def _logs(arguments: argparse.Namespace, settings: Settings) -> None:
+    from workbench.jobs import ENDED
+
+    folder = settings.home / "jobs" / str(arguments.id) / "machines"
+    offsets: dict[Path, int] = {}
+    with _store(settings) as store:
+        while True:
+            job = store.job(arguments.id)
+            ended = job.state in ENDED and job.lease is None
+            for path in sorted(folder.glob("*/std*.log")):
+                role, _, index = path.parent.name.rpartition("-")
+                wanted = arguments.role in (None, role) and arguments.index in (None, int(index))
+                if wanted:
+                    offsets[path] = _copy(path, offsets.get(path, 0), f"{role} {index}")
+            if ended or not arguments.follow:
+                break
+            time.sleep(FOLLOW_S)
+    if not offsets and not arguments.follow:
+        print("its machines have written nothing yet", file=sys.stderr)
+
+
+def _copy(path: Path, offset: int, who: str) -> int:
+    """Print the whole lines after the offset; give where to go on. A file that was rotated begins anew."""
+    if path.stat().st_size < offset:
+        offset = 0
+    with path.open("rb") as file:
+        file.seek(offset)
+        text = file.read()
+    whole = text[: text.rfind(b"\n") + 1]
+    for line in whole.decode(errors="replace").splitlines():
+        print(f"{who}  {line}")
+    sys.stdout.flush()
+    return offset + len(whole)
+
+
+def _terminate(arguments: argparse.Namespace, settings: Settings) -> None:
+    from workbench import runner
+
+    with _store(settings) as store:
+        job = runner.terminate(arguments.id, store, settings)
+        print(f"job {job.id} is {job.state}")
+        runner.tick(store, settings)
+
+
+def _retry(arguments: argparse.Namespace, settings: Settings) -> None:
+    from workbench import runner
+
+    with _store(settings) as store:
+        if not store.retry(arguments.id, anew=arguments.anew):
+            raise BadInput(
+                f"job {arguments.id} is {store.job(arguments.id).state}: only one that has ended can be tried again"
+            )
+        runner.tick(store, settings)
+    print(
+        f"job {arguments.id} is queued again"
+        + (", from nothing" if arguments.anew else ", from its checkpoint")
+    )
+
+
+def _duration(seconds: float) -> str:
+    """Seconds as ``48 s``, ``3 min 5 s`` or ``2 h 4 min``."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    return (
+        f"{whole // 60} min {whole % 60} s" if whole < 3600 else f"{whole // 3600} h {whole % 3600 // 60} min"
+    )
+
+
+class _Line:
+    """One line that is written again and again in a terminal; elsewhere a plain line now and then."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self.stream: Any = stream
+        self.live = stream.isatty()
+        self.stage = ""
+        self.told = 0.0
+
+    def show(self, text: str, stage: str) -> None:
+        now = time.monotonic()
+        if self.live:
+            print(f"\r\x1b[K{text}", end="", file=self.stream, flush=True)
+        elif stage != self.stage or now - self.told >= LINE_EVERY_S:
+            print(text, file=self.stream, flush=True)
+            self.stage, self.told = stage, now
+
+    def end(self, text: str) -> None:
+        print(f"\r\x1b[K{text}" if self.live else text, file=self.stream, flush=True)
