@@ -33,6 +33,8 @@ MAX_VERSION = 1024 * 1024 * 1024
 HEAVY_PIXELS = 2 * 1024 * 1024
 """Pictures above this are decoded one at a time in each worker: 16 megapixels take 100 MB for a moment."""
 
+HEAVY_WAIT_S = 5.0
+
 log = logging.getLogger("backend")
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -107,7 +109,7 @@ def one_at_a_time(pixels: int) -> Iterator[None]:
     if pixels <= HEAVY_PIXELS:
         yield
         return
-    if not _heavy.acquire(timeout=5):
+    if not _heavy.acquire(timeout=HEAVY_WAIT_S):
         raise Refusal(503, "busy", "several large pictures are being read; try again", {"Retry-After": "2"})
     try:
         yield

@@ -39,13 +39,27 @@ def client(app: Flask) -> FlaskClient:
     return app.test_client()
 
 
+@pytest.fixture(scope="session")
+def zips(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., bytes]:
+    """Gives a version as a zip; each is made once."""
+    made: dict[str, bytes] = {}
+
+    def give(number: int, **more: Any) -> bytes:
+        key = repr((number, more))
+        if key not in made:
+            folder = tmp_path_factory.mktemp("version")
+            made[key] = making.zipped(making.version(folder / "it", number, **more), folder / "it.zip")
+        return made[key]
+
+    return give
+
+
 @pytest.fixture
-def push(client: FlaskClient, tmp_path: Path) -> Callable[..., Any]:
+def push(client: FlaskClient, zips: Callable[..., bytes]) -> Callable[..., Any]:
     """Pushes a version with the token; gives the answer."""
 
     def send(number: int, *, name: str = "mnist-cnn", **more: Any) -> Any:
-        folder = making.version(tmp_path / "made" / name / str(number), number, name=name, **more)
-        body = making.zipped(folder, tmp_path / f"{name}-{number}.zip")
+        body = zips(number, name=name, **more)
         return client.put(f"/models/{name}/versions/{number}", data=body, headers=BEARER)
 
     return send

@@ -27,6 +27,15 @@ def difference(a, b):
     return np.abs(a.astype(int) - b).mean()
 
 
+def outcome(data):
+    """The status that these bytes would be answered with."""
+    try:
+        picture = fitted(data)
+    except PictureError as error:
+        return error.status
+    return 200 if picture is None or picture.shape == (28, 28) else 500
+
+
 @pytest.fixture(scope="module")
 def reference():
     return fitted(making.png(making.seven()))
@@ -93,12 +102,7 @@ def test_the_header_alone_tells_the_size(kind):
 def test_a_picture_cut_off_anywhere_is_refused_or_read_but_never_breaks(kind):
     data = making.saved(making.seven(64, 8), kind)
     for end in [*range(0, 60), *range(60, len(data), max(1, len(data) // 60))]:
-        try:
-            images.decode(data[:end])
-        except PictureError as error:
-            assert error.status in (400, 413, 415)
-        else:
-            assert kind != "PNG"
+        assert outcome(data[:end]) in ({400, 415} if kind == "PNG" else {200, 400, 413, 415})
 
 
 @settings(max_examples=400, suppress_health_check=[HealthCheck.too_slow], deadline=None)
@@ -107,12 +111,7 @@ def test_a_damaged_picture_never_raises_anything_but_a_refusal(data, kind):
     good = bytearray(making.saved(making.seven(40, 4), kind))
     for _ in range(data.draw(st.integers(1, 6))):
         good[data.draw(st.integers(0, len(good) - 1))] = data.draw(st.integers(0, 255))
-    try:
-        picture = fitted(bytes(good))
-    except PictureError as error:
-        assert error.status in (400, 413, 415)
-    else:
-        assert picture is None or picture.shape == (28, 28)
+    assert outcome(bytes(good)) in (200, 400, 413, 415)
 
 
 @given(data=st.binary(max_size=300))

@@ -1,0 +1,312 @@
+"""Pushing, activating and rolling back versions."""
+
+import io
+import json
+import os
+import shutil
+import threading
+import zipfile
+
+import making
+import numpy as np
+import onnx
+import pytest
+
+from backend.app import create_app
+from backend.serving import Deployments
+from workbench import artifact
+
+BEARER = {"Authorization": f"Bearer {making.TOKEN}"}
+URL = making.data_url(making.png(making.seven()))
+
+
+def says(client):
+    return client.post("/predict/", data=URL).text
+
+
+def put(client, body, path="/models/mnist-cnn/versions/8"):
+    return client.put(path, data=body, headers=BEARER)
+
+
+def test_a_pushed_version_answers_only_once_it_is_activated(seven, push, activate):
+    assert push(8).status_code == 201
+    assert says(seven) == "7"
+    answer = activate(8, reason="better on sevens")
+    assert (answer.json["version"], answer.json["previous"]) == (8, 7)
+    assert says(seven) == "8"
+
+
+def test_the_list_says_what_serves_since_when(seven, push, activate):
+    push(8)
+    activate(8)
+    listed = seven.get("/models").json
+    assert listed["predict"] == "mnist-cnn"
+    (model,) = listed["models"]
+    assert model["since"].endswith("Z")
+    del model["since"]
+    assert model == {
+        "name": "mnist-cnn",
+        "version": 8,
+        "previous": 7,
+        "labels": [str(digit) for digit in range(10)],
+        "preprocessing": "mnist",
+        "metrics": {"accuracy": 0.1},
+    }
+
+
+def test_a_rollback_brings_the_version_before_back_and_a_second_one_undoes_it(seven, push, activate):
+    push(8)
+    activate(8)
+    assert seven.post("/models/mnist-cnn:rollback", headers=BEARER).json["version"] == 7
+    assert says(seven) == "7"
+    assert (
+        seven.post("/models/mnist-cnn:rollback", json={"reason": "oops"}, headers=BEARER).json["version"] == 8
+    )
+    assert says(seven) == "8"
+
+
+def test_there_is_nothing_to_roll_back_to_after_the_first_version(seven):
+    answer = seven.post("/models/mnist-cnn:rollback", headers=BEARER)
+    assert (answer.status_code, answer.json["error"]["code"]) == (409, "conflict")
+    assert seven.post("/models/none:rollback", headers=BEARER).status_code == 404
+    assert says(seven) == "7"
+
+
+def test_activating_what_is_active_changes_nothing(seven, push, activate, here):
+    push(8)
+    activate(8)
+    before = (here.backend / "deployments.json").read_bytes()
+    assert activate(8).json["previous"] == 7
+    assert (here.backend / "deployments.json").read_bytes() == before
+
+
+def test_the_history_says_what_was_done_when_and_why(seven, push, activate, here):
+    push(8)
+    activate(8, reason="better on sevens")
+    seven.post("/models/mnist-cnn:rollback", json={"reason": "worse on ones"}, headers=BEARER)
+    history = json.loads((here.backend / "deployments.json").read_text())["models"]["mnist-cnn"]["history"]
+    assert [(line["action"], line["version"], line["reason"]) for line in history] == [
+        ("activate", 7, ""),
+        ("activate", 8, "better on sevens"),
+        ("rollback", 7, "worse on ones"),
+    ]
+
+
+@pytest.mark.parametrize("version", [9, 0, -1, "8", 8.0, True, None, [8], 10**30])
+def test_a_version_that_was_not_pushed_cannot_be_activated(seven, activate, version):
+    answer = activate(version)
+    assert answer.status_code in (400, 404)
+    assert says(seven) == "7"
+
+
+def test_the_same_version_may_come_twice_but_another_of_its_number_may_not(seven, push, tmp_path):
+    folder = making.version(tmp_path / "again", 7)
+    same = making.zipped(folder, tmp_path / "same.zip")
+    assert put(seven, same, "/models/mnist-cnn/versions/7").status_code == 200
+    other = making.zipped(making.version(tmp_path / "other", 7, answer=3), tmp_path / "other.zip")
+    answer = put(seven, other, "/models/mnist-cnn/versions/7")
+    assert (answer.status_code, answer.json["error"]["code"]) == (409, "conflict")
+    assert says(seven) == "7"
+
+
+def damaged(folder, how):
+    """A version made wrong in one way; the path of what to send."""
+    manifest = json.loads((folder / "manifest.json").read_text())
+
+    def rewrite(**changes):
+        manifest.update(changes)
+        manifest.pop("files")
+        artifact.write_manifest(folder, manifest)
+
+    if how == "a changed byte":
+        (folder / "model.onnx").write_bytes((folder / "model.onnx").read_bytes()[:-1] + b"!")
+    elif how == "a file more":
+        (folder / "more.txt").write_text("not listed")
+    elif how == "no manifest":
+        (folder / "manifest.json").unlink()
+    elif how == "another name":
+        rewrite(name="another")
+    elif how == "another number":
+        rewrite(version=80)
+    elif how == "other answers":
+        x = np.zeros((3, 28, 28, 1), np.uint8)
+        np.savez(folder / "examples.npz", x=x, y=np.full((3, 10), 0.1, np.float32))
+        rewrite()
+    elif how == "answers that are no numbers":
+        x = np.zeros((3, 28, 28, 1), np.uint8)
+        np.savez(folder / "examples.npz", x=x, y=np.full((3, 10), np.nan, np.float32))
+        rewrite()
+    elif how == "no examples":
+        (folder / "examples.npz").unlink()
+        rewrite()
+    elif how == "pickled examples":
+        np.savez(folder / "examples.npz", x=np.array([{}], object), y=np.array([1]))
+        rewrite()
+    elif how == "no model at all":
+        (folder / "model.onnx").write_bytes(b"not a model")
+        rewrite()
+    elif how == "two inputs":
+        model = onnx.load(folder / "model.onnx")
+        extra = onnx.helper.make_tensor_value_info("second", onnx.TensorProto.FLOAT, [1])
+        model.graph.input.append(extra)
+        onnx.save(model, folder / "model.onnx")
+        rewrite()
+    elif how == "a wrong shape":
+        rewrite(input={"kind": "image", "shape": [14, 14, 1], "range": [0, 255]}, preprocessing="resize")
+    elif how == "no labels":
+        rewrite(labels=None)
+    elif how == "an unknown preprocessing":
+        rewrite(preprocessing="rot13")
+    return folder
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        "a changed byte",
+        "a file more",
+        "no manifest",
+        "another name",
+        "another number",
+        "other answers",
+        "answers that are no numbers",
+        "no examples",
+        "pickled examples",
+        "no model at all",
+        "two inputs",
+        "a wrong shape",
+        "no labels",
+        "an unknown preprocessing",
+    ],
+)
+def test_a_version_with_a_fault_is_refused_and_the_old_one_keeps_serving(seven, tmp_path, here, how):
+    folder = damaged(making.version(tmp_path / "bad", 8), how)
+    answer = put(seven, making.zipped(folder, tmp_path / "bad.zip"))
+    assert (answer.status_code, answer.json["error"]["code"]) == (422, "model_refused"), answer.text
+    assert not (here.backend / "models" / "mnist-cnn" / "8").exists()
+    assert not list((here.backend / "incoming").iterdir())
+    assert says(seven) == "7"
+
+
+def hostile(kind, good):
+    if kind == "not a zip":
+        return b"PK but no zip"
+    if kind == "cut off":
+        return good[: len(good) // 2]
+    if kind == "empty":
+        return b""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        if kind == "slip":
+            archive.writestr("../../escaped", "x")
+        elif kind == "link":
+            info = zipfile.ZipInfo("model.onnx")
+            info.external_attr = 0o120777 << 16
+            archive.writestr(info, "/etc/passwd")
+        elif kind == "bomb":
+            archive.writestr("model.onnx", bytes(40_000_000))
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("kind", ["not a zip", "cut off", "empty", "slip", "link", "bomb"])
+def test_a_hostile_zip_is_refused_and_leaves_nothing(seven, tmp_path, here, kind):
+    good = making.zipped(making.version(tmp_path / "good", 8), tmp_path / "good.zip")
+    answer = put(seven, hostile(kind, good))
+    assert answer.status_code == 422, answer.text
+    assert not list((here.backend / "incoming").iterdir())
+    assert not list(tmp_path.rglob("escaped"))
+    assert says(seven) == "7"
+
+
+def test_a_version_without_an_onnx_form_is_refused_with_the_reason(seven, tmp_path):
+    folder = making.version(tmp_path / "keras", 8, missing={"model.onnx": "it has a Lambda layer"})
+    manifest = json.loads((folder / "manifest.json").read_text())
+    (folder / "model.onnx").unlink()
+    del manifest["files"]
+    artifact.write_manifest(folder, manifest)
+    answer = put(seven, making.zipped(folder, tmp_path / "keras.zip"))
+    assert (answer.status_code, answer.json["error"]["code"]) == (501, "needs_tensorflow")
+    assert "it has a Lambda layer" in answer.json["error"]["message"]
+
+
+@pytest.mark.parametrize("name", ["Upper", "a..b", "-a", "%2e%2e", "a%2fb", "x" * 70])
+def test_a_name_that_is_no_name_is_refused(seven, tmp_path, name):
+    body = making.zipped(making.version(tmp_path / "v", 1), tmp_path / "v.zip")
+    assert put(seven, body, f"/models/{name}/versions/1").status_code in (400, 404)
+
+
+def test_a_version_can_be_fetched_again_as_it_was_pushed(seven, tmp_path):
+    with seven.get("/models/mnist-cnn/versions/7.zip", headers=BEARER) as answer:
+        assert answer.mimetype == "application/zip"
+        artifact.unpack(io.BytesIO(answer.data), tmp_path / "fetched")
+    assert artifact.verify(tmp_path / "fetched")["version"] == 7
+    assert seven.get("/models/mnist-cnn/versions/70.zip", headers=BEARER).status_code == 404
+
+
+def test_another_worker_takes_a_change_up_at_its_next_request(seven, push, activate, here):
+    other = create_app(here).test_client()
+    assert says(other) == "7"
+    push(8)
+    activate(8)
+    assert says(other) == "8"
+    other.post("/models/mnist-cnn:rollback", headers=BEARER)
+    assert says(seven) == "7"
+
+
+def test_a_version_that_fails_to_load_in_one_worker_leaves_the_one_before_answering_there(
+    seven, push, activate, here
+):
+    other = create_app(here).test_client()
+    assert says(other) == "7"
+    push(8)
+    activate(8)
+    (here.backend / "models" / "mnist-cnn" / "8" / "model.onnx").write_bytes(b"rotten")
+    assert says(other) == "7"
+    assert other.get("/readyz").json["version"] == 7
+
+
+def test_a_deployed_version_that_is_gone_makes_it_not_ready_and_says_why(seven, here):
+    shutil.rmtree(here.backend / "models" / "mnist-cnn")
+    other = create_app(here).test_client()
+    answer = other.get("/readyz")
+    assert (answer.status_code, answer.json["state"]) == (503, "failed")
+    assert "mnist-cnn:7" in answer.json["message"]
+    assert other.post("/predict/", data=URL).status_code == 503
+
+
+def test_a_damaged_list_of_deployments_is_survived_and_mended_by_the_next_activation(seven, here, activate):
+    (here.backend / "deployments.json").write_text("{")
+    assert says(seven) == "7"
+    fresh = create_app(here).test_client()
+    assert fresh.post("/predict/", data=URL).status_code == 503
+    assert activate(7).status_code == 200
+    assert says(seven) == says(fresh) == "7"
+
+
+def test_what_a_killed_push_left_is_swept_away_after_an_hour(seven, push, here):
+    left = here.backend / "incoming" / "left"
+    left.mkdir()
+    (left / "version.zip").write_bytes(b"half")
+    os.utime(left, (0, 0))
+    push(8)
+    assert not left.exists()
+
+
+def test_two_processes_that_change_different_models_at_once_lose_nothing(here, tmp_path):
+    here.backend.mkdir(parents=True)
+    for name in ("one", "two"):
+        for number in (1, 2):
+            making.version(here.backend / "models" / name / str(number), number, name=name)
+    workers = {name: Deployments(here.backend) for name in ("one", "two")}
+
+    def switch(name):
+        for turn in range(10):
+            workers[name].activate(name, turn % 2 + 1)
+
+    threads = [threading.Thread(target=switch, args=(name,)) for name in workers]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    serving = Deployments(here.backend).now()
+    assert {d.name: d.version for d in serving.deployments.values()} == {"one": 2, "two": 2}
