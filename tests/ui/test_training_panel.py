@@ -100,6 +100,7 @@ def test_step_by_step_an_error_is_raised_in_the_cell_and_shown() -> None:
     assert "loss is nan" in panel.message.html
     assert not panel.ready
     assert not panel.train_button.disabled
+    assert panel.train_button.description == "Train"
 
 
 @pytest.mark.usefixtures("page")

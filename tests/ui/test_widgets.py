@@ -153,6 +153,11 @@ def test_a_banner_shows_the_users_own_line_and_none_of_ours() -> None:
     assert "site-packages" not in html
 
 
+def test_a_banner_has_no_colours_of_the_terminal() -> None:
+    html = pieces.error_banner(ValueError("\x1b[1mwrong shape\x1b[0m"), "Training")
+    assert "ValueError: wrong shape<" in html
+
+
 def test_a_recipe_error_brings_its_own_traceback() -> None:
     error = RecipeError(
         "training, line 3: NameError: x", traceback='  File "training.py", line 3\nNameError: x\n'

@@ -2,6 +2,7 @@
 
 import linecache
 import os
+import re
 import sysconfig
 import traceback
 from html import escape
@@ -14,6 +15,7 @@ from workbench.errors import RecipeError, WorkbenchError
 from workbench.settings import PROJECT
 from workbench.ui import theme
 
+_TERMINAL_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 _NOT_THE_USERS = (
     sysconfig.get_path("stdlib"),
     sysconfig.get_path("purelib"),
@@ -79,7 +81,8 @@ def error_banner(error: BaseException, doing: str) -> str:
     if isinstance(error, WorkbenchError):
         message = str(error)
     else:
-        message = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        said = _TERMINAL_COLOURS.sub("", str(error))
+        message = f"{type(error).__name__}: {said}" if said else type(error).__name__
     return banner(f"{doing} failed", message, detail=users_lines(error))
 
 

@@ -55,7 +55,7 @@ class TrainingPanel(Source):
         self.message = Html()
         controls = ipywidgets.HBox([self.epochs, self.train_button, self.stop_button])
         charts = ipywidgets.HBox([self.loss, self.accuracy])
-        self.widget = ipywidgets.VBox([controls, self.progress, charts, self.message])
+        self.widget = ipywidgets.VBox([controls, self.progress, self.message, charts])
         controls.add_class("wb-controls")
         charts.add_class("wb-side")
         self.widget.add_class("wb").add_class("wb-card")
@@ -146,7 +146,7 @@ class TrainingPanel(Source):
         self.progress.text, self.progress.aside = text, ""
         self.stop_button.disabled = True
         self.train_button.disabled = self.epochs.disabled = False
-        self.train_button.description = "Train again"
+        self.train_button.description = "Train" if state == "failed" else "Train again"
 
     def _forget(self) -> None:
         self._reports: list[Report] = []

@@ -1,0 +1,93 @@
+"""The Jupyter server's configuration and environment, without starting it."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from workbench.services import dashboard
+from workbench.settings import Settings
+
+
+@pytest.fixture
+def outside(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """What somebody's shell may hold."""
+    variables = {
+        "WORKBENCH_DEPLOY_TOKEN": "deploy-secret",
+        "AWS_SECRET_ACCESS_KEY": "cloud-secret",
+        "AWS_SESSION_TOKEN": "cloud-secret",
+        "GITHUB_TOKEN": "other-secret",
+        "JUPYTER_CONFIG_DIR": "/home/somebody/.jupyter",
+        "JUPYTER_TOKEN": "their-secret",
+        "WORKBENCH_REQUESTER": "ada",
+        "https_proxy": "http://proxy.example:3128",
+        "PYTHONPATH": "/somewhere",
+    }
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    return variables
+
+
+def test_kernels_get_what_they_need_and_no_secret(settings: Settings, outside: dict[str, str]) -> None:
+    environment = dashboard.prepare(settings).environment
+    assert not [name for name, value in environment.items() if "secret" in value]
+    assert settings.token not in environment.values()
+    assert settings.deploy_token not in environment.values()
+    assert environment["WORKBENCH_HOME"] == str(settings.home)
+    assert environment["WORKBENCH_REQUESTER"] == "ada"
+    assert environment["https_proxy"] == outside["https_proxy"]
+    assert "PYTHONPATH" not in environment
+
+
+@pytest.mark.usefixtures("outside")
+def test_the_users_own_jupyter_is_neither_used_nor_changed(settings: Settings) -> None:
+    environment = dashboard.prepare(settings).environment
+    for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR"):
+        assert Path(environment[name]).is_relative_to(settings.home), name
+
+
+def test_the_token_is_in_the_private_file_alone_and_in_the_url(settings: Settings) -> None:
+    service = dashboard.prepare(settings)
+    assert settings.token not in " ".join(service.command)
+    config = Path(service.command[-1].removeprefix("--config="))
+    assert config.stat().st_mode & 0o777 == 0o600
+    assert repr(settings.token) in config.read_text()
+    assert service.url.endswith(f"/voila/render/00-mnist-cnn.ipynb?token={settings.token}")
+    readable = [p for p in settings.home.rglob("*") if p.is_file() and p.stat().st_mode & 0o077]
+    assert not [p for p in readable if settings.token in p.read_text()]
+
+
+def test_preparing_twice_changes_nothing(settings: Settings) -> None:
+    def files() -> dict[Path, bytes]:
+        return {path: path.read_bytes() for path in settings.home.rglob("*") if path.is_file()}
+
+    first, before = dashboard.prepare(settings), files()
+    assert dashboard.prepare(settings) == first
+    assert files() == before
+
+
+def test_the_configuration_is_python_that_listens_on_loopback_only(settings: Settings) -> None:
+    class Any(dict):
+        def __getattr__(self, name: str) -> "Any":
+            return self.setdefault(name, Any())
+
+        def __setattr__(self, name: str, value: object) -> None:
+            self[name] = value
+
+    config = Any()
+    exec(dashboard.configuration(settings), {"get_config": lambda: config})
+    assert config["ServerApp"]["ip"] == "127.0.0.1"
+    assert config["ServerApp"]["port"] == settings.dashboard_port
+    assert config["ServerApp"]["port_retries"] == 0
+    assert config["VoilaConfiguration"]["file_allowlist"] == []
+    policy = config["ServerApp"]["tornado_settings"]["headers"]["Content-Security-Policy"]
+    assert "://" not in policy
+    assert "*" not in policy
+
+
+def test_news_and_updates_are_not_asked_for(settings: Settings) -> None:
+    dashboard.prepare(settings)
+    (overrides,) = settings.home.rglob("default_setting_overrides.json")
+    notification = json.loads(overrides.read_text())["@jupyterlab/apputils-extension:notification"]
+    assert notification["fetchNews"] == "false"
+    assert notification["checkForUpdates"] is False
