@@ -20,6 +20,7 @@ import time
 import traceback
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from types import FrameType
@@ -542,8 +543,14 @@ class _Run:
 
     def _published(self) -> registry.Version | None:
         """What a runner before published for this job without living to record it."""
+        # Another database may have had a job of this number: its version is older than this job.
+        submitted = datetime.fromtimestamp(int(self.job.changes[0].t), UTC)
         for version in registry.versions(self.settings, self.job.name):
-            if version.manifest.get("job") == self.job.id:
+            manifest = version.manifest
+            if (
+                manifest.get("job") == self.job.id
+                and datetime.fromisoformat(manifest["created"]) >= submitted
+            ):
                 return version
         return None
 

@@ -1,0 +1,56 @@
+"""``workbench.runner`` with the stub node: a process of its own for each job, no TensorFlow anywhere."""
+
+import os
+import signal
+import sys
+from pathlib import Path
+
+from workbench import detached, runner
+from workbench.faults import Rules
+from workbench.jobs import Store
+from workbench.providers.local import LocalProvider
+from workbench.settings import PROJECT, Settings, from_environment
+
+RULES = Rules(silent_s=float(os.environ.get("STUB_SILENT_S", "60")), settle_s=1.0, heartbeat_s=0.5)
+
+
+def start(id: int, name: str, settings: Settings) -> None:
+    """As ``runner.start_runner``, of this module."""
+    environment = {
+        **os.environ,
+        "WORKBENCH_HOME": str(settings.home),
+        "WORKBENCH_DATABASE_URL": settings.database_url,
+        "WORKBENCH_MAX_JOBS": str(settings.max_jobs),
+        "WORKBENCH_MAX_JOBS_PER_REQUESTER": str(settings.max_jobs_per_requester),
+        "PYTHONPATH": f"{PROJECT}:{Path(__file__).parent}",
+        runner.MARK: f"{id}@{settings.home}",
+    }
+    command = [sys.executable, "-m", "stub_runner", str(id), name]
+    detached.start(command, environment, settings.logs / "runners.log")
+
+
+def tick(store: Store, settings: Settings) -> list[int]:
+    """As ``runner.tick``, with runners of this module."""
+    return runner.tick(store, settings, lambda id, name: start(id, name, settings))
+
+
+def main(id: int, name: str) -> None:
+    signal.signal(signal.SIGTERM, runner._end)
+    settings = from_environment()
+    provider = LocalProvider(settings, node="stub_node", imported=["stub_node"])
+    with Store(settings.database_url) as store:
+        runner.run(
+            id,
+            name,
+            store,
+            settings,
+            provider=provider,
+            check=lambda job, stop: None,
+            verify=lambda folder, stop: None,
+            rules=RULES,
+        )
+        tick(store, settings)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), sys.argv[2])
