@@ -174,7 +174,7 @@ def read_drawing() -> Drawing:
     A body that begins with ``data:`` is the picture whatever its Content-Type says: the 2020 page's jQuery posts
     the canvas as a form that it is not.
     """
-    body = request.get_data(cache=True, parse_form_data=False)
+    body = _read_body()
     kind = request.mimetype
     if body[:5].lower() == b"data:" or body[:64].lstrip()[:5].lower() == b"data:":
         return Drawing(images.from_data_url(body), _wanted(None), _prefers_text(by_default=True))
@@ -310,7 +310,7 @@ def _noted(deployment: Deployment) -> Deployment:
 
 def _body_object() -> dict[str, Any]:
     """The JSON object in the body; an empty body is an empty object."""
-    body = request.get_data(cache=True, parse_form_data=False)
+    body = _read_body()
     try:
         value = json.loads(body) if body.strip() else {}
     except (ValueError, RecursionError) as error:
@@ -327,20 +327,35 @@ def _reason(asked: Mapping[str, Any]) -> str:
     return reason
 
 
+def _read_body() -> bytes:
+    """The request's body as it came."""
+    try:
+        return request.get_data(cache=True, parse_form_data=False)
+    except OSError as error:  # gunicorn's errors for what is no proper body are such, too
+        raise _cut_off(error) from error
+
+
 def _save(zipped: Path) -> None:
     """Stream the request's body to a file."""
     received = 0
-    try:
-        with zipped.open("wb") as file:
-            while block := request.stream.read(256 * 1024):
-                received += len(block)
-                file.write(block)
-    except (TimeoutError, BlockingIOError, ConnectionError) as error:
-        raise Refusal(
-            408, "too_slow", f"the zip stopped coming after {received:,} bytes; send it again"
-        ) from error
+    with zipped.open("wb") as file:
+        while True:
+            try:
+                block = request.stream.read(256 * 1024)
+            except OSError as error:
+                raise _cut_off(error) from error
+            if not block:
+                break
+            received += len(block)
+            file.write(block)
     if request.content_length is not None and received != request.content_length:
         raise Refusal(400, "cut_off", f"{received:,} bytes came of {request.content_length:,}; send it again")
+
+
+def _cut_off(error: OSError) -> Refusal:
+    if isinstance(error, TimeoutError | BlockingIOError):
+        return Refusal(408, "too_slow", "the body stopped coming; send it again")
+    return Refusal(400, "cut_off", "the body is no proper one or was cut off; send it again")
 
 
 def _json(value: dict[str, Any], status: int = 200, headers: dict[str, str] | None = None) -> Response:

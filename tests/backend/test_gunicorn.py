@@ -1,0 +1,321 @@
+"""The back end as it really runs: gunicorn, several workers, several clients, and what goes wrong there."""
+
+import contextlib
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+import making
+import psutil
+import pytest
+from conftest import BEARER, start, stop, wait_for
+
+from workbench.settings import PROJECT
+
+URL = making.data_url(making.png(making.seven()))
+FORM = "application/x-www-form-urlencoded"
+
+
+def connect(server):
+    return socket.create_connection(("127.0.0.1", server.settings.backend_port), timeout=20)
+
+
+def everything(sock):
+    """All that comes until the other side closes."""
+    received = b""
+    with contextlib.suppress(ConnectionResetError):
+        while data := sock.recv(65536):
+            received += data
+    return received
+
+
+def says(server):
+    return server.ask("POST", "/predict/", URL).body.decode()
+
+
+@pytest.fixture(autouse=True)
+def _first_version(server):
+    """Each test begins with version 1."""
+    server.guarded("POST", "/models/mnist-cnn:activate", b'{"version": 1}')
+    assert says(server) == "1"
+
+
+def test_the_2020_page_is_answered_from_another_origin(server):
+    answer = server.ask(
+        "POST",
+        "/predict/",
+        URL,
+        Content_Type=FORM + "; charset=UTF-8",
+        Origin="http://page.example",
+        Accept="*/*",
+    )
+    assert (answer.status, answer.body) == (200, b"1")
+    assert answer.headers["Content-Type"].startswith("text/plain")
+    assert answer.headers["Access-Control-Allow-Origin"] in ("*", "http://page.example")
+
+
+def test_it_listens_on_loopback_only(server):
+    listening = [c for c in psutil.Process(server.process.pid).net_connections() if c.status == "LISTEN"]
+    assert {c.laddr.ip for c in listening} == {"127.0.0.1"}
+
+
+def test_after_an_activation_returns_every_next_answer_is_the_new_versions_and_none_fails(server):
+    answers, failures, over = [], [], threading.Event()
+    active = {"named": {"1"}}  # what may answer: during a switch either
+
+    def visit():
+        connection = http.client.HTTPConnection("127.0.0.1", server.settings.backend_port, timeout=20)
+        while not over.is_set():
+            may = active["named"]
+            try:
+                connection.request("POST", "/predict/", URL, {"Content-Type": FORM})
+                answer = connection.getresponse()
+                text = answer.read().decode()
+            except OSError as error:
+                failures.append(repr(error))
+                continue
+            if answer.status != 200:
+                failures.append(f"{answer.status} {text}")
+            elif text not in may | active["named"]:
+                failures.append(f"{text} answered when {may | active['named']} were deployed")
+            answers.append(text)
+        connection.close()
+
+    visitors = [threading.Thread(target=visit) for _ in range(6)]
+    for visitor in visitors:
+        visitor.start()
+    try:
+        for number in (2, 3, 1, 2, 3):
+            active["named"] = active["named"] | {str(number)}
+            done = server.guarded("POST", "/models/mnist-cnn:activate", b'{"version": %d}' % number)
+            assert done.status == 200, done.body
+            active["named"] = {str(number)}
+            enough = len(answers) + 30
+            wait_for(lambda enough=enough: len(answers) >= enough, server)
+        active["named"] = {"2", "3"}
+        assert server.guarded("POST", "/models/mnist-cnn:rollback").json["version"] == 2
+        active["named"] = {"2"}
+        enough = len(answers) + 30
+        wait_for(lambda: len(answers) >= enough, server)
+    finally:
+        over.set()
+        for visitor in visitors:
+            visitor.join()
+    assert failures == []
+    assert set(answers) == {"1", "2", "3"}
+
+
+def test_a_damaged_zip_is_refused_while_the_old_version_answers(server, tmp_path):
+    body = making.zipped(making.version(tmp_path / "4", 4), tmp_path / "4.zip")
+    middle = len(body) // 2
+    for bad in (body[:middle], body[:middle] + bytes(64) + body[middle + 64 :]):
+        assert server.guarded("PUT", "/models/mnist-cnn/versions/4", bad).status == 422
+    assert server.guarded("POST", "/models/mnist-cnn:activate", b'{"version": 4}').status == 404
+    assert says(server) == "1"
+
+
+def test_a_killed_worker_is_replaced_and_nothing_is_counted_twice_or_lost(server):
+    def counted():
+        name = 'workbench_requests_total{route="/predict",method="POST",status="200"} '
+        text = server.ask("GET", "/metrics").body.decode()
+        return float(next(line for line in text.splitlines() if line.startswith(name)).rpartition(" ")[2])
+
+    master = psutil.Process(server.process.pid)
+    workers = {child.pid for child in master.children()}
+    assert len(workers) == 2
+    before = counted()
+    for _ in range(20):
+        assert says(server) == "1"
+    assert counted() == before + 20
+    for pid in workers:
+        os.kill(pid, signal.SIGKILL)
+    wait_for(
+        lambda: len(now := {child.pid for child in master.children()}) == 2 and not now & workers, server
+    )
+    wait_for(lambda: says(server) == "1", server)
+    before, after = before + 20, counted()
+    assert after >= before + 1
+    for _ in range(20):
+        assert says(server) == "1"
+    assert counted() == after + 20
+
+
+def test_clients_that_send_slowly_take_nobodys_turn(server):
+    beginnings = [
+        b"P",
+        b"POST /predict/ HTTP/1.1\r\nHost: x\r\n",
+        b"POST /predict/ HTTP/1.1\r\nHost: x\r\nContent-Length: 9000\r\n\r\ndata:image/png",
+        b"POST /predict/ HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nda",
+    ]
+    with contextlib.ExitStack() as stack:
+        slow = [stack.enter_context(connect(server)) for _ in range(40)]
+        for number, sock in enumerate(slow):
+            sock.sendall(beginnings[number % len(beginnings)])
+        began = time.monotonic()
+        assert [says(server) for _ in range(20)] == ["1"] * 20
+        assert time.monotonic() - began < 5
+        for number, sock in enumerate(slow[:4]):
+            answer = everything(sock)
+            assert answer.startswith(b"HTTP/1.1 408 "), (number, answer)
+            body = answer.partition(b"\r\n\r\n")[2]
+            assert json.loads(body)["error"]["code"] == "too_slow"
+
+
+def test_clients_that_do_not_hang_up_take_nobodys_turn(server):
+    request = b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    with contextlib.ExitStack() as stack:
+        began = time.monotonic()
+        for _ in range(12):
+            sock = stack.enter_context(connect(server))
+            sock.sendall(request)
+            assert everything(sock).startswith(b"HTTP/1.1 200 ")
+        assert time.monotonic() - began < 6  # gunicorn's own worker waits 2 s for each
+
+
+@pytest.mark.parametrize("size", [1, 7, 1000])
+def test_a_request_in_pieces_is_answered(server, size):
+    body = URL if size > 100 else b"data:"
+    request = b"POST /predict/ HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(
+        body
+    )
+    request += body
+    with connect(server) as sock:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for at in range(0, len(request), size):
+            sock.sendall(request[at : at + size])
+        assert everything(sock).startswith(b"HTTP/1.1 200 " if size > 100 else b"HTTP/1.1 415 ")
+
+
+def test_requests_sent_one_right_behind_the_other_are_all_answered(server):
+    one = b"POST /predict/ HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(URL) + URL
+    last = one.replace(b"Host: x", b"Host: x\r\nConnection: close")
+    with connect(server) as sock:
+        sock.sendall(one * 3 + last)
+        assert everything(sock).count(b"HTTP/1.1 200 ") == 4
+
+
+def test_a_body_in_chunks_is_answered(server):
+    half = len(URL) // 2
+    chunks = b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in (URL[:half], URL[half:], b""))
+    request = b"POST /predict/ HTTP/1.1\r\nHost: x\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
+    with connect(server) as sock:
+        sock.sendall(request + chunks)
+        answer = everything(sock)
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    assert answer.endswith(b"1")
+
+
+def test_who_asks_before_sending_a_body_is_told_to_go_on(server):
+    head = b"POST /predict/ HTTP/1.1\r\nHost: x\r\nConnection: close\r\nExpect: 100-continue\r\nContent-Length: %d\r\n\r\n"
+    with connect(server) as sock:
+        sock.sendall(head % len(URL))
+        assert sock.recv(100).startswith(b"HTTP/1.1 100 Continue")
+        sock.sendall(URL)
+        assert b"HTTP/1.1 200 OK" in everything(sock)
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        b"nonsense\r\n\r\n",
+        b"\r\n\r\n",
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
+        b"GET / HTTP/9.9\r\n\r\n",
+        b"GET /healthz HTTP/1.1\r\nHost: x\r\nA b\r\n\r\n",
+        b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabcd",
+        b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
+        b"POST /predict HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n0\r\n\r\n",
+        b"GET /" + b"a" * 9000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"GET / HTTP/1.1\r\n" + b"".join(b"H%d: x\r\n" % n for n in range(200)) + b"\r\n",
+        b"GET / HTTP/1.1\r\nHost: x\r\nA: " + b"a" * 60_000 + b"\r\n\r\n",
+    ],
+)
+def test_what_is_no_proper_request_is_refused_and_the_connection_ends(server, request_):
+    with connect(server) as sock:
+        sock.sendall(request_)
+        sock.shutdown(socket.SHUT_WR)
+        answer = everything(sock)
+    assert answer == b"" or answer[9:10] == b"4" or answer[9:12] in (b"501", b"505")
+    assert says(server) == "1"
+
+
+def test_too_large_a_body_is_refused_without_being_read(server):
+    with connect(server) as sock:
+        sock.sendall(
+            b"POST /predict/ HTTP/1.1\r\nHost: x\r\nContent-Length: 2000000000\r\n\r\n" + bytes(50_000)
+        )
+        assert sock.recv(100).startswith(b"HTTP/1.1 413 ")
+    assert says(server) == "1"
+
+
+def test_a_push_that_stops_half_way_changes_nothing(server):
+    head = (
+        "PUT /models/mnist-cnn/versions/9 HTTP/1.1\r\nHost: x\r\nContent-Length: 50000000\r\n"
+        f"Authorization: {BEARER['Authorization']}\r\n\r\n"
+    )
+    with connect(server) as sock:
+        sock.sendall(head.encode() + bytes(200_000))
+        sock.shutdown(socket.SHUT_WR)
+        answer = everything(sock)
+    assert answer == b"" or answer[9:12] in (b"400", b"408")
+    incoming = server.settings.backend / "incoming"
+    wait_for(lambda: not list(incoming.iterdir()), server)
+    assert server.guarded("POST", "/models/mnist-cnn:activate", b'{"version": 9}').status == 404
+
+
+def test_a_term_signal_lets_running_requests_end_and_leaves_no_process(tmp_path, free_ports):
+    server = start(tmp_path / "home", free_ports(1)[0])
+    try:
+        wait_for(lambda: server.ask("GET", "/healthz").status == 200, server)
+        workers = psutil.Process(server.process.pid).children(recursive=True)
+        with connect(server) as sock:
+            sock.sendall(
+                b"POST /predict/ HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(URL) + URL[:100]
+            )
+            time.sleep(0.2)  # until the worker has seen the beginning: nothing shows it from outside
+            server.process.terminate()
+            time.sleep(0.2)
+            sock.sendall(URL[100:])
+            assert everything(sock).startswith(b"HTTP/1.1 503 ")  # there is no model, but there is an answer
+        assert server.process.wait(20) == 0
+        assert not [worker for worker in workers if worker.is_running()]
+    finally:
+        stop(server)
+
+
+def test_the_first_answer_comes_soon_and_a_worker_is_small(tmp_path, free_ports, capsys):
+    """The figures are printed; a busy machine would make asserting them a matter of luck."""
+    home = tmp_path / "home"
+    making.version(home / "backend" / "models" / "mnist-cnn" / "1", 1)
+    deployed = {"version": 1, "since": "2026-11-22T10:00:00Z", "previous": None, "history": []}
+    (home / "backend" / "deployments.json").write_text(
+        json.dumps({"format": 1, "models": {"mnist-cnn": deployed}})
+    )
+    server = start(home, free_ports(1)[0])
+    try:
+        wait_for(lambda: says(server) == "1", server)
+        first_s = time.monotonic() - server.started
+        for _ in range(50):
+            says(server)
+        sizes = [child.memory_info().rss / 1e6 for child in psutil.Process(server.process.pid).children()]
+        with capsys.disabled():
+            print(f"\n  first answer {first_s:.2f} s; workers {', '.join(f'{s:.0f} MB' for s in sizes)}")
+        assert max(sizes) < 250  # TensorFlow alone would be twice that
+    finally:
+        stop(server)
+
+
+def test_the_configuration_is_one_that_gunicorn_accepts(tmp_path):
+    command = ["-m", "gunicorn", "-c", "backend/gunicorn.conf.py", "--check-config", "backend.wsgi:app"]
+    environment = {"WORKBENCH_HOME": str(tmp_path), "PATH": os.environ["PATH"]}
+    done = subprocess.run(
+        [sys.executable, *command], cwd=PROJECT, env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
