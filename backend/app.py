@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from flask import Flask, Response, g, request, send_file
 from flask_cors import CORS
+from gunicorn.http.errors import ParseException
 from numpy.typing import NDArray
 
 from backend import images
@@ -331,7 +332,7 @@ def _read_body() -> bytes:
     """The request's body as it came."""
     try:
         return request.get_data(cache=True, parse_form_data=False)
-    except OSError as error:  # gunicorn's errors for what is no proper body are such, too
+    except (OSError, ParseException) as error:
         raise _cut_off(error) from error
 
 
@@ -342,7 +343,7 @@ def _save(zipped: Path) -> None:
         while True:
             try:
                 block = request.stream.read(256 * 1024)
-            except OSError as error:
+            except (OSError, ParseException) as error:
                 raise _cut_off(error) from error
             if not block:
                 break
@@ -352,7 +353,7 @@ def _save(zipped: Path) -> None:
         raise Refusal(400, "cut_off", f"{received:,} bytes came of {request.content_length:,}; send it again")
 
 
-def _cut_off(error: OSError) -> Refusal:
+def _cut_off(error: Exception) -> Refusal:
     if isinstance(error, TimeoutError | BlockingIOError):
         return Refusal(408, "too_slow", "the body stopped coming; send it again")
     return Refusal(400, "cut_off", "the body is no proper one or was cut off; send it again")

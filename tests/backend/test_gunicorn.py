@@ -14,7 +14,7 @@ import time
 import making
 import psutil
 import pytest
-from conftest import BEARER, start, stop, wait_for
+from real_server import BEARER, start, stop, wait_for
 
 from workbench.settings import PROJECT
 
