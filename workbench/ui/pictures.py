@@ -144,7 +144,7 @@ def published(version: "Version") -> Html:
     ]
     missing = [f"{form}: {reason}" for form, reason in version.manifest.get("missing", {}).items()]
     text = f"As {', '.join(forms)}." + "".join(f" Not as {line}." for line in missing)
-    deploy = f"workbench deploy {version}"
+    deploy = f"uv run workbench deploy {version}"
     return Html(
         banner(
             f"Published as {version}", f"{text} To let the drawing page use it:", detail=deploy, kind="done"
