@@ -71,6 +71,17 @@ class Backend:
     """
 
     def __init__(self, port: int = 0) -> None:
+        self.reset()
+        self._at_once = 0
+        self._free = threading.Event()
+        self._free.set()
+        self._lock = threading.Lock()
+        self._server: ThreadingHTTPServer | None = None
+        self.port = port
+        self.start()
+
+    def reset(self) -> None:
+        """Be as at the beginning: ready, recognising every drawing as a 7, with nothing seen yet."""
         self.says: dict[str, Answer] = {
             "/predict": answer(7),
             "/readyz": READY,
@@ -81,13 +92,6 @@ class Backend:
         self.requests: list[tuple[str, str, dict[str, str], bytes]] = []
         self.connections = 0
         self.most_at_once = 0
-        self._at_once = 0
-        self._free = threading.Event()
-        self._free.set()
-        self._lock = threading.Lock()
-        self._server: ThreadingHTTPServer | None = None
-        self.port = port
-        self.start()
 
     @property
     def url(self) -> str:
@@ -195,7 +199,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(said)
 
-    do_GET = do_POST = do_OPTIONS = do_DELETE = do_PUT = _reply  # noqa: N815
+    do_GET = do_POST = do_OPTIONS = do_DELETE = do_PUT = _reply
 
     def log_message(self, format: str, *arguments: Any) -> None:
         """Nothing: the test looks at ``requests``."""

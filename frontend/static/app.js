@@ -228,7 +228,7 @@ part("clear").addEventListener("click", clear);
 part("predict").addEventListener("click", press);
 part("again").addEventListener("click", press);
 part("width").addEventListener("input", ({ target }) => {
-  part("width-shown").value = target.value;
+  part("width-shown").textContent = target.value;
   part("nib").style.setProperty("--width", target.value);
 });
 part("wrong").addEventListener("click", () => (part("digits").hidden ? open() : close()));

@@ -25,7 +25,8 @@ export const start = {
   slow: false, // it has been under way for long
   due: 0, // no request before this time
   pause: 0, // no drawing before this time, though /readyz may be asked
-  tries: 0, // in vain, one after the other
+  tries: 0, // times that /readyz was asked in vain, one after the other
+  vain: 0, // times that a drawing was
   answer: null,
   problem: null, // why the last drawing got none
 };
@@ -44,7 +45,7 @@ function apply(state, event, now) {
         inked: event.inked,
         wanted: event.inked,
         answer: event.inked ? state.answer : null,
-        problem: null,
+        problem: event.another || !event.inked ? null : state.problem,
       };
     case "pressed": // Predict, or Try now
       return { ...state, wanted: state.inked, problem: null, due: state.link === "limited" ? state.due : now };
@@ -60,50 +61,43 @@ function apply(state, event, now) {
 function arrived(state, flight, outcome, now) {
   switch (outcome.kind) {
     case "answer": {
-      const known = { ...state, link: "ready", tries: 0, model: outcome.model ?? state.model };
+      const known = { ...state, link: "ready", tries: 0, vain: 0, model: outcome.model ?? state.model };
       const late = flight.revision < state.since;
       return late ? known : { ...known, problem: null, answer: { ...outcome.answer, ms: now - flight.at } };
     }
+    case "refused": {
+      const known = { ...state, link: "ready", tries: 0, vain: 0 };
+      return flight.revision < state.since ? known : { ...known, problem: outcome.message };
+    }
     case "ready":
-      // What says it is ready and yet does not answer is asked at growing intervals too.
-      return {
-        ...state,
-        link: "ready",
-        progress: null,
-        tries: state.link === "unknown" ? state.tries : 0,
-        due: Math.max(now, state.pause),
-        pause: 0,
-        wanted: state.inked,
-      };
+      return { ...state, link: "ready", progress: null, tries: 0, due: Math.max(now, state.pause), wanted: state.inked };
     case "models":
       return { ...state, model: outcome.model ?? { name: null } };
     case "waiting":
-      return { ...again(state), link: "waiting", progress: outcome.progress, tries: 0, due: now + POLL };
-    case "unready": // /readyz knows what is under way
-      return {
-        ...again(state),
-        link: "unknown",
-        tries: state.tries + 1,
-        due: now,
-        pause: state.tries ? now + backoff(state.tries, outcome) : 0,
-      };
+      return { ...again(state), link: "waiting", progress: outcome.progress, tries: 0, vain: 0, due: now + POLL };
     case "limited":
       return { ...again(state), link: "limited", due: now + (outcome.pause ?? PAUSE) };
-    case "refused":
-      return flight.revision < state.since ? state : { ...state, link: "ready", problem: outcome.message };
-    default: { // away
+    case "unready": // /readyz knows what is under way
+      return { ...failed(state, outcome, now), link: "unknown", due: now };
+    default: // away
       if (flight.what === "models") return { ...state, model: { name: null } };
       return {
-        ...again(state),
+        ...(flight.what === "predict" ? failed(state, outcome, now) : again(state)),
         link: "away",
         tries: state.tries + 1,
         due: now + backoff(state.tries, outcome),
       };
-    }
   }
 }
 
 const again = (state) => ({ ...state, wanted: state.inked });
+
+/** What says it is ready and yet does not answer is asked at growing intervals too. */
+const failed = (state, outcome, now) => ({
+  ...again(state),
+  vain: state.vain + 1,
+  pause: state.vain ? now + backoff(state.vain, outcome) : 0,
+});
 
 /** Longer each time, and not the same for everyone who waits. */
 const backoff = (tries, { luck = 0.5 }) => BACKOFF[Math.min(tries, BACKOFF.length - 1)] * (0.75 + 0.5 * luck);

@@ -33,7 +33,7 @@ async function ask(route, options, meaning) {
 
 function parsed(text) {
   try {
-    return JSON.parse(text) ?? {};
+    return Object(JSON.parse(text));
   } catch {
     return {};
   }
@@ -52,13 +52,19 @@ export function deployed(status, body) {
 }
 
 export function prediction(status, body, retryAfter) {
-  if (status === 200 && Array.isArray(body.probabilities)) {
-    return { kind: "answer", answer: body, model: { name: body.model, version: body.version } };
+  if (status === 200 && isAnswer(body)) {
+    return { kind: "answer", answer: body, model: body.model ? { name: body.model, version: body.version } : undefined };
   }
-  if (status === 200 && body.digit === null) return { kind: "answer", answer: body };
+  if (status === 200 && "digit" in body) return { kind: "refused", message: "Its answer is not about one of ten digits." };
   if (status === 429) return { kind: "limited", pause: pause(retryAfter) };
   if (status === 503) return { kind: "unready" };
   return refusal(status, body) ?? away();
+}
+
+function isAnswer({ digit, probabilities }) {
+  if (digit === null) return true;
+  const ten = Array.isArray(probabilities) && probabilities.length === 10 && probabilities.every(Number.isFinite);
+  return ten && Number.isInteger(digit) && digit >= 0 && digit <= 9;
 }
 
 export function correction(status, body, retryAfter) {

@@ -1,10 +1,16 @@
 """One Chromium for all browser tests."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import pytest
+import standin
+from apache import running
+from conftest import make_settings
 from playwright.sync_api import Browser, sync_playwright
+
+from workbench.services import frontend
 
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = (
@@ -31,3 +37,38 @@ def browser() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=program, args=list(FLAGS))
         yield browser
         browser.close()
+
+
+@dataclass(frozen=True)
+class Front:
+    """The drawing page as Apache serves it, before a stand-in for the back end."""
+
+    url: str
+    backend: standin.Backend
+
+
+@pytest.fixture(scope="session")
+def shared_front(
+    tmp_path_factory: pytest.TempPathFactory, free_ports: Callable[[int], list[int]]
+) -> Iterator[Front]:
+    if frontend.find_apache() is None:
+        pytest.skip("Apache is not installed (Debian: apt-get install apache2-bin)")
+    backend = standin.Backend()
+    settings = make_settings(
+        tmp_path_factory.mktemp("front"),
+        WORKBENCH_FRONTEND_PORT=str(free_ports(1)[0]),
+        WORKBENCH_BACKEND_PORT=str(backend.port),
+    )
+    try:
+        with running(settings) as service:
+            yield Front(service.url, backend)
+    finally:
+        backend.stop()
+
+
+@pytest.fixture
+def front(shared_front: Front) -> Front:
+    """The page, with a back end that is there, recognises every drawing as a 7 and has seen none yet."""
+    shared_front.backend.start()
+    shared_front.backend.reset()
+    return shared_front

@@ -63,7 +63,7 @@ def draw(page: Page, lines: Sequence[Line], *, lift: bool = True) -> None:
         page.mouse.move(*first)
         page.mouse.down()
         for x, y in rest:
-            page.mouse.move(x, y, steps=4)
+            page.mouse.move(x, y, steps=2)
         if lift:
             page.mouse.up()
 
@@ -84,7 +84,9 @@ def ink(page: Page) -> int:
         page.evaluate(
             """() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(() => {
                 const canvas = document.querySelector("canvas");
-                const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+                const copy = new OffscreenCanvas(canvas.width, canvas.height).getContext("2d");
+                copy.drawImage(canvas, 0, 0);
+                const { data } = copy.getImageData(0, 0, canvas.width, canvas.height);
                 resolve(data.filter((value, i) => i % 4 === 3 && value > 127).length);
             })))"""
         )

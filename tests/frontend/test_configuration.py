@@ -12,6 +12,7 @@ from workbench.errors import BadInput, Unavailable
 from workbench.services import frontend
 from workbench.settings import PROJECT, Settings
 
+TEMPLATE = frontend.SOURCE / "apache" / "httpd.conf.template"
 ELSEWHERE = "http://backend.example:5000"
 
 
@@ -143,3 +144,14 @@ def test_without_apache_it_says_what_to_install(settings: Settings, monkeypatch:
     assert frontend.find_apache() is None
     with pytest.raises(Unavailable, match="apt-get install apache2-bin"):
         frontend.prepare(settings)
+
+
+def test_it_agrees_with_the_back_end_on_what_is_too_large_and_how_long_connections_last() -> None:
+    from backend.guards import MAX_BODY
+
+    assert frontend.BODY_LIMIT_BYTES == MAX_BODY
+    kept = re.search(r"^keepalive = (\d+)", (PROJECT / "backend" / "gunicorn.conf.py").read_text(), re.MULTILINE)
+    left = re.search(r"^ProxyPassMatch .* ttl=(\d+)$", TEMPLATE.read_text(), re.MULTILINE)
+    assert kept
+    assert left
+    assert int(left[1]) < int(kept[1])

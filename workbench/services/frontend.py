@@ -26,7 +26,7 @@ from workbench.settings import PROJECT, Settings
 SOURCE = PROJECT / "frontend"
 ADDRESS = "127.0.0.1"
 API = "/api"
-BODY_LIMIT_BYTES = 10 * 1024 * 1024  # the back end's own limit
+BODY_LIMIT_BYTES = 14 * 1024 * 1024  # as the back end: a picture of 10 MB in base64, and what is around it
 SERVED = {".html", ".js", ".css", ".svg", ".png", ".ico"}
 
 _MODULES_REQUIRED = [
@@ -68,7 +68,7 @@ _ERRORS = {
     405: ("method_not_allowed", "This address does not take that method."),
     408: ("timeout", "The request took too long to arrive."),
     411: ("length_required", "The request must say how long it is."),
-    413: ("too_large", "What was sent is too large: 10 MB at most."),
+    413: ("too_large", "What was sent is too large: a picture may have 10 MB."),
     414: ("too_long", "This address is too long."),
     431: ("too_large", "The request's headers are too large."),
     500: ("failed", "Something went wrong here."),
@@ -208,7 +208,7 @@ def prepare(settings: Settings) -> Service:
 def site(settings: Settings) -> dict[str, tuple[bytes, int | None]]:
     """Every file that is served: path → contents, and the time of change (ns) where the file has one."""
     files: dict[str, tuple[bytes, int | None]] = {}
-    for path in sorted(SOURCE.glob("static/**/*")) + [SOURCE / "index.html"]:
+    for path in (*sorted(SOURCE.glob("static/**/*")), SOURCE / "index.html"):
         if path.is_file() and path.suffix in SERVED:
             files[path.relative_to(SOURCE).as_posix()] = (path.read_bytes(), path.stat().st_mtime_ns)
     files["static/config.js"] = (config_js(settings).encode(), None)
