@@ -16,7 +16,6 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pymysql
-from sqlalchemy import make_url
 
 PROGRAMS = ("mariadbd", "mariadb-install-db")
 _PATH = f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin"
@@ -48,14 +47,6 @@ class Server:
             self.execute(f"CREATE USER IF NOT EXISTS '{user}'@'localhost' IDENTIFIED BY '{password}'")
             self.execute(f"GRANT ALL ON {name}.* TO '{user}'@'localhost'")
         return f"mysql+pymysql://{user}:{quote(password, safe='')}@localhost/{name}?unix_socket={self.socket}"
-
-    def empty(self, url: str) -> None:
-        """Take every row out of the job store in the database, but for what its first migration put there."""
-        name = make_url(url).database
-        tables = "errors", "phases", "metrics", "machines", "job_times", "jobs", "recipes"
-        self.execute(
-            *(f"DELETE FROM {name}.{table}" for table in tables), f"UPDATE {name}.turns SET taken = 0"
-        )
 
     def execute(self, *statements: str) -> None:
         """Run the statements as the instance's root."""

@@ -1,7 +1,9 @@
 """One suite, two databases: SQLite, and a real MariaDB where Debian's mariadb-server is installed."""
 
-import shutil
+import contextlib
+import sqlite3
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,13 @@ from workbench.recipes import Recipe
 
 RECIPE = Recipe("", "def load_data(): ...", "def build_model(): ...")
 PASSWORD = "s3cr3t&/ü%"
+EMPTY = (
+    *(
+        f"DELETE FROM {table}"
+        for table in ("errors", "phases", "metrics", "machines", "job_times", "jobs", "recipes")
+    ),
+    "UPDATE turns SET taken = 0",
+)
 
 
 class Clock:
@@ -25,14 +34,9 @@ class Clock:
         return self.t
 
 
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
 @pytest.fixture(scope="session")
 def server() -> Iterator[mariadb.Server]:
-    """The instance that all tests share; each has a database of its own in it."""
+    """The instance that all tests share."""
     if reason := mariadb.missing():
         pytest.skip(f"the job store on MariaDB is not tested: {reason}")
     with mariadb.run_server() as running:
@@ -47,38 +51,55 @@ def fresh_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return request.getfixturevalue("server").create_database("owner", PASSWORD)
 
 
-@pytest.fixture(scope="session")
-def _kept() -> dict[str, str]:
-    """Databases with tables, made at most once, because making the tables is what takes time."""
-    return {}
+@dataclass
+class Opened:
+    """A store that stays open over many tests, because opening one takes longer than using it."""
+
+    url: str
+    clock: Clock
+    store: Store
+    empty: Callable[[], None]
 
 
-@pytest.fixture(params=["sqlite", "mariadb"])
-def url(
-    request: pytest.FixtureRequest,
-    tmp_path: Path,
-    tmp_path_factory: pytest.TempPathFactory,
-    _kept: dict[str, str],
-) -> str:
-    """A database with tables and nothing in them."""
-    kind = request.param
-    if kind not in _kept:
-        _kept[kind] = f"sqlite:///{tmp_path_factory.mktemp('kept') / 'jobs.db'}"
-        if kind == "mariadb":
-            _kept[kind] = request.getfixturevalue("server").create_database("owner", PASSWORD)
-        Store(_kept[kind]).close()
-    if kind == "mariadb":
-        request.getfixturevalue("server").empty(_kept[kind])
-        return _kept[kind]
-    copy = tmp_path / "jobs.db"
-    shutil.copy(_kept[kind].removeprefix("sqlite:///"), copy)
-    return f"sqlite:///{copy}"
+@pytest.fixture(scope="session", params=["sqlite", "mariadb"])
+def opened(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Opened]:
+    if request.param == "sqlite":
+        path = tmp_path_factory.mktemp("store") / "jobs.db"
+        url = f"sqlite:///{path}"
+    else:
+        running: mariadb.Server = request.getfixturevalue("server")
+        url = running.create_database("owner", PASSWORD)
+
+    def empty() -> None:
+        if request.param == "sqlite":
+            with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
+                connection.executescript(";".join(("BEGIN", *EMPTY, "COMMIT")))
+        else:
+            running.execute(f"USE {sa.make_url(url).database}", *EMPTY)
+
+    clock = Clock()
+    with Store(url, clock=clock) as store:
+        yield Opened(url, clock, store, empty)
 
 
 @pytest.fixture
-def store(url: str, clock: Clock) -> Iterator[Store]:
-    with Store(url, clock=clock) as opened:
-        yield opened
+def store(opened: Opened) -> Store:
+    """A store with nothing in it."""
+    opened.empty()
+    opened.clock.t = Clock().t
+    return opened.store
+
+
+@pytest.fixture
+def clock(opened: Opened) -> Clock:
+    """The store's clock."""
+    return opened.clock
+
+
+@pytest.fixture
+def url(store: Store, opened: Opened) -> str:
+    """The URL of the store, for others that open it as well."""
+    return opened.url
 
 
 @pytest.fixture
