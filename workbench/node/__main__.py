@@ -9,7 +9,6 @@ import sys
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
 
 from workbench import events
 from workbench.errors import RecipeError
@@ -17,10 +16,10 @@ from workbench.errors import RecipeError
 DONE, RECIPE_FAILED, CLUSTER_BROKE, CRASHED = 0, 3, 4, 1
 
 
-def main(arguments: Sequence[str]) -> NoReturn:
-    """Do the machine's part, report it in its ``events.jsonl``, and end the process.
+def main(arguments: Sequence[str]) -> int:
+    """Do the machine's part and report it in its ``events.jsonl``; give the exit code.
 
-    It ends at once, with no clean-up: TensorFlow's servers have none, and its threads would wait for peers.
+    The caller ends the process with ``os._exit``: TensorFlow's servers know no end, and its threads wait for peers.
     """
     folder, role, index = Path(arguments[0]).absolute(), arguments[1], int(arguments[2])
     own = folder / "machines" / f"{role}-{index}"
@@ -30,21 +29,14 @@ def main(arguments: Sequence[str]) -> NoReturn:
     os.environ.setdefault("GRPC_FAIL_FAST", "use_caller")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-    writer = events.Writer(own / "events.jsonl", role, index)
-    code = CRASHED
-    try:
+    with events.Writer(own / "events.jsonl", role, index) as writer:
         writer.phase("starting")
-        code = _run(folder, role, index, writer)
-    except KeyboardInterrupt:
-        pass
-    except BaseException as error:
-        traceback.print_exc()
-        writer.error(f"{type(error).__name__}: {error}", traceback=traceback.format_exc())
-    finally:
-        writer.close()
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
+        try:
+            return _run(folder, role, index, writer)
+        except BaseException as error:
+            traceback.print_exc()
+            writer.error(f"{type(error).__name__}: {error}", traceback=traceback.format_exc())
+            return CRASHED
 
 
 def _run(folder: Path, role: str, index: int, writer: events.Writer) -> int:
@@ -65,4 +57,7 @@ def _run(folder: Path, role: str, index: int, writer: events.Writer) -> int:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    code = main(sys.argv[1:])
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)

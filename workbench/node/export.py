@@ -7,7 +7,7 @@ import platform
 import sys
 import tempfile
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,8 @@ import tensorflow as tf
 
 from workbench.errors import ModelRefused
 from workbench.evaluation import Evaluation, Regression
-from workbench.node.training import Trained, predict
+from workbench.node.model import plain, predict
+from workbench.node.training import Trained
 from workbench.recipes import Program
 
 TOLERANCE = 1e-4
@@ -40,7 +41,7 @@ def write_version(
     x
         The test part's inputs, ``(n, …)``, the very ones that were evaluated.
     """
-    missing = export(trained.model, folder, x, evaluation.outputs)
+    missing = export(trained.model, folder, x, evaluation.outputs, program.namespaces)
     evaluation.save(folder, x)
     np.savez_compressed(folder / "examples.npz", x=x[:EXAMPLES], y=evaluation.outputs[:EXAMPLES])
     return {
@@ -71,7 +72,9 @@ def describe_input(program: Program, x: np.ndarray) -> dict[str, Any]:
     }
 
 
-def export(model: keras.Model, folder: Path, x: np.ndarray, y: np.ndarray) -> dict[str, str]:
+def export(
+    model: keras.Model, folder: Path, x: np.ndarray, y: np.ndarray, namespaces: Iterable[dict[str, Any]] = ()
+) -> dict[str, str]:
     """Write ``model.keras``, ``saved_model/``, ``model.onnx`` and ``model.tflite`` and load each back.
 
     Parameters
@@ -80,6 +83,8 @@ def export(model: keras.Model, folder: Path, x: np.ndarray, y: np.ndarray) -> di
         Held-out inputs as the recipe gives them, ``(n, …)``.
     y
         What ``predict(model, x)`` gave for them.
+    namespaces
+        The recipe's, where classes of its own may be that ``model.keras`` needs.
 
     Returns
     -------
@@ -90,6 +95,9 @@ def export(model: keras.Model, folder: Path, x: np.ndarray, y: np.ndarray) -> di
     ModelRefused
         ``model.keras`` or ``saved_model`` could not be written or answers differently.
     """
+    model = plain(model, x[:EXAMPLES])
+    _fix_constants(model)
+    own = {name: value for names in namespaces for name, value in names.items() if isinstance(value, type)}
     writers: dict[str, Callable[[Path], None]] = {
         "model.keras": model.save,
         "saved_model": lambda path: model.export(path, format="tf_saved_model", verbose=False),
@@ -97,7 +105,7 @@ def export(model: keras.Model, folder: Path, x: np.ndarray, y: np.ndarray) -> di
         "model.tflite": lambda path: _write_tflite(folder / "saved_model", path),
     }
     readers = {
-        "model.keras": _run_keras,
+        "model.keras": lambda path, x: _run_keras(path, x, own),
         "saved_model": _run_saved_model,
         "model.onnx": _run_onnx,
         "model.tflite": _run_tflite,
@@ -129,12 +137,20 @@ def frameworks() -> dict[str, str]:
     return {"python": platform.python_version(), **{name: version(name) for name in names}}
 
 
+def _fix_constants(model: keras.Model) -> None:
+    """Layers such as ``Normalization`` keep tensors that are no variables, which tf2onnx takes for further inputs."""
+    for layer in model._flatten_layers():
+        for name, value in list(vars(layer).items()):
+            if tf.is_tensor(value) and not isinstance(value, keras.Variable) and hasattr(value, "numpy"):
+                setattr(layer, name, value.numpy())
+
+
 def _write_tflite(saved_model: Path, path: Path) -> None:
     path.write_bytes(tf.lite.TFLiteConverter.from_saved_model(str(saved_model)).convert())
 
 
-def _run_keras(path: Path, x: np.ndarray) -> np.ndarray:
-    return predict(keras.saving.load_model(path, compile=False), x)
+def _run_keras(path: Path, x: np.ndarray, own: dict[str, Any]) -> np.ndarray:
+    return predict(keras.saving.load_model(path, compile=False, custom_objects=own), x)
 
 
 def _run_saved_model(path: Path, x: np.ndarray) -> np.ndarray:
@@ -150,7 +166,8 @@ def _run_onnx(path: Path, x: np.ndarray) -> np.ndarray:
 
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     (feed,) = session.get_inputs()
-    dtype = {"tensor(float)": np.float32, "tensor(uint8)": np.uint8, "tensor(int64)": np.int64}[feed.type]
+    kind = feed.type.removeprefix("tensor(").removesuffix(")")
+    dtype = np.dtype({"float": "float32", "double": "float64"}.get(kind, kind))
     return _in_batches(lambda batch: session.run(None, {feed.name: batch.astype(dtype)})[0], x)
 
 

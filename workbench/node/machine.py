@@ -85,8 +85,11 @@ def _serve(cluster: strategy.Cluster, writer: Writer) -> None:
 
 
 def _train(assignment: Assignment, writer: Writer) -> None:
-    keras.utils.set_random_seed(assignment.seed)
     writer.phase("initializing")
+    # First of all: a recipe may compute with TensorFlow as soon as it is loaded, and then it is too late.
+    plan = strategy.make(assignment.cluster, writer.log)
+    _check_port(assignment.cluster, writer)
+    keras.utils.set_random_seed(assignment.seed)
     source = Path("recipe").absolute()  # an own copy: other machines write theirs at the same time
     program = recipes.load(recipes.read(assignment.folder / "recipe"), source)
     if assignment.epochs is not None:
@@ -94,8 +97,6 @@ def _train(assignment: Assignment, writer: Writer) -> None:
     with blame_recipe(source):
         train, test = _two_parts(program.load_data())
         test = data.arrays(test)
-    plan = strategy.make(assignment.cluster, writer.log)
-    _check_port(assignment.cluster, writer)
     with blame_recipe(source):
         batches = data.prepare(
             train,

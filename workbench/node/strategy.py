@@ -18,7 +18,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from workbench.errors import Unavailable
+from workbench.errors import RecipeError, Unavailable
 from workbench.node import data
 from workbench.node import model as models
 from workbench.recipes import Program
@@ -38,6 +38,7 @@ class ClusterBroke(Unavailable):
 
 
 BROKEN = (
+    ClusterBroke,
     tf.errors.UnavailableError,
     tf.errors.AbortedError,
     tf.errors.CancelledError,
@@ -200,7 +201,10 @@ class Synchronous:
         with self.strategy.scope():
             self.model = models.build(program, batches.sample)
         models.build_metrics(self.model, batches.sample)
-        self.copy = models.build(program, batches.sample) if self.workers > 1 else self.model
+        self.copy = self.model
+        if self.workers > 1:
+            _check_optimizers(self.model)
+            self.copy = models.build(program, batches.sample)
         self._step = models.Step(self.model)
         self._steps = tf.function(self._steps_in_graph, reduce_retracing=True)
 
@@ -258,7 +262,9 @@ class Synchronous:
         return self.strategy.reduce("SUM", values, axis=None)
 
     def end(self) -> None:
-        self.sum(np.zeros(1))
+        # What the leading machine had to do is done, whoever else is gone by now.
+        with contextlib.suppress(*(BROKEN if self.leads else ())):
+            self.sum(np.zeros(1))
 
 
 class ParameterServers:
@@ -287,9 +293,11 @@ class ParameterServers:
             self._tally = tf.Variable([0.0, 0.0, 0.0], dtype=tf.float64, trainable=False, name="tally")
         models.build_metrics(self.model, batches.sample)
         self.copy = models.build(program, batches.sample)
+        _check_optimizers(self.model)
         for optimizer in models.optimizers(self.model):
             _count_exactly(optimizer)
         self._step = models.Step(self.model)
+        self._stray = False
         workers = self._cluster.workers
         self._sources = iter(
             self._coordinator.create_per_worker_dataset(lambda: self.batches.source(workers))
@@ -331,6 +339,13 @@ class ParameterServers:
             count = min(size, total - self._given, per_epoch - self._given % per_epoch)
             places = self.batches.places(self._given)
             self._coordinator.schedule(self._task, args=(self._sources, places, tf.constant(count)))
+            if self._stray:
+                raise RecipeError(
+                    "the model's train_step or augment() uses a variable or a table that was made outside "
+                    "build_model(), where no worker can reach it; make it in build_model(). Keras' augmentation "
+                    "layers belong into the model: they do something in training only",
+                    field="training",
+                )
             self._given += count
 
     def settle(self) -> None:
@@ -341,6 +356,11 @@ class ParameterServers:
         for _ in tf.range(count):
             report = self.strategy.run(self._step, args=(next(feed),))
             self._tally.assign_add(tf.concat([[1.0], tf.cast(report, tf.float64)], 0))
+        # A worker that is given what only the chief has fails, and TensorFlow tries it again without end.
+        graph = tf.compat.v1.get_default_graph()
+        self._stray = any(
+            outer.dtype == tf.resource and "/job:ps/" not in outer.device for outer, _ in graph.captures
+        )
 
     def collect(self) -> None:
         for copied, value in zip(models.variables(self.copy), self._read(), strict=True):
@@ -412,6 +432,15 @@ def _advance(done: int, means: np.ndarray, names: frozenset[str], asked: Sequenc
         name: float(mean) for name, mean in zip(("loss", "accuracy"), means, strict=True) if name in names
     }
     return Advance(done, values.get("loss"), values.get("accuracy"), tuple(bool(a) for a in asked))
+
+
+def _check_optimizers(model: keras.Model) -> None:
+    if any(optimizer.gradient_accumulation_steps for optimizer in models.optimizers(model)):
+        raise RecipeError(
+            "Keras cannot accumulate gradients across machines; leave gradient_accumulation_steps out and make "
+            "BATCH_SIZE as many times larger",
+            field="training",
+        )
 
 
 def _count_exactly(optimizer: keras.optimizers.Optimizer) -> None:
