@@ -150,7 +150,9 @@ def test_it_agrees_with_the_back_end_on_what_is_too_large_and_how_long_connectio
     from backend.guards import MAX_BODY
 
     assert frontend.BODY_LIMIT_BYTES == MAX_BODY
-    kept = re.search(r"^keepalive = (\d+)", (PROJECT / "backend" / "gunicorn.conf.py").read_text(), re.MULTILINE)
+    kept = re.search(
+        r"^keepalive = (\d+)", (PROJECT / "backend" / "gunicorn.conf.py").read_text(), re.MULTILINE
+    )
     left = re.search(r"^ProxyPassMatch .* ttl=(\d+)$", TEMPLATE.read_text(), re.MULTILINE)
     assert kept
     assert left
