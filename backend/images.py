@@ -56,6 +56,7 @@ SOFT = 25
 """Of 255, cut off at both ends of a fitted picture's greys: blurred drawings get edges like MNIST's."""
 
 _NEIGHBOURS = np.ones((3, 3), np.uint8)
+_CONTRAST = ((np.arange(256) - SOFT) * 255 / (255 - 2 * SOFT)).clip(0, 255).astype(np.uint8)
 
 
 def decode(data: bytes, *, max_bytes: int = MAX_BYTES, max_pixels: int = MAX_PIXELS) -> Ink:
@@ -94,11 +95,16 @@ def find_ink(planes: Planes) -> Ink:
             return _stretch(alpha - clearest)
         colours = tuple(_lay_on_paper(colour, alpha) for colour in colours)
     edges = [np.concatenate((c[0], c[-1], c[:, 0], c[:, -1])) for c in colours]
-    papers = [edge[0] if edge.min() == edge.max() else np.median(edge) for edge in edges]
-    if any((np.abs(edge - paper) > 3).mean() > 0.5 for edge, paper in zip(edges, papers, strict=True)):
+    papers = [float(np.median(edge)) if edge.min() < edge.max() else float(edge[0]) for edge in edges]
+    if any(_is_uneven(edge, paper) for edge, paper in zip(edges, papers, strict=True)):
         return _find_ink_in_photo(colours)
-    distances = [cv2.convertScaleAbs(c, beta=-float(paper)) for c, paper in zip(colours, papers, strict=True)]
+    distances = [cv2.convertScaleAbs(c, beta=-paper) for c, paper in zip(colours, papers, strict=True)]
     return _stretch(functools.reduce(cv2.max, distances))
+
+
+def _is_uneven(edge: NDArray[Any], paper: float) -> bool:
+    """Whether most of a picture's edge is not the paper's shade, which on a canvas it is."""
+    return bool(edge.min() < edge.max() and (np.abs(edge - paper) > 3).mean() > 0.5)
 
 
 def _is_drawing(colours: tuple[Plane, ...], alpha: Plane) -> bool:
@@ -176,19 +182,20 @@ def fit(ink: Ink) -> NDArray[Any] | None:
     crop = _crop(ink)
     if crop is None:
         return None
-    crop, part = _shrink_by(crop, 1024)
-    crop = _crop(_without_dirt(crop, SPECK * max(ink.shape) / part))
-    if crop is None:
-        return None
-    crop, _ = _shrink_by(crop, 80)  # four pixels and more are left for each of the 20
-    if max(crop.shape) != 20:  # else it is as it should be, one of MNIST's own perhaps
-        crop = _with_usual_strokes(crop)
+    small = _shrink_by(crop, 80)[0]  # four pixels and more are left for each of the 20
+    speck = SPECK * max(ink.shape)
+    if max(crop.shape) <= speck or _pieces(small) > 1:
+        cleaned = _crop(_without_dirt(crop, speck))
+        if cleaned is None:
+            return None
+        small = _shrink_by(cleaned, 80)[0]
+    crop = small if max(small.shape) == 20 else _with_usual_strokes(small)  # 20 may be one of MNIST's own
     height, width = crop.shape
     scale = 20 / max(height, width)
     size = max(1, round(width * scale)), max(1, round(height * scale))
     small = _stretch(cv2.resize(crop, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR))
     if scale != 1:
-        small = ((small - np.float32(SOFT)) * (255 / (255 - 2 * SOFT))).clip(0, 255).astype(np.uint8)
+        small = cv2.LUT(small, _CONTRAST)
     mass = cv2.moments(small)
     left = min(max(0, round(14 - mass["m10"] / mass["m00"])), 28 - size[0])
     top = min(max(0, round(14 - mass["m01"] / mass["m00"])), 28 - size[1])
@@ -226,14 +233,16 @@ def _shrink_by(crop: Ink, side: int) -> tuple[Ink, int]:
     return _stretch(shrunk), part
 
 
+def _pieces(ink: Ink) -> int:
+    return len(cv2.findContours(_sure(ink), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)[0])
+
+
 def _without_dirt(ink: Ink, speck: float) -> Ink:
     """The ink without pieces that are no larger than ``speck`` pixels or a small part of the largest piece."""
-    sure = _sure(ink)
-    if len(cv2.findContours(sure, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)[0]) == 1:
-        return ink if max(ink.shape) > speck else np.zeros_like(ink)
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(sure)
+    ink, part = _shrink_by(ink, 1024)
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(_sure(ink))
     sides = stats[:, cv2.CC_STAT_WIDTH : cv2.CC_STAT_HEIGHT + 1].max(axis=1)
-    kept = sides > max(speck, CRUMB * sides[1:].max())
+    kept = sides > max(speck / part, CRUMB * sides[1:].max(initial=0))
     kept[0] = False
     if kept[1:].all():
         return ink
@@ -251,10 +260,9 @@ def _with_usual_strokes(crop: Ink) -> Ink:
     thinnest, thickest = STROKES
     if thinnest <= width <= thickest:
         return crop
-    small = crop
-    change = ((thinnest if width < thinnest else thickest) - width) * max(small.shape) / 20
+    change = ((thinnest if width < thinnest else thickest) - width) * unit
     size = round(abs(change)) + 1
     pen = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
-    small = cv2.copyMakeBorder(small, size, size, size, size, cv2.BORDER_CONSTANT, value=0)
-    changed = _crop(cv2.dilate(small, pen) if change > 0 else cv2.erode(small, pen))
+    framed = cv2.copyMakeBorder(crop, size, size, size, size, cv2.BORDER_CONSTANT, value=0)
+    changed = _crop(cv2.dilate(framed, pen) if change > 0 else cv2.erode(framed, pen))
     return crop if changed is None else changed

@@ -11,6 +11,7 @@ import struct
 import threading
 from bisect import bisect_left
 from collections.abc import Iterable
+from functools import lru_cache
 
 PARTS = 16
 PART_BYTES = 64 * 1024
@@ -102,6 +103,7 @@ class Metrics:
         return "\n".join(lines) + "\n"
 
 
+@lru_cache(maxsize=4096)
 def _key(name: str, labels: Labels) -> str:
     if not labels:
         return name

@@ -1,0 +1,176 @@
+"""A canvas to a digit: our back end beside the tutorial's way, Flask's own server with ``model.predict``.
+
+Both answer the very call of the 2020 page with the same model, in turns, while the other one idles.
+"""
+
+import base64
+import statistics
+import struct
+import sys
+import tempfile
+import urllib.request
+import zlib
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from benchmarks.measuring import Connection, Load, Row, Server, free_port, serve
+from workbench import artifact
+from workbench.errors import NotFound
+from workbench.settings import PROJECT, from_environment
+
+TOKEN = "of-the-benchmark"
+ROUNDS = 4
+OURS, PEERS = 800, 64
+"""Requests a round."""
+
+
+def run() -> list[Row]:
+    """Measure; needs a published ``mnist-cnn``."""
+    version = newest_version("mnist-cnn")
+    bodies = [canvas(digit) for digit in range(10)]
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder)
+        _deploy(version, home)
+        starts = []
+        for _ in range(3):
+            with _ours(home, bodies[3]) as server:
+                starts.append(server.first_answer_s)
+        with _ours(home, bodies[3]) as ours, _tutorial(version, home, bodies[3]) as peer:
+            for server in (ours, peer):
+                Load().add_round(server, bodies, 32)  # to warm up
+            our_load, peer_load = Load(), Load()
+            for _ in range(ROUNDS):
+                our_load.add_round(ours, bodies, OURS)
+                peer_load.add_round(peer, bodies, PEERS)
+            return [
+                Row("predict: CPU a request", our_load.cpu_ms, "ms", peer_load.cpu_ms, goal=2.5),
+                Row(
+                    "predict: half within, 8 at once",
+                    our_load.percentile_ms(50),
+                    "ms",
+                    peer_load.percentile_ms(50),
+                ),
+                Row(
+                    "predict: 99 % within, 8 at once",
+                    our_load.percentile_ms(99),
+                    "ms",
+                    peer_load.percentile_ms(99),
+                ),
+                Row(
+                    "predict: memory a worker", max(ours.workers_mb()), "MB", max(peer.workers_mb()), goal=130
+                ),
+                Row(
+                    "predict: start to first answer",
+                    statistics.median(starts),
+                    "s",
+                    peer.first_answer_s,
+                    goal=1.5,
+                ),
+            ]
+
+
+def newest_version(name: str) -> Path:
+    """Folder of the newest published version.
+
+    Raises
+    ------
+    NotFound
+        None is published.
+    """
+    folder = from_environment().models / name
+    versions = [p for p in folder.glob("*") if p.name.isdecimal() and (p / artifact.MANIFEST).is_file()]
+    if not versions:
+        raise NotFound(f"no version of {name} is published in {folder}; train the first one with: make up")
+    return max(versions, key=lambda path: int(path.name))
+
+
+def canvas(digit: int) -> bytes:
+    """A drawn digit as the data URL that Chromium's ``canvas.toDataURL()`` gives: 280×280 RGBA, rows filtered Up."""
+    ink = np.zeros((280, 280), np.uint8)
+    points = (np.array(STROKES[digit]) * 2.0 + 40).astype(np.int32)
+    cv2.polylines(ink, [points], False, 255, 15, cv2.LINE_AA)
+    pixels = np.dstack([ink, ink, ink, np.full_like(ink, 255)]).reshape(280, -1)
+    steps = np.diff(pixels, axis=0, prepend=np.zeros((1, 1120), np.uint8))
+    rows = np.hstack([np.full((280, 1), 2, np.uint8), steps])
+    header = struct.pack(">II5B", 280, 280, 8, 6, 0, 0, 0)
+    parts = [(b"IHDR", header), (b"IDAT", zlib.compress(rows.tobytes(), 3)), (b"IEND", b"")]
+    png = b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        for kind, data in parts
+    )
+    return b"data:image/png;base64," + base64.b64encode(png)
+
+
+STROKES = {
+    0: [(50, 0), (20, 20), (15, 60), (40, 100), (75, 80), (80, 30), (50, 0)],
+    1: [(35, 20), (55, 0), (52, 100)],
+    2: [(15, 20), (45, 0), (75, 20), (60, 55), (15, 98), (85, 95)],
+    3: [(15, 10), (50, 0), (75, 20), (45, 45), (80, 70), (50, 100), (12, 88)],
+    4: [(30, 0), (15, 55), (85, 55), (65, 20), (62, 100)],
+    5: [(80, 0), (25, 2), (20, 45), (60, 40), (80, 70), (50, 100), (12, 88)],
+    6: [(65, 0), (25, 45), (20, 85), (50, 100), (75, 75), (50, 52), (22, 75)],
+    7: [(12, 5), (82, 2), (40, 100)],
+    8: [(70, 15), (40, 0), (25, 25), (70, 65), (60, 98), (25, 90), (35, 55), (70, 15)],
+    9: [(75, 25), (45, 0), (22, 25), (45, 48), (75, 25), (65, 100)],
+}
+
+
+def _answers(port: int, body: bytes) -> bool:
+    try:
+        with Connection(port) as connection:
+            return connection.post(body).isdigit()
+    except (OSError, ValueError, IndexError):
+        return False
+
+
+def _ours(home: Path, body: bytes):  # type: ignore[no-untyped-def]
+    port = free_port()
+    command = [sys.executable, "-m", "gunicorn", "-c", "backend/gunicorn.conf.py", "backend.wsgi:app"]
+    environment = {
+        "WORKBENCH_HOME": str(home),
+        "WORKBENCH_BACKEND_PORT": str(port),
+        "WORKBENCH_DEPLOY_TOKEN": TOKEN,
+    }
+    return serve(command, port, environment, lambda port: _answers(port, body), home / "ours.log")
+
+
+def _tutorial(version: Path, home: Path, body: bytes):  # type: ignore[no-untyped-def]
+    port = free_port()
+    script = PROJECT / "benchmarks" / "peers" / "tutorial_flask.py"
+    command = [sys.executable, str(script), str(version / "model.keras"), str(port)]
+    return serve(
+        command, port, {"TF_CPP_MIN_LOG_LEVEL": "2"}, lambda port: _answers(port, body), home / "peer.log"
+    )
+
+
+def _deploy(version: Path, home: Path) -> None:
+    """Push and activate the version over the back end's own routes."""
+    name, number = version.parent.name, version.name
+    archive = artifact.pack(version, home / "version.zip")
+
+    def send(server: Server, method: str, path: str, body: bytes) -> None:
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{server.port}{path}", body, {"Authorization": f"Bearer {TOKEN}"}, method=method
+        )
+        urllib.request.urlopen(request, timeout=60).close()
+
+    port = free_port()
+    command = [sys.executable, "-m", "gunicorn", "-c", "backend/gunicorn.conf.py", "backend.wsgi:app"]
+    environment = {
+        "WORKBENCH_HOME": str(home),
+        "WORKBENCH_BACKEND_PORT": str(port),
+        "WORKBENCH_DEPLOY_TOKEN": TOKEN,
+    }
+    with serve(command, port, environment, _listens, home / "ours.log") as server:
+        send(server, "PUT", f"/models/{name}/versions/{number}", archive.read_bytes())
+        send(server, "POST", f"/models/{name}:activate", b'{"version": %d}' % int(number))
+
+
+def _listens(port: int) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=5):
+            return True
+    except OSError:
+        return False
