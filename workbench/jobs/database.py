@@ -58,7 +58,7 @@ class Database:
     def __init__(self, url: str) -> None:
         try:
             self._url = sa.make_url(url)
-        except sa.exc.ArgumentError:
+        except (sa.exc.ArgumentError, ValueError):
             # Without the cause: it may quote the URL, and that may hold a password.
             raise BadInput(f"WORKBENCH_DATABASE_URL is no URL of a database; {_EXAMPLES}") from None
         kind = self._url.drivername
