@@ -1,6 +1,7 @@
 """The drawing page without Apache: its files at ``/``, the routes under ``/api`` besides."""
 
 import json
+import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -10,13 +11,15 @@ from flask import Flask, Response, send_from_directory
 from workbench.settings import Settings
 
 _POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src {}; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 
 
 def serve_page(app: Flask, folder: Path, settings: Settings) -> None:
     """Add the page in ``folder`` (``index.html``, ``static/``) to the application."""
+    elsewhere = re.match(r"https?://[\w.:-]+", settings.backend_url)
+    policy = _POLICY.format(f"'self' {elsewhere[0]}" if elsewhere else "'self'")
 
     @app.get("/")
     @app.get("/static/<path:path>", endpoint="static_file")
@@ -28,7 +31,7 @@ def serve_page(app: Flask, folder: Path, settings: Settings) -> None:
             response = send_from_directory(folder / "static", path)
         else:
             response = send_from_directory(folder, "index.html")
-        response.headers["Content-Security-Policy"] = _POLICY
+        response.headers["Content-Security-Policy"] = policy
         response.headers["Cache-Control"] = "no-cache"
         return response
 
