@@ -175,7 +175,7 @@ function thanks({ digit, outcome }) {
     case "kept": return `Thank you. Noted: a ${digit}, to be reviewed.`;
     case "unkept": return "Thank you. This back end does not collect corrections yet.";
     case "limited": return "Not noted: the back end is busy. Please try again in a moment.";
-    case "refused": return `Not noted. ${outcome.message}`;
+    case "refused": return `Not noted. ${words.sentence(outcome.message)}`;
     default: return "Not noted: the back end is away. Please try again later.";
   }
 }

@@ -29,10 +29,10 @@ export function notice(state) {
       return { mood: "limited", title: "A short pause", text: "The back end is busy. It will be asked again in a moment." };
   }
   if (state.problem) {
-    return { mood: "problem", title: "This drawing could not be recognised", text: state.problem, action: "Try again" };
+    return { mood: "problem", title: "This drawing could not be recognised", text: sentence(state.problem), action: "Try again" };
   }
   if (state.answer && state.answer.digit === null) {
-    return { mood: "nothing", title: "Nothing to recognise", text: state.answer.reason || "The back end found nothing drawn." };
+    return { mood: "nothing", title: "Nothing to recognise", text: sentence(state.answer.reason) || "The back end found nothing drawn." };
   }
   return null;
 }
@@ -52,7 +52,8 @@ function waiting({ state, message, step, of }) {
   };
 }
 
-const sentence = (text) =>
+/** A message of the back end as a sentence. */
+export const sentence = (text) =>
   typeof text === "string" && text ? `${text[0].toUpperCase()}${text.slice(1)}${/[.!?…]$/.test(text) ? "" : "."}` : "";
 
 /** The answer as one would say it. */

@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests import standin
 from tests.apache import running
-from tests.browser.conftest import FLAGS, PROGRAMS
+from tests.browser import chromium
 from tests.browser.drawing import SEVEN, THREE, draw, visit
 from workbench.settings import from_environment
 
@@ -76,6 +76,14 @@ def limited(page: Page, backend: standin.Backend) -> None:
     shown(page, "limited")
 
 
+def help_opened(page: Page, backend: standin.Backend) -> None:
+    page.click("summary")
+
+
+def error_page(page: Page, backend: standin.Backend) -> None:
+    page.goto(page.url + "no-such-page")
+
+
 def keys(page: Page, backend: standin.Backend) -> None:
     page.focus("canvas")
     page.keyboard.press("PageUp")
@@ -87,12 +95,26 @@ def keys(page: Page, backend: standin.Backend) -> None:
 
 STATES: dict[str, Callable[[Page, standin.Backend], None]] = {
     state.__name__: state
-    for state in (empty, answer, unsure, corrected, waiting, away, nothing, problem, limited, keys)
+    for state in (
+        empty,
+        answer,
+        unsure,
+        corrected,
+        waiting,
+        away,
+        nothing,
+        problem,
+        limited,
+        keys,
+        help_opened,
+        error_page,
+    )
 }
 LOOKS: dict[str, dict[str, Any]] = {
     "light": {"color_scheme": "light"},
     "dark": {"color_scheme": "dark"},
     "narrow": {"color_scheme": "light", "viewport": {"width": 360, "height": 740}, "device_scale_factor": 2},
+    "contrast": {"forced_colors": "active"},
     "narrow-dark": {
         "color_scheme": "dark",
         "viewport": {"width": 360, "height": 740},
@@ -117,6 +139,9 @@ def take(browser: Browser, url: str, backend: standin.Backend, folder: Path) -> 
 
 
 def main(folder: Path) -> None:
+    program = chromium.find()
+    if program is None:
+        sys.exit(f"no Chromium: none of {', '.join(chromium.PROGRAMS)} is installed")
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     backend = standin.Backend()
@@ -129,8 +154,7 @@ def main(folder: Path) -> None:
             }
         )
         with running(settings) as service:
-            program = next(f"/usr/bin/{name}" for name in PROGRAMS if Path(f"/usr/bin/{name}").exists())
-            browser = playwright.chromium.launch(executable_path=program, args=list(FLAGS))
+            browser = chromium.launch(playwright, program)
             take(browser, service.url, backend, folder)
             browser.close()
     backend.stop()

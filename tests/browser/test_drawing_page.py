@@ -457,7 +457,7 @@ def test_a_refusal_is_told_with_its_reason_and_can_be_tried_again(
     draw(page, SEVEN)
     settled(page, backend)
     mood(page, "problem")
-    expect(page.locator("#text")).to_have_text("the PNG is <b>damaged</b>")
+    expect(page.locator("#text")).to_have_text("The PNG is <b>damaged</b>.")
     backend.says["/predict"] = standin.answer(7)
     page.get_by_role("button", name="Try again").click()
     mood(page, "answer")
@@ -550,7 +550,7 @@ def test_a_correction_by_keyboard_and_escape_closes_the_chooser_alone(
     ("says", "told", "again"),
     [
         (standin.error(501, "not_implemented", "not yet"), "does not collect corrections yet", False),
-        (standin.error(400, "bad", "that is no digit"), "Not noted. that is no digit", True),
+        (standin.error(400, "bad", "that is no digit"), "Not noted. That is no digit.", True),
         (standin.error(429, "too_many", "slowly"), "busy", True),
         (standin.error(503, "away", "away"), "the back end is away", True),
     ],

@@ -138,6 +138,7 @@ def prepare(settings: Settings) -> Service:
     root = settings.run / "frontend"
     root.mkdir(parents=True, exist_ok=True)
     settings.logs.mkdir(parents=True, exist_ok=True)
+    root.chmod(0o755)
     root = root.resolve()  # Apache follows no links, so it must not be given one
     confinement = apache.confine(root)
     public = root / "public"
