@@ -1,24 +1,18 @@
 """What all tests share: a home of their own, free ports, the data sets, and the whole chain running once."""
 
-import json
 import os
-import signal
 import socket
-import subprocess
-import sys
 import time
-import urllib.request
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from tests.chain import Chain, answers, end_chain, make_settings, start_chain, wait_until
 from workbench import datasets
-from workbench.settings import PROJECT, Settings, from_environment
+from workbench.settings import Settings, from_environment
 
-pytest_plugins = ("machines",)
+pytest_plugins = ("tests.machines",)
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -57,108 +51,10 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def make_settings(home: Path, **more: str) -> Settings:
-    """The settings for a home, and what else the environment says."""
-    return from_environment({"WORKBENCH_HOME": str(home), **more})
-
-
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     """Settings with an empty home."""
     return make_settings(tmp_path / "home")
-
-
-@dataclass
-class Chain:
-    """``workbench up`` running in a home of its own."""
-
-    settings: Settings
-    environment: dict[str, str]
-    process: subprocess.Popen[str]
-    log: Path
-    first_digit_s: float
-
-    @property
-    def page(self) -> str:
-        return f"http://127.0.0.1:{self.settings.frontend_port}"
-
-    @property
-    def backend(self) -> str:
-        return f"http://127.0.0.1:{self.settings.backend_port}"
-
-    @property
-    def dashboard(self) -> str:
-        return f"http://127.0.0.1:{self.settings.dashboard_port}"
-
-    def workbench(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        """Run ``workbench …`` as a user would."""
-        command = [sys.executable, "-m", "workbench.cli", *arguments]
-        done = subprocess.run(command, env=self.environment, capture_output=True, text=True, cwd=PROJECT)
-        if check:
-            assert done.returncode == 0, done.stderr
-        return done
-
-    def status(self) -> dict[str, dict[str, Any]]:
-        """The rows of ``workbench status --json`` by name."""
-        return {row["name"]: row for row in json.loads(self.workbench("status", "--json").stdout)["services"]}
-
-
-def start_chain(home: Path, ports: list[int], **more: str) -> Chain:
-    """Start ``workbench up``; the caller waits and ends it."""
-    environment = {
-        **{name: value for name, value in os.environ.items() if not name.startswith(("WORKBENCH_", "AWS_"))},
-        "WORKBENCH_HOME": str(home),
-        "WORKBENCH_FRONTEND_PORT": str(ports[0]),
-        "WORKBENCH_BACKEND_PORT": str(ports[1]),
-        "WORKBENCH_DASHBOARD_PORT": str(ports[2]),
-        **more,
-    }
-    log = home.with_suffix(".log")
-    with log.open("w") as file:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "workbench.cli", "up"],
-            env=environment,
-            stdout=file,
-            stderr=file,
-            text=True,
-            cwd=PROJECT,
-        )
-    return Chain(from_environment(environment), environment, process, log, 0.0)
-
-
-def end_chain(chain: Chain, number: int = signal.SIGINT) -> None:
-    """End it as Ctrl-C does and wait for it."""
-    if chain.process.poll() is None:
-        chain.process.send_signal(number)
-    chain.process.wait(40)
-
-
-def wait_until(condition: Callable[[], Any], timeout_s: float, what: str, chain: Chain | None = None) -> Any:
-    """Ask again and again; what the condition gave once it is true."""
-    give_up = time.monotonic() + timeout_s
-    while True:
-        if value := condition():
-            return value
-        if chain and chain.process.poll() is not None:
-            pytest.fail(f"up ended while waiting for {what}:\n{chain.log.read_text()[-3000:]}")
-        if time.monotonic() > give_up:
-            pytest.fail(
-                f"{what}: not within {timeout_s:.0f} s"
-                + (f"\n{chain.log.read_text()[-3000:]}" if chain else "")
-            )
-        time.sleep(0.1)
-
-
-def answers(url: str, expect: int = 200) -> bool:
-    """Whether the URL answers with that status."""
-    try:
-        with urllib.request.urlopen(url, timeout=5) as answer:
-            return bool(answer.status == expect)
-    except urllib.error.HTTPError as error:
-        with error:
-            return error.code == expect
-    except OSError:
-        return False
 
 
 @pytest.fixture(scope="session")

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from conftest import make_settings
 
+from tests.chain import make_settings
 from workbench.providers import Machine, Provider
 from workbench.providers.fake import FakeProvider
 from workbench.providers.local import LocalProvider, end_all
@@ -39,7 +39,9 @@ class Bench:
 
 def make_local(home: Path, *, isolate: bool = True) -> LocalProvider:
     """The local provider with the stub node."""
-    return LocalProvider(make_settings(home), node="stub_node", imported=["stub_node"], isolate=isolate)
+    return LocalProvider(
+        make_settings(home), node="tests.stub_node", imported=["tests.stub_node"], isolate=isolate
+    )
 
 
 @pytest.fixture(scope="session")

@@ -37,7 +37,7 @@ def tick(store: Store, settings: Settings) -> list[int]:
 def main(id: int, name: str) -> None:
     signal.signal(signal.SIGTERM, runner._end)
     settings = from_environment()
-    provider = LocalProvider(settings, node="stub_node", imported=["stub_node"])
+    provider = LocalProvider(settings, node="tests.stub_node", imported=["tests.stub_node"])
     with Store(settings.database_url) as store:
         runner.run(
             id,

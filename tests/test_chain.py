@@ -15,9 +15,9 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
-from conftest import Chain, answers, end_chain, start_chain, wait_until
-from drawings import data_url, drawing, scan
 
+from tests.chain import Chain, answers, end_chain, start_chain, wait_until
+from tests.drawings import data_url, drawing, scan
 from workbench import datasets
 from workbench.services import processes
 from workbench.settings import PROJECT

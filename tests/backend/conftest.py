@@ -4,13 +4,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import making
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from real_server import BEARER, Server, start, stop, wait_for
 
 from backend.app import create_app
+from tests.backend import making
+from tests.backend.real_server import BEARER, Server, start, stop, wait_for
 from workbench.settings import Settings, from_environment
 
 

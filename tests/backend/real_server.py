@@ -12,8 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import making
-
+from tests.backend import making
 from workbench.settings import PROJECT, Settings, from_environment
 
 BEARER = {"Authorization": f"Bearer {making.TOKEN}"}

@@ -6,11 +6,11 @@ import subprocess
 import sys
 import threading
 
-import making
 import pytest
 
 from backend.app import create_app
 from backend.guards import JsonLines, Refusal, one_at_a_time
+from tests.backend import making
 from workbench.settings import PROJECT, from_environment
 
 URL = making.data_url(making.png(making.seven()))

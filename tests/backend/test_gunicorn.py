@@ -11,11 +11,11 @@ import sys
 import threading
 import time
 
-import making
 import psutil
 import pytest
-from real_server import BEARER, start, stop, wait_for
 
+from tests.backend import making
+from tests.backend.real_server import BEARER, start, stop, wait_for
 from workbench.settings import PROJECT
 
 URL = making.data_url(making.png(making.seven()))

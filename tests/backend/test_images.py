@@ -5,7 +5,6 @@ import struct
 import zlib
 
 import cv2
-import making
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, example, given, settings
@@ -14,6 +13,7 @@ from hypothesis.extra import numpy as hnp
 
 from backend import images
 from backend.images import PictureError
+from tests.backend import making
 
 RGBA_BLACK, RGBA_WHITE, NOTHING = (0, 0, 0, 255), (255, 255, 255, 255), (0, 0, 0, 0)
 KINDS = ("PNG", "JPEG", "GIF", "WebP", "BMP", "TIFF")

@@ -2,11 +2,11 @@
 
 import os
 
-import making
 import pytest
 
 from backend import metrics as module
 from backend.metrics import Metrics
+from tests.backend import making
 
 
 def value(text, key):

@@ -5,11 +5,12 @@ import io
 import json
 
 import cv2
-import making
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
+from tests.backend import making
 
 CANVAS = making.png(making.seven(ink=(255, 255, 255, 255), paper=(0, 0, 0, 255)), 2)
 URL = making.data_url(CANVAS)

@@ -7,13 +7,13 @@ import shutil
 import threading
 import zipfile
 
-import making
 import numpy as np
 import onnx
 import pytest
 
 from backend.app import create_app
 from backend.serving import Deployments
+from tests.backend import making
 from workbench import artifact
 
 BEARER = {"Authorization": f"Bearer {making.TOKEN}"}

@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import pytest
-import standin
-from apache import running
-from conftest import make_settings
 from playwright.sync_api import Browser, sync_playwright
 
+from tests import standin
+from tests.apache import running
+from tests.chain import make_settings
 from workbench.services import frontend
 
 from . import chromium

@@ -4,11 +4,11 @@ import re
 
 import numpy as np
 import pytest
-from conftest import Chain
-from drawings import strokes
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.drawing import Line, draw, touch, visit
+from tests.chain import Chain
+from tests.drawings import strokes
 
 
 def digit(number: int) -> list[Line]:

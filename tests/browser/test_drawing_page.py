@@ -11,13 +11,13 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-import standin
-from apache import running
-from conftest import make_settings, wait_until
 from playwright.sync_api import Browser, Page, expect
 
-from .conftest import Front
-from .drawing import SEVEN, THREE, Seen, draw, ink, spots, touch, visit
+from tests import standin
+from tests.apache import running
+from tests.browser.conftest import Front
+from tests.browser.drawing import SEVEN, THREE, Seen, draw, ink, spots, touch, visit
+from tests.chain import make_settings, wait_until
 
 
 @pytest.fixture

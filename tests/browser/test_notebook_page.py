@@ -12,9 +12,9 @@ from pathlib import Path
 
 import psutil
 import pytest
-from conftest import answers, make_settings, wait_until
 from playwright.sync_api import Browser, Page, expect
 
+from tests.chain import answers, make_settings, wait_until
 from workbench import registry
 from workbench.services import Service, dashboard
 from workbench.settings import Settings

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page
 
-from .conftest import Front
-from .drawing import visit
+from tests.browser.conftest import Front
+from tests.browser.drawing import visit
 
 pytestmark = pytest.mark.usefixtures("browser")
 

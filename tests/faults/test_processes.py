@@ -12,10 +12,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import stub_runner
-from conftest import make_settings, wait_until
-from machines import clear
 
+from tests import stub_runner
+from tests.chain import make_settings, wait_until
+from tests.machines import clear
 from workbench import registry, runner
 from workbench.jobs import ENDED, Job, Store
 from workbench.providers import Machine, Place

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from conftest import make_settings, wait_until
 
+from tests.chain import make_settings, wait_until
 from workbench import events, registry, runner
 from workbench.faults import Rules
 from workbench.jobs import ENDED, Job, Store

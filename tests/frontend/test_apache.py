@@ -16,10 +16,10 @@ from pathlib import Path
 
 import psutil
 import pytest
-import standin
-from apache import running
-from conftest import answers, make_settings, wait_until
 
+from tests import standin
+from tests.apache import running
+from tests.chain import answers, make_settings, wait_until
 from workbench.services import frontend
 from workbench.settings import PROJECT, Settings
 

@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 
 import pytest
-from conftest import make_settings
 
+from tests.chain import make_settings
 from workbench.errors import BadInput, Unavailable
 from workbench.services import frontend
 from workbench.settings import PROJECT, Settings

@@ -3,9 +3,9 @@
 import json
 
 import pytest
-from conftest import wait_until
-from machines import ENDLESS, Bench
 
+from tests.chain import wait_until
+from tests.machines import ENDLESS, Bench
 from workbench.errors import BadInput, NotFound
 from workbench.providers import Exit, Layout, Machine, Place
 

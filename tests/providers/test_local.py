@@ -7,9 +7,9 @@ from pathlib import Path
 
 import psutil
 import pytest
-from conftest import make_settings, wait_until
-from machines import ENDLESS, Bench
 
+from tests.chain import make_settings, wait_until
+from tests.machines import ENDLESS, Bench
 from workbench.errors import BadInput, Unavailable
 from workbench.providers import Exit, Layout, Machine
 from workbench.providers.cluster import LOG_BYTES
@@ -23,7 +23,7 @@ def run_recipe(bench: Bench, recipe: str, limits: Limits | None = None) -> tuple
     """The machine of a one-machine job after it ended, and its folder."""
     folder = bench.job(recipe=recipe)
     provider = LocalProvider(
-        make_settings(bench.home), node="stub_node", imported=["stub_node"], limits=limits
+        make_settings(bench.home), node="tests.stub_node", imported=["tests.stub_node"], limits=limits
     )
     provider.launch("job-1", Layout(), folder)
     wait_until(lambda: provider.machines("job-1")[0].exit, 20, "the machine's end")
@@ -143,10 +143,19 @@ def test_a_stopped_process_can_be_ended(local: Bench) -> None:
 
 
 def test_a_machine_that_takes_too_much_memory_gets_an_error_in_its_own_code(local: Bench) -> None:
-    ended, folder = run_recipe(local, "x = bytearray(10**9)", SMALL)
+    ended, folder = run_recipe(local, "x = bytearray(10**10)", SMALL)
 
     assert ended.exit == Exit(3)
     assert "MemoryError" in (folder / "events.jsonl").read_text()
+
+
+def test_a_machine_that_eats_memory_bit_by_bit_is_ended_with_the_reason(local: Bench) -> None:
+    recipe = "import time\nkept = []\nwhile True:\n    kept.append(bytes([7]) * 10_000_000)\n    time.sleep(0.01)\n"
+
+    ended, _ = run_recipe(local, recipe, SMALL)
+
+    assert ended.exit is not None
+    assert "of memory, more than the 0.2 GB that a machine may use" in str(ended.exit)
 
 
 def test_children_of_a_machine_count_as_the_machine(local: Bench) -> None:
@@ -218,7 +227,7 @@ def test_a_machine_works_below_the_jobs_folder_only(local: Bench, tmp_path: Path
 
 def test_ending_all_leaves_no_process(local: Bench, tmp_path: Path) -> None:
     settings = make_settings(tmp_path)
-    provider = LocalProvider(settings, node="stub_node", imported=["stub_node"])
+    provider = LocalProvider(settings, node="tests.stub_node", imported=["tests.stub_node"])
     provider.launch("one", Layout(workers=2))
     assert warm_process(tmp_path) is not None
 

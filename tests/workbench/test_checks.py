@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import make_settings
 
+from tests.chain import make_settings
 from workbench import checks
 from workbench.errors import ModelRefused, RecipeError
 from workbench.providers.local import LocalProvider, end_all, processes

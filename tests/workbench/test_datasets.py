@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import make_settings
 
+from tests.chain import make_settings
 from workbench import datasets
 from workbench.errors import NotFound, Unavailable
 from workbench.settings import PROJECT, Settings

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from conftest import wait_until
 
+from tests.chain import wait_until
 from workbench import events, registry, runner
 from workbench.errors import ModelRefused, RecipeError
 from workbench.faults import Rules

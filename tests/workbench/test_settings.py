@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import make_settings
 
+from tests.chain import make_settings
 from workbench.errors import BadInput
 from workbench.settings import PROJECT, Settings, from_environment
 
