@@ -46,7 +46,7 @@ NEVER = {
 ONE_PLACE = {
     "boto3": {"workbench/providers"},
     "sqlalchemy": {"workbench/jobs", "workbench/jobs.py", "workbench/migrations"},
-    "tensorflow": {"workbench/node", "backend/engines.py", "backend/model_server"},
+    "tensorflow": {"workbench/node", "workbench/checks.py"},
     "onnxruntime": {"workbench/node", "backend/engines.py"},
 }
 SOURCES = [path for top in ("workbench", "backend") for path in sorted((PROJECT / top).rglob("*.py"))]

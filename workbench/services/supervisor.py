@@ -153,14 +153,11 @@ class _Supervisor:
 
     def _prepare(self) -> tuple[list[Service], str]:
         """The services in the order of their use, and a warning where something is missing."""
-        if frontend.find_apache() is None:
-            services = [backend.prepare(self.settings, serve_page=True)]
-            warning = (
-                "Apache is not installed, so the back end serves the drawing page: no compression, no limits for "
-                f"slow visitors. Install it (Debian: apt-get install apache2-bin) and start again. The page is at {services[0].url}"
-            )
-        else:
+        try:
             services, warning = [backend.prepare(self.settings), frontend.prepare(self.settings)], ""
+        except Unavailable as error:
+            services = [backend.prepare(self.settings, serve_page=True)]
+            warning = f"{error}. Until then the back end serves the drawing page, at {services[0].url}"
         services += [dashboard.prepare(self.settings), queue.prepare(self.settings)]
         return services, warning
 
