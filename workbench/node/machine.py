@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import re
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -16,6 +17,7 @@ from workbench.errors import RecipeError, WorkbenchError
 from workbench.events import Writer
 from workbench.node import data, export, sockets, strategy, training
 
+_FAILED_WORKER = re.compile(r"from remote target /job:worker/replica:0/task:(\d+)")
 WAIT_EVERY_S = 0.2
 SHOWN_METRICS = (
     "step",
@@ -177,7 +179,10 @@ def blame_recipe(source: Path) -> Iterator[None]:
     except (WorkbenchError, *strategy.BROKEN):
         raise
     except (Exception, SystemExit) as error:
-        raise recipes.explain(error, source) from error
+        said = recipes.explain(error, source)
+        if worker := _FAILED_WORKER.search(str(error)):
+            said.args = (f"{said} (on worker {worker[1]})",)
+        raise said from error
 
 
 def _guard_port(cluster: strategy.Cluster, writer: Writer) -> None:

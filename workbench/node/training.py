@@ -162,6 +162,11 @@ class _State:
     best_loss: float = math.inf
     best_epoch: int = 0
 
+    def out_of_patience(self, patience: int | None, per_epoch: int) -> bool:
+        """Whether so many epochs passed since the best one."""
+        epoch = self.step // per_epoch
+        return patience is not None and self.best_epoch > 0 and epoch - self.best_epoch >= patience
+
     @classmethod
     def agree(cls, strategy: Strategy, checkpoints: Checkpoints | None) -> "_State":
         c = checkpoints
@@ -184,9 +189,9 @@ def _loop(
     validation = batches.validation(strategy.share)
     per_epoch, epochs = batches.steps_per_epoch, program.epochs
     total = epochs * per_epoch
-    saved, stopped, patient, pace, watch = state.step, False, True, 0.0, _Watch(state.seconds)
+    saved, stopped, pace, watch = state.step, False, 0.0, _Watch(state.seconds)
     timer = _SaveTimer()
-    while state.step < total and patient and not stopped:
+    while state.step < total and not stopped and not state.out_of_patience(program.patience, per_epoch):
         due = checkpoints is not None and timer.due()
         advance = strategy.advance(total, pace, (stop(), due))
         count, before, state.step = advance.done - state.step, state.step, advance.done
@@ -232,8 +237,6 @@ def _loop(
                 else:
                     checkpoints.save(state.step, state.seconds)
             saved = state.step
-        if program.patience and val_loss is not None:
-            patient = state.step // per_epoch - state.best_epoch < program.patience
         stopped = state.step < total and advance.asked[0]
         if strategy.waits:
             watch.skip()
