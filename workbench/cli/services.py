@@ -1,6 +1,7 @@
 """``up``, ``down`` and ``status``."""
 
 import argparse
+import os
 import subprocess
 import sys
 import time
@@ -46,7 +47,11 @@ def _up_detached(settings: Settings) -> int:
 
     if state.read(settings) is None:
         settings.logs.mkdir(parents=True, exist_ok=True)
-        with (settings.logs / "up.log").open("wb") as log:
+        path = settings.logs / "up.log"
+        path.unlink(missing_ok=True)
+        with os.fdopen(
+            os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb"
+        ) as log:  # it shows the token
             child = subprocess.Popen(
                 [sys.executable, "-m", "workbench.cli", "up"],
                 stdin=subprocess.DEVNULL,
