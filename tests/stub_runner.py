@@ -3,13 +3,12 @@
 import os
 import signal
 import sys
-from pathlib import Path
 
 from workbench import detached, runner
 from workbench.faults import Rules
 from workbench.jobs import Store
 from workbench.providers.local import LocalProvider
-from workbench.settings import PROJECT, Settings, from_environment
+from workbench.settings import Settings, from_environment
 
 RULES = Rules(silent_s=float(os.environ.get("STUB_SILENT_S", "60")), settle_s=1.0, heartbeat_s=0.5)
 
@@ -22,10 +21,9 @@ def start(id: int, name: str, settings: Settings) -> None:
         "WORKBENCH_DATABASE_URL": settings.database_url,
         "WORKBENCH_MAX_JOBS": str(settings.max_jobs),
         "WORKBENCH_MAX_JOBS_PER_REQUESTER": str(settings.max_jobs_per_requester),
-        "PYTHONPATH": f"{PROJECT}:{Path(__file__).parent}",
         runner.MARK: f"{id}@{settings.home}",
     }
-    command = [sys.executable, "-m", "stub_runner", str(id), name]
+    command = [sys.executable, "-m", "tests.stub_runner", str(id), name]
     detached.start(command, environment, settings.logs / "runners.log")
 
 

@@ -37,6 +37,8 @@ class Rules:
     restarts_in_all: int = 20
     heartbeat_s: float = 5.0
     """Between two signs of life of the runner; see ``jobs.LEASE_S``."""
+    last_resort_s: float = 5.0
+    """After somebody asked to terminate, until the machines are ended whatever the runner is doing."""
 
 
 @dataclass(frozen=True)

@@ -39,8 +39,6 @@ POLL_S = 0.3
 WATCH_S = 0.5
 PATIENCE_S = 120.0
 """How long a store that cannot be reached is asked again."""
-LAST_RESORT_S = 5.0
-"""After being asked to terminate, until the watching thread does it whatever the main thread does."""
 MARK = "WORKBENCH_RUNNER"
 LEFT_OUT = ("WORKBENCH_SERVICE", MARK)
 
@@ -504,7 +502,8 @@ class _Run:
         for place in action.start:
             self.heard.phases.pop(place, None)
             self.heard.errors.pop(place, None)
-        self.provider.start(self.cluster, action.start)
+        with contextlib.suppress(Unavailable):  # then they are seen to have ended again, and that is counted
+            self.provider.start(self.cluster, action.start)
         self.heard.at, self.broken_since = time.time(), None
 
     # Ending
@@ -647,7 +646,7 @@ class _Run:
                 if self.store.terminate_asked(self.job.id):
                     asked = asked or time.monotonic()
                     self.asked.set()
-            if asked and time.monotonic() - asked > LAST_RESORT_S and not self.over.is_set():
+            if asked and time.monotonic() - asked > self.tools.rules.last_resort_s and not self.over.is_set():
                 for name in (
                     self.cluster,
                     *map(checks.task_of, (self.folder, Path(_check_name(self.job.id)))),

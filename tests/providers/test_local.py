@@ -1,7 +1,9 @@
 """What only the local provider promises: what machines cannot see, use up or leave behind."""
 
 import os
+import shutil
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from workbench.providers import Exit, Layout, Machine
 from workbench.providers.cluster import LOG_BYTES
 from workbench.providers.local import LocalProvider, end_all, processes, warm_process
 from workbench.providers.sandbox import Limits
+from workbench.settings import PROJECT
 
 SMALL = Limits(memory_bytes=200_000_000, file_bytes=1_000_000)
 
@@ -92,6 +95,37 @@ def test_without_isolation_the_provider_says_so_and_works(open_local: Bench) -> 
 
     assert "without isolation" in open_local.provider.warnings[0]
     assert open_local.provider.run(machine, "id", "-u").stdout.strip() == str(os.getuid())
+
+
+def test_root_without_the_right_to_make_namespaces_is_told_what_is_missing(tmp_path: Path) -> None:
+    """As in a container with default rights; where Python cannot be read by another user, not even a user changes."""
+    setpriv = shutil.which("setpriv")
+    if os.geteuid() != 0 or setpriv is None:
+        pytest.skip("needs root and setpriv")
+    script = (
+        "from pathlib import Path\n"
+        "from tests.machines import make_local\n"
+        "from workbench.providers import Layout\n"
+        f"provider = make_local(Path({str(tmp_path)!r}))\n"
+        "print(provider.warnings[0])\n"
+        "print({m.state for m in provider.launch('one', Layout(workers=2))})\n"
+        "provider.terminate('one')\n"
+    )
+    try:
+        done = subprocess.run(
+            [setpriv, "--bounding-set", "-sys_admin", sys.executable, "-c", script],
+            cwd=PROJECT,
+            env={**os.environ, "WORKBENCH_HOME": str(tmp_path)},
+            capture_output=True,
+            text=True,
+        )
+    finally:
+        end_all(make_settings(tmp_path))
+
+    assert done.returncode == 0, done.stderr
+    assert "unshare: Operation not permitted" in done.stdout
+    assert "but not in namespaces" in done.stdout or "cannot be" in done.stdout
+    assert "{'running'}" in done.stdout
 
 
 @pytest.mark.parametrize("bench", ["local", "open_local"])

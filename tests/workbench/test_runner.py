@@ -4,6 +4,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -293,6 +294,35 @@ def test_a_job_can_be_terminated_at_any_moment(store: Store, settings: Settings,
     assert registry.versions(settings) == []
 
 
+def test_a_job_is_terminated_although_its_runner_is_stuck(store: Store, settings: Settings) -> None:
+    """For instance in a download that nothing interrupts."""
+    id = submit(store)
+    assert store.claim("me", cap=1)
+    freed, states = threading.Event(), []
+
+    def check(job: Job, stop: Callable[[], bool]) -> None:
+        store.ask_terminate(id)
+        assert freed.wait(10)
+
+    def last_resort() -> None:
+        states.append((store.job(id).state, store.job(id).lease))
+        freed.set()
+
+    runner.run(
+        id,
+        "me",
+        store,
+        settings,
+        provider=FakeProvider(),
+        check=check,
+        rules=replace(RULES, last_resort_s=0.2),
+        last_resort=last_resort,
+    )
+
+    assert states == [("terminated", None)]
+    assert store.job(id).state == "terminated"
+
+
 def test_a_job_that_was_asked_to_end_before_its_runner_began_has_no_machine(
     store: Store, settings: Settings
 ) -> None:
@@ -437,15 +467,19 @@ def test_clusters_of_jobs_that_have_ended_are_ended(store: Store, settings: Sett
     store.claim("me", cap=1)
     store.ask_terminate(over)
     provider = FakeProvider()
-    for name in (f"job-{running}", f"job-{over}", "job-99", "somebodys"):
+    for name in (f"job-{running}", f"job-{over}", "job-99", "somebodys", "task-of-old"):
         provider.launch(name, Layout())
+    provider.now = time.time
+    provider.launch("task-of-today", Layout())
 
-    assert runner.end_orphans(store, provider) == [f"job-{over}", "job-99"]
+    assert runner.end_orphans(store, provider) == [f"job-{over}", "job-99", "task-of-old"]
 
-    assert {machine.cluster for machine in provider.machines()} == {f"job-{running}", "somebodys"}
+    assert {machine.cluster for machine in provider.machines()} == {
+        f"job-{running}",
+        "somebodys",
+        "task-of-today",
+    }
 
 
 def runner_settings(settings: Settings, cap: int, per_requester: int) -> Settings:
-    from dataclasses import replace
-
     return replace(settings, max_jobs=cap, max_jobs_per_requester=per_requester)
