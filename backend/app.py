@@ -5,6 +5,7 @@ Callers' documentation is ``docs/backend.md``. A drawing's way: :func:`read_draw
 """
 
 import json
+import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -119,7 +120,10 @@ def create_app(settings: Settings, *, page: Path | None = None) -> Flask:
     @guarded
     def download(name: str, version: int) -> Response:
         file = deployments.open_zip(name, version)
-        return send_file(file, "application/zip", as_attachment=True, download_name=f"{name}-{version}.zip")
+        size = os.fstat(file.fileno()).st_size
+        answer = send_file(file, "application/zip", as_attachment=True, download_name=f"{name}-{version}.zip")
+        answer.content_length = size
+        return answer
 
     @app.post("/models/<name>:activate")
     @guarded

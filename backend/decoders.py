@@ -21,6 +21,9 @@ Plane = NDArray[Any]  # OpenCV's stubs know no narrower type than this
 
 MAX_BYTES = 10 * 1024 * 1024
 MAX_PIXELS = 16 * 1024 * 1024
+MAX_UNPACKED = 64 * 1024 * 1024
+MAX_SCANS = 64
+"""Of a progressive JPEG; cameras and encoders make about ten, and each takes as long as a whole picture."""
 KINDS = ("PNG", "JPEG", "GIF", "WebP", "BMP", "TIFF")
 
 _CHANNELS = {0: 1, 2: 3, 4: 2, 6: 4}  # of PNG's colour types without a palette
@@ -83,11 +86,14 @@ def read_planes(data: bytes, *, max_bytes: int = MAX_BYTES, max_pixels: int = MA
         raise PictureError(f"the picture has {len(data):,} bytes, more than {max_bytes:,}", 413)
     header = read_header(data)
     if header.width * header.height > max_pixels:
-        size = f"{header.width}×{header.height}"
-        raise PictureError(f"the picture has {size} pixels, more than {max_pixels:,} in all", 413)
+        raise _too_many_pixels(header.width, header.height, max_pixels)
     if not header.width or not header.height:
         raise PictureError("the picture is 0 pixels wide or high")
-    return _read_png(data) if header.kind == "PNG" else _read_with_imageio(data, header)
+    return _read_png(data) if header.kind == "PNG" else _read_with_imageio(data, header, max_pixels)
+
+
+def _too_many_pixels(width: int, height: int, allowed: int) -> PictureError:
+    return PictureError(f"the picture has {width}×{height} pixels, more than {allowed:,} in all", 413)
 
 
 # ── headers ──────────────────────────────────────────────────────────────────────────────────────
@@ -179,6 +185,8 @@ def _read_png(data: bytes) -> Planes:
     if len(start) != 13:
         raise PictureError("the PNG's header is damaged")
     width, height, depth, colour, *ways = struct.unpack(">II5B", start)
+    if width * height * depth // 8 * _CHANNELS.get(colour, 3) > MAX_UNPACKED:
+        raise PictureError(f"the picture unpacks to more than {MAX_UNPACKED:,} bytes", 413)
     if (
         depth == 8
         and colour in _CHANNELS
@@ -271,13 +279,22 @@ def _add_up(steps: NDArray[Any]) -> Planes:
     return Planes(tuple(plane(c) for c in range(1 if grey else 3)), None if opaque else plane(channels - 1))
 
 
-def _read_with_imageio(data: bytes, header: Header) -> Planes:
+def _read_with_imageio(data: bytes, header: Header, max_pixels: int) -> Planes:
     import imageio.v3  # here because only these kinds need it and Pillow behind it
 
+    if header.kind == "JPEG" and data.count(b"\xff\xda") > MAX_SCANS:
+        raise PictureError(f"the JPEG has more than {MAX_SCANS} scans")
     try:
-        image = imageio.v3.imread(data, plugin="pillow", index=0, rotate=True)
+        with imageio.v3.imopen(data, "r", plugin="pillow") as file:
+            height, width = file.properties(index=0).shape[
+                :2
+            ]  # a GIF's frame may be larger than its header says
+            fits = width * height <= max_pixels
+            image = file.read(index=0, rotate=True) if fits else None  # type: ignore[call-arg]  # its base's
     except Exception as error:  # decoders raise whatever they like at damaged files
         raise PictureError(f"the {header.kind} cannot be decoded: it is cut off or damaged") from error
+    if image is None:
+        raise _too_many_pixels(width, height, max_pixels)
     return _split(np.asarray(image))
 
 

@@ -4,6 +4,7 @@ An error is always ``{"error": {"code", "message"}}``; nothing of the inside is 
 object and never holds a picture, a token, or text that a caller chose.
 """
 
+import errno
 import hmac
 import json
 import logging
@@ -22,6 +23,7 @@ from werkzeug.exceptions import HTTPException
 
 from backend.engines import NeedsTensorFlow
 from backend.images import PictureError
+from backend.memory import give_back
 from backend.metrics import Metrics
 from backend.serving import Conflict
 from workbench.errors import BadInput, ModelRefused, NotFound, WorkbenchError
@@ -33,7 +35,8 @@ MAX_VERSION = 1024 * 1024 * 1024
 HEAVY_PIXELS = 2 * 1024 * 1024
 """Pictures above this are decoded one at a time in each worker: 16 megapixels take 100 MB for a moment."""
 
-HEAVY_WAIT_S = 5.0
+HEAVY_WAIT_S = 1.0
+"""A thread that waits longer would be missed by others."""
 
 log = logging.getLogger("backend")
 P = ParamSpec("P")
@@ -74,6 +77,8 @@ def refusal(error: Exception) -> Refusal:
             code = _CODES.get(status, (error.name or "error").lower().replace(" ", "_"))
             headers = {k: v for k, v in error.get_headers() if k in ("Allow", "Retry-After", "Location")}
             return Refusal(status, code, str(error.description), headers)
+        case OSError() if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return Refusal(507, "disk_full", "the back end's disk is full")
         case WorkbenchError():
             return Refusal(500, "failed", str(error))
     return Refusal(
@@ -89,6 +94,7 @@ def needs_token(expected: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
         def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
             scheme, _, given = request.headers.get("Authorization", "").partition(" ")
             right = hmac.compare_digest(given.strip().encode("utf-8", "replace"), expected.encode())
+            right = right and bool(expected)
             if scheme.lower() != "bearer" or not right:
                 raise Refusal(
                     401,
@@ -114,6 +120,7 @@ def one_at_a_time(pixels: int) -> Iterator[None]:
     try:
         yield
     finally:
+        give_back()
         _heavy.release()
 
 

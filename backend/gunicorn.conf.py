@@ -1,8 +1,6 @@
 """How the back end is served: two workers of four threads, on loopback unless ``--bind`` says otherwise."""
 
-import ctypes
 import os
-import platform
 import sys
 from pathlib import Path
 from typing import Any
@@ -10,6 +8,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 os.environ["OPENBLAS_NUM_THREADS"] = "1"  # before NumPy is imported; its threads would not survive the fork
 
+from backend.memory import keep_pieces
 from backend.metrics import PARTS
 from workbench.settings import from_environment
 
@@ -31,6 +30,9 @@ limit_request_line = 4096
 limit_request_fields = 60
 limit_request_field_size = 8190
 forwarded_allow_ips = "127.0.0.1"
+_shared_memory = "/dev/shm"  # noqa: S108
+if os.access(_shared_memory, os.W_OK):
+    worker_tmp_dir = _shared_memory  # for the workers' signs of life; a busy disk would delay them
 
 accesslog = None  # the application writes its own lines
 errorlog = "-"
@@ -41,26 +43,13 @@ _parts: dict[int, int] = {}
 """Which part of the shared counters belongs to which worker, by its age."""
 
 
-def _keep_memory() -> None:
-    """Let glibc reuse a picture's memory instead of giving it back each time.
-
-    A canvas takes pieces of 80 to 400 KB; fresh ones cost a page fault every 4 KB, which doubled the time of decoding.
-    """
-    if platform.libc_ver()[0] == "glibc":
-        m_trim_threshold, m_mmap_threshold, m_arena_max = -1, -3, -8
-        libc = ctypes.CDLL(None)
-        libc.mallopt(m_mmap_threshold, 4 * 1024 * 1024)
-        libc.mallopt(m_trim_threshold, 16 * 1024 * 1024)
-        libc.mallopt(m_arena_max, 1)
-
-
 def pre_fork(server: Any, worker: Any) -> None:
     worker.metrics_part = min(set(range(PARTS)) - set(_parts.values()), default=0)
     _parts[worker.age] = worker.metrics_part
 
 
 def post_fork(server: Any, worker: Any) -> None:
-    _keep_memory()
+    keep_pieces()
 
 
 def post_worker_init(worker: Any) -> None:

@@ -9,6 +9,7 @@ and laid into 28×28 with the centre of mass at pixel 14.
 
 import binascii
 import functools
+import math
 from typing import Any
 
 import cv2
@@ -41,6 +42,8 @@ __all__ = [
 
 Ink = Plane
 
+LARGE = 4 * 1024 * 1024
+"""Pixels above which a picture is shrunk before its ink is looked for."""
 FAINT = 28
 """Grey levels between paper and ink under which nothing was drawn."""
 SURE = 64
@@ -88,7 +91,7 @@ def find_ink(planes: Planes) -> Ink:
     paper, in any channel, the paper being what the picture's edge shows. Where the light is uneven or the
     paper grainy the paper is what lies around, and the ink comes out smaller, 512 pixels at most.
     """
-    colours, alpha = planes
+    colours, alpha = _shrink_all(planes)
     if alpha is not None:
         clearest, densest = int(alpha.min()), int(alpha.max())
         if densest < FAINT or (densest - clearest >= FAINT and _is_drawing(colours, alpha)):
@@ -123,6 +126,20 @@ def _lay_on_paper(colour: Plane, alpha: Plane) -> Plane:
     paper = np.bincount(colour[alpha > 127], minlength=1).argmax()
     share = alpha / np.float32(255)
     return (colour * share + paper * (1 - share)).astype(np.uint8)
+
+
+def _shrink_all(planes: Planes) -> Planes:
+    """Planes of at most 4 megapixels: what a photo has more costs much memory and shows no more of a digit."""
+    height, width = planes.colours[0].shape
+    part = math.ceil(math.sqrt(height * width / LARGE))
+    if part < 2:
+        return planes
+    size = max(1, width // part), max(1, height // part)
+    shrunk = [cv2.resize(plane, size, interpolation=cv2.INTER_AREA) for plane in planes.colours]
+    alpha = planes.alpha
+    return Planes(
+        tuple(shrunk), None if alpha is None else cv2.resize(alpha, size, interpolation=cv2.INTER_AREA)
+    )
 
 
 def _find_ink_in_photo(colours: tuple[Plane, ...]) -> Ink:

@@ -163,6 +163,10 @@ class PatientWorker(ThreadWorker):
         conn.arrival = Farewell(time.monotonic())
         self._wait(conn)
 
+    def _keepalive_after(self, conn: Any, keepalive: bool) -> bool:
+        """Whether the connection can be used again: not if much of a body is still to come that no route wanted."""
+        return keepalive and bool(conn.parser.finish_body(deadline=time.monotonic() + 0.05))
+
     def on_pending_socket_readable(self, conn: Any, client: Any) -> None:
         """More of a request, or what a client still sends after the last answer."""
         self.poller.unregister(client)

@@ -1,5 +1,6 @@
 """Tokens, the shape of errors, request ids, cross-origin answers, the log, the page, what is imported."""
 
+import errno
 import json
 import logging
 import subprocess
@@ -43,6 +44,15 @@ def test_without_the_deploy_token_nothing_is_changed_or_given(seven, method, pat
     assert (answer.status_code, answer.json["error"]["code"]) == (401, "token")
     assert answer.headers["WWW-Authenticate"] == "Bearer"
     assert making.TOKEN not in answer.text
+
+
+def test_an_empty_token_opens_nothing(tmp_path, monkeypatch):
+    monkeypatch.delenv("WORKBENCH_DEPLOY_TOKEN", raising=False)
+    settings = from_environment({"WORKBENCH_HOME": str(tmp_path)})
+    (tmp_path / "deploy_token").write_text("")
+    client = create_app(settings).test_client()
+    answer = client.post("/models/a:rollback", headers={"Authorization": "Bearer "})
+    assert answer.status_code == 401
 
 
 @pytest.mark.parametrize(
@@ -160,6 +170,18 @@ def test_only_the_allowed_origins_may_ask(here, monkeypatch):
     assert allowed_for("http://also.example:8080") == "http://also.example:8080"
     for origin in ("http://good.example.evil", "https://good.example", "http://goodxexample", "null"):
         assert allowed_for(origin) is None
+
+
+def test_a_full_disk_is_said_to_be_one(here):
+    app = create_app(here)
+
+    @app.get("/full")
+    def full():
+        raise OSError(errno.ENOSPC, "No space left on device", "/secret/path")
+
+    answer = app.test_client().get("/full")
+    assert (answer.status_code, answer.json["error"]["code"]) == (507, "disk_full")
+    assert "secret" not in answer.text
 
 
 def test_a_large_picture_waits_for_the_one_before():

@@ -255,6 +255,19 @@ def test_too_large_a_body_is_refused_without_being_read(server):
     assert says(server) == "1"
 
 
+@pytest.mark.parametrize(
+    "line", [b"PUT /models/a/versions/1", b"POST /predict/", b"GET /healthz", b"POST /nowhere"]
+)
+def test_a_long_body_that_nobody_wants_is_not_waited_for(server, line):
+    with contextlib.ExitStack() as stack:
+        for _ in range(16):
+            sock = stack.enter_context(connect(server))
+            sock.sendall(line + b" HTTP/1.1\r\nHost: x\r\nContent-Length: 50000000\r\n\r\n")
+        began = time.monotonic()
+        assert [says(server) for _ in range(10)] == ["1"] * 10
+        assert time.monotonic() - began < 4  # gunicorn waits 5 s for each
+
+
 def test_a_push_that_stops_half_way_changes_nothing(server):
     head = (
         "PUT /models/mnist-cnn/versions/9 HTTP/1.1\r\nHost: x\r\nContent-Length: 50000000\r\n"

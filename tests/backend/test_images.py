@@ -133,6 +133,35 @@ def test_a_bomb_is_refused_by_its_header_before_a_byte_of_it_is_unpacked():
     assert caught.value.status == 413
 
 
+def test_a_frame_larger_than_its_file_says_is_refused():
+    data = bytearray(making.saved(making.seven(64), "GIF"))
+    at = data.index(b",\0\0\0\0") + 5
+    data[at : at + 4] = struct.pack("<HH", 5000, 5000)
+    with pytest.raises(PictureError, match="5000×5000") as caught:
+        images.decode(bytes(data))
+    assert caught.value.status == 413
+
+
+def test_a_jpeg_of_a_thousand_scans_is_refused_before_one_is_decoded():
+    data = making.saved(making.seven(64), "JPEG", progressive=True)
+    scan = data[data.rindex(b"\xff\xda") : -2]
+    with pytest.raises(PictureError, match="scans"):
+        images.decode(data[:-2] + scan * 1000 + data[-2:])
+
+
+def test_deep_pixels_count_by_what_they_unpack_to():
+    deep = making.png_of(struct.pack(">II5B", 4000, 4000, 16, 6, 0, 0, 0), zlib.compress(b""))
+    with pytest.raises(PictureError, match="unpacks") as caught:
+        images.decode(deep)
+    assert caught.value.status == 413
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG"])
+def test_a_large_photo_gives_the_same_digit(kind, reference):
+    photo = cv2.resize(making.seven(ink=0, paper=255), (3000, 3000))
+    assert difference(fitted(making.saved(photo, kind)), reference) < 4
+
+
 def test_data_longer_than_the_size_says_is_not_unpacked_to_its_end():
     more = zlib.compress(b"\x02" + bytes(100_000_000), 9)
     with pytest.raises(PictureError, match="not as long"):
