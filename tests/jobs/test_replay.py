@@ -144,6 +144,20 @@ def test_the_curve_is_what_was_done_last_at_each_step(store: Store, events: list
     ]
 
 
+def test_late_news_of_two_relaunches_overtakes_what_each_did_again(store: Store) -> None:
+    id = claimed(store)
+    for news in ([(6, 8), (10, 10)], [(5, 3), (7, 6)]):
+        store.apply(id, [Metric(BEGAN + t, "chief", 0, step=step, of=99, epoch=1) for t, step in news])
+    assert [point.step for point in store.curve(id).training] == [3, 6, 10]
+
+
+def test_late_news_of_what_was_done_again_is_not_in_the_curve(store: Store) -> None:
+    id = claimed(store)
+    for news in ([(9, 4), (10, 5)], [(8, 7)], [(11, 6)]):
+        store.apply(id, [Metric(BEGAN + t, "chief", 0, step=step, of=99, epoch=1) for t, step in news])
+    assert [point.step for point in store.curve(id).training] == [4, 5, 6]
+
+
 def test_progress_is_the_newest_metric_and_the_newest_validation(store: Store) -> None:
     id = claimed(store)
     store.apply(id, [Metric(BEGAN + 1, "chief", 0, 10, 30, 1, 0.9, 0.7, 0.8, 0.75, 1000.0, 20.0)])
