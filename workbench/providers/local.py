@@ -98,7 +98,8 @@ class LocalProvider:
 
     def prewarm(self) -> dict[str, Any]:
         """Have TensorFlow imported before the first launch, and keep it for a while longer."""
-        (self.home / "jobs").mkdir(parents=True, exist_ok=True)
+        for name in ("jobs", "data"):
+            (self.home / name).mkdir(parents=True, exist_ok=True)
         if os.geteuid() == 0:
             _guard(self.home)
         return warm.begin(self.home, self.imported)
@@ -184,13 +185,14 @@ class LocalProvider:
             raise
 
     def _begin(self, name: str, record: dict[str, Any]) -> None:
-        self.prewarm()
+        record["isolation"] = self.prewarm()["isolation"] if self.isolate else warm.NONE
+        _write(_folder(self.home, name) / "cluster.json", record)
         asked = {
             "do": "launch",
             "name": name,
             "places": record["places"],
             "uid": _uid(name),
-            "isolate": self.isolate,
+            "isolation": record["isolation"],
             "limits": record["limits"],
         }
         warm.request(self.home, asked)
@@ -214,7 +216,7 @@ class LocalProvider:
             _write(job, {**json.loads(job.read_text()), "cluster": cluster})
         folder.chmod(0o700)
         if os.geteuid() == 0:
-            uid = _uid(name) if self.isolate else 0
+            uid = 0 if record["isolation"] == warm.NONE else _uid(name)
             for path in (folder, *folder.rglob("*")):
                 os.chown(path, uid, uid, follow_symlinks=False)
         _write(_folder(self.home, name) / "cluster.json", record)

@@ -224,7 +224,7 @@ class Warm:
                 environment={**environment(), "USER": "machine", "WORKBENCH_HOME": str(self.home)},
                 mark=lambda place: mark(self.home, name, place),
             ),
-            self.isolation if request["isolate"] else NONE,
+            request["isolation"],
             request["uid"],
             mark(self.home, name, Place("cluster", 0)),
         )
@@ -234,7 +234,6 @@ class Warm:
         """The most of what ``sandbox`` has that works here, and what the system said to more than that."""
         if os.geteuid() != 0:
             return NONE, "it was not started by root"
-        (self.home / "jobs").mkdir(exist_ok=True, mode=0o711)
         said = []
         for isolation in (FULL, USER):
             try:
@@ -270,7 +269,7 @@ class Warm:
             except BaseException as error:
                 traceback.print_exc()
                 with contextlib.suppress(OSError):
-                    os.write(says, f"{type(error).__name__}: {error}".encode()[:4000])
+                    os.write(says, _describe(error).encode()[:4000])
             finally:
                 os._exit(0)
         os.close(says)
@@ -299,7 +298,6 @@ class Warm:
     def _data(self) -> list[Path]:
         """The folder of the data sets, and where its links lead."""
         data = self.home / "data"
-        data.mkdir(exist_ok=True)
         return [data, *{path.resolve().parent for path in data.iterdir() if path.is_symlink()}]
 
 
@@ -319,6 +317,12 @@ class _Trial:
 
     def serve(self) -> None:
         pass
+
+
+def _describe(error: BaseException) -> str:
+    if isinstance(error, OSError):
+        return error.strerror or str(error)
+    return f"{type(error).__name__}: {error}"
 
 
 def _our_files() -> list[Path]:
