@@ -47,10 +47,11 @@ class Arrival:
     def __init__(self, now: float) -> None:
         self.received = 0
         self.deadline = now + ARRIVE_S
+        self.whole = False
         self.expects_go = False
         """Whether the client waits for a ``100 Continue`` before it sends the body."""
         self._pieces: list[bytes] = []
-        self._needed: int | None = None
+        self._needed = 0
         self._chunked = False
         self._tail = b""
 
@@ -64,7 +65,7 @@ class Arrival:
         self.received += len(data)
         self._pieces.append(data)
         self.deadline = max(self.deadline, min(now + ARRIVE_S, self.deadline + len(data) / PACE))
-        if self._needed is None:
+        if self._needed == 0:
             start = self.data
             end = start.find(b"\r\n\r\n")
             if end < 0:
@@ -72,16 +73,17 @@ class Arrival:
             self._read_head(start[:end], end + 4)
         if self._chunked:
             self._tail = (self._tail + data)[-1024:]
-            return bool(_LAST_CHUNK.search(self._tail)) or self.received > WHOLE
-        return self.received >= (self._needed or 0)
+            self.whole = bool(_LAST_CHUNK.search(self._tail))
+            return self.whole or self.received > WHOLE
+        self.whole = self.received >= self._needed
+        return self.whole or self._needed > MAX_HEAD + WHOLE
 
     def _read_head(self, head: bytes, size: int) -> None:
         length = _LENGTH.search(head)
         body = int(length[1]) if length else 0
-        whole = body <= WHOLE
-        self._needed = size + body if whole else size
+        self._needed = size + body if body <= WHOLE else 2**63
         self._chunked = bool(_CHUNKED.search(head))
-        self.expects_go = whole and bool(_EXPECT.search(head))
+        self.expects_go = body <= WHOLE and bool(_EXPECT.search(head))
 
 
 class Farewell:
@@ -136,10 +138,9 @@ class PatientWorker(ThreadWorker):
                 return self._drop(conn)
         arrival = conn.arrival
         self._held += len(data)
-        whole = arrival.feed(data, now)
-        if whole:
+        if arrival.feed(data, now):
             self._held -= arrival.received
-            conn.arrival = None
+            conn.arrival, conn.whole = None, arrival.whole
             conn.data_ready = True
             conn.parser.unreader.unread(arrival.data)
             super().enqueue_req(conn)
@@ -163,9 +164,11 @@ class PatientWorker(ThreadWorker):
         conn.arrival = Farewell(time.monotonic())
         self._wait(conn)
 
-    def _keepalive_after(self, conn: Any, keepalive: bool) -> bool:
-        """Whether the connection can be used again: not if much of a body is still to come that no route wanted."""
-        return keepalive and bool(conn.parser.finish_body(deadline=time.monotonic() + 0.05))
+    def _keepalive_after(self, conn: Any, keepalive: Any) -> bool:
+        """Whether the connection can be used again: not while a body is to come that no route wanted to read."""
+        if not conn.whole and getattr(conn.parser.mesg.body.reader, "length", True):
+            return False
+        return bool(super()._keepalive_after(conn, keepalive))
 
     def on_pending_socket_readable(self, conn: Any, client: Any) -> None:
         """More of a request, or what a client still sends after the last answer."""

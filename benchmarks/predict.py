@@ -4,16 +4,19 @@ Both answer the very call of the 2020 page with the same model, in turns, while 
 """
 
 import base64
+import functools
 import statistics
 import struct
 import sys
 import tempfile
 import urllib.request
 import zlib
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks.measuring import Connection, Load, Row, Server, free_port, serve
 from workbench import artifact
@@ -30,6 +33,7 @@ def run() -> list[Row]:
     """Measure; needs a published ``mnist-cnn``."""
     version = newest_version("mnist-cnn")
     bodies = [canvas(digit) for digit in range(10)]
+    own_bodies = [own_picture(digit) for digit in range(10)]
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         _deploy(version, home)
@@ -40,12 +44,20 @@ def run() -> list[Row]:
         with _ours(home, bodies[3]) as ours, _tutorial(version, home, bodies[3]) as peer:
             for server in (ours, peer):
                 Load().add_round(server, bodies, 32)  # to warm up
-            our_load, peer_load = Load(), Load()
+            our_load, own_load, peer_load = Load(), Load(), Load()
             for _ in range(ROUNDS):
                 our_load.add_round(ours, bodies, OURS)
                 peer_load.add_round(peer, bodies, PEERS)
+                own_load.add_round(ours, own_bodies, OURS)
             return [
-                Row("predict: CPU a request", our_load.cpu_ms, "ms", peer_load.cpu_ms, goal=2.5),
+                Row(
+                    "predict: CPU a request, the plain canvas",
+                    our_load.cpu_ms,
+                    "ms",
+                    peer_load.cpu_ms,
+                    goal=2.5,
+                ),
+                Row("predict: CPU a request, our page's picture", own_load.cpu_ms, "ms"),
                 Row(
                     "predict: half within, 8 at once",
                     our_load.percentile_ms(50),
@@ -87,14 +99,28 @@ def newest_version(name: str) -> Path:
 
 
 def canvas(digit: int) -> bytes:
-    """A drawn digit as the data URL that Chromium's ``canvas.toDataURL()`` gives: 280×280 RGBA, rows filtered Up."""
-    ink = np.zeros((280, 280), np.uint8)
-    points = (np.array(STROKES[digit]) * 2.0 + 40).astype(np.int32)
-    cv2.polylines(ink, [points], False, 255, 15, cv2.LINE_AA)
-    pixels = np.dstack([ink, ink, ink, np.full_like(ink, 255)]).reshape(280, -1)
-    steps = np.diff(pixels, axis=0, prepend=np.zeros((1, 1120), np.uint8))
-    rows = np.hstack([np.full((280, 1), 2, np.uint8), steps])
-    header = struct.pack(">II5B", 280, 280, 8, 6, 0, 0, 0)
+    """What Chromium's ``canvas.toDataURL()`` gives of a drawn digit: 280×280 RGBA, every row filtered Up."""
+    ink = _drawn(digit, 280, 15)
+    return _data_url(np.dstack([ink, ink, ink, np.full_like(ink, 255)]))
+
+
+def own_picture(digit: int) -> bytes:
+    """What our page sends of a drawn digit: 112×112, grey."""
+    return _data_url(_drawn(digit, 112, 6)[:, :, None])
+
+
+def _drawn(digit: int, side: int, pen: int) -> NDArray[np.uint8]:
+    ink = np.zeros((side, side), np.uint8)
+    points = ((np.array(STROKES[digit]) * 2.0 + 40) * side / 280).astype(np.int32)
+    cv2.polylines(ink, [points], False, 255, pen, cv2.LINE_AA)
+    return ink
+
+
+def _data_url(pixels: NDArray[np.uint8]) -> bytes:
+    height, width, channels = pixels.shape
+    steps = np.diff(pixels, axis=0, prepend=np.zeros((1, width, channels), np.uint8)).reshape(height, -1)
+    rows = np.hstack([np.full((height, 1), 2, np.uint8), steps])
+    header = struct.pack(">II5B", width, height, 8, {1: 0, 4: 6}[channels], 0, 0, 0)
     parts = [(b"IHDR", header), (b"IDAT", zlib.compress(rows.tobytes(), 3)), (b"IEND", b"")]
     png = b"\x89PNG\r\n\x1a\n" + b"".join(
         struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
@@ -125,7 +151,8 @@ def _answers(port: int, body: bytes) -> bool:
         return False
 
 
-def _ours(home: Path, body: bytes):  # type: ignore[no-untyped-def]
+def _ours(home: Path, body: bytes | None) -> AbstractContextManager[Server]:
+    """Our server, once it answers the drawing, or without one once it listens."""
     port = free_port()
     command = [sys.executable, "-m", "gunicorn", "-c", "backend/gunicorn.conf.py", "backend.wsgi:app"]
     environment = {
@@ -133,15 +160,20 @@ def _ours(home: Path, body: bytes):  # type: ignore[no-untyped-def]
         "WORKBENCH_BACKEND_PORT": str(port),
         "WORKBENCH_DEPLOY_TOKEN": TOKEN,
     }
-    return serve(command, port, environment, lambda port: _answers(port, body), home / "ours.log")
+    probe = _listens if body is None else functools.partial(_answers, body=body)
+    return serve(command, port, environment, probe, home / "ours.log")
 
 
-def _tutorial(version: Path, home: Path, body: bytes):  # type: ignore[no-untyped-def]
+def _tutorial(version: Path, home: Path, body: bytes) -> AbstractContextManager[Server]:
     port = free_port()
     script = PROJECT / "benchmarks" / "peers" / "tutorial_flask.py"
     command = [sys.executable, str(script), str(version / "model.keras"), str(port)]
     return serve(
-        command, port, {"TF_CPP_MIN_LOG_LEVEL": "2"}, lambda port: _answers(port, body), home / "peer.log"
+        command,
+        port,
+        {"TF_CPP_MIN_LOG_LEVEL": "2"},
+        functools.partial(_answers, body=body),
+        home / "peer.log",
     )
 
 
@@ -156,14 +188,7 @@ def _deploy(version: Path, home: Path) -> None:
         )
         urllib.request.urlopen(request, timeout=60).close()
 
-    port = free_port()
-    command = [sys.executable, "-m", "gunicorn", "-c", "backend/gunicorn.conf.py", "backend.wsgi:app"]
-    environment = {
-        "WORKBENCH_HOME": str(home),
-        "WORKBENCH_BACKEND_PORT": str(port),
-        "WORKBENCH_DEPLOY_TOKEN": TOKEN,
-    }
-    with serve(command, port, environment, _listens, home / "ours.log") as server:
+    with _ours(home, None) as server:
         send(server, "PUT", f"/models/{name}/versions/{number}", archive.read_bytes())
         send(server, "POST", f"/models/{name}:activate", b'{"version": %d}' % int(number))
 

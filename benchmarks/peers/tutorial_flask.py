@@ -4,7 +4,6 @@ Flask's own server, the picture through a file, a plain resize, and ``model.pred
 """
 
 import base64
-import re
 import sys
 import tempfile
 from pathlib import Path
@@ -24,12 +23,12 @@ output = Path(tempfile.mkdtemp()) / "output.png"
 
 @app.route("/predict/", methods=["GET", "POST"])
 def predict() -> str:
-    data = re.search(b"base64,(.*)", request.get_data(parse_form_data=False)).group(1)
+    data = request.get_data(parse_form_data=False).partition(b"base64,")[2]
     own = output.with_stem(f"output-{id(data)}")  # the tutorial's single file mixes up two visitors' drawings
     own.write_bytes(base64.decodebytes(data))
-    x = imageio.imread(own, pilmode="L")
+    picture = imageio.imread(own, pilmode="L")
     own.unlink()
-    x = cv2.resize(x, (28, 28)).reshape(1, 28, 28, 1).astype("float32")
+    x = cv2.resize(picture, (28, 28)).reshape(1, 28, 28, 1).astype("float32")
     return str(np.argmax(model.predict(x, verbose=0), axis=1)[0])
 
 

@@ -26,12 +26,15 @@ def test_a_request_is_whole_with_its_last_byte_however_it_comes(request_, cuts):
     pieces = [request_[a:b] for a, b in itertools.pairwise(edges)]
     said = [arrival.feed(piece, 0.0) for piece in pieces]
     assert said == [False] * (len(pieces) - 1) + [True]
+    assert arrival.whole
     assert arrival.data == request_
 
 
 def test_a_body_too_long_to_be_held_is_left_to_its_route():
-    head = b"PUT /models/a/versions/1 HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % (WHOLE + 1)
-    assert Arrival(0.0).feed(head, 0.0)
+    arrival = Arrival(0.0)
+    assert arrival.feed(b"PUT /models/a/versions/1 HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % (WHOLE + 1), 0.0)
+    assert not arrival.whole
+    assert not Arrival(0.0).feed(b"PUT / HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % WHOLE, 0.0)
 
 
 def test_a_head_without_end_is_left_to_the_parser_which_refuses_it():
