@@ -80,7 +80,7 @@ def run_server() -> Iterator[Server]:
     As root it runs as an unprivileged user. It forgets the disk's slowness: a crash of the computer would lose data.
     """
     # Not pytest's folder: a socket's path has at most 107 bytes, and the other user must reach it.
-    folder = Path(tempfile.mkdtemp(prefix="mariadb-"))
+    folder = Path(tempfile.mkdtemp(prefix="mariadb-", dir="/tmp"))
     server = None
     try:
         if os.geteuid() == 0:

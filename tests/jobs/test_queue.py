@@ -247,6 +247,11 @@ class Life(RuleBasedStateMachine):
         self.asked: dict[int, bool] = {}
         self.changes: dict[int, list[str]] = {}
 
+    def teardown(self) -> None:
+        """Leave nobody waiting, so that the next example's queue is not longer for it."""
+        for id in self.ids:
+            self.store.ask_terminate(id)
+
     def pick(self, number: int) -> int:
         return self.ids[number % len(self.ids)]
 
