@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from workbench import events
-from workbench.errors import RecipeError
+from workbench.errors import ModelRefused, RecipeError
 
 DONE, RECIPE_FAILED, CLUSTER_BROKE, CRASHED = 0, 3, 4, 1
 
@@ -40,6 +40,8 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _run(folder: Path, role: str, index: int, writer: events.Writer) -> int:
+    import tensorflow as tf
+
     from workbench.node import machine, strategy
 
     try:
@@ -47,6 +49,12 @@ def _run(folder: Path, role: str, index: int, writer: events.Writer) -> int:
     except RecipeError as error:
         writer.error(str(error), field=error.field, line=error.line, traceback=error.traceback)
         print(error.traceback or error, file=sys.stderr)
+        return RECIPE_FAILED
+    except ModelRefused as error:
+        if isinstance(error.__cause__, OSError | tf.errors.OpError):
+            raise  # a full disk, say
+        writer.error(str(error), field="training")
+        print(error, file=sys.stderr)
         return RECIPE_FAILED
     except strategy.BROKEN as error:
         first = str(error).splitlines()[0]

@@ -16,8 +16,6 @@ import tensorflow as tf
 from workbench.errors import WorkbenchError
 from workbench.node.model import variables
 
-_UNREADABLE = (tf.errors.OpError, ValueError, AssertionError, RuntimeError, OSError)
-
 
 class Checkpoints:
     """The state of one training and where it is kept: ``FOLDER/last`` (two) and ``FOLDER/best`` (one).
@@ -105,7 +103,7 @@ class Checkpoints:
             try:
                 self._state.restore(path).assert_consumed()
                 return True
-            except _UNREADABLE as error:
+            except Exception as error:  # of many kinds, IndexError among them
                 said = f"{path}: {error}"
                 self._say(f"a checkpoint cannot be read: {said}")
         if said:

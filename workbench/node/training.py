@@ -149,6 +149,8 @@ def fit(
     if checkpoints is not None and checkpoints.restore():
         say(f"going on from the checkpoint of step {checkpoints.step}")
     state = _State.agree(strategy, checkpoints)
+    if not state.step:
+        strategy.collect()  # the same seed gives the same first weights in every layout
     strategy.spread(state.step)
     return _loop(strategy, program, batches, checkpoints, state, on_progress, stop, say)
 
@@ -197,7 +199,7 @@ def _loop(
         count, before, state.step = advance.done - state.step, state.step, advance.done
         took = watch.lap()
         # The first call traces the graph: its pace says nothing.
-        pace = count / took if pace else 1 / strategy.report_every_s
+        pace = count / took if pace else 1.0
         if not math.isfinite(advance.loss or 0.0):
             raise RecipeError(
                 f"the loss is {advance.loss} after step {state.step}; a smaller learning rate or scaled inputs "

@@ -1,0 +1,179 @@
+"""Which examples a machine sees. The questions are asked in a process that has TensorFlow, a fork for each."""
+
+import itertools
+import textwrap
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import pytest
+
+from tests.node.training_cluster import Forks
+
+BEGIN = """
+import numpy as np, tensorflow as tf
+from workbench.errors import RecipeError
+from workbench.node import data
+from workbench.node.data import Share
+
+x, y = np.arange(1000), np.arange(1000) * 2
+def prepare(part=(x, y), batch_size=40, workers=1, augment=None):
+    return data.prepare(part, batch_size=batch_size, augment=augment, seed=3, workers=workers)
+def flat(lists):
+    return [i for list in lists for i in list]
+def steps(feed, count):
+    return [b[0].numpy().tolist() for b in feed.take(count)]
+def stream():
+    return tf.data.Dataset.from_tensor_slices((x, y))
+def refuse(part):
+    try:
+        prepare(part)
+    except RecipeError as error:
+        return [str(error), error.field]
+"""
+
+
+def flat(lists: Iterable[list[Any]]) -> list[Any]:
+    return list(itertools.chain.from_iterable(lists))
+
+
+@pytest.fixture
+def ask(forks: Forks) -> Callable[[str], Any]:
+    """Runs code after ``BEGIN`` and gives what it leaves in ``answer``."""
+    return lambda code: forks.ask("answer", code=BEGIN + textwrap.dedent(code))
+
+
+def test_an_epoch_of_arrays_visits_each_example_once_and_the_next_in_another_order(
+    ask: Callable[[str], Any],
+) -> None:
+    answer = ask("""
+        b = prepare()
+        answer = [b.steps_per_epoch, b.batch_size, steps(b.feed(), 2 * b.steps_per_epoch)]
+    """)
+    per_epoch, size, batches = answer
+    assert (per_epoch, size) == (22, 40)
+    first, second = flat(batches[:22]), flat(batches[22:])
+    assert len(set(first)) == len(first) == 22 * 40
+    assert len(set(second)) == len(second)
+    assert first != second
+
+
+def test_x_and_y_stay_together(ask: Callable[[str], Any]) -> None:
+    x, y = ask("xs, ys = next(iter(prepare().feed())); answer = [xs.numpy().tolist(), ys.numpy().tolist()]")
+    assert [2 * i for i in x] == y
+
+
+def test_the_validation_part_is_a_tenth_that_training_never_sees(ask: Callable[[str], Any]) -> None:
+    held, seen = ask("""
+        b = prepare()
+        answer = [flat(steps(b.validation(), -1)), flat(steps(b.feed(), 3 * b.steps_per_epoch))]
+    """)
+    assert len(held) == 100
+    assert not set(held) & set(seen)
+
+
+def test_synchronous_workers_share_each_batch_that_one_process_would_take(ask: Callable[[str], Any]) -> None:
+    alone, first, second = ask("""
+        b = prepare(workers=2)
+        answer = [steps(b.feed(share=share), 30) for share in (Share(), Share(0, 2), Share(1, 2))]
+    """)
+    for whole, one, two in zip(alone, first, second, strict=True):
+        assert len(one) == len(two) == 20
+        assert sorted(one + two) == sorted(whole)
+
+
+def test_the_validation_part_is_shared_as_well(ask: Callable[[str], Any]) -> None:
+    parts = ask("answer = [flat(steps(prepare().validation(Share(i, 3)), -1)) for i in range(3)]")
+    assert len(set(flat(parts))) == sum(map(len, parts)) == 100
+
+
+def test_a_batch_is_rounded_down_to_a_multiple_of_the_workers(ask: Callable[[str], Any]) -> None:
+    assert ask("answer = [prepare(batch_size=n, workers=3).batch_size for n in (40, 39, 2, 5000)]") == [
+        39,
+        39,
+        3,
+        900,
+    ]
+
+
+def test_a_training_that_goes_on_sees_what_it_would_have_seen(ask: Callable[[str], Any]) -> None:
+    whole, rest = ask("b = prepare(); answer = [steps(b.feed(), 60), steps(b.feed(first=37), 23)]")
+    assert rest == whole[37:]
+
+
+def test_the_chief_hands_out_the_batches_that_one_process_would_take(ask: Callable[[str], Any]) -> None:
+    alone, tasks = ask("""
+        b = prepare()
+        def task(first, count):
+            source = iter(b.source(2))
+            return [next(feed)[0].numpy().tolist() for feed in [b.task(source, b.places(first), count)] for _ in range(count)]
+        answer = [steps(b.feed(), 44), task(0, 5) + task(5, 17) + task(22, 22)]
+    """)
+    assert tasks == alone
+
+
+def test_augmentation_changes_training_batches_only_and_gets_floats(ask: Callable[[str], Any]) -> None:
+    augmented, plain, held = ask("""
+        first = lambda augment: steps(prepare(augment=augment).feed(), 1)[0]
+        b = prepare(augment=lambda t: t + 0.5)
+        answer = [first(lambda t: t + 0.5), first(None), steps(b.validation(), 1)[0]]
+    """)
+    assert augmented == [i + 0.5 for i in plain]
+    assert all(isinstance(i, int) for i in held)
+
+
+def test_workers_and_restarts_are_not_augmented_alike(ask: Callable[[str], Any]) -> None:
+    drawn = ask("""
+        noise = lambda t: tf.random.uniform(tf.shape(t))
+        b = prepare(augment=noise, workers=2)
+        tf.random.set_seed(3)
+        answer = [steps(b.feed(f, s), 1)[0][:3] for f, s in ((0, Share(0, 2)), (0, Share(1, 2)), (22, Share(0, 2)))]
+    """)
+    assert len({tuple(numbers) for numbers in drawn}) == 3
+
+
+def test_a_data_set_of_tensorflow_is_shared_without_overlap(ask: Callable[[str], Any]) -> None:
+    parts, held = ask("""
+        b = prepare(stream(), workers=2)
+        answer = [[flat(steps(b.feed(share=Share(i, 2)), 22)) for i in range(2)], flat(steps(b.validation(), -1))]
+    """)
+    assert not set(parts[0]) & set(parts[1])
+    assert not set(held) & set(flat(parts))
+    assert len(set(parts[0])) == 440
+
+
+def test_a_part_becomes_arrays_whatever_it_was(ask: Callable[[str], Any]) -> None:
+    assert ask("""
+        a, b = data.arrays((x, y)), data.arrays(stream())
+        answer = [bool((a[0] == b[0]).all() and (a[1] == b[1]).all()), b[0].shape[0]]
+    """) == [True, 1000]
+
+
+@pytest.mark.parametrize(
+    ("part", "advice"),
+    [
+        ("(i for i in range(3))", "arrays or an unbatched tf.data.Dataset"),
+        ("(x, y[:7])", "of one length"),
+        ("(x[:0], y[:0])", "at least 1"),
+        ("stream().repeat()", "must know how many"),
+        (
+            "stream().map(lambda a, b: tf.numpy_function(lambda v, w: (v, w), [a, b], [tf.int64, tf.int64]))",
+            "return arrays",
+        ),
+        (
+            "tf.data.Dataset.from_generator(lambda: iter([(1, 2)]), output_signature=(tf.TensorSpec(()), tf.TensorSpec(())))"
+            ".apply(tf.data.experimental.assert_cardinality(1))",
+            "return arrays",
+        ),
+        ("stream().shuffle(10)", "leave shuffle() out"),
+    ],
+)
+def test_what_cannot_be_shared_is_refused_with_advice(
+    ask: Callable[[str], Any], part: str, advice: str
+) -> None:
+    message, field = ask(f"answer = refuse({part})")
+    assert advice in message
+    assert field == "preprocessing"
+
+
+def test_a_shuffle_that_keeps_its_order_is_taken(ask: Callable[[str], Any]) -> None:
+    assert ask("answer = refuse(stream().shuffle(10, reshuffle_each_iteration=False))") is None
