@@ -84,7 +84,7 @@ def _check(engine: Engine, examples: Path, manifest: dict[str, Any]) -> None:
             f"{EXAMPLES} must hold inputs (n, {', '.join(map(str, shape))}). Received: {x.shape}"
         )
     answers = engine.predict(x)
-    if answers.shape != expected.shape:
+    if answers.ndim != 2 or answers.shape != expected.shape:
         raise ModelRefused(
             f"{_title(manifest)} answers {answers.shape} to its own examples, not {expected.shape}"
         )

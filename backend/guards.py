@@ -34,7 +34,6 @@ MAX_VERSION = 1024 * 1024 * 1024
 """Bytes of a pushed version's zip."""
 HEAVY_PIXELS = 2 * 1024 * 1024
 """Pictures above this are decoded one at a time in each worker: 16 megapixels take 100 MB for a moment."""
-
 HEAVY_WAIT_S = 1.0
 """A thread that waits longer would be missed by others."""
 
@@ -93,9 +92,8 @@ def needs_token(expected: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
         @wraps(route)
         def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
             scheme, _, given = request.headers.get("Authorization", "").partition(" ")
-            right = hmac.compare_digest(given.strip().encode("utf-8", "replace"), expected.encode())
-            right = right and bool(expected)
-            if scheme.lower() != "bearer" or not right:
+            same = hmac.compare_digest(given.strip().encode("utf-8", "replace"), expected.encode())
+            if not (same and expected and scheme.lower() == "bearer"):
                 raise Refusal(
                     401,
                     "token",

@@ -333,6 +333,9 @@ def _check_manifest(manifest: dict[str, Any]) -> None:
         raise ModelRefused(f"the manifest's input must have a shape of whole numbers. Received: {wanted!r}")
     if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
         raise ModelRefused(f"the manifest's labels must be a list of texts. Received: {labels!r}")
+    limits = (wanted or {}).get("range") or [0, 255]
+    if not isinstance(limits, list) or [type(limit) in (int, float) for limit in limits] != [True, True]:
+        raise ModelRefused(f"the manifest's input range must be two numbers. Received: {limits!r}")
     preprocessing = manifest.get("preprocessing")
     if preprocessing not in ("mnist", "resize", "none"):
         raise ModelRefused(

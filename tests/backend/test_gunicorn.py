@@ -16,6 +16,7 @@ import pytest
 
 from tests.backend import making
 from tests.backend.real_server import BEARER, start, stop, wait_for
+from workbench import artifact
 from workbench.settings import PROJECT
 
 URL = making.data_url(making.png(making.seven()))
@@ -118,6 +119,24 @@ def test_a_damaged_zip_is_refused_while_the_old_version_answers(server, tmp_path
         assert server.guarded("PUT", "/models/mnist-cnn/versions/4", bad).status == 422
     assert server.guarded("POST", "/models/mnist-cnn:activate", b'{"version": 4}').status == 404
     assert says(server) == "1"
+
+
+def test_a_version_larger_than_any_picture_is_taken(server, tmp_path):
+    folder = making.version(tmp_path / "5", 5)
+    (folder / "model.keras").write_bytes(os.urandom(20_000_000))
+    manifest = json.loads((folder / "manifest.json").read_text())
+    del manifest["files"]
+    artifact.write_manifest(folder, manifest)
+    body = making.zipped(folder, tmp_path / "5.zip")
+    assert server.guarded("PUT", "/models/mnist-cnn/versions/5", body).status == 201
+    assert server.guarded("GET", "/models/mnist-cnn/versions/5.zip").body == body
+
+
+def test_a_reload_replaces_the_workers_without_a_failed_request(server):
+    master = psutil.Process(server.process.pid)
+    before = {child.pid for child in master.children()}
+    server.process.send_signal(signal.SIGHUP)
+    wait_for(lambda: says(server) == "1" and not before & {child.pid for child in master.children()}, server)
 
 
 def test_a_killed_worker_is_replaced_and_nothing_is_counted_twice_or_lost(server):

@@ -155,6 +155,8 @@ def damaged(folder, how):
         rewrite(input={"kind": "image", "shape": [14, 14, 1], "range": [0, 255]}, preprocessing="resize")
     elif how == "no labels":
         rewrite(labels=None)
+    elif how == "a range of one":
+        rewrite(input={**manifest["input"], "range": [1]})
     elif how == "an unknown preprocessing":
         rewrite(preprocessing="rot13")
     return folder
@@ -176,6 +178,7 @@ def damaged(folder, how):
         "two inputs",
         "a wrong shape",
         "no labels",
+        "a range of one",
         "an unknown preprocessing",
     ],
 )
