@@ -120,20 +120,19 @@ class LocalProvider:
         return [machine for one in names for machine in self._look(one, found)]
 
     def assign(self, name: str, folder: Path) -> list[Machine]:
-        self.stop(name)
         record = {**_read(self.home, name), "folder": str(folder), "module": self.node}
+        if self._has_ended(name):
+            self._begin(name, record)
+        self.stop(name)
         self._ask(name, {"do": "start", **self._give(name, record)})
         return self.machines(name)
 
     def start(self, name: str, only: Collection[Place] | None = None) -> list[Machine]:
-        record = _read(self.home, name)
-        if not any(f.cluster == name and f.place.role == "cluster" for f in processes(self.home)):
-            # All of it was ended, as when the computer was switched off.
+        record, work = _read(self.home, name), {}
+        if self._has_ended(name):
             self._begin(name, record)
             work = self._give(name, record) if record["folder"] else {}
-            self._ask(name, {"do": "start", "only": _listed(only), **work})
-        else:
-            self._ask(name, {"do": "start", "only": _listed(only)})
+        self._ask(name, {"do": "start", "only": _listed(only), **work})
         return self.machines(name)
 
     def stop(self, name: str, only: Collection[Place] | None = None) -> list[Machine]:
@@ -183,6 +182,10 @@ class LocalProvider:
         except BaseException:
             self.terminate(name)
             raise
+
+    def _has_ended(self, name: str) -> bool:
+        """Whether even the cluster's first process is gone, as when the computer was switched off."""
+        return not any(f.cluster == name and f.place.role == "cluster" for f in processes(self.home))
 
     def _begin(self, name: str, record: dict[str, Any]) -> None:
         record["isolation"] = self.prewarm()["isolation"] if self.isolate else warm.NONE
@@ -371,7 +374,7 @@ def _wait(ended: Sequence[psutil.Process], timeout_s: float) -> None:
 
 
 def _guard(home: Path) -> None:
-    """Let others pass through the home but not look into it: the tokens' files are for root alone anyway."""
+    """Let the machines' users through to the jobs and the data sets, and to nothing else of the home."""
     home.chmod(0o711)
     (home / "jobs").chmod(0o711)
     for path in home.iterdir():
@@ -379,6 +382,10 @@ def _guard(home: Path) -> None:
             path.chmod(0o600)
         elif path.name in ("clusters", "logs"):
             path.chmod(0o700)
+    data = home / "data"
+    for path in () if data.is_symlink() else (data, *data.glob("*.npz")):
+        if not path.is_symlink():
+            path.chmod(0o755 if path.is_dir() else 0o644)
 
 
 def _uid(name: str) -> int:
