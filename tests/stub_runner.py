@@ -5,9 +5,10 @@ import signal
 import sys
 
 from workbench import detached, runner
-from workbench.faults import Rules
 from workbench.jobs import Store
 from workbench.providers.local import LocalProvider
+from workbench.runner import Rules
+from workbench.runner.__main__ import end
 from workbench.settings import Settings, from_environment
 
 RULES = Rules(silent_s=float(os.environ.get("STUB_SILENT_S", "60")), settle_s=1.0, heartbeat_s=0.5)
@@ -33,7 +34,7 @@ def tick(store: Store, settings: Settings) -> list[int]:
 
 
 def main(id: int, name: str) -> None:
-    signal.signal(signal.SIGTERM, runner._end)
+    signal.signal(signal.SIGTERM, end)
     settings = from_environment()
     provider = LocalProvider(settings, node="tests.stub_node", imported=["tests.stub_node"])
     with Store(settings.database_url) as store:

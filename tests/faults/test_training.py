@@ -13,11 +13,11 @@ import pytest
 
 from tests.chain import make_settings, wait_until
 from workbench import events, registry, runner
-from workbench.faults import Rules
 from workbench.jobs import ENDED, Job, Store
 from workbench.providers import Place
 from workbench.providers.local import LocalProvider, end_all, processes
 from workbench.recipes import Recipe
+from workbench.runner.faults import Rules
 from workbench.settings import Settings
 
 DATA = """

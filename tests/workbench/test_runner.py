@@ -12,11 +12,11 @@ import pytest
 from tests.chain import wait_until
 from workbench import events, registry, runner
 from workbench.errors import ModelRefused, RecipeError
-from workbench.faults import Rules
 from workbench.jobs import Job, Store
 from workbench.providers import Layout, Machine, Place
 from workbench.providers.fake import Behaviour, FakeProvider
 from workbench.recipes import Recipe
+from workbench.runner.faults import Rules
 from workbench.settings import Settings
 
 RECIPE = Recipe("", "def load_data(): ...", "def build_model(): ...")
@@ -308,16 +308,17 @@ def test_a_job_is_terminated_although_its_runner_is_stuck(store: Store, settings
         states.append((store.job(id).state, store.job(id).lease))
         freed.set()
 
-    runner.run(
-        id,
-        "me",
-        store,
-        settings,
-        provider=FakeProvider(),
-        check=check,
-        rules=replace(RULES, last_resort_s=0.2),
-        last_resort=last_resort,
-    )
+    with pytest.raises(runner.Lost):
+        runner.run(
+            id,
+            "me",
+            store,
+            settings,
+            provider=FakeProvider(),
+            check=check,
+            rules=replace(RULES, last_resort_s=0.2),
+            last_resort=last_resort,
+        )
 
     assert states == [("terminated", None)]
     assert store.job(id).state == "terminated"

@@ -1,12 +1,12 @@
-"""What a runner does about what it sees: every line of the table in ``workbench.faults``."""
+"""What a runner does about what it sees: every line of the table in ``workbench.runner.faults``."""
 
 from dataclasses import replace
 
 import pytest
 
 from workbench.events import Error
-from workbench.faults import Again, Fail, Hangs, Publish, Restart, Rules, View, Wait, decide
 from workbench.providers import Exit, Layout, Machine, Place
+from workbench.runner.faults import Again, Fail, Hangs, Publish, Restart, Rules, View, Wait, decide
 
 RULES = Rules(silent_s=100, settle_s=5, restarts=2, restarts_in_all=10)
 ONE, SYNC, SERVED = Layout(), Layout(workers=2), Layout(ps=1, workers=2)

@@ -1,0 +1,72 @@
+"""From the export that a job's machines left to a published version."""
+
+import shutil
+import stat
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from workbench import registry
+from workbench.errors import ModelRefused
+from workbench.jobs import Job
+from workbench.runner.folders import read_json
+from workbench.settings import Settings
+
+
+def publish(job: Job, folder: Path, verify: Callable[[Path], object], settings: Settings) -> registry.Version:
+    """Publish the export in the job's folder as the next version of its name.
+
+    The machines must be gone, so that nothing changes any more; ``job`` must know of its last step.
+
+    Raises
+    ------
+    ModelRefused
+        It was not trained to the end, does not pass ``verify``, or holds what no version holds.
+    """
+    fields = read_json(folder / "fields.json")
+    _check_steps(job, fields.get("training", {}))
+    verify(folder)
+
+    def write(aside: Path) -> dict[str, Any]:
+        copy_plain_files(folder / "export", aside)
+        return {**fields, "job": job.id}
+
+    return registry.add(job.name, write, settings)
+
+
+def find_published(job: Job, settings: Settings) -> registry.Version | None:
+    """What a runner before published for this job without living to record it."""
+    # Another database may have had a job of this number: its version is older than this job.
+    submitted = datetime.fromtimestamp(int(job.changes[0].t), UTC)
+    for version in registry.versions(settings, job.name):
+        created = datetime.fromisoformat(version.manifest["created"])
+        if version.manifest.get("job") == job.id and created >= submitted:
+            return version
+    return None
+
+
+def _check_steps(job: Job, training: dict[str, Any]) -> None:
+    early = training.get("stopped") or training.get("best_epoch")
+    if job.progress is None or (job.progress.step < job.progress.of and not early):
+        done = f"{job.progress.step} of {job.progress.of} steps" if job.progress else "no step"
+        raise ModelRefused(f"the model was exported after {done}; it is not published")
+
+
+def copy_plain_files(source: Path, target: Path) -> None:
+    """Copy a folder of plain files and folders; whatever else a recipe's code has put there is refused.
+
+    Raises
+    ------
+    ModelRefused
+    """
+    for path in sorted(source.rglob("*")):
+        mode = path.lstat().st_mode
+        aim = target / path.relative_to(source)
+        if stat.S_ISDIR(mode):
+            aim.mkdir(parents=True, exist_ok=True)
+        elif stat.S_ISREG(mode):
+            aim.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, aim, follow_symlinks=False)
+        else:
+            raise ModelRefused(f"the export holds something that is no plain file: {aim.name}")
