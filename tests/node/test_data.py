@@ -104,8 +104,8 @@ def test_the_chief_hands_out_the_batches_that_one_process_would_take(ask: Callab
     alone, tasks = ask("""
         b = prepare()
         def task(first, count):
-            source = iter(b.source(2))
-            return [next(feed)[0].numpy().tolist() for feed in [b.task(source, b.places(first), count)] for _ in range(count)]
+            batch = b.task(iter(b.source(2)), b.places(first))
+            return [batch(number)[0].numpy().tolist() for number in range(count)]
         answer = [steps(b.feed(), 44), task(0, 5) + task(5, 17) + task(22, 22)]
     """)
     assert tasks == alone

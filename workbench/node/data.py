@@ -63,8 +63,8 @@ class Batches(Protocol):
     def places(self, first: int) -> tf.Tensor:
         """What a worker must be told of the ``TASK_BATCHES`` batches from step ``first`` on."""
 
-    def task(self, source: Any, places: tf.Tensor, count: tf.Tensor) -> Any:
-        """An iterator over ``count`` batches; traced for the worker."""
+    def task(self, source: Any, places: tf.Tensor) -> Callable[[tf.Tensor], Any]:
+        """Gives the task's batch of a number from 0 on, once each and in order; traced for the worker."""
 
 
 def prepare(
@@ -157,10 +157,10 @@ class _Arrays:
         found = self._shuffled[1][step : step + TASK_BATCHES]
         return tf.pad(found, [[0, TASK_BATCHES - int(found.shape[0])], [0, 0]])
 
-    def task(self, source: Any, places: tf.Tensor, count: tf.Tensor) -> Any:
+    def task(self, source: Any, places: tf.Tensor) -> Callable[[tf.Tensor], Any]:
+        # No tf.data here: to begin an iterator over what is gathered from 42 MB takes 60 ms, for each task.
         x, y = next(source)
-        batches = tf.data.Dataset.from_tensor_slices(places[:count]).map(lambda i: self._gather(x, y, i))
-        return iter(_augmented(batches, self._augment).prefetch(2))
+        return lambda number: self._augment_batch(*self._gather(x, y, places[number]))
 
     def _epoch(self, epoch: tf.Tensor) -> tf.Tensor:
         """The places of an epoch, ``(steps_per_epoch, batch_size)``, the same on every machine."""
@@ -169,6 +169,9 @@ class _Arrays:
         shuffled = tf.random.experimental.stateless_shuffle(places, seed=seed)
         used = shuffled[: self.steps_per_epoch * self.batch_size]
         return tf.reshape(used, (self.steps_per_epoch, self.batch_size))
+
+    def _augment_batch(self, x: tf.Tensor, y: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        return (x if self._augment is None else self._augment(tf.cast(x, tf.float32))), y
 
     @staticmethod
     def _gather(x: tf.Tensor, y: tf.Tensor, places: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -215,8 +218,8 @@ class _Stream:
     def places(self, first: int) -> tf.Tensor:
         return tf.zeros((), tf.int64)
 
-    def task(self, source: Any, places: tf.Tensor, count: tf.Tensor) -> Any:
-        return source
+    def task(self, source: Any, places: tf.Tensor) -> Callable[[tf.Tensor], Any]:
+        return lambda number: next(source)
 
     def _batches(
         self, train: tf.data.Dataset, batch_size: int, index: Any, of: int, first: int

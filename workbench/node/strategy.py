@@ -24,7 +24,7 @@ from workbench.node import model as models
 from workbench.recipes import Program
 
 REPORT_EVERY_S = 0.25
-TASK_S = 0.5
+TASK_S = 1.0
 """How long a task for an asynchronous worker should take."""
 AHEAD_S = 4.0
 """Work that the chief keeps handed out, so that no worker waits while it validates."""
@@ -336,7 +336,8 @@ class ParameterServers:
         size = max(1, min(data.TASK_BATCHES, round(pace / workers * TASK_S)))
         ahead = max(2 * workers * size, pace * AHEAD_S)
         while self._given < total and self._given - self._last[0] < ahead:
-            count = min(size, total - self._given, per_epoch - self._given % per_epoch)
+            fair = max(1, (total - self._given) // (2 * workers))  # nobody has much to do when the others are done
+            count = min(size, fair, per_epoch - self._given % per_epoch)
             places = self.batches.places(self._given)
             self._coordinator.schedule(self._task, args=(self._sources, places, tf.constant(count)))
             if self._stray:
@@ -352,9 +353,9 @@ class ParameterServers:
         self._coordinator.join()
 
     def _task_in_graph(self, source: Any, places: tf.Tensor, count: tf.Tensor) -> None:
-        feed = self.batches.task(source, places, count)
-        for _ in tf.range(count):
-            report = self.strategy.run(self._step, args=(next(feed),))
+        batch = self.batches.task(source, places)
+        for number in tf.range(count):
+            report = self.strategy.run(self._step, args=(batch(number),))
             self._tally.assign_add(tf.concat([[1.0], tf.cast(report, tf.float64)], 0))
         # A worker that is given what only the chief has fails, and TensorFlow tries it again without end.
         graph = tf.compat.v1.get_default_graph()
