@@ -20,8 +20,7 @@ from pathlib import Path
 from benchmarks.measuring import Row, free_port
 from workbench import checks, datasets, events, recipes
 from workbench.errors import Unavailable
-from workbench.providers import Layout
-from workbench.providers.cluster import machine_folder
+from workbench.providers import Layout, machine_folder
 from workbench.providers.local import LocalProvider, end_all
 from workbench.settings import PROJECT, from_environment
 

@@ -19,7 +19,8 @@ from tests.machines import clear
 from workbench import registry, runner
 from workbench.jobs import ENDED, Job, Store
 from workbench.providers import Machine, Place
-from workbench.providers.local import LocalProvider, processes
+from workbench.providers.local import LocalProvider
+from workbench.providers.processes import living
 from workbench.recipes import Recipe
 from workbench.settings import Settings
 
@@ -124,12 +125,12 @@ def test_a_job_whose_runner_is_killed_is_taken_up_with_its_machines(store: Store
 
 def test_after_a_power_cut_the_job_goes_on_from_its_checkpoint(store: Store, settings: Settings) -> None:
     id = begin(store, settings, ps=1, workers=1)
-    victims = [*runner.runners(settings), *(found.pid for found in processes(settings.home))]
+    victims = [*runner.runners(settings), *(found.pid for found in living(settings.home))]
 
     for pid in victims:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
-    wait_until(lambda: not list(processes(settings.home)), 5, "the end of all")
+    wait_until(lambda: not living(settings.home), 5, "the end of all")
     expire_lease(settings, id)
     stub_runner.tick(store, settings)
 
@@ -210,7 +211,7 @@ def test_terminating_leaves_no_process_within_seconds(store: Store, settings: Se
     job = runner.terminate(id, store, settings)
 
     assert job.state == "terminated"
-    assert list(processes(settings.home)) == []
+    assert living(settings.home) == []
     assert time.monotonic() - began < 10
     wait_until(lambda: not runner.runners(settings), 5, "the runner's end")
 
@@ -223,7 +224,7 @@ def test_a_job_is_terminated_although_its_runner_is_dead(store: Store, settings:
     job = runner.terminate(id, store, settings)
 
     assert (job.state, job.lease) == ("terminated", None)
-    assert list(processes(settings.home)) == []
+    assert living(settings.home) == []
 
 
 def test_a_terminated_job_goes_on_where_it_was_or_begins_anew(store: Store, settings: Settings) -> None:
@@ -249,7 +250,7 @@ def test_ending_everything_leaves_jobs_that_go_on_later(store: Store, settings: 
     assert runner.stop_all(settings) >= 2
 
     assert runner.runners(settings) == {}
-    assert list(processes(settings.home)) == []
+    assert living(settings.home) == []
     assert (store.job(id).state, store.job(id).lease) == ("training", None)
     stub_runner.tick(store, settings)
     assert (end(store, id).state, store.job(id).step) == ("completed", 150)
@@ -264,7 +265,7 @@ def test_twenty_jobs_of_four_requesters_take_fair_turns_within_the_cap(
 
     most = 0
     while any(store.job(id).state not in ENDED for id in ids):
-        most = max(most, len({found.cluster for found in processes(settings.home)}))
+        most = max(most, len({found.cluster for found in living(settings.home)}))
         time.sleep(0.05)
 
     done = [end(store, id) for id in ids]

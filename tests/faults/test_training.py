@@ -15,7 +15,8 @@ from tests.chain import make_settings, wait_until
 from workbench import events, registry, runner
 from workbench.jobs import ENDED, Job, Store
 from workbench.providers import Place
-from workbench.providers.local import LocalProvider, end_all, processes
+from workbench.providers.local import LocalProvider, end_all
+from workbench.providers.processes import living
 from workbench.recipes import Recipe
 from workbench.runner.faults import Rules
 from workbench.settings import Settings
@@ -62,7 +63,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
 def store(settings: Settings) -> Iterator[Store]:
     with Store(settings.database_url) as store:
         yield store
-    assert list(processes(settings.home)) == []
+    assert living(settings.home) == []
 
 
 def run(

@@ -15,7 +15,8 @@ from tests.machines import ENDLESS, Bench
 from workbench.errors import BadInput, Unavailable
 from workbench.providers import Exit, Layout, Machine
 from workbench.providers.cluster import LOG_BYTES
-from workbench.providers.local import LocalProvider, end_all, processes, warm_process
+from workbench.providers.local import LocalProvider, end_all
+from workbench.providers.processes import find_warm, living
 from workbench.providers.sandbox import Limits
 from workbench.settings import PROJECT
 
@@ -158,11 +159,11 @@ def test_machines_end_when_the_clusters_own_process_is_killed(
     there: Bench = request.getfixturevalue(bench)
     folder = there.job()
     there.provider.launch("job-1", Layout(ps=1, workers=1), folder)
-    first = next(f for f in processes(there.home) if f.place.role == "cluster")
+    first = next(f for f in living(there.home) if f.place.role == "cluster")
 
     os.kill(first.pid, signal.SIGKILL)
 
-    wait_until(lambda: not list(processes(there.home)), 5, "the machines' end")
+    wait_until(lambda: not living(there.home), 5, "the machines' end")
     assert {m.state for m in there.provider.machines("job-1")} == {"stopped"}
     assert {m.state for m in there.provider.start("job-1")} == {"running"}
     there.provider.terminate("job-1")
@@ -263,12 +264,12 @@ def test_ending_all_leaves_no_process(local: Bench, tmp_path: Path) -> None:
     settings = make_settings(tmp_path)
     provider = LocalProvider(settings, node="tests.stub_node", imported=["tests.stub_node"])
     provider.launch("one", Layout(workers=2))
-    assert warm_process(tmp_path) is not None
+    assert find_warm(tmp_path) is not None
 
     assert end_all(settings) == 4
 
-    assert list(processes(tmp_path)) == []
-    assert warm_process(tmp_path) is None
+    assert living(tmp_path) == []
+    assert find_warm(tmp_path) is None
     assert end_all(settings) == 0
 
 

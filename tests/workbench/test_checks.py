@@ -9,11 +9,12 @@ import pytest
 from tests.chain import make_settings
 from workbench import checks
 from workbench.errors import ModelRefused, RecipeError
-from workbench.providers.local import LocalProvider, end_all, processes
+from workbench.providers.local import LocalProvider, end_all
+from workbench.providers.processes import living
 from workbench.recipes import Recipe
 from workbench.settings import Settings
 
-IMPORTED = ("workbench.checks", "workbench.node.training", "workbench.node.export")
+IMPORTED = ("workbench.node.trial", "workbench.node.training", "workbench.node.export")
 DATA = """
 import numpy as np
 
@@ -70,7 +71,7 @@ def test_a_recipe_that_works_is_described(settings: Settings) -> None:
 def test_nothing_is_left_of_a_check(settings: Settings) -> None:
     check(settings)
 
-    assert list(processes(settings.home)) == []
+    assert living(settings.home) == []
     assert list((settings.home / "jobs").iterdir()) == []
 
 

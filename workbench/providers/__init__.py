@@ -208,6 +208,11 @@ class Provider(Protocol):
         """
 
 
+def machine_folder(folder: Path, place: Place) -> Path:
+    """Where a machine's events and logs are in a job's folder."""
+    return folder / "machines" / f"{place.role}-{place.index}"
+
+
 def describe_code(code: int) -> str:
     """An exit code in words.
 

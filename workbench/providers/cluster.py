@@ -25,7 +25,8 @@ from typing import Any, NoReturn
 
 import psutil
 
-from workbench.providers import Place
+from workbench.providers import Place, machine_folder
+from workbench.providers.control import read_line
 from workbench.providers.sandbox import Limits, end_with_parent, limit, write_environment
 
 MARK = "WORKBENCH_MACHINE"
@@ -35,7 +36,6 @@ LOG_BYTES = 4 * 1024 * 1024
 PIPE_BYTES = 1024 * 1024
 STOP_GRACE_S = 1.0
 WATCH_EVERY_S = 0.5
-MAX_REQUEST = 1_000_000
 MAX_OUTPUT = 1_000_000
 """Of a command that ``run`` ran: characters that are given of each output."""
 
@@ -380,11 +380,6 @@ class Cluster:
             time.sleep(0.01)
 
 
-def machine_folder(folder: Path, place: Place) -> Path:
-    """Where a machine's events and logs are in a job's folder."""
-    return folder / "machines" / f"{place.role}-{place.index}"
-
-
 def own_memory(pid: int) -> int:
     """Bytes that a process and its descendants hold for themselves: anonymous and shared memory."""
     total = 0
@@ -396,59 +391,6 @@ def own_memory(pid: int) -> int:
                     if line.startswith(("RssAnon:", "RssShmem:")):
                         total += int(line.split()[1]) * 1024
     return total
-
-
-def read_line(connection: socket.socket) -> bytes:
-    """What the other end sends up to the end of a line.
-
-    Raises
-    ------
-    OSError
-        The other end closed before.
-    """
-    data = b""
-    while not data.endswith(b"\n"):
-        if not (more := connection.recv(1 << 16)):
-            raise ConnectionError("the other end closed the connection")
-        data += more
-        if len(data) > 2 * MAX_REQUEST + MAX_OUTPUT * 12:
-            raise ConnectionError("the other end sends without end")
-    return data
-
-
-def ask(folder: Path, request: dict[str, Any], timeout_s: float) -> dict[str, Any]:
-    """Ask the process whose socket ``control`` is in the folder.
-
-    Raises
-    ------
-    OSError
-        Nobody answers.
-    """
-    # By descriptor: the path of a Unix socket may have 107 bytes only.
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-            connection.settimeout(timeout_s)
-            connection.connect(f"/proc/self/fd/{descriptor}/control")
-            connection.sendall(json.dumps(request).encode() + b"\n")
-            answer: dict[str, Any] = json.loads(read_line(connection))
-            return answer
-    finally:
-        os.close(descriptor)
-
-
-def listen(folder: Path) -> socket.socket:
-    """The socket ``control`` in the folder; one that is there is replaced."""
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    (folder / "control").unlink(missing_ok=True)
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        control = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        control.bind(f"/proc/self/fd/{descriptor}/control")
-    finally:
-        os.close(descriptor)
-    control.listen(64)
-    return control
 
 
 def _kill(pid: int, number: int) -> None:

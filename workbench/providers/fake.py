@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from workbench.errors import BadInput, NotFound
-from workbench.providers import Done, Exit, Layout, Machine, Place, Plan, Resource
+from workbench.providers import Done, Exit, Layout, Machine, Place, Plan, Resource, machine_folder
 
 Behaviour = Callable[["FakeProvider", Machine, Path], None]
 """What a machine does when it begins its role in the job of a folder."""
@@ -60,7 +60,7 @@ class FakeProvider:
         cluster.folder = folder
         addresses: dict[str, list[str]] = {}
         for machine in cluster.machines.values():
-            (folder / "machines" / f"{machine.role}-{machine.index}").mkdir(parents=True, exist_ok=True)
+            machine_folder(folder, machine.place).mkdir(parents=True, exist_ok=True)
             addresses.setdefault(machine.role, []).append(machine.address)
         job = folder / "job.json"
         if job.exists():

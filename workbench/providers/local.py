@@ -17,20 +17,33 @@ import socket
 import time
 import zlib
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import psutil
 
 from workbench.errors import BadInput, NotFound, Unavailable
-from workbench.providers import Done, Exit, Layout, Machine, Place, Plan, Resource, warm
-from workbench.providers.cluster import MARK, STOP_GRACE_S, ask
+from workbench.providers import (
+    Done,
+    Exit,
+    Layout,
+    Machine,
+    Place,
+    Plan,
+    Resource,
+    machine_folder,
+    processes,
+    warm,
+)
+from workbench.providers.cluster import STOP_GRACE_S
+from workbench.providers.control import ask
+from workbench.providers.processes import Found
 from workbench.providers.sandbox import Limits, uid_of
 from workbench.settings import Settings
 
 NODE = "workbench.node.__main__"
-IMPORTED = (NODE, "workbench.node.training", "workbench.node.export", "workbench.checks")
+IMPORTED = (NODE, "workbench.node.training", "workbench.node.export", "workbench.node.trial")
 """What the warm process imports, so that no machine has to."""
 PORTS = range(20_000, 32_000)
 """Below those that Linux gives to outgoing connections."""
@@ -38,17 +51,6 @@ MEMORY_SHARE = 0.8
 LEAST_MEMORY = 3 * 1024**3
 """A chief needs about 1 GB (see ``benchmarks``); what is less would fail without a fault of the recipe's."""
 END_TIMEOUT_S = 8.0
-
-
-@dataclass(frozen=True)
-class Found:
-    """A living process with our mark."""
-
-    pid: int
-    parent: int
-    cluster: str
-    place: Place
-    created: float
 
 
 class LocalProvider:
@@ -115,7 +117,7 @@ class LocalProvider:
         return self._launch(name, (Place("task", 0),), folder, module, limits)
 
     def machines(self, name: str | None = None) -> list[Machine]:
-        found = list(processes(self.home))
+        found = processes.living(self.home)
         names = [name] if name is not None else sorted({*_recorded(self.home), *(f.cluster for f in found)})
         return [machine for one in names for machine in self._look(one, found)]
 
@@ -140,15 +142,17 @@ class LocalProvider:
             try:
                 self._ask(name, {"do": "stop", "only": _listed(only)}, STOP_GRACE_S + 5)
             except Unavailable:  # nobody answers, so it is done from outside
-                self._end(
-                    f for f in processes(self.home) if f.cluster == name and (not only or f.place in only)
+                processes.end(
+                    f
+                    for f in processes.living(self.home)
+                    if f.cluster == name and (not only or f.place in only)
                 )
         return self.machines(name)
 
     def terminate(self, name: str) -> None:
         give_up = time.monotonic() + END_TIMEOUT_S
-        while found := [f for f in processes(self.home) if f.cluster == name]:
-            self._end(found)
+        while found := [f for f in processes.living(self.home) if f.cluster == name]:
+            processes.end(found)
             if time.monotonic() > give_up:
                 raise Unavailable(f"these processes do not end: {sorted(f.pid for f in found)}")
         shutil.rmtree(_folder(self.home, name), ignore_errors=True)
@@ -185,7 +189,7 @@ class LocalProvider:
 
     def _has_ended(self, name: str) -> bool:
         """Whether even the cluster's first process is gone, as when the computer was switched off."""
-        return not any(f.cluster == name and f.place.role == "cluster" for f in processes(self.home))
+        return not any(f.cluster == name and f.place.role == "cluster" for f in processes.living(self.home))
 
     def _begin(self, name: str, record: dict[str, Any]) -> None:
         record["isolation"] = self.prewarm()["isolation"] if self.isolate else warm.NONE
@@ -212,7 +216,7 @@ class LocalProvider:
             )
         cluster: dict[str, list[str]] = {}
         for role, index in record["places"]:
-            (folder / "machines" / f"{role}-{index}").mkdir(parents=True, exist_ok=True)
+            machine_folder(folder, Place(role, index)).mkdir(parents=True, exist_ok=True)
             cluster.setdefault(role, []).append(record["addresses"][str(Place(role, index))])
         job = folder / "job.json"
         if job.exists():
@@ -231,7 +235,7 @@ class LocalProvider:
             record = _read(self.home, name)
         except NotFound:
             record = {"places": [], "addresses": {}, "created": 0.0}
-        living = _roots([f for f in found if f.cluster == name])
+        living = processes.roots([f for f in found if f.cluster == name])
         heads = {f.pid for f in living.values() if f.place.role == "cluster"}
         ends = self._ends(name) if heads else {}
         recorded = [Place(*place) for place in record["places"]]
@@ -265,20 +269,6 @@ class LocalProvider:
             raise Unavailable(f"the cluster {name} could not {asked['do']}: {answer['error']}")
         return answer
 
-    def _end(self, found: Iterator[Found] | Sequence[Found]) -> None:
-        """Kill the processes with all their descendants, the cluster's first process last."""
-        found = sorted(found, key=lambda f: f.place.role == "cluster")
-        ended = []
-        for process in found:
-            with contextlib.suppress(psutil.Error):
-                parent = psutil.Process(process.pid)
-                below = parent.children(recursive=True)
-                for member in (*below, parent):
-                    with contextlib.suppress(psutil.Error):
-                        member.kill()
-                    ended.append(member)
-        _wait(ended, 3.0)
-
 
 def default_limits(layout: Layout) -> Limits:
     """The computer's memory shared out among the machines, but never less than TensorFlow needs."""
@@ -286,57 +276,16 @@ def default_limits(layout: Layout) -> Limits:
     return Limits(memory_bytes=max(LEAST_MEMORY, share))
 
 
-def processes(home: Path) -> Iterator[Found]:
-    """The living processes of the home's clusters, read from ``/proc``.
-
-    The warm process is not among them, nor are the processes of another home.
-    """
-    wanted = re.compile(
-        rb"(?:^|\0)"
-        + MARK.encode()
-        + rb"=([a-z0-9._-]+)/([a-z]+)/(\d+)@"
-        + re.escape(os.fsencode(home))
-        + rb" *(?:\0|$)"
-    )
-    for pid in psutil.pids():
-        with contextlib.suppress(OSError):  # gone, or another user's
-            match = wanted.search(Path(f"/proc/{pid}/environ").read_bytes())
-            if match is None or match[1] == b".warm":
-                continue
-            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-            if state[0] in "ZX":
-                continue
-            yield Found(
-                pid,
-                int(state[1]),
-                match[1].decode(),
-                Place(match[2].decode(), int(match[3])),
-                psutil.boot_time() + int(state[19]) / os.sysconf("SC_CLK_TCK"),
-            )
-
-
-def warm_process(home: Path) -> int | None:
-    """The pid of the home's warm process, if there is one."""
-    for process in psutil.process_iter():
-        with contextlib.suppress(psutil.Error):
-            if process.environ().get(MARK, "").strip() == warm.mark(home, ".warm", Place("warm", 0)):
-                return process.pid
-    return None
-
-
 def end_all(settings: Settings) -> int:
     """End every cluster of the home and the warm process; give how many processes there were."""
-    provider = LocalProvider(settings)
-    count = len(list(processes(settings.home)))
-    for name in {*_recorded(settings.home), *(f.cluster for f in processes(settings.home))}:
-        provider.terminate(name)
-    if pid := warm_process(settings.home):
-        count += 1
-        with contextlib.suppress(psutil.Error):
-            process = psutil.Process(pid)
-            process.kill()
-            _wait([process], 5.0)
-    return count
+    home = settings.home
+    found = processes.living(home)
+    for name in {*_recorded(home), *(f.cluster for f in found)}:
+        LocalProvider(settings).terminate(name)
+    warm_one = processes.find_warm(home)
+    if warm_one is not None:
+        processes.end([warm_one])
+    return len(found) + (warm_one is not None)
 
 
 def free_ports(count: int) -> list[int]:
@@ -351,26 +300,6 @@ def free_ports(count: int) -> list[int]:
             trial.bind(("", port))
             free.append(port)
     return free
-
-
-def _roots(found: Sequence[Found]) -> dict[Place, Found]:
-    """For each place the process that is no child of another one of the same place."""
-    by_pid = {f.pid: f for f in found}
-    roots: dict[Place, Found] = {}
-    for one in sorted(found, key=lambda f: (f.created, f.pid)):
-        parent = by_pid.get(one.parent)
-        if parent is None or parent.place != one.place:
-            roots.setdefault(one.place, one)
-    return roots
-
-
-def _wait(ended: Sequence[psutil.Process], timeout_s: float) -> None:
-    """Wait until the processes are gone, or only wait themselves for a parent to ask how they ended."""
-    give_up = time.monotonic() + timeout_s
-    for process in ended:
-        with contextlib.suppress(psutil.Error):
-            while process.status() != psutil.STATUS_ZOMBIE and time.monotonic() < give_up:
-                time.sleep(0.005)
 
 
 def _guard(home: Path) -> None:

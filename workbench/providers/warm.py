@@ -26,10 +26,13 @@ import psutil
 from workbench import detached
 from workbench.errors import Unavailable
 from workbench.providers import Place, sandbox
-from workbench.providers.cluster import MARK, Cluster, ask, listen, read_line
+from workbench.providers.cluster import MARK, Cluster
+from workbench.providers.control import ask, listen, read_line
 from workbench.settings import PROJECT
 
 FULL, USER, NONE = "namespaces and an own user", "an own user", "none"
+CLUSTER, PLACE = ".warm", Place("warm", 0)
+"""What its mark says."""
 IDLE_S = 900.0
 FORK_TIMEOUT_S = 30.0
 START_TIMEOUT_S = 180.0
@@ -115,7 +118,7 @@ def last_words(home: Path) -> str:
 
 def _begin(home: Path, modules: Sequence[str]) -> dict[str, Any]:
     log_of(home).unlink(missing_ok=True)
-    room = mark(home, ".warm", Place("warm", 0))
+    own_mark = mark(home, CLUSTER, PLACE)
     pid = detached.start(
         [sys.executable, "-m", "workbench.providers.warm", str(home), *modules],
         {
@@ -123,7 +126,7 @@ def _begin(home: Path, modules: Sequence[str]) -> dict[str, Any]:
             "HOME": str(folder_of(home)),  # Keras makes a folder in it
             "PYTHONPATH": os.pathsep.join(sys.path),
             # The mark comes last and is longer than it need be: see ``sandbox.write_environment``.
-            MARK: room.ljust(MARK_ROOM),
+            MARK: own_mark.ljust(MARK_ROOM),
         },
         log_of(home),
     )
@@ -237,7 +240,7 @@ class Warm:
         said = []
         for isolation in (FULL, USER):
             try:
-                self._fork(_Trial, isolation, sandbox.FIRST_UID, mark(self.home, ".warm", Place("trial", 0)))
+                self._fork(_Trial, isolation, sandbox.FIRST_UID, mark(self.home, CLUSTER, Place("trial", 0)))
             except OSError as error:
                 said.append(error.strerror or str(error))
             else:

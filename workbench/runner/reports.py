@@ -7,8 +7,7 @@ from typing import TypeVar
 
 from workbench import checks, events
 from workbench.events import Error, Event, Metric, Phase
-from workbench.providers import Layout, Place
-from workbench.providers.cluster import machine_folder
+from workbench.providers import Layout, Place, machine_folder
 
 E = TypeVar("E", bound=Event)
 

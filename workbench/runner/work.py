@@ -15,8 +15,7 @@ from workbench import checks, events, jobs, registry
 from workbench.errors import RecipeError, Unavailable, WorkbenchError
 from workbench.events import Error
 from workbench.jobs import ACTIVE, ENDED, Job, Store
-from workbench.providers import Layout, Machine, Place, Provider
-from workbench.providers.cluster import machine_folder
+from workbench.providers import Layout, Machine, Place, Provider, machine_folder
 from workbench.providers.local import LocalProvider
 from workbench.runner import faults, folders, publishing
 from workbench.runner.faults import Again, Fail, Hangs, Publish, Rules
