@@ -175,7 +175,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_a_full_disk_costs_a_checkpoint_but_not_the_last_good_one(
-    job: Callable[..., Job], small_disk: Path
+    small_disk: Path, job: Callable[..., Job]
 ) -> None:
     made = job(
         {**COUNTING, "training": COUNT.replace("EPOCHS, BATCH_SIZE = 2", "EPOCHS, BATCH_SIZE = 500_000")}

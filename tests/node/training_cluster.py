@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from workbench import events
@@ -40,7 +41,8 @@ def look(pid):
 
 def answer(code):
     heard, says = os.pipe()
-    if os.fork() == 0:
+    pid = os.fork()
+    if pid == 0:
         names = {}
         try:
             exec(code, names)
@@ -52,7 +54,9 @@ def answer(code):
         os._exit(0)
     os.close(says)
     with open(heard) as file:
-        return json.load(file)
+        said = json.load(file)
+    os.waitpid(pid, 0)  # until then it has its files open
+    return said
 
 for line in sys.stdin:
     order = json.loads(line)
@@ -119,6 +123,12 @@ class Machine:
         if self.pid and self.code is None:
             self.code = self.forks.ask("look", pid=self.pid)
         return not self.pid or self.code is not None
+
+    def works(self) -> None:
+        """Return once it has computed for a while."""
+        clock = psutil.Process(self.pid).cpu_times
+        begun = clock().user
+        until(lambda: clock().user > begun + 0.5, f"work of {self.role} {self.index}", LIMIT_S, self.words)
 
     def kill(self) -> None:
         """End it as a power cut would, and wait until it is gone."""

@@ -336,7 +336,8 @@ class ParameterServers:
         size = max(1, min(data.TASK_BATCHES, round(pace / workers * TASK_S)))
         ahead = max(2 * workers * size, pace * AHEAD_S)
         while self._given < total and self._given - self._last[0] < ahead:
-            fair = max(1, (total - self._given) // (2 * workers))  # nobody has much to do when the others are done
+            # Nobody has much to do when the others are done.
+            fair = max(1, (total - self._given) // (2 * workers))
             count = min(size, fair, per_epoch - self._given % per_epoch)
             places = self.batches.places(self._given)
             self._coordinator.schedule(self._task, args=(self._sources, places, tf.constant(count)))
