@@ -1,18 +1,22 @@
 """Widgets that pages are made of: view only, each gets the functions that it calls."""
 
+from workbench.ui.browser import Browser
 from workbench.ui.canvas import Answer, Canvas
 from workbench.ui.curves import Curves, Series
 from workbench.ui.pictures import answer, pictures, published, report
 from workbench.ui.pieces import Html, Progress
+from workbench.ui.requester import Requester
 from workbench.ui.sections import Section, Source, after, is_page
 from workbench.ui.training import TrainingPanel
 
 __all__ = [
     "Answer",
+    "Browser",
     "Canvas",
     "Curves",
     "Html",
     "Progress",
+    "Requester",
     "Section",
     "Series",
     "Source",
