@@ -20,7 +20,7 @@ from workbench.settings import PROJECT
 
 @dataclass(frozen=True)
 class Row:
-    """One figure of ours beside the peer's; smaller is better."""
+    """One figure of ours beside the peer's; smaller is better, unless ``more`` is."""
 
     name: str
     """``section: what``."""
@@ -28,19 +28,25 @@ class Row:
     unit: str
     peer: float | None = None
     goal: float | None = None
+    more: bool = False
 
     @property
     def ratio(self) -> float | None:
-        """How many times more the peer takes."""
-        return self.peer / self.value if self.peer and self.value else None
+        """How many times better ours is."""
+        if not (self.peer and self.value):
+            return None
+        return self.value / self.peer if self.more else self.peer / self.value
 
     @property
     def reached(self) -> bool | None:
-        return None if self.goal is None else self.value <= self.goal
+        if self.goal is None:
+            return None
+        return self.value >= self.goal if self.more else self.value <= self.goal
 
     def as_json(self) -> dict[str, object]:
-        ratio = self.ratio
-        return {**asdict(self), "ratio": ratio and round(ratio, 2), "reached": self.reached}
+        fields, ratio = asdict(self), self.ratio
+        del fields["more"]
+        return {**fields, "ratio": ratio and round(ratio, 2), "reached": self.reached}
 
 
 def table(rows: Sequence[Row]) -> str:
@@ -53,7 +59,7 @@ def table(rows: Sequence[Row]) -> str:
                 f"{row.value:.3g} {row.unit}",
                 "" if row.peer is None else f"{row.peer:.3g} {row.unit}",
                 "" if row.ratio is None else f"{row.ratio:.1f}×",
-                "" if row.goal is None else f"≤ {row.goal:g}",
+                "" if row.goal is None else f"{'≥' if row.more else '≤'} {row.goal:g}",
                 {None: "", True: "yes", False: "NO"}[row.reached],
             ]
         )

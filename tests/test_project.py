@@ -19,7 +19,8 @@ LAYERS = {
     "workbench.events": {"workbench.errors"},
     "workbench.datasets": {"workbench.errors", "workbench.settings"},
     "workbench.recipes": {"workbench.errors", "workbench.settings"},
-    "workbench.evaluation": set(),
+    "workbench.charts": set(),
+    "workbench.evaluation": {"workbench.charts"},
     "backend": {"workbench.errors", "workbench.settings", "workbench.artifact"},
 }
 NEVER = {
@@ -46,7 +47,7 @@ NEVER = {
 ONE_PLACE = {
     "boto3": {"workbench/providers"},
     "sqlalchemy": {"workbench/jobs", "workbench/jobs.py", "workbench/migrations"},
-    "tensorflow": {"workbench/node", "workbench/checks.py"},
+    "tensorflow": {"workbench/node"},
     "onnxruntime": {"workbench/node", "backend/engines.py"},
 }
 SOURCES = [path for top in ("workbench", "backend") for path in sorted((PROJECT / top).rglob("*.py"))]

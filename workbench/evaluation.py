@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from workbench import charts
+
 WORST = 25
 BINS = 10
 
@@ -116,10 +118,11 @@ class Evaluation:
         }
 
     def save(self, folder: Path, x: np.ndarray) -> None:
-        """Write ``evaluation.json``, and where ``x`` are pictures ``worst.png`` with the worst mistakes."""
-        (folder / "evaluation.json").write_text(
-            json.dumps(self.summary(), indent=2, ensure_ascii=False) + "\n"
-        )
+        """Write ``evaluation.json`` and its drawings, and where ``x`` are pictures ``worst.png`` with the mistakes."""
+        summary = self.summary()
+        (folder / "evaluation.json").write_text(json.dumps(summary, indent=2, ensure_ascii=False) + "\n")
+        (folder / "confusion.svg").write_text(charts.confusion(self.confusion, self.labels))
+        (folder / "calibration.svg").write_text(charts.calibration(summary["calibration"]["bins"]))
         if self.worst and x.ndim == 4 and x.shape[-1] in (1, 3):
             import imageio.v3 as imageio
 
@@ -170,8 +173,9 @@ class Regression:
         return {"count": self.count, **self.metrics, "worst": worst}
 
     def save(self, folder: Path, x: np.ndarray) -> None:
-        """Write ``evaluation.json``."""
+        """Write ``evaluation.json`` and its drawing."""
         (folder / "evaluation.json").write_text(json.dumps(self.summary(), indent=2) + "\n")
+        (folder / "scatter.svg").write_text(charts.scatter(self.truth, self.outputs))
 
 
 def evaluate(

@@ -86,6 +86,8 @@ def test_it_trains_reports_checkpoints_and_exports(job: Callable[..., Job]) -> N
         "model.onnx",
         "model.tflite",
         "evaluation.json",
+        "confusion.svg",
+        "calibration.svg",
         "examples.npz",
     } <= there
     assert (done.folder / "checkpoints" / "last" / "ckpt-135.index").exists()

@@ -7,13 +7,17 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from workbench.cli import output
 from workbench.errors import WorkbenchError
 from workbench.settings import Settings
 
+if TYPE_CHECKING:
+    from workbench.providers.processes import Found
+
 DETACH_TIMEOUT_S = 120.0
+HEAD = ("WHAT", "STATE", "WHERE")
 
 
 def add(verbs: output.Verbs) -> None:
@@ -90,22 +94,55 @@ def _down(arguments: argparse.Namespace, settings: Settings) -> None:
 
 
 def _status(arguments: argparse.Namespace, settings: Settings) -> None:
+    from workbench.providers import processes
     from workbench.services import state
 
     running = state.read(settings)
     rows = running.rows if running else []
+    warm = processes.find_warm(settings.home)
+    living = processes.living(settings.home)
+    machines = [
+        root
+        for name in sorted({found.cluster for found in living})
+        for root in processes.roots([found for found in living if found.cluster == name]).values()
+        if root.place.role != "cluster"
+    ]
     if arguments.json:
-        output.json({"up": running is not None, "services": [asdict(row) for row in rows]})
-    else:
-        print(_table(rows) if rows else "nothing runs; start it with: workbench up")
+        output.json(
+            {
+                "up": running is not None,
+                "services": [asdict(row) for row in rows],
+                "prewarmed": None if warm is None else {"pid": warm.pid, "since": warm.created},
+                "machines": [_machine(found) for found in machines],
+            }
+        )
+        return
+    shown = [_shown(row) for row in rows]
+    if warm is not None:
+        shown.append(("prewarmed process", "waits", f"process {warm.pid}, from which machines are forked"))
+    shown += [(f"{found.cluster} {found.place}", "runs", f"process {found.pid}") for found in machines]
+    if not running:
+        print("no service runs; start them with: workbench up", file=sys.stderr)
+    if shown:
+        print(output.columns([HEAD, *shown]))
+
+
+def _machine(found: "Found") -> dict[str, Any]:
+    return {
+        "cluster": found.cluster,
+        "role": found.place.role,
+        "index": found.place.index,
+        "pid": found.pid,
+        "since": found.created,
+    }
 
 
 def _table(rows: Sequence[Any]) -> str:
-    shown = [
-        (row.name, row.state, row.url if row.state == "ready" or not row.message else row.message)
-        for row in rows
-    ]
-    return output.columns([("WHAT", "STATE", "WHERE"), *shown])
+    return output.columns([HEAD, *map(_shown, rows)])
+
+
+def _shown(row: Any) -> tuple[str, str, str]:
+    return row.name, row.state, row.url if row.state == "ready" or not row.message else row.message
 
 
 class _Console:

@@ -1,0 +1,191 @@
+"""The default recipe on each layout beside plain Keras ``fit``: images a second, and seconds to 99 %.
+
+All train the same model on the same data for the same epochs on the same cores, in turns, each alone.
+"""
+
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import psutil
+
+from benchmarks.measuring import Row
+from workbench import datasets, events, recipes
+from workbench.errors import Unavailable
+from workbench.providers import Layout, machine_folder, processes
+from workbench.providers.local import LocalProvider, end_all
+from workbench.settings import PROJECT, from_environment
+
+ROUNDS = 2
+LAYOUTS = {
+    "one process": Layout(),
+    "2 synchronous workers": Layout(workers=2),
+    "1 ps + 2 workers": Layout(ps=1, workers=2),
+}
+SHARES = {"2 synchronous workers": 0.95, "1 ps + 2 workers": 0.9}
+"""Of one process' images a second, on the same cores."""
+BATCH = 256
+WANTED = 0.99
+"""Accuracy on the validation part."""
+TIMEOUT_S = 600.0
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training, from its first to its last reported step."""
+
+    images_per_s: float
+    wanted_s: float | None
+    """Seconds until an epoch ended with the wanted accuracy."""
+    cpu_s: float
+    """Of all its processes, a thousand images."""
+
+
+def run() -> list[Row]:
+    """Measure; fetches MNIST if it is not there."""
+    settings = from_environment()
+    datasets.load("mnist", settings)
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder) / "home"
+        (home / "data").mkdir(parents=True)
+        shutil.copy(settings.data / "mnist.npz", home / "data")
+        here = from_environment({"WORKBENCH_HOME": str(home)})
+        provider = LocalProvider(here)
+        try:
+            provider.prewarm()
+            ways = {
+                "plain Keras fit": partial(_keras, home),
+                **{name: partial(_machines, provider, home, layout) for name, layout in LAYOUTS.items()},
+            }
+            runs: dict[str, list[Run]] = {name: [] for name in ways}
+            for _ in range(ROUNDS):
+                for name, way in ways.items():
+                    runs[name].append(_train(home, way))
+        finally:
+            end_all(here)
+    return _rows(runs)
+
+
+def _rows(runs: dict[str, list[Run]]) -> list[Row]:
+    pace = {name: statistics.median(run.images_per_s for run in found) for name, found in runs.items()}
+    cost = {name: statistics.median(run.cpu_s for run in found) for name, found in runs.items()}
+    peer = "plain Keras fit"
+    rows = [Row(f"train: images/s, {name}", pace[name], "/s", pace[peer], more=True) for name in LAYOUTS]
+    rows += [
+        Row(
+            f"train: {name}, share of one process' images/s",
+            pace[name] / pace["one process"],
+            "",
+            goal=share,
+            more=True,
+        )
+        for name, share in SHARES.items()
+    ]
+    rows += [Row(f"train: CPU for 1,000 images, {name}", cost[name], "s", cost[peer]) for name in LAYOUTS]
+    for name in LAYOUTS:
+        rows.append(Row(f"train: to 99 %, {name}", _seconds(runs[name]), "s", _seconds(runs[peer])))
+    return rows
+
+
+def _seconds(runs: Sequence[Run]) -> float:
+    """The median time to the wanted accuracy; infinite where a run did not get there."""
+    return statistics.median(run.wanted_s if run.wanted_s is not None else float("inf") for run in runs)
+
+
+@dataclass(frozen=True)
+class Training:
+    """Something that trains: where it reports, whether it is done, and its processes."""
+
+    log: Path
+    done: Callable[[], bool]
+    processes: Callable[[], Sequence[psutil.Process]]
+
+
+def _train(home: Path, way: Callable[[Path], AbstractContextManager[Training]]) -> Run:
+    job = home / "jobs" / "1"
+    job.mkdir(parents=True)
+    try:
+        recipes.read(recipes.DEFAULT).write(job / "recipe")
+        with way(job) as training:
+            began = time.monotonic()
+            found: list[events.Metric] = []
+            cpu = [0.0, 0.0]
+            while not training.done():
+                if time.monotonic() - began > TIMEOUT_S:
+                    raise Unavailable(f"no end within {TIMEOUT_S:.0f} s; see {training.log}")
+                found = _metrics(training.log)
+                cpu[bool(found)] = _cpu_s(training.processes()) or cpu[bool(found)]
+                time.sleep(0.1)
+            found = _metrics(training.log)
+    finally:
+        shutil.rmtree(job)
+    first, last = found[0], found[-1]
+    if last.step < last.of:
+        raise Unavailable(f"the training ended after step {last.step} of {last.of}")
+    images = (last.step - first.step) * BATCH
+    right = [m.t for m in found if (m.val_accuracy or 0) >= WANTED]
+    return Run(
+        images_per_s=images / (last.t - first.t),
+        wanted_s=right[0] - first.t if right else None,
+        cpu_s=(cpu[1] - cpu[0]) / images * 1000,
+    )
+
+
+def _metrics(log: Path) -> list[events.Metric]:
+    return [event for event in events.read(log)[0] if isinstance(event, events.Metric)]
+
+
+def _cpu_s(found: Sequence[psutil.Process]) -> float:
+    total = 0.0
+    for process in found:
+        try:
+            total += sum(process.cpu_times()[:2])
+        except psutil.NoSuchProcess:
+            return 0.0
+    return total
+
+
+@contextmanager
+def _machines(provider: LocalProvider, home: Path, layout: Layout, job: Path) -> Iterator[Training]:
+    values = {"job": 1, "epochs": None, "seed": 0, "ps": layout.ps, "workers": layout.workers}
+    (job / "job.json").write_text(json.dumps(values))
+    provider.launch("job-1", layout, job)
+    log = machine_folder(job, layout.leader) / "events.jsonl"
+
+    def done() -> bool:
+        told = [event.phase for event in events.read(log)[0] if isinstance(event, events.Phase)]
+        return "exporting" in told or provider.machines("job-1")[0].state != "running"
+
+    try:
+        found = [psutil.Process(process.pid) for process in processes.living(home)]
+        yield Training(log, done, lambda: found)
+    finally:
+        provider.terminate("job-1")
+
+
+@contextmanager
+def _keras(home: Path, job: Path) -> Iterator[Training]:
+    log = job / "events.jsonl"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "benchmarks.peers.keras_fit", str(job / "recipe"), str(log)],
+        cwd=PROJECT,
+        env={**os.environ, "WORKBENCH_HOME": str(home), "TF_CPP_MIN_LOG_LEVEL": "2"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        measured = [psutil.Process(process.pid)]
+        yield Training(log, lambda: process.poll() is not None, lambda: measured)
+    finally:
+        process.kill()
+        process.wait()
