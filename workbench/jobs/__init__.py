@@ -1,10 +1,11 @@
 """The job store: every training request, its state, its metrics, and who runs it.
 
-``store`` asks and changes, ``values`` are what it gives, ``turns`` decides who is next, ``replay`` takes events in,
-``curves`` thins metrics, ``tables`` and ``database`` are what all of it stands on. SQLAlchemy is imported in this
+``store`` asks and changes, ``values`` are what it gives, ``queue`` decides who is next, ``replay`` takes events in,
+``curves`` thins metrics, ``listing`` sorts and narrows down, ``tables`` and ``database`` are what all of it stands on. SQLAlchemy is imported in this
 package only.
 """
 
+from workbench.jobs.listing import Filter, Listing, Pulse
 from workbench.jobs.store import LEASE_S, Store
 from workbench.jobs.values import (
     ACTIVE,
@@ -26,10 +27,13 @@ __all__ = [
     "STATES",
     "Change",
     "Curve",
+    "Filter",
     "Job",
     "Lease",
+    "Listing",
     "Machine",
     "Point",
     "Progress",
+    "Pulse",
     "Store",
 ]

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from workbench import artifact
 from workbench.errors import BadInput
 from workbench.events import Error, Event
-from workbench.jobs import curves, queue, replay
+from workbench.jobs import curves, listing, queue, replay
 from workbench.jobs.changing import (
     blame,
     check_recipe,
@@ -215,6 +215,41 @@ class Store:
             query = query.where(jobs.c.id < before)
         with self._database.reading() as connection:
             return read_jobs(connection, query, self._clock())
+
+    def page(
+        self,
+        filter: listing.Filter = listing.Filter(),  # noqa: B008 - frozen
+        *,
+        sort: str = "id",
+        descending: bool = True,
+        offset: int = 0,
+        limit: int = 50,
+    ) -> listing.Listing:
+        """A page of the jobs that the filter lets through, without their recipes, and how many there are.
+
+        Parameters
+        ----------
+        sort
+            One of ``listing.SORTS``; jobs without a value come last.
+        """
+        with self._database.reading() as connection:
+            return listing.read_listing(connection, filter, sort, descending, offset, limit, self._clock())
+
+    def pulse(self) -> listing.Pulse:
+        """What differs as soon as any job has changed; one query, to be asked again and again."""
+        with self._database.reading() as connection:
+            return listing.read_pulse(connection)
+
+    def newest(self, recipe_sha256: str, ps: int, workers: int, limit: int = 5) -> "builtins.list[Job]":
+        """The newest completed jobs of this very recipe and layout, without their recipes."""
+        query = MANY.where(
+            jobs.c.recipe == recipe_sha256,
+            jobs.c.state == "completed",
+            jobs.c.ps == ps,
+            jobs.c.workers == workers,
+        )
+        with self._database.reading() as connection:
+            return read_jobs(connection, query.order_by(jobs.c.id.desc()).limit(limit), self._clock())
 
     def curve(self, id: int, points: int = 500) -> Curve:
         """The metrics since the job began from nothing, thinned evenly, first and newest included; one query.
