@@ -238,11 +238,12 @@ def test_a_silent_machine_says_where_it_is_when_asked(local: Bench) -> None:
     machine = local.provider.launch("job-1", Layout(), folder)[0]
     log = folder / "machines" / "worker-0" / "stderr.log"
     wait_until(lambda: (log.parent / "events.jsonl").exists(), 5, "the machine")
-    assert machine.pid
 
-    os.kill(machine.pid, signal.SIGUSR1)
+    def asked() -> bool:
+        os.kill(machine.pid or 0, signal.SIGUSR1)
+        return log.exists() and 'training.py", line 3 in before' in log.read_text()
 
-    wait_until(lambda: log.exists() and 'training.py", line 3 in before' in log.read_text(), 5, "the stack")
+    wait_until(asked, 5, "the stack")
 
 
 def test_a_command_that_takes_too_long_is_ended(local: Bench) -> None:
@@ -280,3 +281,14 @@ def test_a_warm_process_that_cannot_begin_says_why(tmp_path: Path) -> None:
         provider.launch("one", Layout())
 
     assert provider.machines() == []
+
+
+def test_how_a_machine_ended_is_known_as_soon_as_it_no_longer_runs(local: Bench) -> None:
+    # Giving back so much memory takes a moment in which the system shows the process, but no longer whose it is.
+    folder = local.job(recipe="import os\nheld = bytearray(300_000_000)\nos._exit(7)\n")
+    local.provider.launch("job-1", Layout(), folder)
+    for _ in range(10):
+        while (machine := local.provider.machines("job-1")[0]).state == "running":
+            pass
+        assert machine.exit == Exit(7)
+        local.provider.start("job-1")

@@ -35,6 +35,7 @@ LOG_BYTES = 4 * 1024 * 1024
 """Of each of the two files that are kept of an output: ``stdout.log`` and, before it, ``stdout.log.1``."""
 PIPE_BYTES = 1024 * 1024
 STOP_GRACE_S = 1.0
+ENDING_S = 2.0
 WATCH_EVERY_S = 0.5
 MAX_OUTPUT = 1_000_000
 """Of a command that ``run`` ran: characters that are given of each output."""
@@ -161,8 +162,12 @@ class Cluster:
                     connection.sendall(json.dumps(answer).encode() + b"\n")
 
     def _do_look(self, connection: socket.socket, request: dict[str, Any]) -> dict[str, Any]:
-        """How machines ended that do not run now."""
+        """How machines ended that do not run now; one that is just ending is waited for."""
+        give_up = time.monotonic() + ENDING_S
         self._reap()
+        while any(_is_ending(pid) for pid in self.processes) and time.monotonic() < give_up:
+            time.sleep(0.002)
+            self._reap()
         return {
             "exits": [[*place.pair, exit_["code"], exit_["reason"]] for place, exit_ in self.exits.items()]
         }
@@ -378,6 +383,13 @@ class Cluster:
                 while os.waitpid(-1, os.WNOHANG)[0]:
                     pass
             time.sleep(0.01)
+
+
+def _is_ending(pid: int) -> bool:
+    """Whether the process has given its memory back already: then the system shows no mark of it any more."""
+    with contextlib.suppress(OSError):
+        return "VmSize:" not in Path(f"/proc/{pid}/status").read_text()
+    return False
 
 
 def own_memory(pid: int) -> int:
