@@ -240,7 +240,8 @@ def test_a_silent_machine_says_where_it_is_when_asked(local: Bench) -> None:
     wait_until(lambda: (log.parent / "events.jsonl").exists(), 5, "the machine")
 
     def asked() -> bool:
-        os.kill(machine.pid or 0, signal.SIGUSR1)
+        assert machine.pid
+        os.kill(machine.pid, signal.SIGUSR1)
         return log.exists() and 'training.py", line 3 in before' in log.read_text()
 
     wait_until(asked, 5, "the stack")
