@@ -105,7 +105,9 @@ def read_listing(
 
 def _conditions(filter: Filter) -> tuple[sa.ColumnElement[bool], ...]:
     """What the text, the states and the requesters ask for."""
-    text = states = requesters = sa.true()
+    text: sa.ColumnElement[bool] = sa.true()
+    states: sa.ColumnElement[bool] = sa.true()
+    requesters: sa.ColumnElement[bool] = sa.true()
     if words := filter.text.strip().lower():
         parts = [
             sa.func.lower(column).contains(words, autoescape=True)
