@@ -21,6 +21,7 @@ from typing import Any, ParamSpec, TypeVar
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
 
+from backend.corrections import WINDOW_S, Full, TooMany
 from backend.engines import NeedsTensorFlow
 from backend.images import PictureError
 from backend.memory import give_back
@@ -67,6 +68,10 @@ def refusal(error: Exception) -> Refusal:
             return Refusal(409, "conflict", str(error))
         case ModelRefused():
             return Refusal(422, "model_refused", str(error))
+        case TooMany():
+            return Refusal(429, "too_many", str(error), {"Retry-After": f"{WINDOW_S:.0f}"})
+        case Full():
+            return Refusal(507, "disk_full", str(error))
         case NeedsTensorFlow():
             return Refusal(501, "needs_tensorflow", str(error))
         case BadInput():
@@ -85,15 +90,20 @@ def refusal(error: Exception) -> Refusal:
     )
 
 
+def has_token(expected: str) -> bool:
+    """Whether the request brings the deploy token."""
+    scheme, _, given = request.headers.get("Authorization", "").partition(" ")
+    same = hmac.compare_digest(given.strip().encode("utf-8", "replace"), expected.encode())
+    return bool(same and expected and scheme.lower() == "bearer")
+
+
 def needs_token(expected: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Let only callers in who bring the deploy token."""
 
     def decorate(route: Callable[P, R]) -> Callable[P, R]:
         @wraps(route)
         def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
-            scheme, _, given = request.headers.get("Authorization", "").partition(" ")
-            same = hmac.compare_digest(given.strip().encode("utf-8", "replace"), expected.encode())
-            if not (same and expected and scheme.lower() == "bearer"):
+            if not has_token(expected):
                 raise Refusal(
                     401,
                     "token",
@@ -105,6 +115,14 @@ def needs_token(expected: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
         return guarded
 
     return decorate
+
+
+def visitor() -> str:
+    """The address of who asks: what the proxy on this computer says, else the connection's own."""
+    address = request.remote_addr or ""
+    if address in ("127.0.0.1", "::1", ""):
+        return request.headers.get("X-Forwarded-For", address).rpartition(",")[2].strip()[:64]
+    return address
 
 
 @contextmanager

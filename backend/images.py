@@ -34,6 +34,7 @@ __all__ = [
     "find_ink",
     "fit",
     "from_data_url",
+    "png_data_url",
     "read_header",
     "read_planes",
     "resize",
@@ -77,8 +78,12 @@ def decode(data: bytes, *, max_bytes: int = MAX_BYTES, max_pixels: int = MAX_PIX
 
 def to_data_url(picture: NDArray[Any]) -> str:
     """A grey picture ``(h, w)`` as a PNG data URL."""
-    png = cv2.imencode(".png", picture)[1]
-    return "data:image/png;base64," + binascii.b2a_base64(png.tobytes(), newline=False).decode()
+    return png_data_url(cv2.imencode(".png", picture)[1].tobytes())
+
+
+def png_data_url(png: bytes) -> str:
+    """A PNG as a data URL."""
+    return "data:image/png;base64," + binascii.b2a_base64(png, newline=False).decode()
 
 
 # ── ink ──────────────────────────────────────────────────────────────────────────────────────────

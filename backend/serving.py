@@ -17,6 +17,7 @@ import secrets
 import shutil
 import threading
 import time
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -25,6 +26,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from backend import engines
+from backend.manifests import check_manifest, check_number, refuse_worse
 from workbench import artifact
 from workbench.errors import BadInput, ModelRefused, NotFound, WorkbenchError
 
@@ -47,12 +49,31 @@ class Deployment:
     previous: int | None
     manifest: Mapping[str, Any] = field(repr=False)
     engine: engines.Engine = field(repr=False)
+    canary: "Canary | None" = None
+
+    def loaded(self) -> "dict[int, Deployment]":
+        """The versions of this model that may be asked by number: the active one and the canary."""
+        return {self.version: self} | (
+            {self.canary.deployment.version: self.canary.deployment} if self.canary else {}
+        )
 
     @property
     def takes_pictures(self) -> bool:
         """Whether a drawing can be brought into the form of its input."""
         wanted = self.manifest["input"]
         return wanted.get("kind") == "image" and len(wanted["shape"]) == 3 and wanted["shape"][2] in (1, 3)
+
+
+@dataclass(frozen=True)
+class Canary:
+    """A second version that answers a share of the drawings."""
+
+    percent: float
+    deployment: Deployment
+
+    def draws(self, picture: bytes) -> bool:
+        """Whether it answers this drawing; the same drawing has the same answer, in every worker."""
+        return zlib.crc32(picture) % 10_000 < self.percent * 100
 
 
 @dataclass(frozen=True)
@@ -95,6 +116,25 @@ class Deployments:
                     self._seen = mark
         return self._serving
 
+    def answering(self, picture: bytes) -> Deployment | None:
+        """The version that answers this drawing where no model is named."""
+        default = self.now().default
+        if default is not None and default.canary is not None and default.canary.draws(picture):
+            return default.canary.deployment
+        return default
+
+    def history(self, name: str) -> list[dict[str, Any]]:
+        """Who changed what serves, when and why, the latest last: ``[{"t", "action", "version", "who", "reason"}]``."""
+        entry = self._read().get(artifact.check_name(name))
+        if entry is None:
+            raise NotFound(f"no model {name!r} serves here")
+        return list(entry["history"])
+
+    def version(self, name: str, version: int) -> Deployment:
+        """A pushed version with its engine, deployed or not."""
+        manifest, engine = self._engine(name, version)
+        return Deployment(name, version, "", None, manifest, engine)
+
     def under_way(self) -> dict[str, Any]:
         """``state``, ``message``, ``step`` and ``of`` of what is being done while no model answers."""
         if failed := self._serving.failed:
@@ -109,6 +149,10 @@ class Deployments:
             }
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return {"state": "waiting", "message": "no model is deployed yet"}
+
+    def check_pushed(self, name: str, version: int) -> None:
+        """Raise ``NotFound`` unless the version is here."""
+        self._find(name, version)
 
     def open_zip(self, name: str, version: int) -> BinaryIO:
         """The version as an open zip, gone from the disk once it is closed."""
@@ -134,7 +178,7 @@ class Deployments:
         Conflict
             Another version of that number is here: versions never change.
         """
-        _check_number(artifact.check_name(name), version)
+        check_number(artifact.check_name(name), version)
         with self._aside() as aside:
             folder = aside / "version"
             artifact.unpack(zipped, folder)
@@ -143,7 +187,7 @@ class Deployments:
                 raise ModelRefused(
                     f"the zip holds {manifest.get('name')}:{manifest.get('version')}, not {name}:{version}"
                 )
-            _check_manifest(manifest)
+            check_manifest(manifest)
             engines.load(folder, manifest)
             target = self._path(name, version)
             target.parent.mkdir(parents=True, exist_ok=True)
@@ -160,26 +204,64 @@ class Deployments:
                 return False
         return True
 
-    def activate(self, name: str, version: int, reason: str = "") -> Deployment:
+    def activate(
+        self, name: str, version: int, reason: str = "", *, who: str = "", anyway: bool = False
+    ) -> Deployment:
         """Let a pushed version answer from the next request on, in every worker. Already active: nothing changes.
+
+        A canary of the model ends.
 
         Raises
         ------
         NotFound
             It was never pushed.
         ModelRefused
-            It fails its own check; the one before it keeps answering.
+            It fails its own check, or is a retraining that is worse than what serves and ``anyway`` is not set;
+            the one before it keeps answering.
         """
-        self._find(name, version)
-        self._engine(name, version)
+        folder = self._find(name, version)
+        manifest, _ = self._engine(name, version)
+        before = self.now().deployments.get(name)
+        if before is not None and before.version != version and not anyway:
+            refuse_worse(manifest, folder, before.manifest, self._path(name, before.version))
         with self._changing() as models:
-            if models.get(name, {}).get("version") != version:
-                _switch(models, name, version, "activate", reason)
+            entry = models.get(name, {})
+            if entry.get("version") != version or entry.get("canary"):
+                _switch(models, name, version, {"action": "activate", "who": who, "reason": reason})
                 models[name] = models.pop(name)  # the most recently activated is last
         return self._answering(name, version)
 
-    def rollback(self, name: str, reason: str = "") -> Deployment:
-        """Let the version answer that did before; once more, and it is the newer one again.
+    def let_try(
+        self, name: str, version: int, percent: float, reason: str = "", *, who: str = ""
+    ) -> Deployment:
+        """Let a pushed version answer ``percent`` of the drawings from the next request on; 0 ends that.
+
+        Raises
+        ------
+        NotFound
+            It was never pushed, or no version of the model serves yet.
+        Conflict
+            It is the active version.
+        """
+        if isinstance(percent, bool) or not isinstance(percent, int | float) or not 0 <= percent <= 100:
+            raise BadInput(f'"percent" is a number from 0 to 100. Received: {str(percent)[:40]}')
+        self._find(name, version)
+        self._engine(name, version)
+        with self._changing() as models:
+            entry = models.get(name)
+            if entry is None:
+                raise NotFound(f"no version of {name} serves yet; activate one first")
+            if entry["version"] == version and percent:
+                raise Conflict(f"{name}:{version} is active and answers all drawings already")
+            entry.pop("canary", None)
+            done = {"action": "canary", "percent": percent, "version": version, "who": who, "reason": reason}
+            if percent:
+                entry["canary"] = {"version": version, "percent": percent, "since": _now()}
+            _note(entry, done)
+        return self._answering(name, version)
+
+    def rollback(self, name: str, reason: str = "", *, who: str = "") -> Deployment:
+        """Let the version answer that did before; once more, and it is the newer one again. A canary ends.
 
         Raises
         ------
@@ -197,7 +279,7 @@ class Deployments:
             version = models[name].get("previous")
             if version is None:
                 raise Conflict(f"{name}:{models[name]['version']} is the first version that served here")
-            _switch(models, name, version, "rollback", reason)
+            _switch(models, name, version, {"action": "rollback", "who": who, "reason": reason})
         return self._answering(name, version)
 
     def _answering(self, name: str, version: int) -> Deployment:
@@ -276,16 +358,28 @@ class Deployments:
         for name, entry in entries.items():
             try:
                 manifest, engine = self._engine(name, entry["version"])
+                canary = None
+                try:
+                    canary = self._canary(name, entry.get("canary"))
+                except (WorkbenchError, OSError) as error:
+                    failed[f"{name}'s canary"] = str(error)
                 deployments[name] = Deployment(
-                    name, entry["version"], entry["since"], entry.get("previous"), manifest, engine
+                    name, entry["version"], entry["since"], entry.get("previous"), manifest, engine, canary
                 )
             except (WorkbenchError, OSError, KeyError, TypeError) as error:
                 failed[name] = str(error)
                 if name in self._serving.deployments:
                     deployments[name] = self._serving.deployments[name]
-        wanted = {(d.name, v) for d in deployments.values() for v in (d.version, d.previous)}
+        wanted = {(d.name, v) for d in deployments.values() for v in (*d.loaded(), d.previous)}
         self._engines = {key: loaded for key, loaded in self._engines.items() if key in wanted}
         return Serving(deployments, failed)
+
+    def _canary(self, name: str, entry: dict[str, Any] | None) -> Canary | None:
+        if not entry:
+            return None
+        manifest, engine = self._engine(name, entry["version"])
+        deployment = Deployment(name, entry["version"], entry["since"], None, manifest, engine)
+        return Canary(float(entry["percent"]), deployment)
 
     def _engine(self, name: str, version: int) -> tuple[dict[str, Any], engines.Engine]:
         """Manifest and engine of a version, loaded and checked at first use."""
@@ -301,7 +395,7 @@ class Deployments:
         return self._folder / "models" / name / str(version)
 
     def _find(self, name: str, version: int) -> Path:
-        _check_number(artifact.check_name(name), version)
+        check_number(artifact.check_name(name), version)
         path = self._path(name, version)
         if not path.is_dir():
             raise NotFound(
@@ -310,36 +404,17 @@ class Deployments:
         return path
 
 
-def _switch(models: dict[str, Any], name: str, version: int, action: str, reason: str) -> None:
+def _switch(models: dict[str, Any], name: str, version: int, done: dict[str, Any]) -> None:
     entry = models.setdefault(name, {"version": None, "history": []})
-    since = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    entry |= {"version": version, "since": since, "previous": entry["version"]}
-    entry["history"] = [
-        *entry["history"][1 - HISTORY :],
-        {"t": since, "action": action, "version": version, "reason": reason},
-    ]
+    entry.pop("canary", None)
+    if entry["version"] != version:
+        entry |= {"version": version, "since": _now(), "previous": entry["version"]}
+    _note(entry, {**done, "version": version})
 
 
-def _check_number(name: str, version: int) -> None:
-    if isinstance(version, bool) or not isinstance(version, int) or not 0 < version < 1_000_000_000:
-        raise BadInput(f"a version of {name} is a whole number from 1. Received: {version!r}")
+def _note(entry: dict[str, Any], done: dict[str, Any]) -> None:
+    entry["history"] = [*entry["history"][1 - HISTORY :], {"t": _now(), **done}]
 
 
-def _check_manifest(manifest: dict[str, Any]) -> None:
-    """Refuse what would only fail at the first request."""
-    wanted, labels = manifest.get("input"), manifest.get("labels")
-    shape = wanted.get("shape") if isinstance(wanted, dict) else None
-    if not isinstance(shape, list) or not all(isinstance(side, int) and side > 0 for side in shape):
-        raise ModelRefused(f"the manifest's input must have a shape of whole numbers. Received: {wanted!r}")
-    if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
-        raise ModelRefused(f"the manifest's labels must be a list of texts. Received: {labels!r}")
-    limits = (wanted or {}).get("range") or [0, 255]
-    if not isinstance(limits, list) or [type(limit) in (int, float) for limit in limits] != [True, True]:
-        raise ModelRefused(f"the manifest's input range must be two numbers. Received: {limits!r}")
-    preprocessing = manifest.get("preprocessing")
-    if preprocessing not in ("mnist", "resize", "none"):
-        raise ModelRefused(
-            f"the manifest's preprocessing must be mnist, resize or none. Received: {preprocessing!r}"
-        )
-    if preprocessing == "mnist" and shape != [28, 28, 1]:
-        raise ModelRefused(f"preprocessing mnist gives pictures (28, 28, 1), the model takes {shape}")
+def _now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -86,7 +86,12 @@ def add(name: str, write: Callable[[Path], dict[str, Any]], settings: Settings) 
     try:
         fields = write(aside)
         with _locked(home):
-            number = max((v.version for v in versions(settings, name)), default=0) + 1
+            there = versions(settings, name)
+            number = max((v.version for v in there), default=0) + 1
+            if there and fields.get("corrections"):
+                before = {"version": there[-1].version, **there[-1].manifest.get("metrics", {})}
+                held_out = {"before": before, "after": fields.get("metrics", {})}
+                fields = {**fields, "corrections": {**fields["corrections"], "held_out": held_out}}
             created = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
             artifact.write_manifest(aside, {"name": name, "version": number, "created": created, **fields})
             artifact.verify(aside)

@@ -245,8 +245,3 @@ def test_a_half_written_word_of_what_is_under_way_is_no_error(client, here, text
 def test_ready_names_what_answers(seven):
     answer = seven.get("/readyz")
     assert (answer.status_code, answer.json) == (200, {"state": "ready", "model": "mnist-cnn", "version": 7})
-
-
-def test_corrections_say_that_they_are_not_stored_yet(seven):
-    answer = seven.post("/corrections", json={"image": "x", "predicted": 1, "digit": 2})
-    assert (answer.status_code, answer.json["error"]["code"]) == (501, "not_implemented")

@@ -48,6 +48,7 @@ def test_the_list_says_what_serves_since_when(seven, push, activate):
         "name": "mnist-cnn",
         "version": 8,
         "previous": 7,
+        "canary": None,
         "labels": [str(digit) for digit in range(10)],
         "preprocessing": "mnist",
         "metrics": {"accuracy": 0.1},

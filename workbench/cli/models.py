@@ -1,4 +1,4 @@
-"""``models``, ``model``, ``download``, ``deploy``, ``rollback`` and ``predict``."""
+"""``models``, ``model``, ``download``, ``deploy``, ``rollback``, ``corrections`` and ``predict``."""
 
 import argparse
 import sys
@@ -21,9 +21,31 @@ def add(verbs: output.Verbs) -> None:
     download.add_argument("file", metavar="FILE.zip", type=Path)
     deploy = verbs.add("deploy", _deploy, "put a version behind the back end", json=True)
     deploy.add_argument("model", metavar="NAME[:V]")
+    deploy.add_argument(
+        "--canary",
+        metavar="PERCENT",
+        type=float,
+        help="let it answer this share of the drawings beside the active version; 0 ends that",
+    )
+    deploy.add_argument(
+        "--anyway", action="store_true", help="also if it was retrained and is worse on the held-out part"
+    )
     rollback = verbs.add("rollback", _rollback, "let the version before answer again", json=True)
     rollback.add_argument("name", metavar="NAME")
     for verb in (deploy, rollback):
+        verb.add_argument("--reason", default="", help="why; the back end's history keeps it")
+    corrections = verbs.add(
+        "corrections", _corrections, "what visitors corrected: list, review, export", json=True
+    )
+    corrections.add_argument(
+        "action", nargs="?", default="list", choices=["list", "export", "accept", "reject"]
+    )
+    corrections.add_argument(
+        "ids", nargs="*", metavar="ID", help="of accept and reject; 6 characters are enough"
+    )
+    corrections.add_argument("--state", choices=["waiting", "accepted", "rejected"], help="of the list")
+    corrections.add_argument("--all", action="store_true", help="accept or reject all that wait")
+    for verb in (deploy, rollback, corrections):
         verb.add_argument("--to", metavar="URL", help="another back end than the one here")
     predict = verbs.add("predict", _predict, "ask the back end which digit a picture shows", json=True)
     predict.add_argument("image", metavar="IMAGE", type=Path)
@@ -88,15 +110,111 @@ def _deploy(arguments: argparse.Namespace, settings: Settings) -> None:
     from workbench import deployment, registry
 
     version = registry.find(arguments.model, settings)
-    said = deployment.deploy(version, _backend(arguments.to, settings), settings.deploy_token)
-    output.json(said) if arguments.json else print(f"{version} is deployed")
+    said = deployment.deploy(
+        version,
+        _backend(arguments.to, settings),
+        settings.deploy_token,
+        reason=arguments.reason,
+        who=settings.requester,
+        canary=arguments.canary,
+        anyway=arguments.anyway,
+    )
+    if arguments.json:
+        output.json(said)
+    elif arguments.canary is None:
+        print(f"{version} is deployed")
+    elif arguments.canary:
+        print(
+            f"{version} answers {arguments.canary:g} % of the drawings, {version.name}:{said['version']} the rest"
+        )
+    else:
+        print(f"{version.name}:{said['version']} answers all drawings")
 
 
 def _rollback(arguments: argparse.Namespace, settings: Settings) -> None:
     from workbench import deployment
 
-    said = deployment.rollback(arguments.name, _backend(arguments.to, settings), settings.deploy_token)
+    said = deployment.rollback(
+        arguments.name,
+        _backend(arguments.to, settings),
+        settings.deploy_token,
+        reason=arguments.reason,
+        who=settings.requester,
+    )
     output.json(said) if arguments.json else print(f"{arguments.name}:{said['version']} is deployed again")
+
+
+def _corrections(arguments: argparse.Namespace, settings: Settings) -> None:
+    from workbench import deployment
+
+    where = _backend(arguments.to, settings), settings.deploy_token
+    if arguments.action == "export":
+        exported = deployment.export_corrections(*where, settings)
+        if arguments.json:
+            output.json(
+                {
+                    "version": exported.version,
+                    "folder": str(exported.folder),
+                    "corrections": list(exported.ids),
+                }
+            )
+        else:
+            print(
+                f"version {exported.version} of the corrections, {len(exported.ids)} drawings: {exported.folder}"
+            )
+    elif arguments.action in ("accept", "reject"):
+        _review(arguments, where)
+    else:
+        _list_corrections(arguments, where)
+
+
+def _review(arguments: argparse.Namespace, where: tuple[str, str]) -> None:
+    from workbench import deployment
+
+    if bool(arguments.ids) == arguments.all:
+        raise BadInput(f"say which: workbench corrections {arguments.action} ID…, or --all that wait")
+    ids = [c["id"] for c in _pages(where, "waiting")] if arguments.all else arguments.ids
+    done: list[dict[str, Any]] = []
+    for i in range(0, len(ids), 500):
+        done += deployment.review(ids[i : i + 500], arguments.action, *where)["corrections"]
+    if arguments.json:
+        output.json(done)
+    else:
+        print(f"{len(done)} {arguments.action}ed")
+
+
+def _list_corrections(arguments: argparse.Namespace, where: tuple[str, str]) -> None:
+    found = _pages(where, arguments.state)
+    if arguments.json:
+        output.json(found)
+    elif not found:
+        print("no correction is here")
+    else:
+        rows = [
+            (
+                c["id"][:12],
+                c["state"],
+                "–" if c["predicted"] is None else str(c["predicted"]),
+                str(c["digit"]),
+                f"{c['model']}:{c['version']}" if c["model"] else "–",
+                c["t"],
+            )
+            for c in found
+        ]
+        print(output.columns([("ID", "STATE", "SAID", "IS", "MODEL", "SENT"), *rows]))
+
+
+def _pages(where: tuple[str, str], state: str | None) -> list[dict[str, Any]]:
+    """All corrections in a state, without their pictures."""
+    from workbench import deployment
+
+    found: list[dict[str, Any]] = []
+    after: int | None = 0
+    while after is not None:
+        page = deployment.corrections(*where, state=state, after=after, limit=200)
+        found += [{k: v for k, v in c.items() if k != "picture"} for c in page["corrections"]]
+        after = page["next"]
+    return found
 
 
 def _predict(arguments: argparse.Namespace, settings: Settings) -> None:

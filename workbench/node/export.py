@@ -16,6 +16,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from workbench import datasets
 from workbench.errors import ModelRefused
 from workbench.evaluation import Evaluation, Regression
 from workbench.node.model import plain, predict
@@ -42,6 +43,7 @@ def write_version(
         The test part's inputs, ``(n, …)``, the very ones that were evaluated.
     """
     missing = export(trained.model, folder, x, evaluation.outputs, program.namespaces)
+    corrected = describe_corrections(trained.predict, describe_input(program, x))
     evaluation.save(folder, x)
     np.savez_compressed(folder / "examples.npz", x=x[:EXAMPLES], y=evaluation.outputs[:EXAMPLES])
     return {
@@ -57,7 +59,30 @@ def write_version(
         },
         "frameworks": frameworks(),
         "missing": missing,
+        **({"corrections": corrected} if corrected else {}),
     }
+
+
+def describe_corrections(
+    predict: Callable[[np.ndarray], np.ndarray], wanted: dict[str, Any]
+) -> dict[str, Any] | None:
+    """Which of visitors' corrections the recipe read, and how many of them are recognised before and after.
+
+    ``{"version", "used": [id, …], "evaluation": {"before": {"right", "of"}, "after": {"right", "of"}}}``; *before*
+    is what the visitors were told. ``None`` where the recipe read none.
+    """
+    used = datasets.corrections_used()
+    if not used:
+        return None
+    latest = max(used, key=lambda corrected: corrected.version)
+    x, y, predicted = datasets.read_corrections(latest)
+    told: dict[str, Any] = {"before": {"right": int((predicted == y).sum()), "of": len(y)}}
+    if len(y) and np.prod(wanted["shape"]) == 28 * 28:
+        low, high = wanted["range"]
+        fed = x.reshape(-1, *wanted["shape"]).astype(np.float32) * ((high - low) / 255) + low
+        outputs = predict(fed if (low, high) != (0, 255) else x.reshape(-1, *wanted["shape"]))
+        told["after"] = {"right": int((np.asarray(outputs).argmax(-1) == y).sum()), "of": len(y)}
+    return {"version": latest.version, "used": list(latest.ids), "evaluation": told}
 
 
 def describe_input(program: Program, x: np.ndarray) -> dict[str, Any]:
