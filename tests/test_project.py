@@ -42,6 +42,9 @@ NEVER = {
     "workbench.registry": {"workbench.ui", "workbench.cli", "workbench.jobs", "workbench.services"},
     "workbench.deployment": {"workbench.ui", "workbench.cli", "workbench.jobs", "workbench.services"},
     "workbench.services": {"workbench.cli", "workbench.ui"},
+    "workbench.control": {"workbench.cli", "workbench.ui", "workbench.services"},
+    "workbench.estimating": {"workbench.cli", "workbench.ui", "workbench.runner", "workbench.control"},
+    "workbench.logs": {"workbench.cli", "workbench.ui", "workbench.runner", "workbench.jobs"},
     "workbench.ui": {"workbench.cli"},
 }
 ONE_PLACE = {

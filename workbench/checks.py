@@ -49,6 +49,10 @@ class Checked:
         Batches in an epoch.
     parameters
         Of the model.
+    epochs, batch_size
+        As the recipe says.
+    step_s
+        Seconds that one step took here, on one machine, while whatever else ran beside it.
     """
 
     examples: int | None
@@ -57,6 +61,9 @@ class Checked:
     output_shape: tuple[int, ...]
     steps_per_epoch: int
     parameters: int
+    epochs: int
+    batch_size: int
+    step_s: float
 
 
 def check(

@@ -102,20 +102,22 @@ def read(path: str | Path) -> Recipe:
             f: (path / f"{f}.py").read_bytes().decode() for f in FIELDS if (path / f"{f}.py").is_file()
         }
     elif path.is_file():
-        sources = _read_notebook(path)
+        return read_notebook(path.read_bytes(), str(path))
     else:
         raise NotFound(f"there is no recipe at {path}; give a notebook or a folder")
-    if missing := [field for field in REQUIRED if field not in sources]:
-        raise BadInput(
-            f"{path} has no {' and no '.join(missing)}: a notebook needs a cell with that tag, "
-            f"a folder a file {missing[0]}.py"
-        )
-    return Recipe(**{"helpers": "", **sources})
+    return _from_sources(sources, str(path))
 
 
-def _read_notebook(path: Path) -> dict[str, str]:
+def read_notebook(content: bytes, name: str) -> Recipe:
+    """The recipe in the bytes of a notebook; ``name`` is what an error calls it.
+
+    Raises
+    ------
+    BadInput
+        It is no notebook, or a field is missing.
+    """
     try:
-        cells = json.loads(path.read_bytes())["cells"]
+        cells = json.loads(content)["cells"]
         code = [cell for cell in cells if cell["cell_type"] == "code"]
         found: dict[str, list[str]] = {field: [] for field in FIELDS}
         for cell in code:
@@ -123,8 +125,17 @@ def _read_notebook(path: Path) -> dict[str, str]:
                 if tag in found:
                     found[tag].append("".join(cell["source"]))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise BadInput(f"{path} is not a notebook that can be read: {error}") from error
-    return {field: "\n\n".join(texts) for field, texts in found.items() if texts}
+        raise BadInput(f"{name} is not a notebook that can be read: {error}") from error
+    return _from_sources({field: "\n\n".join(texts) for field, texts in found.items() if texts}, name)
+
+
+def _from_sources(sources: dict[str, str], name: str) -> Recipe:
+    if missing := [field for field in REQUIRED if field not in sources]:
+        raise BadInput(
+            f"{name} has no {' and no '.join(missing)}: a notebook needs a cell with that tag, "
+            f"a folder a file {missing[0]}.py"
+        )
+    return Recipe(**{"helpers": "", **sources})
 
 
 def check(recipe: Recipe) -> None:

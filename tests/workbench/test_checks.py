@@ -58,13 +58,18 @@ def refused(settings: Settings, *sources: str, **more: float) -> RecipeError:
 
 
 def test_a_recipe_that_works_is_described(settings: Settings) -> None:
-    assert check(settings) == checks.Checked(
+    found = check(settings)
+    assert 0 < found.step_s < 5
+    assert found == checks.Checked(
         examples=80,
         test_examples=20,
         input_shape=(4,),
         output_shape=(3,),
         steps_per_epoch=9,
         parameters=15,
+        epochs=3,
+        batch_size=8,
+        step_s=found.step_s,
     )
 
 

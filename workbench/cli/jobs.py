@@ -3,19 +3,16 @@
 import argparse
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from workbench.cli import output
 from workbench.errors import BadInput, NotFound
-from workbench.settings import PROJECT, Settings
+from workbench.settings import Settings
 
 if TYPE_CHECKING:
     from workbench.jobs import Job, Store
 
-SHIPPED = PROJECT / "recipes"
 POLL_S = 0.5
 FOLLOW_S = 0.3
 LINE_EVERY_S = 10.0
@@ -55,49 +52,27 @@ def _with_id(verb: argparse.ArgumentParser) -> argparse.ArgumentParser:
     return verb
 
 
-@contextmanager
-def _store(settings: Settings) -> "Iterator[Store]":
-    from workbench.jobs import Store
-
-    settings.home.mkdir(parents=True, exist_ok=True)
-    with Store(settings.database_url) as store:
-        yield store
-
-
 def _submit(arguments: argparse.Namespace, settings: Settings) -> int:
-    from workbench import recipes, runner
+    from workbench import control, recipes
 
     if arguments.cluster is not None:
         raise NotFound(
             f"no standing cluster is called {arguments.cluster!r}; leave --cluster out for one of the job's own"
         )
-    recipe = recipes.read(_find_recipe(arguments.recipe))
-    recipes.check(recipe)
-    runner.open_provider(arguments.provider, settings)
-    with _store(settings) as store:
-        id = store.submit(
-            name=arguments.name,
-            requester=arguments.requester or settings.requester,
-            recipe=recipe,
-            ps=arguments.ps,
-            workers=arguments.workers,
-            epochs=arguments.epochs,
-            provider=arguments.provider,
+    with control.opened(settings) as workbench:
+        id = workbench.submit(
+            control.Request(
+                name=arguments.name,
+                requester=arguments.requester or settings.requester,
+                recipe=recipes.read(control.find_recipe(arguments.recipe)),
+                ps=arguments.ps,
+                workers=arguments.workers,
+                epochs=arguments.epochs,
+                provider=arguments.provider,
+            )
         )
         print(id, flush=True)
-        runner.tick(store, settings)
-        return _wait(id, store, settings) if arguments.wait else 0
-
-
-def _find_recipe(text: str) -> Path:
-    if not Path(text).exists() and (SHIPPED / text).is_dir():
-        return SHIPPED / text
-    if not Path(text).exists():
-        shipped = sorted(folder.name for folder in SHIPPED.glob("*") if folder.is_dir())
-        raise NotFound(
-            f"there is no recipe at {text}; give a notebook, a folder, or one of: {', '.join(shipped)}"
-        )
-    return Path(text)
+        return _wait(id, workbench.store, settings) if arguments.wait else 0
 
 
 def _wait(id: int, store: "Store", settings: Settings) -> int:
@@ -144,7 +119,9 @@ def _progress(job: "Job", store: "Store") -> str:
 def _jobs(arguments: argparse.Namespace, settings: Settings) -> None:
     if arguments.limit < 1:
         raise BadInput(f"--limit must be a whole number from 1. Received: {arguments.limit}")
-    with _store(settings) as store:
+    from workbench import control
+
+    with control.open_store(settings) as store:
         found = store.list(state=arguments.state, requester=arguments.requester, limit=arguments.limit)
     if arguments.json:
         output.json([job.as_json() for job in found])
@@ -172,7 +149,9 @@ def _row(job: "Job") -> tuple[str, ...]:
 
 
 def _job(arguments: argparse.Namespace, settings: Settings) -> None:
-    with _store(settings) as store:
+    from workbench import control
+
+    with control.open_store(settings) as store:
         job = store.job(arguments.id)
         position = store.position(job.id)
     if arguments.json:
@@ -204,19 +183,18 @@ def _because(job: "Job") -> str:
 
 
 def _logs(arguments: argparse.Namespace, settings: Settings) -> None:
+    from workbench import control, logs
     from workbench.jobs import ENDED
 
-    folder = settings.home / "jobs" / str(arguments.id) / "machines"
     offsets: dict[Path, int] = {}
-    with _store(settings) as store:
+    with control.open_store(settings) as store:
         while True:
             job = store.job(arguments.id)
             ended = job.state in ENDED and job.lease is None
-            for path in sorted(folder.glob("*/std*.log")):
-                role, _, index = path.parent.name.rpartition("-")
-                wanted = arguments.role in (None, role) and arguments.index in (None, int(index))
-                if wanted:
-                    offsets[path] = _copy(path, offsets.get(path, 0), f"{role} {index}")
+            for log in logs.list_logs(arguments.id, settings):
+                if arguments.role in (None, log.place.role) and arguments.index in (None, log.place.index):
+                    lines, offsets[log.path] = logs.read_lines(log.path, offsets.get(log.path, 0))
+                    print("".join(f"{log.place}  {line}\n" for line in lines), end="", flush=True)
             if ended or not arguments.follow:
                 break
             time.sleep(FOLLOW_S)
@@ -224,38 +202,19 @@ def _logs(arguments: argparse.Namespace, settings: Settings) -> None:
         print("its machines have written nothing yet", file=sys.stderr)
 
 
-def _copy(path: Path, offset: int, who: str) -> int:
-    """Print the whole lines after the offset; give where to go on. A file that was rotated begins anew."""
-    if path.stat().st_size < offset:
-        offset = 0
-    with path.open("rb") as file:
-        file.seek(offset)
-        text = file.read()
-    whole = text[: text.rfind(b"\n") + 1]
-    for line in whole.decode(errors="replace").splitlines():
-        print(f"{who}  {line}")
-    sys.stdout.flush()
-    return offset + len(whole)
-
-
 def _terminate(arguments: argparse.Namespace, settings: Settings) -> None:
-    from workbench import runner
+    from workbench import control
 
-    with _store(settings) as store:
-        job = runner.terminate(arguments.id, store, settings)
-        print(f"job {job.id} is {job.state}")
-        runner.tick(store, settings)
+    with control.opened(settings) as workbench:
+        job = workbench.terminate(arguments.id)
+    print(f"job {job.id} is {job.state}")
 
 
 def _retry(arguments: argparse.Namespace, settings: Settings) -> None:
-    from workbench import runner
+    from workbench import control
 
-    with _store(settings) as store:
-        if not store.retry(arguments.id, anew=arguments.anew):
-            raise BadInput(
-                f"job {arguments.id} is {store.job(arguments.id).state}: only one that has ended can be tried again"
-            )
-        runner.tick(store, settings)
+    with control.opened(settings) as workbench:
+        workbench.retry(arguments.id, anew=arguments.anew)
     print(
         f"job {arguments.id} is queued again"
         + (", from nothing" if arguments.anew else ", from its checkpoint")

@@ -3,6 +3,8 @@
 import contextlib
 import json
 import math
+import statistics
+import time
 import types
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +21,8 @@ from workbench.node import model as models
 
 EXAMPLES = 64
 """Of the test part, that the untrained model is asked about."""
+STEPS, STEPS_S = 20, 1.0
+"""How many steps are timed at most, and for how long."""
 TOLERANCE = 1e-3
 """Largest difference of an output, relative to the largest output, from what the training machine had."""
 
@@ -67,7 +71,8 @@ def _try_recipe(folder: Path, workers: int) -> dict[str, Any]:
         outputs = models.predict(model, x_test[:EXAMPLES])
         if not isinstance(train, tf.data.Dataset):
             _check_labels(train[1], outputs.shape[1:], program.labels)
-        loss = float(tf.function(models.Step(model))(next(iter(batches.feed())))[0])
+        step, feed = tf.function(models.Step(model)), iter(batches.feed())
+        loss = float(step(next(feed))[0])
         if not math.isfinite(loss):
             raise RecipeError(
                 f"the loss is {loss} after one step; are the inputs scaled and the labels right?"
@@ -80,7 +85,20 @@ def _try_recipe(folder: Path, workers: int) -> dict[str, Any]:
         "output_shape": outputs.shape[1:],
         "steps_per_epoch": batches.steps_per_epoch,
         "parameters": int(model.count_params()),
+        "epochs": program.epochs,
+        "batch_size": program.batch_size,
+        "step_s": _time_step(step, feed),
     }
+
+
+def _time_step(step: Any, feed: Iterator[Any]) -> float:
+    """Seconds that one step takes, as the median of a few after the first, which TensorFlow spends on tracing."""
+    took: list[float] = []
+    while len(took) < STEPS and sum(took) < STEPS_S:
+        began = time.perf_counter()
+        float(step(next(feed))[0])
+        took.append(time.perf_counter() - began)
+    return statistics.median(took)
 
 
 @contextlib.contextmanager
