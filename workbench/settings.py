@@ -33,6 +33,8 @@ class Settings:
     max_jobs: int
     """How many jobs train here at a time."""
     max_jobs_per_requester: int
+    prepared_kernels: int
+    """How many kernels the dashboard keeps ready for each of its pages."""
 
     @property
     def data(self) -> Path:
@@ -102,6 +104,7 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> Settings:
         tf_model_server=environ.get("TF_MODEL_SERVER") or None,
         max_jobs=(most := _count(environ, "WORKBENCH_MAX_JOBS", max(1, (os.cpu_count() or 1) // 2))),
         max_jobs_per_requester=_count(environ, "WORKBENCH_MAX_JOBS_PER_REQUESTER", (most + 1) // 2),
+        prepared_kernels=_count(environ, "WORKBENCH_PREPARED_KERNELS", 1, least=0),
     )
 
 
@@ -112,10 +115,10 @@ def _port(environ: Mapping[str, str], name: str, default: int) -> int:
     return int(text)
 
 
-def _count(environ: Mapping[str, str], name: str, default: int) -> int:
+def _count(environ: Mapping[str, str], name: str, default: int, least: int = 1) -> int:
     text = environ.get(name) or str(default)
-    if not text.isdecimal() or int(text) < 1:
-        raise BadInput(f"{name} must be a whole number from 1. Received: {text!r}")
+    if not text.isdecimal() or int(text) < least:
+        raise BadInput(f"{name} must be a whole number from {least}. Received: {text!r}")
     return int(text)
 
 

@@ -38,6 +38,10 @@ class Running:
     def origin(self) -> str:
         return f"http://127.0.0.1:{self.settings.dashboard_port}"
 
+    @property
+    def page(self) -> str:
+        return f"{self.origin}/voila/render/00-mnist-cnn.ipynb?token={self.settings.token}"
+
     def kernels(self) -> set[str]:
         headers = {"Authorization": f"token {self.settings.token}"}
         with urllib.request.urlopen(
@@ -53,7 +57,9 @@ def server(
     home = tmp_path_factory.mktemp("dashboard") / "home"
     home.mkdir()
     (home / "data").symlink_to(data)
-    settings = make_settings(home, WORKBENCH_DASHBOARD_PORT=str(free_ports(1)[0]))
+    settings = make_settings(
+        home, WORKBENCH_DASHBOARD_PORT=str(free_ports(1)[0]), WORKBENCH_PREPARED_KERNELS="0"
+    )
     service = dashboard.prepare(settings)
     # JupyterLab saves what it runs, so it gets copies.
     notebooks = Path(shutil.copytree(dashboard.NOTEBOOKS, home / "notebooks"))
@@ -138,7 +144,7 @@ def test_the_token_is_in_a_private_file_and_opens_everything(server: Running) ->
 
 def test_the_page_waits_for_the_button_then_fills_in(server: Running, page: Page) -> None:
     watch = Watch(page, server.origin)
-    page.goto(server.service.url, wait_until="commit")
+    page.goto(server.page, wait_until="commit")
     train = page.get_by_role("button", name="Train", exact=True)
     expect(train).to_be_enabled(timeout=WAIT_MS)
     expect(page).to_have_title("Teach a computer to read digits")
@@ -192,7 +198,7 @@ def test_a_kernel_ends_with_its_page(server: Running, page: Page) -> None:
     def ends(kernel: str) -> None:
         wait_until(lambda: kernel not in server.kernels(), 40, "the kernel's end")
 
-    page.goto(server.service.url, wait_until="commit")
+    page.goto(server.page, wait_until="commit")
     expect(page.get_by_role("button", name="Train", exact=True)).to_be_enabled(timeout=WAIT_MS)
     first = newest()
     page.reload()
@@ -201,7 +207,7 @@ def test_a_kernel_ends_with_its_page(server: Running, page: Page) -> None:
     second = newest()
     page.goto("about:blank")
     ends(second)
-    page.goto(server.service.url, wait_until="commit")
+    page.goto(server.page, wait_until="commit")
     page.locator("h1").wait_for()
     third = newest()
     page.goto("about:blank")  # long before the page was ready

@@ -4,7 +4,9 @@ import json
 from pathlib import Path
 
 import pytest
+from jupyter_server.services.contents.largefilemanager import LargeFileManager
 
+from tests.chain import make_settings
 from workbench.services import dashboard
 from workbench.settings import Settings
 
@@ -52,9 +54,29 @@ def test_the_token_is_in_the_private_file_alone_and_in_the_url(settings: Setting
     config = Path(service.command[-1].removeprefix("--config="))
     assert config.stat().st_mode & 0o777 == 0o600
     assert repr(settings.token) in config.read_text()
-    assert service.url.endswith(f"/voila/render/00-mnist-cnn.ipynb?token={settings.token}")
+    assert service.url.endswith(f"/workbench?token={settings.token}")
     readable = [p for p in settings.home.rglob("*") if p.is_file() and p.stat().st_mode & 0o077]
     assert not [p for p in readable if settings.token in p.read_text()]
+
+
+def test_only_pages_that_leave_tensorflow_alone_have_kernels_ready(settings: Settings) -> None:
+    config = dashboard.configuration(settings)
+    assert "'deploy_cluster.ipynb': 1, 'serve_and_predict.ipynb': 1}" in config
+    none = dashboard.configuration(make_settings(settings.home, WORKBENCH_PREPARED_KERNELS="0"))
+    assert "'deploy_cluster.ipynb': 0, 'serve_and_predict.ipynb': 0}" in none
+
+
+def test_the_bar_names_the_pages_that_exist_and_marks_this_one(tmp_path: Path) -> None:
+    (tmp_path / "serve_and_predict.ipynb").touch()
+    settings = {"contents_manager": LargeFileManager(root_dir=str(tmp_path))}
+    told = dashboard.complete_page(
+        {"fullMathjaxUrl": "https://elsewhere.example"},
+        settings=settings,
+        notebook_path="serve_and_predict.ipynb",
+    )
+    path = "voila/render/serve_and_predict.ipynb"
+    assert told["workbench"] == {"pages": [{"title": "Models and serving", "path": path}], "current": path}
+    assert told["fullMathjaxUrl"] is None
 
 
 def test_preparing_twice_changes_nothing(settings: Settings) -> None:

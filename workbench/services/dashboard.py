@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from workbench.dashboard import catalogue
 from workbench.services import Service
 from workbench.services.environment import minimal
 from workbench.settings import PROJECT, Settings
 
 ADDRESS = "127.0.0.1"
 NOTEBOOKS = PROJECT / "notebooks"
-FIRST_PAGE = "00-mnist-cnn.ipynb"
+LANDING = "workbench"
 TEMPLATES = PROJECT / "workbench" / "ui"
 """Holds ``voila/templates/workbench``; Jupyter looks into it as into one of its data folders."""
 KERNEL_IDLE_S = 3600
@@ -48,7 +49,7 @@ def prepare(settings: Settings) -> Service:
         environment=environment(settings, os.environ),
         port=settings.dashboard_port,
         health=f"{origin}/api",
-        url=f"{origin}/voila/render/{FIRST_PAGE}?token={quote(settings.token)}",
+        url=f"{origin}/{LANDING}?token={quote(settings.token)}",
     )
 
 
@@ -61,12 +62,19 @@ def configuration(settings: Settings) -> str:
         "ServerApp.open_browser": False,
         "ServerApp.allow_root": os.geteuid() == 0,
         "ServerApp.root_dir": str(NOTEBOOKS),
-        "ServerApp.default_url": "/lab",
+        "ServerApp.default_url": f"/{LANDING}",
+        "ServerApp.extra_template_paths": [str(TEMPLATES / "voila" / "templates" / "workbench")],
+        "ServerApp.kernel_manager_class": "workbench.dashboard.kernels.PageKernels",
         # Voilà cannot await the asynchronous one where it takes pictures into a page.
         "ServerApp.contents_manager_class": "jupyter_server.services.contents.largefilemanager.LargeFileManager",
         "ServerApp.quit_button": False,
         "ServerApp.cookie_secret_file": str(_jupyter(settings) / "cookie_secret"),
-        "ServerApp.jpserver_extensions": {"jupyterlab": True, "voila.server_extension": True},
+        # Ours loads Voilà, after its own route for the pages.
+        "ServerApp.jpserver_extensions": {
+            "jupyterlab": True,
+            "workbench.dashboard": True,
+            "voila.server_extension": False,
+        },
         "ServerApp.tornado_settings": {"headers": {"Content-Security-Policy": content_security_policy()}},
         "ServerApp.allow_unauthenticated_access": False,
         "IdentityProvider.token": settings.token,
@@ -74,6 +82,9 @@ def configuration(settings: Settings) -> str:
         "LabApp.check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
         "LabApp.extension_manager": "readonly",
         "LabApp.news_url": None,
+        "PageKernels.pool_sizes": {
+            page.notebook: settings.prepared_kernels for page in catalogue.PAGES if page.light
+        },
         "MappingKernelManager.cull_idle_timeout": KERNEL_IDLE_S,
         "MappingKernelManager.cull_interval": 60,
         "MappingKernelManager.cull_connected": False,
@@ -86,12 +97,11 @@ def configuration(settings: Settings) -> str:
     return "\n".join(
         (
             "# Written by workbench.services.dashboard at each start.",
-            "from workbench.services.dashboard import give_xsrf_cookie, use_own_mathjax",
+            "from workbench.services.dashboard import complete_page",
             "",
             "c = get_config()",
             *lines,
-            "c.VoilaConfiguration.prelaunch_hook = give_xsrf_cookie",
-            "c.VoilaConfiguration.page_config_hook = use_own_mathjax",
+            "c.VoilaConfiguration.page_config_hook = complete_page",
             "",
         )
     )
@@ -146,6 +156,10 @@ def environment(settings: Settings, environ: Mapping[str, str]) -> dict[str, str
         **passed_on
         | {
             "WORKBENCH_HOME": str(settings.home),
+            "WORKBENCH_DATABASE_URL": settings.database_url,
+            "WORKBENCH_FRONTEND_PORT": str(settings.frontend_port),
+            "WORKBENCH_BACKEND_PORT": str(settings.backend_port),
+            "WORKBENCH_DASHBOARD_PORT": str(settings.dashboard_port),
             "JUPYTER_CONFIG_DIR": str(own / "config"),
             "JUPYTER_DATA_DIR": str(own / "data"),
             "JUPYTER_RUNTIME_DIR": str(settings.run / "dashboard" / "runtime"),
@@ -155,17 +169,19 @@ def environment(settings: Settings, environ: Mapping[str, str]) -> dict[str, str
     )
 
 
-def give_xsrf_cookie(request: Any, notebook: Any, cwd: str) -> None:
-    """Set the cookie that Voilà's page sends back when it is left, so that its kernel ends with it.
+def complete_page(
+    page_config: dict[str, Any], *, settings: Any, notebook_path: str, **_: Any
+) -> dict[str, Any]:
+    """Add to what Voilà's page is told: our pages for its bar, and to use the MathJax that it has in itself.
 
-    Without the cookie the server refuses that message and the kernel stays (voila issue 1458).
+    With a URL for MathJax it would ask another host.
     """
-    assert request.xsrf_token  # reading it sets the cookie
-
-
-def use_own_mathjax(page_config: dict[str, Any], **_: Any) -> dict[str, Any]:
-    """Let Voilà's page use the MathJax that it has in itself: with a URL it asks another host."""
-    return {**page_config, "fullMathjaxUrl": None, "mathjaxConfig": None}
+    pages = catalogue.existing(Path(settings["contents_manager"].root_dir))
+    bar = {
+        "pages": [{"title": page.title, "path": page.path} for page in pages],
+        "current": f"voila/render/{notebook_path}",
+    }
+    return {**page_config, "fullMathjaxUrl": None, "mathjaxConfig": None, "workbench": bar}
 
 
 def _jupyter(settings: Settings) -> Path:

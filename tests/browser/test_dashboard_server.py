@@ -1,0 +1,215 @@
+"""The dashboard in a browser: login, landing page, prepared pages, what the browser keeps, and kernels that end."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+
+from tests.chain import make_settings, wait_until
+from tests.dashboard.serving import Dashboard, serving, write_notebook
+from workbench.jobs import Store
+from workbench.recipes import Recipe
+
+WAIT_MS = 60_000
+NAMES = """\
+import ipywidgets
+from workbench import ui
+requester = ui.Requester("login")
+requester"""
+DRAFT = """\
+browser = ui.Browser("draft")
+draft, looked = ipywidgets.Textarea(description="Draft"), ipywidgets.Label("nobody looks")
+browser.observe_value("draft", lambda text: setattr(draft, "value", text or ""))
+draft.observe(lambda change: browser.__setitem__("draft", change["new"]), "value")
+browser.observe(lambda change: setattr(looked, "value", f"seen: {change['new']}"), "visible")
+ipywidgets.VBox([draft, looked])"""
+BUTTON = """\
+import ipywidgets
+ipywidgets.Button(description="Here")"""
+
+
+@pytest.fixture(scope="module")
+def dashboard(
+    tmp_path_factory: pytest.TempPathFactory, free_ports: Callable[[int], list[int]]
+) -> Iterator[Dashboard]:
+    folder = tmp_path_factory.mktemp("dashboard")
+    notebooks = folder / "notebooks"
+    notebooks.mkdir()
+    write_notebook(notebooks / "deploy_cluster.ipynb", "Names", NAMES, DRAFT)
+    write_notebook(notebooks / "serve_and_predict.ipynb", "Button", BUTTON)
+    ports = [f"WORKBENCH_{name}_PORT" for name in ("DASHBOARD", "FRONTEND", "BACKEND")]
+    numbers = map(str, free_ports(3))
+    settings = make_settings(folder / "home", **dict(zip(ports, numbers, strict=True)))
+    sizes = {"deploy_cluster.ipynb": 1, "serve_and_predict.ipynb": 2}
+    with serving(
+        settings,
+        notebooks,
+        PageKernels__pool_sizes=sizes,
+        PageKernels__fill_after_s=0.0,
+        PageKernels__pool_check_s=1.0,
+        PageKernels__expect_s=5.0,
+    ) as running:
+        yield running
+
+
+class Watch:
+    """Keeps what no page of ours may do: errors, violations of the policy, requests to other hosts."""
+
+    def __init__(self, context: BrowserContext, dashboard: Dashboard) -> None:
+        self.complaints: list[str] = []
+        self._origin = dashboard.origin
+        context.on("page", self._follow)
+
+    def _follow(self, page: Page) -> None:
+        page.on("pageerror", lambda error: self.complaints.append(f"error: {error}"))
+        page.on("console", lambda m: self._console(m.text))
+        page.on("request", lambda request: self._requested(request.url))
+
+    def _console(self, text: str) -> None:
+        if "Content Security" in text or "Content-Security" in text:
+            self.complaints.append(text)
+
+    def _requested(self, url: str) -> None:
+        if not url.startswith((self._origin, "data:", "blob:")):
+            self.complaints.append(f"request to {url}")
+
+
+@pytest.fixture
+def context(browser: Browser) -> Iterator[BrowserContext]:
+    context = browser.new_context(viewport={"width": 1100, "height": 800}, color_scheme="light")
+    context.set_default_timeout(WAIT_MS)
+    expect.set_options(timeout=WAIT_MS)
+    yield context
+    context.close()
+    expect.set_options(timeout=5_000)
+
+
+def log_in(context: BrowserContext, dashboard: Dashboard) -> Page:
+    """A page of a browser that has the token's cookie, on the landing page."""
+    page = context.new_page()
+    page.goto(f"{dashboard.origin}/?token={dashboard.settings.token}")
+    page.goto(f"{dashboard.origin}/workbench?token={dashboard.settings.token}")
+    return page
+
+
+def test_who_has_no_token_is_told_where_it_is_and_gets_where_they_wanted(
+    context: BrowserContext, dashboard: Dashboard
+) -> None:
+    watch = Watch(context, dashboard)
+    page = context.new_page()
+    page.goto(f"{dashboard.origin}/voila/render/serve_and_predict.ipynb")
+    expect(page.get_by_text("workbench status")).to_be_visible()
+    page.get_by_label("Token").fill("guessed")
+    page.get_by_role("button", name="Log in").click()
+    expect(page.get_by_role("alert")).to_contain_text("That is not this workbench’s token")
+    page.get_by_label("Token").fill(dashboard.settings.token)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="Here")).to_be_visible()
+    expect(page.get_by_role("link", name="Models and serving")).to_have_attribute("aria-current", "page")
+    assert dashboard.settings.token not in page.content()
+    assert watch.complaints == []
+
+
+def test_the_landing_page_leads_everywhere_and_follows_the_jobs(
+    context: BrowserContext, dashboard: Dashboard
+) -> None:
+    watch = Watch(context, dashboard)
+    page = log_in(context, dashboard)
+    assert page.url == f"{dashboard.origin}/workbench"
+    tiles = page.locator(".wb-tiles b")
+    expect(tiles).to_have_text(["Train on a cluster", "Models and serving", "Drawing page", "JupyterLab"])
+    expect(page.get_by_text("No job trains or waits.")).to_be_visible()
+    with Store(dashboard.settings.database_url) as store:
+        store.submit(name="mnist", requester="ada", recipe=Recipe("a", "b", "c"))
+    expect(page.get_by_text("1 waits for their turn.")).to_be_visible()
+    drawing = f"http://127.0.0.1:{dashboard.settings.frontend_port}/"
+    expect(page.get_by_role("link", name="Drawing page", exact=False).last).to_have_attribute("href", drawing)
+
+    page.set_viewport_size({"width": 380, "height": 800})
+    assert page.evaluate("document.scrollingElement.scrollWidth") <= 380
+    expect(page.get_by_role("navigation")).to_be_hidden()
+    page.get_by_role("button", name="Menu").click()
+    page.get_by_role("navigation").get_by_role("link", name="JupyterLab").click()
+    expect(page.locator("#jp-main-dock-panel")).to_be_visible()
+    expect(page.get_by_text("receive official Jupyter news")).to_have_count(0)
+    page.goto(f"{dashboard.origin}/voila/tree")
+    assert page.url == f"{dashboard.origin}/workbench"
+    page.goto(f"{dashboard.origin}/voila/render/no-such.ipynb")
+    expect(page.get_by_role("heading", name="There is no such page")).to_be_visible()
+    assert watch.complaints == []
+    assert dashboard.settings.token not in dashboard.log.read_text()
+
+
+def test_a_prepared_page_knows_the_visitor_only_when_it_is_shown(
+    context: BrowserContext, dashboard: Dashboard
+) -> None:
+    prepared = dashboard.wait_ready()
+    watch = Watch(context, dashboard)
+    url = f"{dashboard.origin}/voila/render/deploy_cluster.ipynb"
+    page = log_in(context, dashboard)
+    page.goto(url)
+    expect(page.get_by_label("Who are you?")).to_have_value("login")
+    expect(page.get_by_text("seen: True")).to_be_visible()
+    assert dashboard.kernels() >= prepared, "another kernel than the prepared one serves the page"
+
+    page.get_by_label("Who are you?").fill(" ")
+    page.get_by_role("button", name="That’s me").click()
+    expect(page.get_by_role("alert")).to_have_text("Enter a name of 1 to 255 characters.")
+    page.get_by_label("Who are you?").fill("Ada <b>")
+    page.keyboard.press("Enter")
+    corner = page.locator("#wb-corner")
+    expect(corner).to_contain_text("Ada <b>")
+    expect(page.get_by_label("Who are you?")).to_be_hidden()
+    page.get_by_label("Draft").fill("x = '\"ü'")
+    page.wait_for_function("localStorage.getItem('workbench:draft') !== null")
+
+    other = context.new_page()
+    other.goto(url)
+    expect(other.locator("#wb-corner")).to_contain_text("Ada <b>")
+    expect(other.get_by_label("Draft")).to_have_value("x = '\"ü'")
+    other.get_by_role("button", name="Change your name").click()
+    other.get_by_label("Who are you?").fill("Eve")
+    other.get_by_role("button", name="That’s me").click()
+    expect(other.locator("#wb-corner")).to_contain_text("Eve")
+    expect(corner).to_contain_text("Eve")
+    assert watch.complaints == []
+
+
+def test_a_notebook_that_was_edited_and_a_kernel_that_died_are_prepared_anew(
+    context: BrowserContext, dashboard: Dashboard
+) -> None:
+    page = log_in(context, dashboard)
+    page.goto("about:blank")
+    before = dashboard.wait_ready()
+    write_notebook(dashboard.notebooks / "serve_and_predict.ipynb", "Edited", BUTTON)
+    page.goto(f"{dashboard.origin}/voila/render/serve_and_predict.ipynb")
+    expect(page.get_by_role("heading", name="Edited")).to_be_visible()
+    expect(page.get_by_role("button", name="Here")).to_be_visible()
+    page.goto("about:blank")
+    wait_until(lambda: len(dashboard.kernels() - before) >= 2, 60, "kernels that know the edited notebook")
+    after = dashboard.wait_ready()
+    assert len(after & before) == 1, "the other page's kernel was ended as well"
+
+    for kernel in dashboard.process.children(recursive=True):
+        kernel.kill()
+    wait_until(lambda: not dashboard.kernels() & after, 60, "the end of the kernels that died")
+    dashboard.wait_ready()
+    page.goto(f"{dashboard.origin}/voila/render/serve_and_predict.ipynb")
+    expect(page.get_by_role("button", name="Here")).to_be_visible()
+
+
+def test_after_fifty_visits_and_reloads_no_kernel_is_left_beyond_the_pool(
+    context: BrowserContext, dashboard: Dashboard
+) -> None:
+    url = f"{dashboard.origin}/voila/render/serve_and_predict.ipynb"
+    page = log_in(context, dashboard)
+    for visit in range(25):
+        page.goto(url, wait_until="commit")
+        if visit % 5 == 0:
+            expect(page.get_by_role("button", name="Here")).to_be_visible()
+        page.reload(wait_until="commit")
+    page.goto("about:blank")
+    dashboard.wait_ready()
+    assert sum(dashboard.ready().values()) == len(dashboard.kernels()) == 3
+    dashboard.ask("voila/render/serve_and_predict.ipynb")  # fetched, but shown to nobody
+    dashboard.wait_ready()

@@ -1,0 +1,17 @@
+"""What runs inside the dashboard's Jupyter server: the landing page, our Voilà pages and their kernels.
+
+``workbench.services.dashboard`` writes the configuration that loads it; nothing here is imported by that.
+"""
+
+from typing import Any
+
+
+def _jupyter_server_extension_points() -> list[dict[str, str]]:
+    return [{"module": "workbench.dashboard"}]
+
+
+def _load_jupyter_server_extension(server: Any) -> None:
+    """Add the routes. Here, because only a Jupyter server has what it imports."""
+    from workbench.dashboard import extension
+
+    extension.load(server)

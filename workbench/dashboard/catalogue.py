@@ -1,0 +1,49 @@
+"""Which notebooks are pages, in which order, and what is said of them."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Page:
+    """A notebook that Voilà serves."""
+
+    notebook: str
+    """Its file's name, in the folder of notebooks."""
+    title: str
+    sentence: str
+    light: bool
+    """Whether opening it leaves TensorFlow alone, so that a kernel may be kept ready for it: 120 MB, not 600."""
+
+    @property
+    def path(self) -> str:
+        """Below the server's base URL."""
+        return f"voila/render/{self.notebook}"
+
+
+PAGES = (
+    Page(
+        "00-mnist-cnn.ipynb",
+        "Tutorial",
+        "Make a small network that reads handwritten digits, step by step, and draw digits at it.",
+        light=False,
+    ),
+    Page(
+        "deploy_cluster.ipynb",
+        "Train on a cluster",
+        "Ask for machines, train a model on them with parameter servers and workers, and watch it learn.",
+        light=True,
+    ),
+    Page(
+        "serve_and_predict.ipynb",
+        "Models and serving",
+        "Compare the versions, put one behind the drawing page or roll back, and ask it about pictures.",
+        light=True,
+    ),
+)
+
+
+def existing(folder: Path, pages: Iterable[Page] = PAGES) -> list[Page]:
+    """The pages whose notebook is in the folder."""
+    return [page for page in pages if (folder / page.notebook).is_file()]

@@ -1,0 +1,91 @@
+"""The routes: the landing page, what it polls, and our Voilà pages with prepared kernels."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import voila.server_extension
+from jupyter_server.base.handlers import APIHandler, FileFindHandler, JupyterHandler
+from jupyter_server.utils import url_path_join
+from tornado import web
+from tornado.ioloop import IOLoop
+from voila.configuration import VoilaConfiguration
+from voila.paths import collect_template_paths
+
+from workbench.dashboard.addresses import without_token
+from workbench.dashboard.catalogue import existing
+from workbench.dashboard.kernels import PageKernels
+from workbench.dashboard.overview import Overview
+from workbench.dashboard.rendering import Renderer
+from workbench.dashboard.visits import PageHandler
+from workbench.settings import from_environment
+
+HERE = Path(__file__).parent
+VERSION = int((HERE / "static" / "landing.js").stat().st_mtime)
+"""So that a browser takes no old one."""
+
+
+def load(server: Any) -> None:
+    """Add our routes and Voilà's to the Jupyter server, and begin to prepare kernels."""
+    configuration = VoilaConfiguration(parent=server)
+    paths = collect_template_paths(["voila", "nbconvert"], configuration.template)
+    overview = Overview(from_environment())
+    own = url_path_join(server.base_url, "workbench")
+    page = {"config": server.config, "template_paths": paths, "voila_configuration": configuration}
+    server.web_app.add_handlers(
+        ".*$",
+        [
+            (own, Landing, {"overview": overview}),
+            (f"{own}/overview", Poll, {"overview": overview, "kernels": server.kernel_manager}),
+            (f"{own}/static/(.*)", FileFindHandler, {"path": [str(HERE / "static")]}),
+            (url_path_join(server.base_url, "voila(?:/tree.*)?"), ToLanding),
+            # Before Voilà's own handler of this route, which it replaces.
+            (url_path_join(server.base_url, "voila/render/(.*)"), PageHandler, page),
+        ],
+    )
+    voila.server_extension._load_jupyter_server_extension(server)
+    IOLoop.current().add_callback(server.kernel_manager.open_pool, Renderer(server, configuration, paths))
+
+
+class Landing(JupyterHandler):
+    """What one sees first."""
+
+    def initialize(self, overview: Overview) -> None:
+        self.overview = overview
+
+    @web.authenticated
+    async def get(self) -> None:
+        """The page, with the state as it is now."""
+        if address := without_token(self.request):
+            self.redirect(address)
+            return
+        self.set_header("Cache-Control", "no-store")
+        pages = existing(Path(self.contents_manager.root_dir))
+        now, port = await asyncio.to_thread(lambda: (self.overview.read(), self.overview.drawing_port()))
+        drawing = f"{self.request.protocol}://{self.request.host_name}:{port}/"
+        self.finish(
+            self.render_template("landing.html", pages=pages, drawing=drawing, now=now, version=VERSION)
+        )
+
+
+class ToLanding(JupyterHandler):
+    """Instead of Voilà's list of files, which asks another host for its icons."""
+
+    @web.authenticated
+    async def get(self) -> None:
+        """Send on."""
+        self.redirect(url_path_join(self.base_url, "workbench"))
+
+
+class Poll(APIHandler):
+    """The state again and again, while somebody looks."""
+
+    def initialize(self, overview: Overview, kernels: PageKernels) -> None:
+        self.overview, self.kernels = overview, kernels
+
+    @web.authenticated
+    async def get(self) -> None:
+        """The overview as JSON, and how many kernels are ready, by notebook."""
+        self.set_header("Cache-Control", "no-store")
+        told = await asyncio.to_thread(self.overview.read)
+        self.finish(told | {"kernels": self.kernels.ready})

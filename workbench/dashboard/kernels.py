@@ -1,0 +1,205 @@
+"""The Jupyter server's kernels; for our pages some are ready, their cells run, before a visitor comes.
+
+Voilà asks the server's kernel manager for such kernels through ``notebook_data``, ``get_pool_size`` and
+``get_rendered_notebook``; as an extension of a Jupyter server it finds none of its own. All other kernels,
+JupyterLab's too, are as in any Jupyter server.
+"""
+
+import asyncio
+import contextlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import psutil
+from jupyter_server._tz import utcnow
+from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager
+from jupyter_server.utils import ApiPath
+from tornado.ioloop import IOLoop
+from traitlets import Dict, Float
+from voila import __version__ as voila_version
+from voila.utils import ENV_VARIABLE
+
+from workbench.dashboard import rendering
+from workbench.dashboard.pool import Pool, Stamp, Supply
+
+NICE = 10
+CAP_SYS_NICE = 23
+"""From ``linux/capability.h``."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A kernel that has run a page's cells, and the page."""
+
+    kernel_id: str
+    page: "asyncio.Task[tuple[list[str], Any]]"
+    """Done; what Voilà waits for."""
+    pieces: list[str]
+
+
+class PageKernels(AsyncMappingKernelManager):
+    """A kernel manager with a pool of prepared kernels a page."""
+
+    pool_sizes = Dict(
+        config=True,
+        help="How many kernels are kept ready for a notebook, by its path.",
+    )
+    fill_after_s = Float(
+        3.0, config=True, help="When the pool begins to fill, seconds after the server's start."
+    )
+    expect_s = Float(60.0, config=True, help="How long a page's kernel waits for its page to connect.")
+    pool_check_s = Float(10.0, config=True, help="How often the pool looks for notebooks that changed.")
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._pool: Pool[Prepared] | None = None
+        self._filling: asyncio.Task[None] | None = None
+        self._restarted: set[str] = set()
+
+    def open_pool(self, renderer: rendering.Renderer) -> None:
+        """Begin to keep kernels ready; called once the server's loop runs."""
+        self._renderer = renderer
+        supply = Supply(self._prepare, lambda one: self.end(one.kernel_id), self._stamp, self._usable)
+        self._pool = Pool(self.pool_sizes, supply, check_s=self.pool_check_s, log=self.log)
+        self._filling = asyncio.ensure_future(self._fill(self._pool))
+
+    @property
+    def ready(self) -> dict[str, int]:
+        """How many kernels are ready, by page."""
+        return {page: self.get_pool_size(page) for page in self.pool_sizes}
+
+    # What Voilà asks
+
+    @property
+    def notebook_data(self) -> dict[str, dict[str, Any]]:
+        """The template and theme that prepared pages were rendered with; another one is rendered anew."""
+        voila = self._renderer.voila if self._pool else None
+        return {page: {"template": voila.template, "theme": voila.theme} for page in self.pool_sizes if voila}
+
+    def get_pool_size(self, notebook: str) -> int:
+        """How many kernels are ready for the page."""
+        return self._pool.count(notebook) if self._pool else 0
+
+    async def get_rendered_notebook(
+        self, notebook_name: str, **_: Any
+    ) -> tuple["asyncio.Task[tuple[list[str], Any]]", list[str], str]:
+        """Give a prepared page to a visitor: its task, its pieces, its kernel."""
+        assert self._pool
+        prepared = self._pool.take(notebook_name)
+        kernel = self.get_kernel(prepared.kernel_id)
+        kernel.last_activity = utcnow()  # type: ignore[attr-defined]  # else it counts as idle since it was prepared
+        _be_nice(kernel, 0)
+        return prepared.page, prepared.pieces, prepared.kernel_id
+
+    # What a visit needs
+
+    def expect(self, kernel_id: str) -> None:
+        """End the kernel unless somebody is connected to it soon: a page that was fetched but never shown."""
+        IOLoop.current().call_later(self.expect_s, self._end_unseen, kernel_id)
+
+    async def end(self, kernel_id: str) -> None:
+        """End the kernel; one that has ended is fine."""
+        self._restarted.discard(kernel_id)
+        if kernel_id in self:
+            await self.shutdown_kernel(kernel_id)
+
+    async def _end_unseen(self, kernel_id: str) -> None:
+        if kernel_id in self and not self._kernel_connections.get(kernel_id):
+            self.log.info("nobody came for kernel %s", kernel_id)
+            await self.end(kernel_id)
+
+    # What the server asks
+
+    async def cull_kernel_if_idle(self, kernel_id: str) -> None:
+        """End the kernel if it idles and nobody is connected, unless it waits for its visitor."""
+        if kernel_id not in self._waiting():
+            await super().cull_kernel_if_idle(kernel_id)
+
+    async def shutdown_all(self, now: bool = False) -> None:  # type: ignore[override]
+        """End all kernels, and prepare no more."""
+        if self._filling:
+            self._filling.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._filling
+        await super().shutdown_all(now=now)
+
+    # The pool's supply
+
+    async def _fill(self, pool: Pool[Prepared]) -> None:
+        await asyncio.sleep(self.fill_after_s)
+        await pool.keep_filled()
+
+    async def _prepare(self, page: str) -> Prepared:
+        renderer = await self._renderer.open(page)
+        kernel_id = await self.start_kernel(
+            kernel_name=renderer.notebook.metadata.kernelspec.name,
+            path=ApiPath(str(PurePosixPath(page).parent)),
+            env={**os.environ, **self._environment()},
+        )
+        try:
+            kernel = self.get_kernel(kernel_id)
+            _be_nice(kernel, NICE)
+            self.add_restart_callback(kernel_id, lambda: self._restarted.add(kernel_id), "restart")
+            page_of = asyncio.ensure_future(rendering.run(renderer, kernel_id, kernel))
+            pieces, _ = await page_of
+        except BaseException:
+            await self.end(kernel_id)
+            raise
+        return Prepared(kernel_id, page_of, pieces)
+
+    def _stamp(self, page: str) -> Stamp:
+        try:
+            stat = (Path(self.root_dir) / page).stat()
+        except FileNotFoundError:
+            return None
+        return stat.st_mtime_ns, stat.st_size, stat.st_ino
+
+    def _usable(self, prepared: Prepared) -> bool:
+        """A kernel that died and was started again has forgotten its cells."""
+        return prepared.kernel_id in self and prepared.kernel_id not in self._restarted
+
+    def _waiting(self) -> set[str]:
+        return {prepared.kernel_id for prepared in self._pool.things()} if self._pool else set()
+
+    def _environment(self) -> dict[str, str]:
+        """What Voilà tells a kernel that it starts for a page, as far as it is known without a visitor."""
+        assert self.parent
+        return {
+            ENV_VARIABLE.VOILA_PREHEAT: "True",
+            ENV_VARIABLE.VOILA_BASE_URL: self.parent.base_url,
+            ENV_VARIABLE.VOILA_SERVER_URL: self.parent.base_url,
+            ENV_VARIABLE.VOILA_APP_PORT: str(self.parent.port),
+            ENV_VARIABLE.SERVER_SOFTWARE: f"voila/{voila_version}",
+        }
+
+
+def _be_nice(kernel: Any, value: int) -> None:
+    """Let the kernel's threads come after all others, or no longer.
+
+    Where it could not be taken back, it is left: the page would stay slow.
+    """
+    if _may_take_back():
+        for thread in _threads(kernel.provisioner.pid):
+            with contextlib.suppress(ProcessLookupError):
+                os.setpriority(os.PRIO_PROCESS, thread, value)
+
+
+@cache
+def _may_take_back() -> bool:
+    """Whether this process may raise priorities: it has CAP_SYS_NICE, as root mostly does."""
+    try:
+        lines = Path("/proc/self/status").read_text().splitlines()
+    except OSError:
+        return False
+    effective = next((line.split()[1] for line in lines if line.startswith("CapEff:")), "0")
+    return bool(int(effective, 16) >> CAP_SYS_NICE & 1)
+
+
+def _threads(pid: int) -> Iterator[int]:
+    with contextlib.suppress(psutil.Error):
+        for thread in psutil.Process(pid).threads():
+            yield thread.id

@@ -1,0 +1,132 @@
+"""Things that take long to make, kept ready a few of each kind; made one at a time, dropped when out of date."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+T = TypeVar("T")
+Stamp = Any
+"""Says which state of a kind something was made from; ``None`` where there is no such kind now."""
+
+
+@dataclass(frozen=True)
+class Supply(Generic[T]):
+    """How the things of a pool are made, judged and ended."""
+
+    make: Callable[[str], Awaitable[T]]
+    """Of a kind; whatever it raises is logged, and tried again later."""
+    end: Callable[[T], Awaitable[None]]
+    stamp: Callable[[str], Stamp]
+    usable: Callable[[T], bool]
+
+
+@dataclass(frozen=True)
+class _Kept(Generic[T]):
+    stamp: Stamp
+    thing: T
+
+
+class Pool(Generic[T]):
+    """Keeps ``sizes[kind]`` things of each kind, while ``keep_filled`` runs.
+
+    What is taken belongs to the taker. What was made from another stamp than the kind has now is never given.
+    """
+
+    def __init__(
+        self,
+        sizes: Mapping[str, int],
+        supply: Supply[T],
+        *,
+        check_s: float = 10.0,
+        pause_s: float = 2.0,
+        retry_s: float = 60.0,
+        log: logging.Logger | None = None,
+    ) -> None:
+        self.sizes = dict(sizes)
+        self._supply = supply
+        self._check_s, self._pause_s, self._retry_s = check_s, pause_s, retry_s
+        self._log = log or logging.getLogger(__name__)
+        self._kept: dict[str, list[_Kept[T]]] = {kind: [] for kind in sizes}
+        self._failed: dict[str, tuple[Stamp, float]] = {}
+        self._taken = asyncio.Event()
+
+    def count(self, kind: str) -> int:
+        """How many of the kind can be taken now."""
+        return len(self._fresh(kind))
+
+    def things(self) -> list[T]:
+        """All that are kept, out of date or not."""
+        return [kept.thing for kept in self._all()]
+
+    def take(self, kind: str) -> T:
+        """The oldest one of the kind.
+
+        Raises
+        ------
+        LookupError
+            None is ready; ask ``count`` before.
+        """
+        fresh = self._fresh(kind)
+        if not fresh:
+            raise LookupError(f"no {kind} is ready")
+        self._kept[kind].remove(fresh[0])
+        self._taken.set()
+        return fresh[0].thing
+
+    async def keep_filled(self) -> None:
+        """Drop, make and wait, until cancelled; what is being made then is ended by ``make`` itself."""
+        while True:
+            await self._drop()
+            kind = self._missing()
+            if kind is None:
+                await self._wait(self._check_s)
+            else:
+                await self._make(kind)
+
+    async def _make(self, kind: str) -> None:
+        stamp = self._supply.stamp(kind)
+        try:
+            thing = await self._supply.make(kind)
+        except Exception:
+            # Whoever opens the page is told what is wrong with it; the server goes on without its kernel.
+            self._log.exception("could not prepare %s; next try in %.0f s", kind, self._retry_s)
+            self._failed[kind] = (stamp, asyncio.get_running_loop().time() + self._retry_s)
+        else:
+            self._kept[kind].append(_Kept(stamp, thing))
+
+    async def _drop(self) -> None:
+        for kind, kept in self._kept.items():
+            fresh = self._fresh(kind)[: self.sizes[kind]]
+            for old in [one for one in kept if one not in fresh]:
+                kept.remove(old)
+                await self._supply.end(old.thing)
+
+    async def _wait(self, timeout_s: float) -> None:
+        """Until something is taken, and a little longer, so that its taker comes first; or the time is over."""
+        self._taken.clear()
+        try:
+            await asyncio.wait_for(self._taken.wait(), timeout_s)
+        except TimeoutError:
+            return
+        await asyncio.sleep(self._pause_s)
+
+    def _missing(self) -> str | None:
+        now = asyncio.get_running_loop().time()
+        for kind, size in self.sizes.items():
+            stamp = self._supply.stamp(kind)
+            failed, again = self._failed.get(kind, (None, 0.0))
+            if stamp is None or (failed == stamp and now < again):
+                continue
+            if self.count(kind) < size:
+                return kind
+        return None
+
+    def _fresh(self, kind: str) -> list[_Kept[T]]:
+        kept = self._kept.get(kind, [])
+        stamp = self._supply.stamp(kind) if kept else None
+        return [one for one in kept if one.stamp == stamp and self._supply.usable(one.thing)]
+
+    def _all(self) -> list[_Kept[T]]:
+        return [one for kept in self._kept.values() for one in kept]
