@@ -62,7 +62,7 @@ def _train(settings: Settings, status: "_Status") -> registry.Version:
             f"training the first model, step {progress.step} of {progress.of}",
             step=progress.step,
             of=progress.of,
-            eta_s=round(progress.eta_s, 1),
+            eta_s=None if progress.eta_s is None else round(progress.eta_s, 1),
             accuracy=progress.accuracy,
         )
 

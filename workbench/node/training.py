@@ -41,7 +41,8 @@ class Progress:
     images_per_s
         Examples a second since the report before.
     seconds, eta_s
-        Spent since the first batch, and likely still to spend.
+        Spent since the first batch, and likely still to spend: ``None`` at first, while only the tracing of the graph
+        has been timed.
     """
 
     step: int
@@ -54,7 +55,7 @@ class Progress:
     val_accuracy: float | None
     images_per_s: float
     seconds: float
-    eta_s: float
+    eta_s: float | None
 
 
 @dataclass(frozen=True)
@@ -226,7 +227,7 @@ def _loop(
             val_accuracy=val_accuracy,
             images_per_s=count * batches.batch_size / took,
             seconds=watch.total,
-            eta_s=watch.total / state.step * (total - state.step),
+            eta_s=watch.left(state.step, total),
         )
         on_progress(progress)
         better = val_loss is not None and val_loss < state.best_loss
@@ -291,6 +292,7 @@ class _Watch:
     def __init__(self, total: float = 0.0) -> None:
         self.total = total
         self._since = time.perf_counter()
+        self._traced: tuple[int, float] | None = None
 
     def lap(self) -> float:
         now = time.perf_counter()
@@ -301,6 +303,13 @@ class _Watch:
 
     def skip(self) -> None:
         self._since = time.perf_counter()
+
+    def left(self, step: int, of: int) -> float | None:
+        """Seconds likely still to pass, by the pace since the first lap, which traced the graph."""
+        if self._traced is None:
+            self._traced = (step, self.total)
+        first, passed = self._traced
+        return (self.total - passed) / (step - first) * (of - step) if step > first else None
 
 
 def _never() -> bool:

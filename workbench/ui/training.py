@@ -159,7 +159,8 @@ class TrainingPanel(Source):
             self.progress.text = (
                 f"Epoch {report.epoch} of {report.epochs}, step {report.step:,} of {report.of:,}"
             )
-            self.progress.aside = f"{left(report.eta_s)}, {report.images_per_s:,.0f} images/s"
+            if report.eta_s is not None:
+                self.progress.aside = f"{left(report.eta_s)}, {report.images_per_s:,.0f} images/s"
         self._draw()
 
     def _draw(self) -> None:
