@@ -1,6 +1,7 @@
 """What the landing page tells: the services, and how many jobs wait and run."""
 
-from dataclasses import dataclass
+import threading
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -10,7 +11,7 @@ from workbench.settings import Settings
 
 SHOWN = ("back end", "drawing page", "job queue", "first model")
 """In this order; of the dashboard one sees that it is there."""
-WELL = {"ready": "ready", "done": "done"}
+WELL = {"ready", "done"}
 
 
 @dataclass
@@ -19,6 +20,7 @@ class Overview:
 
     settings: Settings
     _store: Any = None
+    _opening: threading.Lock = field(default_factory=threading.Lock)
 
     def read(self) -> dict[str, Any]:
         """As JSON: ``services[{name, state, message, well}]``, ``jobs{queued, running} | null``, ``problem``."""
@@ -49,9 +51,10 @@ class Overview:
         return found
 
     def _open(self) -> Any:
-        if self._store is None:
-            # Here, since opening brings SQLAlchemy along: a second that the server's start need not wait for.
-            from workbench.jobs import Store
+        with self._opening:
+            if self._store is None:
+                # Here, since it brings SQLAlchemy along: a second that the server's start need not wait for.
+                from workbench.jobs import Store
 
-            self._store = Store(self.settings.database_url)
-        return self._store
+                self._store = Store(self.settings.database_url)
+            return self._store

@@ -35,7 +35,7 @@ function show({ services, jobs, problem }) {
     line.append(element("b", "", name), element("span", "", service.message || service.state));
     return line;
   });
-  if (!lines.length) lines.push(element("li", "", "Nobody watches the services: `workbench up` is not running."));
+  if (!lines.length) lines.push(element("li", "", "Nobody watches the services: “workbench up” is not running."));
   place(document.getElementById("services"), lines);
   place(document.getElementById("jobs"), jobs ? [counted(jobs)] : []);
   place(document.getElementById("trouble"), problem ? [banner("Jobs cannot be counted", problem, "error")] : []);
