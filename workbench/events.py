@@ -143,12 +143,23 @@ class Writer:
     ----------
     clock
         Gives seconds since 1970.
+    echo
+        Takes what a reader of the machine's own log wants to see of it: phases, lines, the end of each epoch.
     """
 
-    def __init__(self, path: Path, role: str, index: int, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        path: Path,
+        role: str,
+        index: int,
+        *,
+        clock: Callable[[], float] = time.time,
+        echo: Callable[[str], None] = lambda line: None,
+    ) -> None:
         self._path = path
         self._machine = (role, index)
         self._clock = clock
+        self._echo = echo
         self._lock = threading.Lock()
         self._file: int | None = None
         self._cut = False
@@ -170,6 +181,7 @@ class Writer:
         with self._lock:
             self._release()
             self._write(Phase(*self._now(), phase=phase))
+        self._echo(phase)
 
     def metric(
         self,
@@ -197,11 +209,14 @@ class Writer:
                 self._write(metric)
             else:
                 self._held = metric
+        if metric.validated:
+            self._echo(_summary(metric))
 
     def log(self, line: str) -> None:
         """Leave a line for the reader of the log."""
         with self._lock:
             self._write(Log(*self._now(), line=clean(line)))
+        self._echo(clean(line))
 
     def error(
         self, message: str, *, field: str | None = None, line: int | None = None, traceback: str = ""
@@ -248,6 +263,18 @@ class Writer:
                     return
                 self._cut = False
                 del self._kept[0]
+
+
+def _summary(metric: Metric) -> str:
+    """The end of an epoch in one line."""
+    shown = {
+        "loss": metric.loss,
+        "accuracy": metric.accuracy,
+        "validation loss": metric.val_loss,
+        "validation accuracy": metric.val_accuracy,
+    }
+    values = ", ".join(f"{name} {value:.4g}" for name, value in shown.items() if value is not None)
+    return f"epoch {metric.epoch}, step {metric.step} of {metric.of}: {values}"
 
 
 def clean(text: str, limit: int = MAX_TEXT) -> str:

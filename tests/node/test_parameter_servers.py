@@ -19,6 +19,10 @@ def test_a_job_of_one_ps_and_two_workers_is_done_by_all_of_them(job: Callable[..
     assert made["ps", 0].phases == made["worker", 1].phases == ["starting", "training", "done"]
     assert "/job:ps/replica:0/task:0/device:CPU:0 holds" in made.leader.lines
     assert "all interfaces" not in made.words()
+    said = (made.leader.own / "stdout.log").read_text()
+    assert "/job:ps/replica:0/task:0/device:CPU:0 holds" in said
+    assert "epoch 3, step 135 of 135: loss" in said
+    assert "cuInit" not in (made["worker", 1].own / "stderr.log").read_text()
     metrics = made.leader.events("metric")
     assert (metrics[-1].step, metrics[-1].of) == (135, 135)
     assert metrics[-1].val_accuracy > 0.8

@@ -287,3 +287,13 @@ def test_what_a_full_disk_refused_comes_once_there_is_space(path: Path) -> None:
 def test_an_unknown_phase_is_refused(path: Path) -> None:
     with Writer(path, "worker", 0) as writer, pytest.raises(ValueError, match="sleeping"):
         writer.phase("sleeping")
+
+
+def test_phases_lines_and_ends_of_epochs_are_echoed(tmp_path: Path) -> None:
+    said: list[str] = []
+    with Writer(tmp_path / "events.jsonl", "worker", 0, echo=said.append) as writer:
+        writer.phase("training")
+        writer.log("a line")
+        writer.metric(step=1, of=9, epoch=1, loss=2.0)
+        writer.metric(step=3, of=9, epoch=1, loss=1.23456, val_accuracy=0.5)
+    assert said == ["training", "a line", "epoch 1, step 3 of 9: loss 1.235, validation accuracy 0.5"]

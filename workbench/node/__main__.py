@@ -4,10 +4,12 @@ Exit codes: 0 its part is done; 3 the recipe's own code failed, an ``error`` eve
 relaunch goes on from the last checkpoint; anything else is a crash.
 """
 
+import contextlib
 import os
 import sys
+import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from workbench import events
@@ -29,7 +31,7 @@ def main(arguments: Sequence[str]) -> int:
     os.environ.setdefault("GRPC_FAIL_FAST", "use_caller")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-    with events.Writer(own / "events.jsonl", role, index) as writer:
+    with events.Writer(own / "events.jsonl", role, index, echo=_say) as writer:
         writer.phase("starting")
         try:
             return _run(folder, role, index, writer)
@@ -39,11 +41,18 @@ def main(arguments: Sequence[str]) -> int:
             return CRASHED
 
 
+def _say(line: str) -> None:
+    with contextlib.suppress(OSError):  # nobody reads it any more
+        print(time.strftime("%H:%M:%S"), line, flush=True)
+
+
 def _run(folder: Path, role: str, index: int, writer: events.Writer) -> int:
     import tensorflow as tf
 
     from workbench.node import machine, strategy
 
+    with _silent_without_gpu():
+        tf.config.list_physical_devices()
     try:
         machine.run(machine.read(folder, role, index), writer)
     except RecipeError as error:
@@ -62,6 +71,22 @@ def _run(folder: Path, role: str, index: int, writer: events.Writer) -> int:
         print(error, file=sys.stderr)
         return CLUSTER_BROKE
     return DONE
+
+
+@contextlib.contextmanager
+def _silent_without_gpu() -> Iterator[None]:
+    """Keep TensorFlow's first look for graphics cards out of the log where there are none: it calls that an error."""
+    if Path("/dev/nvidiactl").exists():
+        yield
+        return
+    kept, nothing = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nothing, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nothing)
 
 
 if __name__ == "__main__":
