@@ -10,10 +10,11 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import nbformat
+import psutil
 from playwright.sync_api import Browser, sync_playwright
 
 from benchmarks.measuring import Row, Server, free_port, serve
@@ -119,12 +120,12 @@ def _visit(browser: Browser, url: str, login: str, server: Server) -> tuple[floa
 
 def _kernels(server: Server) -> dict[int, float]:
     """Memory in MB (PSS) of the server's kernels, by process."""
-    children = server.process.children(recursive=True)
-    return {
-        child.pid: child.memory_full_info().pss / 1e6
-        for child in children
-        if "ipykernel_launcher" in " ".join(child.cmdline())
-    }
+    found = {}
+    for child in server.process.children(recursive=True):
+        with suppress(psutil.Error):  # it may end while it is asked
+            if "ipykernel_launcher" in " ".join(child.cmdline()):
+                found[child.pid] = child.memory_full_info().pss / 1e6
+    return found
 
 
 def _answers(path: str) -> Callable[[int], bool]:

@@ -47,7 +47,7 @@ def dashboard(
         PageKernels__pool_sizes=sizes,
         PageKernels__fill_after_s=0.0,
         PageKernels__pool_check_s=1.0,
-        PageKernels__expect_s=5.0,
+        PageKernels__expect_s=15.0,
     ) as running:
         yield running
 
@@ -118,10 +118,10 @@ def test_the_landing_page_leads_everywhere_and_follows_the_jobs(
     assert page.url == f"{dashboard.origin}/workbench"
     tiles = page.locator(".wb-tiles b")
     expect(tiles).to_have_text(["Train on a cluster", "Models and serving", "Drawing page", "JupyterLab"])
-    expect(page.get_by_text("No job trains or waits.")).to_be_visible()
+    expect(page.get_by_text("No job runs or waits.")).to_be_visible()
     with Store(dashboard.settings.database_url) as store:
         store.submit(name="mnist", requester="ada", recipe=Recipe("a", "b", "c"))
-    expect(page.get_by_text("1 waits for their turn.")).to_be_visible()
+    expect(page.get_by_text("1 job waits for its turn.")).to_be_visible()
     drawing = f"http://127.0.0.1:{dashboard.settings.frontend_port}/"
     expect(page.get_by_role("link", name="Drawing page", exact=False).last).to_have_attribute("href", drawing)
 

@@ -51,7 +51,7 @@ class PageKernels(AsyncMappingKernelManager):
     fill_after_s = Float(
         3.0, config=True, help="When the pool begins to fill, seconds after the server's start."
     )
-    expect_s = Float(60.0, config=True, help="How long a page's kernel waits for its page to connect.")
+    expect_s = Float(120.0, config=True, help="How long a page's kernel waits for its page to connect.")
     pool_check_s = Float(10.0, config=True, help="How often the pool looks for notebooks that changed.")
 
     def __init__(self, **kwargs: Any) -> None:

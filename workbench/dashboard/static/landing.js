@@ -3,13 +3,13 @@
 const EVERY_MS = 3000;
 const WAITING = new Set(["starting", "restarting", "training"]);
 
-/** "2 jobs train, 1 waits", and what is said where there is none. */
+/** "2 jobs run, 1 waits for its turn", and what is said where there is none. */
 export function counted({ queued, running }) {
-  if (!queued && !running) return "No job trains or waits.";
-  const parts = [];
-  if (running) parts.push(running === 1 ? "1 job runs" : `${running} jobs run`);
-  if (queued) parts.push(queued === 1 ? "1 waits" : `${queued} wait`);
-  return `${parts.join(", ")}${running ? "" : " for their turn"}.`;
+  if (!queued && !running) return "No job runs or waits.";
+  const many = (count, one, several) => (count === 1 ? `1 ${one}` : `${count} ${several}`);
+  if (!running) return `${many(queued, "job waits for its turn", "jobs wait for their turn")}.`;
+  const waiting = queued ? `, ${many(queued, "waits for its turn", "wait for their turn")}` : "";
+  return `${many(running, "job runs", "jobs run")}${waiting}.`;
 }
 
 /** How a service does: `wb-well`, `wb-busy` or `wb-ill`. */
@@ -31,8 +31,9 @@ function banner(title, text, kind = "note") {
 function show({ services, jobs, problem }) {
   const lines = services.map((service) => {
     const line = element("li", mood(service), "");
+    const told = [service.state, service.message].filter(Boolean).join(": ");
     const name = service.name[0].toUpperCase() + service.name.slice(1);
-    line.append(element("b", "", name), element("span", "", service.message || service.state));
+    line.append(element("b", "", name), element("span", "", told));
     return line;
   });
   if (!lines.length) lines.push(element("li", "", "Nobody watches the services: “workbench up” is not running."));

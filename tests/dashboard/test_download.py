@@ -1,0 +1,63 @@
+"""The zip of a version: for who has the token, whole, and the same that the registry packs."""
+
+import urllib.error
+import urllib.request
+import zipfile
+from collections.abc import Callable, Iterator
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+
+from tests.chain import make_settings
+from tests.dashboard.serving import Dashboard, serving
+from workbench import registry
+
+
+@pytest.fixture(scope="module")
+def dashboard(
+    tmp_path_factory: pytest.TempPathFactory, free_ports: Callable[[int], list[int]]
+) -> Iterator[Dashboard]:
+    folder = tmp_path_factory.mktemp("download")
+    (folder / "notebooks").mkdir()
+    settings = make_settings(folder / "home", WORKBENCH_DASHBOARD_PORT=str(free_ports(1)[0]))
+
+    def write(aside: Path) -> dict[str, object]:
+        (aside / "model.keras").write_bytes(b"weights" * 100_000)
+        return {"metrics": {}}
+
+    registry.add("digits", write, settings)
+    with serving(settings, folder / "notebooks") as running:
+        yield running
+
+
+def get(dashboard: Dashboard, path: str, *, token: bool = True) -> tuple[int, bytes, str]:
+    headers = {"Authorization": f"token {dashboard.settings.token}"} if token else {}
+    request = urllib.request.Request(f"{dashboard.origin}/{path}", headers=headers)
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return answer.status, answer.read(), str(answer.headers.get("Content-Disposition"))
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read(), ""
+
+
+def test_a_version_comes_as_a_whole_zip_under_its_name(dashboard: Dashboard) -> None:
+    status, body, disposition = get(dashboard, "workbench/models/digits/1.zip")
+    assert status == 200
+    assert disposition == 'attachment; filename="digits-1.zip"'
+    with zipfile.ZipFile(BytesIO(body)) as archive:
+        assert archive.testzip() is None
+        assert archive.read("model.keras") == b"weights" * 100_000
+        assert "manifest.json" in archive.namelist()
+
+
+@pytest.mark.parametrize("path", ["digits/2.zip", "other/1.zip", "No!/1.zip", "..%2Fx/1.zip"])
+def test_what_is_not_there_is_an_error_and_no_zip(dashboard: Dashboard, path: str) -> None:
+    status, _, _ = get(dashboard, f"workbench/models/{path}")
+    assert status in (400, 404)
+
+
+def test_without_the_token_there_is_only_the_login(dashboard: Dashboard) -> None:
+    _, body, _ = get(dashboard, "workbench/models/digits/1.zip", token=False)
+    assert not body.startswith(b"PK")
