@@ -154,7 +154,7 @@ def fill(path: Path, count: int) -> None:
     """Put many jobs in at once, as years of work leave them: the store's own verbs take one commit a change."""
     with contextlib.closing(sqlite3.connect(path)) as connection:
         connection.row_factory = sqlite3.Row
-        row = dict(connection.execute("SELECT * FROM jobs").fetchone())
+        row = dict(connection.execute("SELECT * FROM jobs ORDER BY id DESC").fetchone())
         jobs, times = [], []
         for n in range(row["id"] + 1, row["id"] + count):
             more = {"id": n, "name": f"net-{n % 97}", "requester": f"r{n % 11}", "state": "failed"}

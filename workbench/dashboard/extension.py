@@ -14,6 +14,7 @@ from voila.paths import collect_template_paths
 
 from workbench.dashboard.addresses import without_token
 from workbench.dashboard.catalogue import existing
+from workbench.dashboard.download import Download
 from workbench.dashboard.kernels import PageKernels
 from workbench.dashboard.overview import Overview
 from workbench.dashboard.rendering import Renderer
@@ -37,6 +38,7 @@ def load(server: Any) -> None:
         [
             (own, Landing, {"overview": overview}),
             (f"{own}/overview", Poll, {"overview": overview, "kernels": server.kernel_manager}),
+            (f"{own}/models/([^/]+)/([0-9]+)\\.zip", Download, {"settings": from_environment()}),
             (f"{own}/static/(.*)", FileFindHandler, {"path": [str(HERE / "static")]}),
             (url_path_join(server.base_url, "voila(?:/tree.*)?"), ToLanding),
             # Before Voilà's own handler of this route, which it replaces.

@@ -21,7 +21,9 @@ class Series:
     y: Sequence[float]
     dots: bool = False
     color: int = 1
-    """1 to 4, of the theme's ``--wb-series-…``."""
+    """1 to 8, of ``--wb-series-…``."""
+    named: bool = True
+    """Whether the legend names it; a second curve of the same thing may go without."""
 
 
 class Curves(anywidget.AnyWidget):
@@ -43,7 +45,8 @@ class Curves(anywidget.AnyWidget):
 
 def _describe(series: Series) -> dict[str, object]:
     x, y = thin(series.x, series.y)
-    return {"name": series.name, "x": x, "y": y, "dots": series.dots, "color": series.color}
+    same = {name: getattr(series, name) for name in ("name", "dots", "color", "named")}
+    return {**same, "x": x, "y": y}
 
 
 def thin(x: Sequence[float], y: Sequence[float], limit: int = MAX_POINTS) -> tuple[list[float], list[float]]:

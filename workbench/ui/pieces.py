@@ -27,7 +27,7 @@ _NOT_THE_USERS = (
 class Html(anywidget.AnyWidget):
     """A piece of HTML in the theme's look; what comes from elsewhere must have been escaped."""
 
-    _esm = theme.esm("html")
+    _esm = theme.esm("words") + theme.esm("html")
     _css = theme.css()
     html = traitlets.Unicode().tag(sync=True)
 
@@ -57,6 +57,11 @@ def percent(share: float, digits: int = 2) -> str:
     ('99.31 %', '50 %')
     """
     return f"{100 * share:.{digits}f} %"
+
+
+def when(t: float) -> str:
+    """A time in seconds since 1970, shown as how long ago that is, with the exact time on hover."""
+    return f'<time data-t="{t:.3f}"></time>'
 
 
 def waiting(text: str, *, working: bool = False) -> str:

@@ -21,6 +21,33 @@ def in_thread(function: Callable[..., Any], *arguments: Any) -> threading.Thread
     return thread
 
 
+class Newest:
+    """Runs a function in a thread, one call at a time; of many wishes meanwhile one is fulfilled, the newest."""
+
+    def __init__(self, function: Callable[[], Any]) -> None:
+        self._function = function
+        self._lock = threading.Lock()
+        self._asked = self._working = False
+
+    def ask(self) -> None:
+        """Wish for a call that begins now or later; returns at once."""
+        with self._lock:
+            self._asked = True
+            if self._working:
+                return
+            self._working = True
+        in_thread(self._work)
+
+    def _work(self) -> None:
+        while True:
+            with self._lock:
+                if not self._asked:
+                    self._working = False
+                    return
+                self._asked = False
+            self._function()
+
+
 class Poll(Generic[T]):
     """Asks once when it starts, so that a page is not empty, and from then on only while the page is in front.
 

@@ -1,6 +1,5 @@
 """A table for thousands of rows: the kernel gives the rows that are in sight, sorted and narrowed down elsewhere."""
 
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -9,7 +8,7 @@ import anywidget
 import traitlets
 
 from workbench.ui import theme
-from workbench.ui.poll import in_thread
+from workbench.ui.poll import Newest
 
 MAX_COUNT = 300
 """Rows in one answer, whatever the browser asks for."""
@@ -28,7 +27,7 @@ class Column:
         ``time`` (seconds since 1970), ``state`` (a word in a coloured badge), ``progress`` (0 to 1, or
         ``[share, words]``).
     priority
-        1 is always there, 2 leaves first on narrow pages, then so do 3 and more… the higher the sooner.
+        1 is always there; the higher, the sooner it leaves on a narrow page.
     """
 
     key: str
@@ -107,7 +106,7 @@ class Table(anywidget.AnyWidget):
     problem = traitlets.Unicode().tag(sync=True)
     opened = traitlets.Any(None, allow_none=True).tag(sync=True)
     """The key of the row that was opened."""
-    selected: traitlets.List[Any] = traitlets.List().tag(sync=True)
+    selected: "traitlets.List[Any]" = traitlets.List().tag(sync=True)
     """The keys of the rows that are selected."""
 
     def __init__(
@@ -133,8 +132,7 @@ class Table(anywidget.AnyWidget):
             query=asdict(Query(sort=sort or columns[0].key, descending=descending)),
         )
         self._fetch = fetch
-        self._lock = threading.Lock()
-        self._asked = self._working = False
+        self._newest = Newest(self.fetch_now)
         self.observe(lambda _: self.refresh(), "query")
 
     @property
@@ -146,12 +144,7 @@ class Table(anywidget.AnyWidget):
 
     def refresh(self) -> None:
         """Fetch the rows in sight again; sends nothing where nothing changed. Returns at once."""
-        with self._lock:
-            self._asked = True
-            if self._working:
-                return
-            self._working = True
-        in_thread(self._work)
+        self._newest.ask()
 
     def fetch_now(self) -> None:
         """As ``refresh``, in this thread."""
@@ -167,12 +160,3 @@ class Table(anywidget.AnyWidget):
             key: [[value, count] for value, count in counts.items()] for key, counts in page.facets.items()
         }
         self.page = {"first": query.first, "rows": rows, "total": page.total, "facets": facets}
-
-    def _work(self) -> None:
-        while True:
-            with self._lock:
-                if not self._asked:
-                    self._working = False
-                    return
-                self._asked = False
-            self.fetch_now()

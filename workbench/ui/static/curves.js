@@ -47,13 +47,14 @@ export function nearest(xs, x) {
 export function format(value, percent) {
   if (!Number.isFinite(value)) return "–";
   if (percent) return `${(value * 100).toFixed(value > 0.9 ? 2 : 1)} %`;
+  if (value >= 1000) return Math.round(value).toLocaleString("en");
   return value >= 10 ? value.toFixed(1) : value.toPrecision(3);
 }
 
 /** One sentence a series, for who does not see the picture. */
 export function summary(series, title, percent) {
   const said = series
-    .filter((s) => s.y.length)
+    .filter((s) => s.y.length && s.named !== false)
     .map((s) => `${s.name} from ${format(s.y[0], percent)} to ${format(s.y.at(-1), percent)}`);
   return `${title}: ${said.length ? said.join("; ") : "no values yet"}.`;
 }
@@ -109,7 +110,7 @@ function render({ model, el }) {
     svg.append(clip, curves);
     for (const s of series) {
       const points = s.x.map((x, i) => `${px(x).toFixed(1)},${py(s.y[i]).toFixed(1)}`);
-      const ink = `stroke: var(--wb-series-${((s.color - 1) % 4) + 1})`;
+      const ink = `stroke: var(--wb-series-${((s.color - 1) % 8) + 1})`;
       curves.append(make("polyline", { points: points.join(" "), style: ink, class: s.dots ? "wb-thin" : "" }));
       if (s.dots || points.length === 1) {
         for (const point of points) {
@@ -124,10 +125,10 @@ function render({ model, el }) {
     }
     title.textContent = model.get("title");
     legend.replaceChildren(
-      ...series.map((s) => {
+      ...series.filter((s) => s.named !== false).map((s) => {
         const item = document.createElement("span");
         const i = pointed === null ? s.y.length - 1 : nearest(s.x, pointed);
-        item.style.setProperty("--tone", `var(--wb-series-${((s.color - 1) % 4) + 1})`);
+        item.style.setProperty("--tone", `var(--wb-series-${((s.color - 1) % 8) + 1})`);
         item.textContent = i < 0 ? s.name : `${s.name} ${format(s.y[i], percent)}`;
         return item;
       }),

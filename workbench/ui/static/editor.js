@@ -1,0 +1,192 @@
+// CodeMirror (vendor/codemirror.js stands before this module) in tabs; the kernel gets the texts as they are.
+
+const DEBOUNCE_MS = 300;
+
+function look({ tags: t }) {
+  return CodeMirror.HighlightStyle.define([
+    { tag: [t.keyword, t.operatorKeyword, t.modifier, t.controlKeyword, t.definitionKeyword], color: "var(--wb-code-keyword)" },
+    { tag: [t.string, t.special(t.string), t.character], color: "var(--wb-code-string)" },
+    { tag: [t.number, t.bool, t.null], color: "var(--wb-code-number)" },
+    { tag: [t.comment], color: "var(--wb-code-comment)", fontStyle: "italic" },
+    { tag: [t.function(t.definition(t.variableName)), t.definition(t.className)], color: "var(--wb-code-name)", fontWeight: "600" },
+    { tag: [t.className, t.standard(t.variableName)], color: "var(--wb-code-name)" },
+    { tag: [t.meta], color: "var(--wb-code-keyword)" },
+    { tag: t.invalid, color: "var(--wb-bad)" },
+  ]);
+}
+
+const theme = () =>
+  CodeMirror.EditorView.theme({
+    "&": { backgroundColor: "transparent", color: "var(--wb-text)", fontSize: "13px", height: "100%" },
+    "&.cm-focused": { outline: "none" },
+    ".cm-scroller": { fontFamily: "var(--wb-mono)", lineHeight: "1.55", overflow: "auto" },
+    ".cm-content": { caretColor: "var(--wb-text)", padding: "10px 0" },
+    ".cm-line": { padding: "0 12px" },
+    ".cm-gutters": { backgroundColor: "transparent", color: "var(--wb-muted)", border: "none", paddingLeft: "4px" },
+    ".cm-activeLine, .cm-activeLineGutter": { backgroundColor: "color-mix(in srgb, var(--wb-accent) 6%, transparent)" },
+    "&.cm-focused > .cm-scroller > .cm-selectionLayer .cm-selectionBackground, .cm-selectionBackground, ::selection": {
+      backgroundColor: "color-mix(in srgb, var(--wb-accent) 26%, transparent)",
+    },
+    ".cm-cursor": { borderLeftColor: "var(--wb-text)" },
+    ".cm-matchingBracket, &.cm-focused .cm-matchingBracket": {
+      backgroundColor: "color-mix(in srgb, var(--wb-accent) 18%, transparent)", color: "inherit",
+    },
+    ".cm-panels": { backgroundColor: "var(--wb-raised)", color: "var(--wb-text)", borderColor: "var(--wb-line)" },
+    ".cm-tooltip": { backgroundColor: "var(--wb-surface)", color: "var(--wb-text)", border: "1px solid var(--wb-line)", borderRadius: "6px" },
+    ".cm-diagnostic": { fontFamily: "inherit", fontSize: "13px" },
+    ".cm-diagnostic-error": { borderLeft: "3px solid var(--wb-bad)" },
+    ".cm-lintRange-error": { backgroundImage: "none", backgroundColor: "color-mix(in srgb, var(--wb-bad) 16%, transparent)" },
+  });
+
+/** Where a mark is in a text, as CodeMirror's diagnostics have it. */
+export function place(doc, line) {
+  if (!line) return { from: 0, to: Math.min(doc.length, doc.line(1).to) };
+  const at = doc.line(Math.min(Math.max(1, line), doc.lines));
+  const indent = at.text.length - at.text.trimStart().length;
+  return { from: at.from + indent, to: Math.max(at.to, at.from + indent) };
+}
+
+function render({ model, el }) {
+  el.classList.add("wb", "wb-editor");
+  el.dataset.lmSuppressShortcuts = "true";
+  const fields = model.get("fields");
+  const tabs = document.createElement("div");
+  tabs.className = "wb-tabs";
+  tabs.setAttribute("role", "tablist");
+  tabs.setAttribute("aria-label", model.get("label"));
+  const panels = document.createElement("div");
+  panels.className = "wb-editor-panels";
+  el.append(tabs, panels);
+  const views = new Map();
+  const buttons = new Map();
+  const unique = Math.random().toString(36).slice(2, 8);
+  let pending = 0;
+
+  function flush() {
+    clearTimeout(pending);
+    pending = 0;
+    const values = Object.fromEntries([...views].map(([key, view]) => [key, view.state.sliceDoc()]));
+    if (JSON.stringify(values) === JSON.stringify(model.get("values"))) return;
+    model.set("values", values);
+    model.save_changes();
+  }
+
+  const C = CodeMirror;
+  for (const [key, title] of fields) {
+    const tab = document.createElement("button");
+    tab.type = "button";
+    tab.id = `tab-${unique}-${key}`;
+    tab.setAttribute("role", "tab");
+    tab.setAttribute("aria-controls", `panel-${unique}-${key}`);
+    tab.textContent = title;
+    tab.addEventListener("click", () => choose(key));
+    tabs.append(tab);
+    buttons.set(key, tab);
+    const panel = document.createElement("div");
+    panel.id = `panel-${unique}-${key}`;
+    panel.setAttribute("role", "tabpanel");
+    panel.setAttribute("aria-labelledby", tab.id);
+    panels.append(panel);
+    const typed = C.EditorView.updateListener.of((update) => {
+      if (!update.docChanged || update.transactions.some((t) => t.isUserEvent("from.kernel"))) return;
+      clearTimeout(pending);
+      pending = setTimeout(flush, DEBOUNCE_MS);
+    });
+    const view = new C.EditorView({
+      parent: panel,
+      state: C.EditorState.create({
+        doc: model.get("values")[key] ?? "",
+        extensions: [
+          // Only "\n" parts lines, so that whatever else is in a text stays in it.
+          C.EditorState.lineSeparator.of("\n"),
+          C.EditorState.tabSize.of(4),
+          C.indentUnit.of("    "),
+          C.lineNumbers(),
+          C.lintGutter(),
+          C.history(),
+          C.highlightSpecialChars(),
+          C.drawSelection(),
+          C.highlightActiveLine(),
+          C.highlightActiveLineGutter(),
+          C.bracketMatching(),
+          C.indentOnInput(),
+          C.highlightSelectionMatches(),
+          C.python(),
+          C.syntaxHighlighting(look(C)),
+          C.keymap.of([C.indentWithTab, ...C.defaultKeymap, ...C.historyKeymap, ...C.searchKeymap]),
+          C.EditorView.contentAttributes.of({ "aria-label": title, spellcheck: "false" }),
+          theme(),
+          typed,
+        ],
+      }),
+    });
+    views.set(key, view);
+  }
+
+  function choose(key) {
+    if (model.get("shown") === key) return;
+    flush();
+    model.set("shown", key);
+    model.save_changes();
+  }
+  tabs.addEventListener("keydown", (event) => {
+    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+    if (!step) return;
+    const keys = fields.map(([key]) => key);
+    const next = keys[(keys.indexOf(model.get("shown")) + step + keys.length) % keys.length];
+    choose(next);
+    buttons.get(next).focus();
+    event.preventDefault();
+  });
+
+  function drawTabs() {
+    for (const [key, tab] of buttons) {
+      const here = model.get("shown") === key;
+      const marks = model.get("marks")[key]?.length ?? 0;
+      tab.setAttribute("aria-selected", String(here));
+      tab.tabIndex = here ? 0 : -1;
+      tab.classList.toggle("wb-marked", marks > 0);
+      tab.title = marks ? `${marks} error${marks > 1 ? "s" : ""}` : "";
+      panels.querySelector(`#panel-${unique}-${key}`).hidden = !here;
+    }
+    views.get(model.get("shown"))?.requestMeasure();
+  }
+  function drawValues() {
+    for (const [key, view] of views) {
+      const value = model.get("values")[key] ?? "";
+      if (view.state.sliceDoc() === value) continue;
+      const everything = { from: 0, to: view.state.doc.length, insert: value };
+      view.dispatch({ changes: everything, userEvent: "from.kernel" });
+    }
+  }
+  function drawMarks() {
+    for (const [key, view] of views) {
+      const found = (model.get("marks")[key] ?? []).map(({ line, message }) => ({
+        ...place(view.state.doc, line), severity: "error", message,
+      }));
+      view.dispatch(C.setDiagnostics(view.state, found));
+      if (!found.length) continue;
+      const at = found[0].from;
+      view.dispatch({ selection: { anchor: at }, effects: C.EditorView.scrollIntoView(at, { y: "center" }) });
+    }
+    drawTabs();
+  }
+  // Made before it was on the page, CodeMirror has measured nothing yet.
+  const observer = new ResizeObserver(() => views.forEach((view) => view.requestMeasure()));
+  observer.observe(el);
+  el.addEventListener("focusout", flush);
+  model.on("change:values", drawValues);
+  model.on("change:marks", drawMarks);
+  model.on("change:shown", drawTabs);
+  drawMarks();
+  return () => {
+    if (pending) flush();
+    observer.disconnect();
+    model.off("change:values", drawValues);
+    model.off("change:marks", drawMarks);
+    model.off("change:shown", drawTabs);
+    for (const view of views.values()) view.destroy();
+  };
+}
+
+export default { render };
