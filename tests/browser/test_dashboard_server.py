@@ -48,6 +48,7 @@ def dashboard(
         PageKernels__fill_after_s=0.0,
         PageKernels__pool_check_s=1.0,
         PageKernels__expect_s=15.0,
+        PageKernels__pool_pause_s=0.5,
     ) as running:
         yield running
 

@@ -21,6 +21,7 @@ class Bakery:
         self.ended: list[str] = []
         self.stale: set[str] = set()
         self.broken: set[str] = set()
+        self.stuck: set[str] = set()
         self.most_at_once = 0
         self._at_once = 0
         self._numbers = itertools.count(1)
@@ -37,6 +38,8 @@ class Bakery:
         return self.made[-1]
 
     async def end(self, loaf: str) -> None:
+        if loaf in self.stuck:
+            raise RuntimeError("stuck")
         self.ended.append(loaf)
 
     @contextlib.asynccontextmanager
@@ -117,5 +120,17 @@ def test_what_fails_is_tried_later_or_when_it_was_changed_and_keeps_nobody_waiti
             bakery.broken = set()
             bakery.recipes["rye"] = 2
             await until(lambda: pool.count("rye") == 1)
+
+    play(scene)
+
+
+def test_what_cannot_be_ended_keeps_nothing_else_from_being_made() -> None:
+    async def scene() -> None:
+        bakery = Bakery()
+        bakery.stuck = {"rye 1"}
+        async with bakery.pool(rye=1) as pool:
+            await until(lambda: pool.count("rye") == 1)
+            bakery.stale = {"rye 1"}
+            await until(lambda: pool.things() == ["rye 2"])
 
     play(scene)

@@ -18,8 +18,9 @@ import psutil
 from jupyter_server._tz import utcnow
 from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager
 from jupyter_server.utils import ApiPath
+from tornado import web
 from tornado.ioloop import IOLoop
-from traitlets import Dict, Float
+from traitlets import Dict, Float, TraitError
 from voila import __version__ as voila_version
 from voila.utils import ENV_VARIABLE
 
@@ -27,6 +28,7 @@ from workbench.dashboard import rendering
 from workbench.dashboard.pool import Pool, Stamp, Supply
 
 NICE = 10
+SETTLE_S = 20.0
 CAP_SYS_NICE = 23
 """From ``linux/capability.h``."""
 
@@ -54,6 +56,12 @@ class PageKernels(AsyncMappingKernelManager):
     expect_s = Float(120.0, config=True, help="How long a page's kernel waits for its page to connect.")
     pool_check_s = Float(10.0, config=True, help="How often the pool looks for notebooks that changed.")
 
+    pool_pause_s = Float(
+        5.0,
+        config=True,
+        help="How long a visitor's page has the machine to itself before the next is prepared.",
+    )
+
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._pool: Pool[Prepared] | None = None
@@ -64,7 +72,8 @@ class PageKernels(AsyncMappingKernelManager):
         """Begin to keep kernels ready; called once the server's loop runs."""
         self._renderer = renderer
         supply = Supply(self._prepare, lambda one: self.end(one.kernel_id), self._stamp, self._usable)
-        self._pool = Pool(self.pool_sizes, supply, check_s=self.pool_check_s, log=self.log)
+        times = {"check_s": self.pool_check_s, "pause_s": self.pool_pause_s}
+        self._pool = Pool(self.pool_sizes, supply, **times, log=self.log)
         self._filling = asyncio.ensure_future(self._fill(self._pool))
 
     @property
@@ -103,9 +112,18 @@ class PageKernels(AsyncMappingKernelManager):
 
     async def end(self, kernel_id: str) -> None:
         """End the kernel; one that has ended is fine."""
-        self._restarted.discard(kernel_id)
+        await self._settle(kernel_id)
         if kernel_id in self:
             await self.shutdown_kernel(kernel_id)
+        self._restarted.discard(kernel_id)
+
+    async def _settle(self, kernel_id: str) -> None:
+        """Wait until a kernel that is just starting, or starting again after its death, can be ended."""
+        give_up = asyncio.get_running_loop().time() + SETTLE_S
+        while kernel_id in self and asyncio.get_running_loop().time() < give_up:
+            if self.get_kernel(kernel_id).ready.done():
+                return
+            await asyncio.sleep(0.1)
 
     async def _end_unseen(self, kernel_id: str) -> None:
         if kernel_id in self and not self._kernel_connections.get(kernel_id):
@@ -113,6 +131,13 @@ class PageKernels(AsyncMappingKernelManager):
             await self.end(kernel_id)
 
     # What the server asks
+
+    def kernel_model(self, kernel_id: str) -> dict[str, Any]:
+        """The kernel as JSON; one that just begins to start is not there yet, where Jupyter fails with a 500."""
+        try:
+            return super().kernel_model(kernel_id)
+        except TraitError as error:
+            raise web.HTTPError(404, f"kernel {kernel_id} is just starting") from error
 
     async def cull_kernel_if_idle(self, kernel_id: str) -> None:
         """End the kernel if it idles and nobody is connected, unless it waits for its visitor."""

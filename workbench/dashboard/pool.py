@@ -101,7 +101,11 @@ class Pool(Generic[T]):
             fresh = self._fresh(kind)[: self.sizes[kind]]
             for old in [one for one in kept if one not in fresh]:
                 kept.remove(old)
-                await self._supply.end(old.thing)
+                try:
+                    await self._supply.end(old.thing)
+                except Exception:
+                    # One that cannot be ended must not keep the others from being made.
+                    self._log.exception("could not end what was prepared for %s", kind)
 
     async def _wait(self, timeout_s: float) -> None:
         """Until something is taken, and a little longer, so that its taker comes first; or the time is over."""
