@@ -2,16 +2,17 @@
 
 import io
 import secrets
+import socket
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from workbench import checks, estimating, recipes, registry, runner
+from workbench import artifact, checks, estimating, recipes, registry, runner
 from workbench.errors import BadInput, NotFound
 from workbench.jobs import ACTIVE, Filter, Job, Store
-from workbench.providers import Layout, Plan, Provider
+from workbench.providers import Layout, Machine, Plan, Provider, clusters
 from workbench.recipes import FIELDS, Recipe
 from workbench.settings import PROJECT, Settings
 
@@ -33,6 +34,8 @@ class Request:
     workers: int = 1
     epochs: int | None = None
     provider: str = "local"
+    cluster: str | None = None
+    """A standing cluster; else the job gets machines of its own."""
 
     @property
     def layout(self) -> Layout:
@@ -89,7 +92,10 @@ class Control:
             There is no such provider here.
         """
         recipes.check(request.recipe)
-        self.provider(request.provider).plan(request.layout)
+        if request.cluster is not None:
+            there = self.provider(request.provider).machines(request.cluster)
+            clusters.check_layout(there, request.cluster, request.layout)
+        price = self.plan(request.provider, request.layout).price_per_hour
         id = self.store.submit(
             name=request.name,
             requester=request.requester,
@@ -98,6 +104,8 @@ class Control:
             workers=request.workers,
             epochs=request.epochs,
             provider=request.provider,
+            cluster=request.cluster,
+            price_per_hour=price,
         )
         self.tick()
         return id
@@ -137,6 +145,48 @@ class Control:
         """The provider of that name; raises ``Unavailable`` where there is none."""
         return self._open_provider(name, self.settings)
 
+    def services(self) -> dict[str, bool]:
+        """Whether the front end, the back end and the dashboard answer at their ports on this computer."""
+        names = ("frontend", "backend", "dashboard")
+        return {name: _listens(getattr(self.settings, f"{name}_port")) for name in names}
+
+    def launch(self, name: str, layout: Layout, provider: str = "local") -> list[Machine]:
+        """Make a standing cluster; see ``clusters.launch``."""
+        return clusters.launch(self.provider(provider), name, layout)
+
+    def layout(self, name: str, provider: str = "local") -> Layout:
+        """The layout of a standing cluster; raises ``NotFound``."""
+        return clusters.layout_of(self.provider(provider).machines(name), name)
+
+    def stop(self, name: str, provider: str = "local") -> list[Machine]:
+        """Stop the machines of a standing cluster and keep them.
+
+        Raises
+        ------
+        NotFound
+        BadInput
+            A job is at work on it.
+        """
+        self._check_idle(name, provider)
+        return self.provider(provider).stop(name)
+
+    def start(self, name: str, provider: str = "local") -> list[Machine]:
+        """Start the machines of a standing cluster that are stopped; raises ``NotFound``."""
+        clusters.check_name(name)
+        return self.provider(provider).start(name)
+
+    def release(self, name: str, provider: str = "local") -> None:
+        """End a standing cluster; as ``stop``."""
+        self._check_idle(name, provider)
+        self.provider(provider).terminate(name)
+
+    def _check_idle(self, name: str, provider: str) -> None:
+        clusters.check_name(name)
+        self.layout(name, provider)
+        for job in self.store.list(state=ACTIVE, limit=1000):
+            if job.cluster == name and job.provider == provider:
+                raise BadInput(f"job {job.id} is at work on {name}; end it with: workbench terminate {job.id}")
+
     def plan(self, provider: str, layout: Layout) -> Plan:
         """What a job of this layout would make, and its price an hour."""
         return self.provider(provider).plan(layout)
@@ -155,6 +205,7 @@ class Control:
         BadInput
             No model can have this name.
         """
+        artifact.check_name(name)
         return max((v.version for v in registry.versions(self.settings, name)), default=0) + 1
 
     def limits(self, requester: str) -> Limits:
@@ -172,6 +223,14 @@ class Control:
 
     def _states_of(self, requester: str) -> dict[str, int]:
         return self.store.page(Filter(requesters=[requester]), limit=1).states if requester else {}
+
+
+def _listens(port: int) -> bool:
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=1):
+            return True
+    except OSError:
+        return False
 
 
 @contextmanager

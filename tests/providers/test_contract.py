@@ -80,6 +80,17 @@ def test_a_cluster_without_a_job_takes_one_and_then_another(bench: Bench) -> Non
         assert set(json.loads((folder / "job.json").read_text())["cluster"]) == {"worker"}
 
 
+def test_machines_whose_job_is_taken_away_stand_ready_again(bench: Bench) -> None:
+    bench.provider.launch("standing", CLUSTER, bench.job())
+
+    ready = bench.again().assign("standing", None)
+
+    assert set(states(ready).values()) == {"running"}
+    assert bench.provider.run(ready[0], "true").code == 0
+    again = bench.provider.assign("standing", bench.job(2))
+    assert set(states(again).values()) == {"running"}
+
+
 def test_stopped_machines_start_again_and_those_that_run_are_left_alone(bench: Bench) -> None:
     before = processes(bench.provider.launch("one", CLUSTER, bench.job()))
 

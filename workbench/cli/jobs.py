@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from workbench.cli import output
-from workbench.errors import BadInput, NotFound
+from workbench.errors import BadInput
 from workbench.settings import Settings
 
 if TYPE_CHECKING:
@@ -26,11 +26,13 @@ def add(verbs: output.Verbs) -> None:
         "recipe", metavar="RECIPE", help="a notebook, a folder, or the name of a shipped recipe"
     )
     submit.add_argument("--name", required=True, help="of the model that comes out of it")
-    submit.add_argument("--ps", type=int, default=0, metavar="P", help="parameter servers (0)")
-    submit.add_argument("--workers", type=int, default=1, metavar="W", help="workers (1)")
+    submit.add_argument("--ps", type=int, metavar="P", help="parameter servers (0)")
+    submit.add_argument("--workers", type=int, metavar="W", help="workers (1)")
     submit.add_argument("--epochs", type=int, metavar="E", help="instead of the recipe's own")
     submit.add_argument("--provider", choices=["local", "aws"], default="local")
-    submit.add_argument("--cluster", metavar="NAME", help="a standing cluster; else the job gets its own")
+    submit.add_argument(
+        "--cluster", metavar="NAME", help="a standing cluster, with its layout; else the job gets its own"
+    )
     submit.add_argument("--requester", metavar="R", help="whose job it is")
     submit.add_argument("--wait", action="store_true", help="show the progress; exit 0 only if it completes")
     jobs = verbs.add("jobs", _jobs, "the newest jobs", json=True)
@@ -55,20 +57,22 @@ def _with_id(verb: argparse.ArgumentParser) -> argparse.ArgumentParser:
 def _submit(arguments: argparse.Namespace, settings: Settings) -> int:
     from workbench import control, recipes
 
-    if arguments.cluster is not None:
-        raise NotFound(
-            f"no standing cluster is called {arguments.cluster!r}; leave --cluster out for one of the job's own"
-        )
     with control.opened(settings) as workbench:
+        ps, workers = arguments.ps, arguments.workers
+        if arguments.cluster is not None:
+            there = workbench.layout(arguments.cluster, arguments.provider)
+            ps = there.ps if ps is None else ps
+            workers = there.workers if workers is None else workers
         id = workbench.submit(
             control.Request(
                 name=arguments.name,
                 requester=arguments.requester or settings.requester,
                 recipe=recipes.read(control.find_recipe(arguments.recipe)),
-                ps=arguments.ps,
-                workers=arguments.workers,
+                ps=ps or 0,
+                workers=1 if workers is None else workers,
                 epochs=arguments.epochs,
                 provider=arguments.provider,
+                cluster=arguments.cluster,
             )
         )
         print(id, flush=True)

@@ -34,7 +34,7 @@ def _up(arguments: argparse.Namespace, settings: Settings) -> int:
     from workbench.services import state, supervisor
 
     if arguments.detach:
-        return _up_detached(settings)
+        return up_detached(settings)
     try:
         supervisor.run(settings, _Console().show)
     except supervisor.AlreadyRunning as error:
@@ -46,7 +46,8 @@ def _up(arguments: argparse.Namespace, settings: Settings) -> int:
     return 0
 
 
-def _up_detached(settings: Settings) -> int:
+def up_detached(settings: Settings) -> int:
+    """Start everything and return once it is ready; what runs already is left alone."""
     from workbench.services import state
 
     if state.read(settings) is None:
@@ -87,10 +88,15 @@ def _settled(running: Any) -> bool:
 
 
 def _down(arguments: argparse.Namespace, settings: Settings) -> None:
+    down(settings)
+
+
+def down(settings: Settings) -> None:
+    """End all that runs here."""
     from workbench.services import supervisor
 
     count = supervisor.stop(settings)
-    print(f"{count} processes ended" if count else "nothing was running", file=sys.stderr)
+    print(f"{count} process{'' if count == 1 else 'es'} ended" if count else "nothing was running", file=sys.stderr)
 
 
 def _status(arguments: argparse.Namespace, settings: Settings) -> None:

@@ -77,13 +77,20 @@ def read_order(
 ) -> list[int]:
     """The provider's waiting jobs in the order of their turns, without those of requesters that are full.
 
-    With ``now`` also without jobs whose last runner is not done with them.
+    With ``now`` also without jobs whose last runner is not done with them, or whose standing cluster another job has.
     """
     query = sa.select(jobs.c.queued_t, jobs.c.id, jobs.c.requester).where(
         jobs.c.provider == provider, jobs.c.state == "queued", jobs.c.requester.not_in(full)
     )
     if now is not None:
-        query = query.where(sa.or_(jobs.c.runner.is_(None), jobs.c.lease_until < now))
+        others = jobs.alias()
+        taken = sa.select(others.c.cluster).where(
+            others.c.provider == provider, others.c.cluster.is_not(None), _at_work(others, now)
+        )
+        query = query.where(
+            sa.or_(jobs.c.runner.is_(None), jobs.c.lease_until < now),
+            sa.or_(jobs.c.cluster.is_(None), jobs.c.cluster.not_in(taken)),
+        )
     waiting = [Waiting(*row) for row in connection.execute(query)]
     last = (
         sa.select(jobs.c.requester, sa.func.max(jobs.c.turn))
@@ -99,12 +106,15 @@ def abandoned(now: float) -> sa.ColumnElement[bool]:
     return sa.or_(jobs.c.lease_until < now, nobody)
 
 
+def _at_work(table: sa.FromClause, now: float) -> sa.ColumnElement[bool]:
+    return sa.or_(table.c.state.in_(ACTIVE), table.c.lease_until >= now)
+
+
 def _count_busy(connection: sa.Connection, provider: str, now: float) -> dict[str, int]:
     """How many jobs of each requester run, or have run and still hold a lease."""
-    at_work = sa.or_(jobs.c.state.in_(ACTIVE), jobs.c.lease_until >= now)
     query = (
         sa.select(jobs.c.requester, sa.func.count())
-        .where(jobs.c.provider == provider, at_work)
+        .where(jobs.c.provider == provider, _at_work(jobs, now))
         .group_by(jobs.c.requester)
     )
     return {row[0]: row[1] for row in connection.execute(query)}

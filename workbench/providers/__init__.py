@@ -166,8 +166,10 @@ class Provider(Protocol):
         A cluster that was never launched or is terminated has none.
         """
 
-    def assign(self, name: str, folder: Path) -> list[Machine]:
+    def assign(self, name: str, folder: Path | None) -> list[Machine]:
         """Let each machine of a cluster begin its role in the job of the folder; what it did before ends.
+
+        Without a folder they stand ready again.
 
         Raises
         ------

@@ -173,9 +173,11 @@ class Cluster:
         }
 
     def _do_start(self, connection: socket.socket, request: dict[str, Any]) -> dict[str, Any]:
-        """Begin the machines that do not run; with ``module`` and ``folder`` in that work from now on."""
+        """Begin the machines that do not run; with ``module`` and ``folder`` in that work, with ``idle`` in none."""
         if "module" in request:
             self.work = Work(request["module"], Path(request["folder"]))
+        elif "idle" in request:
+            self.work = None
         self._reap()
         wanted = self._places(request)
         running = {process.place for process in self.processes.values()}

@@ -54,10 +54,12 @@ class FakeProvider:
         names = sorted(self.clusters) if name is None else [name]
         return [m for one in names if one in self.clusters for m in self.clusters[one].machines.values()]
 
-    def assign(self, name: str, folder: Path) -> list[Machine]:
+    def assign(self, name: str, folder: Path | None) -> list[Machine]:
         self.stop(name)
         cluster = self._find(name)
         cluster.folder = folder
+        if folder is None:
+            return self.start(name)
         addresses: dict[str, list[str]] = {}
         for machine in cluster.machines.values():
             machine_folder(folder, machine.place).mkdir(parents=True, exist_ok=True)

@@ -121,12 +121,16 @@ class LocalProvider:
         names = [name] if name is not None else sorted({*_recorded(self.home), *(f.cluster for f in found)})
         return [machine for one in names for machine in self._look(one, found)]
 
-    def assign(self, name: str, folder: Path) -> list[Machine]:
-        record = {**_read(self.home, name), "folder": str(folder), "module": self.node}
+    def assign(self, name: str, folder: Path | None) -> list[Machine]:
+        before = _read(self.home, name)
+        record = {**before, "folder": str(folder) if folder else None, "module": self.node}
         if self._has_ended(name):
             self._begin(name, record)
         self.stop(name)
-        self._ask(name, {"do": "start", **self._give(name, record)})
+        self._take_back(before)
+        if folder is None:
+            _write(_folder(self.home, name) / "cluster.json", record)
+        self._ask(name, {"do": "start", **(self._give(name, record) if folder else {"idle": True})})
         return self.machines(name)
 
     def start(self, name: str, only: Collection[Place] | None = None) -> list[Machine]:
@@ -228,6 +232,12 @@ class LocalProvider:
                 os.chown(path, uid, uid, follow_symlinks=False)
         _write(_folder(self.home, name) / "cluster.json", record)
         return {"module": record["module"], "folder": str(folder)}
+
+    @staticmethod
+    def _take_back(record: dict[str, Any]) -> None:
+        """Make the folder of the job before unreadable to the next one's code, which runs as the same user."""
+        if os.geteuid() == 0 and record["folder"] and Path(record["folder"]).is_dir():
+            os.chown(record["folder"], 0, 0)
 
     def _look(self, name: str, found: Sequence[Found]) -> Iterator[Machine]:
         """The machines of a cluster: those recorded, and those that live without a record."""

@@ -1,6 +1,7 @@
 """A job's folder: what the machines find in it, and what of an attempt before may stay."""
 
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,21 @@ def prepare(folder: Path, job: Job) -> None:
 def is_prepared(folder: Path, job: Job) -> bool:
     """Whether the folder was prepared for this very attempt."""
     return bool(read_json(folder / "job.json").get("attempt") == job.attempt)
+
+
+def has_machines(folder: Path) -> bool:
+    """Whether machines were told to work in the folder, and nobody has ended them since."""
+    return "cluster" in read_json(folder / "job.json")
+
+
+def forget_machines(folder: Path) -> None:
+    """Note that no machine works in the folder any more; doing so again changes nothing."""
+    values = read_json(folder / "job.json")
+    if values.pop("cluster", None) is not None:
+        # No link: the recipe's code may have left one, and this process may write more than that may.
+        descriptor = os.open(folder / "job.json", os.O_WRONLY | os.O_TRUNC | os.O_NOFOLLOW)
+        with open(descriptor, "w") as file:  # noqa: PTH123
+            json.dump(values, file)
 
 
 def has_export(folder: Path) -> bool:

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import TypeVar
 
 from workbench import checks, events, jobs, registry
-from workbench.errors import RecipeError, Unavailable, WorkbenchError
+from workbench.errors import NotFound, RecipeError, Unavailable, WorkbenchError
 from workbench.events import Error
 from workbench.jobs import ACTIVE, ENDED, Job, Store
-from workbench.providers import Layout, Machine, Place, Provider, machine_folder
+from workbench.providers import Layout, Machine, Place, Provider, clusters, machine_folder
 from workbench.providers.local import LocalProvider
 from workbench.runner import faults, folders, publishing
 from workbench.runner.faults import Again, Fail, Hangs, Publish, Rules
@@ -129,7 +129,7 @@ class _Work:
         self.tools = tools
         self.provider = tools.provider
         self.layout = Layout(job.ps, job.workers, job.instance_type)
-        self.cluster = cluster_of(job.id)
+        self.cluster = job.cluster or cluster_of(job.id)
         self.folder = settings.home / "jobs" / str(job.id)
         self.reports = Reports(self.folder, self.layout, since=job.times.get("queued", 0.0))
         self.heard = time.time()
@@ -197,7 +197,7 @@ class _Work:
 
     def _adopt(self) -> bool:
         """Go on with machines that a runner before left at work in this very attempt."""
-        there = self.provider.machines(self.cluster)
+        there = self.provider.machines(self.cluster) if folders.has_machines(self.folder) else []
         if not there or not folders.is_prepared(self.folder, self.job):
             self._end_machines()
             return False
@@ -218,7 +218,11 @@ class _Work:
         self._stop_if_told()
         for warning in self.provider.warnings:
             self._say(f"warning: {warning}")
-        self.provider.launch(self.cluster, self.layout, self.folder)
+        if self.job.cluster is None:
+            self.provider.launch(self.cluster, self.layout, self.folder)
+        else:
+            clusters.check_layout(self.provider.machines(self.cluster), self.cluster, self.layout)
+            self.provider.assign(self.cluster, self.folder)
         self.heard = time.time()
         self._say(f"launched {_list(self.layout.places)}")
 
@@ -328,10 +332,15 @@ class _Work:
         return Error(time.time(), place.role, place.index, message, field, line, traceback)
 
     def _end_machines(self) -> None:
-        """End all that runs for the job; the store shows it as terminated."""
+        """End all that runs for the job; the store shows it as terminated. A standing cluster stands ready again."""
         for folder in (self.folder, self.folder.with_name(_check_name(self.job.id))):
             self.provider.terminate(checks.task_of(folder))
-        self.provider.terminate(self.cluster)
+        if self.job.cluster is None:
+            self.provider.terminate(self.cluster)
+        elif folders.has_machines(self.folder):
+            with contextlib.suppress(NotFound):  # somebody released it meanwhile
+                self.provider.assign(self.cluster, None)
+        folders.forget_machines(self.folder)
         gone = [jobs.Machine(m.role, m.index, "terminated") for m in self.shown]
         if gone:
             self._patiently(lambda: self.store.machines(self.job.id, gone))

@@ -1,0 +1,148 @@
+"""``plan``, ``launch``, ``stop``, ``start``, ``release`` and ``machines``."""
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from workbench.cli import output, services
+from workbench.errors import BadInput
+from workbench.settings import Settings
+
+if TYPE_CHECKING:
+    from workbench.providers import Machine, Plan
+
+PARTS = ("app", "cluster")
+SERVICES = ("drawing page", "back end", "dashboard")
+
+
+def add(verbs: output.Verbs) -> None:
+    """Add the commands to the parser."""
+    plan = verbs.add("plan", _plan, "what a launch would make and what it costs; changes nothing", json=True)
+    launch = verbs.add("launch", _launch, "make a standing cluster, or the application", json=True)
+    for verb in (plan, launch):
+        verb.add_argument("--ps", type=int, default=0, metavar="P", help="parameter servers (0)")
+        verb.add_argument("--workers", type=int, default=1, metavar="W", help="workers (1)")
+        verb.add_argument("--type", metavar="T", help="of the instances, where the provider has types")
+    stop = verbs.add("stop", _stop, "stop a cluster's machines and keep them", json=True)
+    start = verbs.add("start", _start, "start a cluster's stopped machines", json=True)
+    release = verbs.add("release", _release, "end a cluster, or the application; nothing of it is left")
+    for verb in (plan, launch, stop, start, release):
+        verb.add_argument("part", nargs="?", choices=PARTS, default="cluster", help="cluster unless told")
+        verb.add_argument("--provider", choices=["local", "aws"], default="local")
+        verb.add_argument("--name", metavar="N", help="of the cluster; jobs name it with: submit --cluster N")
+    machines = verbs.add("machines", _machines, "the machines that exist", json=True)
+    machines.add_argument("--provider", choices=["local", "aws"], default="local")
+
+
+def _plan(arguments: argparse.Namespace, settings: Settings) -> None:
+    from workbench import control
+    from workbench.providers import Layout, Plan, Resource
+
+    if _is_local_app(arguments):
+        plan = Plan(tuple(Resource("service", name) for name in SERVICES), 0.0)
+    else:
+        layout = Layout(arguments.ps, arguments.workers, arguments.type)
+        with control.opened(settings) as workbench:
+            plan = workbench.plan(arguments.provider, layout)
+    _show_plan(plan, arguments.json)
+
+
+def _show_plan(plan: "Plan", as_json: bool) -> None:
+    if as_json:
+        resources = [asdict(resource) for resource in plan.resources]
+        output.json({"resources": resources, "price_per_hour": plan.price_per_hour})
+        return
+    print(output.columns([("WHAT", "NAME"), *((r.type, r.name) for r in plan.resources)]))
+    price = f"${plan.price_per_hour:.2f} an hour" if plan.price_per_hour else "free: it runs on this computer"
+    print(f"{len(plan.resources)} in all, {price}")
+
+
+def _launch(arguments: argparse.Namespace, settings: Settings) -> int:
+    from workbench import control
+    from workbench.providers import Layout
+
+    if _is_local_app(arguments):
+        return services.up_detached(settings)
+    layout = Layout(arguments.ps, arguments.workers, arguments.type)
+    with control.opened(settings) as workbench:
+        found = workbench.launch(_name(arguments), layout, arguments.provider)
+    _show(found, arguments.json)
+    return 0
+
+
+def _stop(arguments: argparse.Namespace, settings: Settings) -> None:
+    from workbench import control
+
+    if _is_local_app(arguments):
+        services.down(settings)
+        return
+    with control.opened(settings) as workbench:
+        found = workbench.stop(_name(arguments), arguments.provider)
+    _show(found, arguments.json)
+
+
+def _start(arguments: argparse.Namespace, settings: Settings) -> int:
+    from workbench import control
+
+    if _is_local_app(arguments):
+        return services.up_detached(settings)
+    with control.opened(settings) as workbench:
+        found = workbench.start(_name(arguments), arguments.provider)
+    _show(found, arguments.json)
+    return 0
+
+
+def _release(arguments: argparse.Namespace, settings: Settings) -> None:
+    from workbench import control
+
+    if _is_local_app(arguments):
+        services.down(settings)
+        return
+    name = _name(arguments)
+    with control.opened(settings) as workbench:
+        workbench.release(name, arguments.provider)
+    print(f"the cluster {name} is released", file=sys.stderr)
+
+
+def _machines(arguments: argparse.Namespace, settings: Settings) -> None:
+    from workbench import control
+
+    with control.opened(settings) as workbench:
+        found = workbench.provider(arguments.provider).machines()
+    if not found and not arguments.json:
+        print("no machine exists")
+        return
+    _show(found, arguments.json)
+
+
+def _show(found: "Sequence[Machine]", as_json: bool) -> None:
+    if as_json:
+        output.json([asdict(machine) for machine in found])
+        return
+    head = ("CLUSTER", "MACHINE", "STATE", "ADDRESS", "PROCESS", "SINCE")
+    rows = [
+        (
+            machine.cluster,
+            str(machine.place),
+            machine.state,
+            machine.address or "–",
+            str(machine.instance or machine.pid or "–"),
+            time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(machine.created)),
+        )
+        for machine in found
+    ]
+    print(output.columns([head, *rows]))
+
+
+def _is_local_app(arguments: argparse.Namespace) -> bool:
+    """On this computer the application is what ``up`` starts and ``down`` ends."""
+    return bool(arguments.part == "app" and arguments.provider == "local")
+
+
+def _name(arguments: argparse.Namespace) -> str:
+    if arguments.part == "cluster" and not arguments.name:
+        raise BadInput("a cluster needs a name: --name N")
+    return str(arguments.name or "app")
