@@ -4,6 +4,7 @@ Callers' documentation is ``docs/backend.md``. A drawing's way: :func:`read_draw
 ``images`` makes the model's input of it, ``serving`` knows whose turn it is, ``engines`` computes.
 """
 
+import mmap
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ from flask import Flask, Response, request
 from flask_cors import CORS
 from numpy.typing import NDArray
 
-from backend import deploying, images, review
+from backend import deploying, images, rest, review, serve
 from backend.bodies import body_object, json_answer, read_body
 from backend.comparisons import Comparisons
 from backend.corrections import Corrections
@@ -41,7 +42,14 @@ _DESCRIBED = {
         "counter",
         "A canary's drawings of which no record could be written.",
     ),
+    "workbench_queue_seconds": ("histogram", "Time a request waited for a thread."),
+    "workbench_tensors_total": (
+        "counter",
+        "Inputs answered by TensorFlow Serving's API, by model and version.",
+    ),
+    "workbench_served_total": ("counter", "Answers of /serve, by own models and strangers'."),
     "workbench_model_info": ("gauge", "The versions that serve."),
+    "workbench_model_servers": ("gauge", "Processes that hold strangers' models."),
     "workbench_ready": ("gauge", "1 if a model answers."),
 }
 
@@ -72,7 +80,10 @@ def create_app(settings: Settings, *, page: Path | None = None) -> Flask:
     metrics = Metrics()
     deployments = Deployments(settings.backend)
     corrections, comparisons = Corrections(settings.backend), Comparisons(settings.backend)
+    leaving = mmap.mmap(-1, 1)  # shared with the master, which sets it before the workers are stopped
     app.extensions |= {"metrics": metrics, "deployments": deployments, "corrections": corrections}
+    serving, servers = serve.make(settings, deployments)
+    app.extensions |= {"leaving": leaving, "model_servers": servers}
     log_to_stderr()
     install(app, metrics)
     CORS(
@@ -125,12 +136,22 @@ def create_app(settings: Settings, *, page: Path | None = None) -> Flask:
             {"predict": serving.default.name if serving.default else None, "models": described}
         )
 
+    @app.get("/openapi.json")
+    def openapi() -> Response:
+        from backend.openapi import describe as describe_routes
+
+        return json_answer(describe_routes())
+
     @app.get("/healthz")
     def healthz() -> Response:
         return json_answer({"state": "alive"})
 
     @app.get("/readyz")
     def readyz() -> Response:
+        if leaving[0]:
+            return json_answer(
+                {"state": "leaving", "message": "the back end is shutting down"}, 503, {"Retry-After": "5"}
+            )
         default = deployments.now().default
         if default is None:
             return json_answer(deployments.under_way(), 503, {"Retry-After": "2"})
@@ -148,11 +169,14 @@ def create_app(settings: Settings, *, page: Path | None = None) -> Flask:
             for active in serving.deployments.values()
             for d in active.loaded().values()
         ]
+        gauges.append(("workbench_model_servers", (), float(servers.running())))
         gauges.append(("workbench_ready", (), float(serving.default is not None)))
         return Response(metrics.render(_DESCRIBED, gauges), mimetype="text/plain; version=0.0.4")
 
     review.add_routes(app, settings, deployments, corrections)
     deploying.add_routes(app, settings, deployments, corrections, comparisons)
+    rest.add_routes(app, deployments, metrics)
+    serve.add_routes(app, settings, serving, metrics)
     if page is not None:
         from backend.page import serve_page
 

@@ -1,7 +1,10 @@
-"""What computes a model version's answers: ONNX Runtime, imported here and nowhere else."""
+"""What computes a model version's answers in this process: ONNX Runtime, imported here and nowhere else.
+
+An engine has a ``name`` and answers ``predict``; the other kind is :class:`backend.model_servers.ModelServer`.
+"""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,21 +21,37 @@ class NeedsTensorFlow(WorkbenchError):
     """The version has no ONNX form, so that the back end cannot run it without the ``serving`` extra."""
 
 
-class Engine:
-    """One version in memory; ``predict`` may be called from many threads at once."""
+class Engine(Protocol):
+    """What answers for one model; ``predict`` may be called from many threads at once."""
+
+    @property
+    def name(self) -> str:
+        """Which kind it is."""
+
+    def predict(self, x: NDArray[Any]) -> NDArray[Any]:
+        """Answers ``(n, …)`` for inputs ``(n, …)``, as the manifest describes them."""
+
+
+def open_session(model: Path) -> Any:
+    """An ``onnxruntime.InferenceSession`` on one thread."""
+    # At the first model and not at import: the runtime starts a thread, which would not survive the fork
+    # from gunicorn's master to its workers.
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1  # requests are what runs in parallel
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+
+class InProcess:
+    """One of our own versions in memory."""
 
     name = "onnxruntime"
 
     def __init__(self, model: Path) -> None:
-        # At the first model and not at import: the runtime starts a thread, which would not survive the fork
-        # from gunicorn's master to its workers.
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1  # requests are what runs in parallel
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        session = open_session(model)
         inputs, outputs = session.get_inputs(), session.get_outputs()
         if len(inputs) != 1 or len(outputs) != 1 or inputs[0].type != "tensor(float)":
             got = ", ".join(f"{i.name}: {i.type}" for i in inputs)
@@ -64,7 +83,7 @@ def load(folder: Path, manifest: dict[str, Any]) -> Engine:
             "install the extra 'serving'"
         )
     try:
-        engine = Engine(folder / MODEL)
+        engine: Engine = InProcess(folder / MODEL)
         _check(engine, folder / EXAMPLES, manifest)
     except ModelRefused:
         raise

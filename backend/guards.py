@@ -23,16 +23,19 @@ from werkzeug.exceptions import HTTPException
 
 from backend.corrections import WINDOW_S, Full, TooMany
 from backend.engines import NeedsTensorFlow
+from backend.fetching import NotFetched, UrlRefused
 from backend.images import PictureError
 from backend.memory import give_back
-from backend.metrics import Metrics
+from backend.metrics import Metrics, arrival
 from backend.serving import Conflict
-from workbench.errors import BadInput, ModelRefused, NotFound, WorkbenchError
+from workbench.errors import BadInput, ModelRefused, NotFound, Unavailable, WorkbenchError
 
 MAX_BODY = 14 * 1024 * 1024
 """Bytes of a request: 10 MB of picture in base64 and what is around it."""
 MAX_VERSION = 1024 * 1024 * 1024
 """Bytes of a pushed version's zip."""
+QUEUE_S = 5.0
+"""Who has waited longer for a thread has mostly gone; an answer would keep others waiting."""
 HEAVY_PIXELS = 2 * 1024 * 1024
 """Pictures above this are decoded one at a time in each worker: 16 megapixels take 100 MB for a moment."""
 HEAVY_WAIT_S = 1.0
@@ -72,6 +75,12 @@ def refusal(error: Exception) -> Refusal:
             return Refusal(429, "too_many", str(error), {"Retry-After": f"{WINDOW_S:.0f}"})
         case Full():
             return Refusal(507, "disk_full", str(error))
+        case UrlRefused():
+            return Refusal(400, "url_refused", str(error))
+        case NotFetched():
+            return Refusal(422, "not_fetched", str(error))
+        case Unavailable():
+            return Refusal(503, "busy", str(error), {"Retry-After": "2"})
         case NeedsTensorFlow():
             return Refusal(501, "needs_tensorflow", str(error))
         case BadInput():
@@ -151,6 +160,10 @@ def install(app: Flask, metrics: Metrics) -> None:
         g.started = time.perf_counter()
         given = request.headers.get("X-Request-Id", "")
         g.request_id = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
+        waited = g.started - getattr(arrival, "at", g.started)
+        metrics.observe("workbench_queue_seconds", waited)
+        if waited > QUEUE_S:
+            raise Refusal(503, "busy", "more is asked than can be answered; try again", {"Retry-After": "2"})
 
     @app.errorhandler(Exception)
     def answer(error: Exception) -> Response:
@@ -158,7 +171,10 @@ def install(app: Flask, metrics: Metrics) -> None:
         g.code = what.code
         if what.status >= 500 and what.code in ("internal", "failed"):
             log.error("failed", exc_info=error, extra={"fields": {"request": g.get("request_id")}})
-        body = json.dumps({"error": {"code": what.code, "message": str(what)}}, ensure_ascii=False)
+        said: Any = {"code": what.code, "message": str(what)}
+        if request.path.startswith("/v1/"):
+            said = str(what)  # TensorFlow Serving's errors are plain texts
+        body = json.dumps({"error": said}, ensure_ascii=False)
         return Response(body, what.status, what.headers, mimetype="application/json")
 
     @app.after_request

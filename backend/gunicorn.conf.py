@@ -2,6 +2,7 @@
 
 import os
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,23 @@ control_socket_disable = True
 
 _parts: dict[int, int] = {}
 """Which part of the shared counters belongs to which worker, by its age."""
+
+
+DRAIN_S = 1.0
+"""From ``/readyz`` turning red to the end, for whoever sends requests here to look elsewhere."""
+
+
+def when_ready(server: Any) -> None:
+    """Before a TERM signal stops the workers, say for a moment that no more should be sent here."""
+    stop, leaving = server.handle_term, server.app.wsgi().extensions["leaving"]
+
+    def handle_term() -> None:
+        if not leaving[0]:
+            leaving[0] = 1
+            time.sleep(DRAIN_S)
+        stop()
+
+    server.handle_term = handle_term
 
 
 def pre_fork(server: Any, worker: Any) -> None:

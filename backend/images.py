@@ -34,6 +34,7 @@ __all__ = [
     "find_ink",
     "fit",
     "from_data_url",
+    "lay_on_paper",
     "png_data_url",
     "read_header",
     "read_planes",
@@ -101,7 +102,7 @@ def find_ink(planes: Planes) -> Ink:
         clearest, densest = int(alpha.min()), int(alpha.max())
         if densest < FAINT or (densest - clearest >= FAINT and _is_drawing(colours, alpha)):
             return _stretch(alpha - clearest)
-        colours = tuple(_lay_on_paper(colour, alpha) for colour in colours)
+        colours = tuple(lay_on_paper(colour, alpha) for colour in colours)
     edges = [np.concatenate((c[0], c[-1], c[:, 0], c[:, -1])) for c in colours]
     papers = [float(np.median(edge)) if edge.min() < edge.max() else float(edge[0]) for edge in edges]
     if any(_is_uneven(edge, paper) for edge, paper in zip(edges, papers, strict=True)):
@@ -126,7 +127,7 @@ def _is_drawing(colours: tuple[Plane, ...], alpha: Plane) -> bool:
     return max(high - low for low, high in zip(lows, highs, strict=True)) < 2 * FAINT
 
 
-def _lay_on_paper(colour: Plane, alpha: Plane) -> Plane:
+def lay_on_paper(colour: Plane, alpha: Plane) -> Plane:
     """The plane with the paper's shade, its commonest, where it is transparent."""
     paper = np.bincount(colour[alpha > 127], minlength=1).argmax()
     share = alpha / np.float32(255)
@@ -187,7 +188,7 @@ def resize(planes: Planes, width: int, height: int, channels: int) -> NDArray[An
         return cv2.resize(find_ink(planes), (width, height), interpolation=cv2.INTER_AREA)[:, :, None]
     colours = planes.colours * (3 // len(planes.colours))
     if planes.alpha is not None:
-        colours = tuple(_lay_on_paper(colour, planes.alpha) for colour in colours)
+        colours = tuple(lay_on_paper(colour, planes.alpha) for colour in colours)
     return cv2.merge(
         [cv2.resize(colour, (width, height), interpolation=cv2.INTER_AREA) for colour in colours]
     )

@@ -10,9 +10,7 @@ Every worker looks at ``deployments.json``'s inode and time at each request (a m
 by any worker holds for every request that begins after it. The version that served before stays in memory.
 """
 
-import fcntl
 import json
-import os
 import secrets
 import shutil
 import threading
@@ -21,16 +19,15 @@ import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from backend import engines
 from backend.manifests import check_manifest, check_number, refuse_worse
+from backend.record import FILE, Record, note, now, switch
 from workbench import artifact
 from workbench.errors import BadInput, ModelRefused, NotFound, WorkbenchError
 
-HISTORY = 100
 RETRY_S = 5.0
 STALE_S = 3600.0
 
@@ -96,7 +93,7 @@ class Deployments:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._file = folder / "deployments.json"
+        self._record = Record(folder)
         self._lock = threading.Lock()
         self._engines: dict[tuple[str, int], tuple[dict[str, Any], engines.Engine]] = {}
         self._seen: object = ()
@@ -107,9 +104,9 @@ class Deployments:
 
     def now(self) -> Serving:
         """What serves now; where that has changed, the new version is loaded first."""
-        if self._seen != self._mark() or (self._serving.failed and time.monotonic() > self._retry_at):
+        if self._seen != self._record.mark() or (self._serving.failed and time.monotonic() > self._retry_at):
             with self._lock:
-                mark = self._mark()
+                mark = self._record.mark()
                 if self._seen != mark or (self._serving.failed and time.monotonic() > self._retry_at):
                     self._serving = self._load()
                     self._retry_at = time.monotonic() + RETRY_S
@@ -125,7 +122,7 @@ class Deployments:
 
     def history(self, name: str) -> list[dict[str, Any]]:
         """Who changed what serves, when and why, the latest last: ``[{"t", "action", "version", "who", "reason"}]``."""
-        entry = self._read().get(artifact.check_name(name))
+        entry = self._record.read().get(artifact.check_name(name))
         if entry is None:
             raise NotFound(f"no model {name!r} serves here")
         return list(entry["history"])
@@ -224,10 +221,10 @@ class Deployments:
         before = self.now().deployments.get(name)
         if before is not None and before.version != version and not anyway:
             refuse_worse(manifest, folder, before.manifest, self._path(name, before.version))
-        with self._changing() as models:
+        with self._record.changing() as models:
             entry = models.get(name, {})
             if entry.get("version") != version or entry.get("canary"):
-                _switch(models, name, version, {"action": "activate", "who": who, "reason": reason})
+                switch(models, name, version, {"action": "activate", "who": who, "reason": reason})
                 models[name] = models.pop(name)  # the most recently activated is last
         return self._answering(name, version)
 
@@ -247,7 +244,7 @@ class Deployments:
             raise BadInput(f'"percent" is a number from 0 to 100. Received: {str(percent)[:40]}')
         self._find(name, version)
         self._engine(name, version)
-        with self._changing() as models:
+        with self._record.changing() as models:
             entry = models.get(name)
             if entry is None:
                 raise NotFound(f"no version of {name} serves yet; activate one first")
@@ -256,8 +253,8 @@ class Deployments:
             entry.pop("canary", None)
             done = {"action": "canary", "percent": percent, "version": version, "who": who, "reason": reason}
             if percent:
-                entry["canary"] = {"version": version, "percent": percent, "since": _now()}
-            _note(entry, done)
+                entry["canary"] = {"version": version, "percent": percent, "since": now()}
+            note(entry, done)
         return self._answering(name, version)
 
     def rollback(self, name: str, reason: str = "", *, who: str = "") -> Deployment:
@@ -273,13 +270,13 @@ class Deployments:
         before = self.now().deployments.get(name)
         if before is not None and before.previous is not None:
             self._engine(name, before.previous)
-        with self._changing() as models:
+        with self._record.changing() as models:
             if name not in models:
                 raise NotFound(f"no model {name!r} serves here, so there is nothing to roll back")
             version = models[name].get("previous")
             if version is None:
                 raise Conflict(f"{name}:{models[name]['version']} is the first version that served here")
-            _switch(models, name, version, {"action": "rollback", "who": who, "reason": reason})
+            switch(models, name, version, {"action": "rollback", "who": who, "reason": reason})
         return self._answering(name, version)
 
     def _answering(self, name: str, version: int) -> Deployment:
@@ -289,31 +286,6 @@ class Deployments:
                 f"{name}:{version} could not be loaded: {self.now().failed.get(name, 'removed')}"
             )
         return deployment
-
-    @contextmanager
-    def _changing(self) -> Iterator[dict[str, Any]]:
-        """The deployments, to be changed by one process at a time; written whole or not at all."""
-        self._folder.mkdir(parents=True, exist_ok=True)
-        with (self._folder / ".lock").open("a") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            try:
-                models = self._read()
-            except WorkbenchError:  # damaged by hand: kept beside for whoever did it
-                self._file.replace(self._file.with_suffix(".damaged"))
-                models = {}
-            before = json.dumps(models)
-            yield models
-            text = json.dumps({"format": 1, "models": models}, indent=2) + "\n"
-            if json.dumps(models) != before:
-                aside = self._folder / f".deployments.{secrets.token_hex(4)}"
-                try:
-                    with aside.open("w") as file:
-                        file.write(text)
-                        file.flush()
-                        os.fsync(file.fileno())
-                    aside.replace(self._file)
-                finally:
-                    aside.unlink(missing_ok=True)
 
     @contextmanager
     def _aside(self) -> Iterator[Path]:
@@ -332,29 +304,12 @@ class Deployments:
 
     # ── loading ──────────────────────────────────────────────────────────────────────────────────
 
-    def _mark(self) -> object:
-        try:
-            found = self._file.stat()
-        except FileNotFoundError:
-            return None
-        return found.st_ino, found.st_mtime_ns, found.st_size
-
-    def _read(self) -> dict[str, Any]:
-        try:
-            return dict(json.loads(self._file.read_text())["models"])
-        except FileNotFoundError:
-            return {}
-        except (ValueError, KeyError, TypeError) as error:
-            raise WorkbenchError(
-                f"{self._file} is damaged ({error}); activate a version again to rewrite it"
-            ) from error
-
     def _load(self) -> Serving:
         deployments, failed = {}, {}
         try:
-            entries = self._read()
+            entries = self._record.read()
         except WorkbenchError as error:
-            return Serving(self._serving.deployments, {self._file.name: str(error)})
+            return Serving(self._serving.deployments, {FILE: str(error)})
         for name, entry in entries.items():
             try:
                 manifest, engine = self._engine(name, entry["version"])
@@ -402,19 +357,3 @@ class Deployments:
                 f"{name}:{version} was not pushed to this back end; PUT /models/{name}/versions/{version}"
             )
         return path
-
-
-def _switch(models: dict[str, Any], name: str, version: int, done: dict[str, Any]) -> None:
-    entry = models.setdefault(name, {"version": None, "history": []})
-    entry.pop("canary", None)
-    if entry["version"] != version:
-        entry |= {"version": version, "since": _now(), "previous": entry["version"]}
-    _note(entry, {**done, "version": version})
-
-
-def _note(entry: dict[str, Any], done: dict[str, Any]) -> None:
-    entry["history"] = [*entry["history"][1 - HISTORY :], {"t": _now(), **done}]
-
-
-def _now() -> str:
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -17,6 +17,8 @@ from typing import Any
 
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
+from backend.metrics import arrival
+
 ARRIVE_S = 10.0
 """A request must arrive within this time, or faster than :data:`PACE`."""
 PACE = 100 * 1024
@@ -25,6 +27,8 @@ WHOLE = 16 * 1024 * 1024
 """Longer bodies are read by their route, piece by piece; the routes that take such ones ask for a token first."""
 MAX_HEAD = 32 * 1024
 """Longer heads are passed on, for the parser to refuse."""
+QUEUE = 128
+"""Requests that wait for one worker's threads; more are told at once that it is busy."""
 HELD = 128 * 1024 * 1024
 """Bytes of unfinished requests that one worker keeps at most."""
 
@@ -32,6 +36,11 @@ _LENGTH = re.compile(rb"^content-length:[ \t]*(\d{1,15})[ \t]*\r?$", re.IGNORECA
 _CHUNKED = re.compile(rb"^transfer-encoding:", re.IGNORECASE | re.MULTILINE)
 _LAST_CHUNK = re.compile(rb"(?:^|\r\n)0+[ \t]*(?:;[^\r\n]*)?\r\n(?:[^\r\n]+\r\n)*\r\n")
 _EXPECT = re.compile(rb"^expect:[ \t]*100-continue", re.IGNORECASE | re.MULTILINE)
+_BUSY = (
+    b"HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nRetry-After: 1\r\n"
+    b"Connection: close\r\nContent-Length: 88\r\n\r\n"
+    b'{"error": {"code": "busy", "message": "more is asked than can be answered; try again"}}\n'
+)
 _TOO_SLOW = (
     b"HTTP/1.1 408 Request Timeout\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: 85\r\n\r\n"
     b'{"error": {"code": "too_slow", "message": "the request did not arrive in good time"}}'
@@ -101,6 +110,7 @@ class PatientWorker(ThreadWorker):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._held = 0
+        self._given = 0
         self._look_again = 0.0
 
     def accept(self, listener: Any) -> None:
@@ -141,6 +151,11 @@ class PatientWorker(ThreadWorker):
         if arrival.feed(data, now):
             self._held -= arrival.received
             conn.arrival, conn.whole = None, arrival.whole
+            if self._given >= QUEUE + self.cfg.threads:
+                _send_at_once(conn.sock, _BUSY)
+                return self._drop(conn)
+            self._given += 1
+            conn.arrived = time.perf_counter()
             conn.data_ready = True
             conn.parser.unreader.unread(arrival.data)
             super().enqueue_req(conn)
@@ -154,6 +169,7 @@ class PatientWorker(ThreadWorker):
 
     def finish_request(self, conn: Any, fs: Any) -> None:
         """After an answer: keep the connection, or close it once the client has seen it all."""
+        self._given -= 1
         if not fs.cancelled() and fs.exception() is None and fs.result():
             return super().finish_request(conn, fs)
         try:
@@ -163,6 +179,11 @@ class PatientWorker(ThreadWorker):
             return self._drop(conn)
         conn.arrival = Farewell(time.monotonic())
         self._wait(conn)
+
+    def handle(self, conn: Any) -> Any:
+        """Answer a request; in a thread."""
+        arrival.at = conn.arrived
+        return super().handle(conn)
 
     def _keepalive_after(self, conn: Any, keepalive: Any) -> bool:
         """Whether the connection can be used again: not while a body is to come that no route wanted to read."""

@@ -50,7 +50,7 @@ NEVER = {
 ONE_PLACE = {
     "boto3": {"workbench/providers"},
     "sqlalchemy": {"workbench/jobs", "workbench/jobs.py", "workbench/migrations"},
-    "tensorflow": {"workbench/node"},
+    "tensorflow": {"workbench/node", "backend/model_server.py"},
     "onnxruntime": {"workbench/node", "backend/engines.py"},
 }
 SOURCES = [path for top in ("workbench", "backend") for path in sorted((PROJECT / top).rglob("*.py"))]

@@ -1,5 +1,7 @@
 """What the back end's tests share: an application with a model, and one real gunicorn."""
 
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,7 @@ from flask.testing import FlaskClient
 from backend.app import create_app
 from tests.backend import making
 from tests.backend.real_server import BEARER, Server, start, stop, wait_for
-from workbench.settings import Settings, from_environment
+from workbench.settings import PROJECT, Settings, from_environment
 
 
 @pytest.fixture
@@ -24,6 +26,21 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
 @pytest.fixture
 def app(here: Settings) -> Flask:
     return create_app(here)
+
+
+@pytest.fixture(scope="session")
+def strange(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the models of ``strange_models``, made once, with TensorFlow in a process of its own."""
+    folder = tmp_path_factory.mktemp("strange")
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.backend.strange_models", str(folder)],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        timeout=200,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return folder
 
 
 @pytest.fixture

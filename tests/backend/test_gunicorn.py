@@ -351,3 +351,47 @@ def test_the_configuration_is_one_that_gunicorn_accepts(tmp_path):
         [sys.executable, *command], cwd=PROJECT, env=environment, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_before_the_end_ready_turns_red_while_drawings_are_still_answered(tmp_path, free_ports):
+    server = start(tmp_path / "home", free_ports(1)[0])
+    try:
+        wait_for(lambda: server.ask("GET", "/healthz").status == 200, server)
+        body = making.zipped(making.version(tmp_path / "1", 1), tmp_path / "1.zip")
+        assert server.guarded("PUT", "/models/mnist-cnn/versions/1", body).status == 201
+        assert server.guarded("POST", "/models/mnist-cnn:activate", b'{"version": 1}').status == 200
+        assert server.ask("GET", "/readyz").status == 200
+        server.process.terminate()
+        red = wait_for(lambda: (a := server.ask("GET", "/readyz")).status == 503 and a, server)
+        assert red.json["state"] == "leaving"
+        assert says(server) == "1"
+        assert server.process.wait(20) == 0
+    finally:
+        stop(server)
+
+
+def test_what_cannot_be_answered_soon_is_told_so_at_once(server):
+    """More connections than a worker may have waiting, all at one moment."""
+    request = b"POST /predict/ HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(URL) + URL
+    with contextlib.ExitStack() as stack:
+        many = [stack.enter_context(connect(server)) for _ in range(700)]
+        for sock in many:
+            sock.sendall(request[:-1])
+        began = time.monotonic()
+        for sock in many:
+            sock.sendall(request[-1:])
+        statuses = []
+        for sock in many:
+            sock.settimeout(20)
+            answer = b""
+            with contextlib.suppress(ConnectionError):
+                while b"\r\n\r\n" not in answer and (data := sock.recv(4096)):
+                    answer += data
+            statuses.append(answer[9:12])
+            if answer[9:12] == b"503":
+                assert b"Retry-After: 1" in answer
+        spent = time.monotonic() - began
+    assert set(statuses) <= {b"200", b"503"}
+    assert statuses.count(b"200") >= 100
+    assert spent < 15
+    assert says(server) == "1"

@@ -36,6 +36,7 @@ def prepare(settings: Settings, *, serve_page: bool = False) -> Service:
             WORKBENCH_DEPLOY_TOKEN=settings.deploy_token,
             WORKBENCH_ALLOWED_ORIGINS=",".join(settings.allowed_origins),
             WORKBENCH_ALLOWED_HOSTS=",".join(settings.allowed_hosts),
+            TF_MODEL_SERVER=settings.tf_model_server or "",
             WORKBENCH_SERVE_PAGE="1" if serve_page else "",
         ),
         port=settings.backend_port,
