@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from workbench import artifact, recipes, registry
+from workbench.control import open_store
 from workbench.settings import PROJECT, from_environment
 
 NOTEBOOKS = sorted((PROJECT / "notebooks").glob("*.ipynb"))
@@ -105,3 +106,13 @@ def test_the_tutorial_runs_top_to_bottom_and_publishes_a_model(tmp_path: Path, d
     (version,) = registry.versions(from_environment({"WORKBENCH_HOME": str(home)}))
     assert str(version) == "mnist-cnn:1"
     assert artifact.verify(version.folder)["metrics"]["accuracy"] > 0.9
+
+
+def test_the_clusters_page_runs_top_to_bottom_and_starts_nothing(tmp_path: Path) -> None:
+    notebook = PROJECT / "notebooks" / "deploy_cluster.ipynb"
+    command = [sys.executable, "-m", "pytest", "--nbval-lax", "-p", "no:cacheprovider", str(notebook)]
+    environment = {**os.environ, "WORKBENCH_HOME": str(tmp_path / "home"), "TMPDIR": str(tmp_path)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, cwd=PROJECT)
+    assert done.returncode == 0, done.stdout[-5000:]
+    with open_store(from_environment({"WORKBENCH_HOME": str(tmp_path / "home")})) as store:
+        assert store.page().total == 0

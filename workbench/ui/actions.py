@@ -6,7 +6,7 @@ from typing import Any
 
 import ipywidgets
 
-from workbench.ui.pieces import Html, banner, error_banner
+from workbench.ui.pieces import Html, banner, error_banner, waiting
 from workbench.ui.poll import in_thread
 
 
@@ -39,6 +39,8 @@ class Action:
         Where errors are shown.
     working
         What the button says meanwhile.
+    doing
+        What is said below meanwhile, of what may take longer than a moment.
     confirm
         Gives the question that is asked first; ``None`` does it at once.
     """
@@ -50,6 +52,7 @@ class Action:
         message: Message,
         *,
         working: str = "",
+        doing: str = "",
         tooltip: str = "",
         confirm: Callable[[], str] | None = None,
         primary: bool = False,
@@ -57,6 +60,7 @@ class Action:
     ) -> None:
         self._do, self._message, self._confirm = do, message, confirm
         self._label, self._working = label, working or f"{label} …"
+        self._doing = waiting(doing, working=True) if doing else ""
         self._busy = threading.Lock()
         self._enabled, self._why_not, self._tooltip = True, "", tooltip
         self.button = ipywidgets.Button(description=label, tooltip=tooltip)
@@ -108,10 +112,12 @@ class Action:
 
     def _run(self) -> None:
         try:
-            self._message.clear()
+            self._message.html = self._doing
             said = self._do()
             if isinstance(said, str):
                 self._message.done(said)
+            elif self._message.html == self._doing:
+                self._message.clear()
         except Exception as error:
             self._message.fail(error, self._label)
         finally:

@@ -6,11 +6,11 @@ from itertools import groupby
 
 from workbench.providers import Machine
 
-BOX_W, BOX_H = 118, 46
+BOX_W, BOX_H = 128, 46
 GAP = 14
 MACHINE_W, MACHINE_H = 92, 40
 PER_ROW = 4
-LEFT = 416
+LEFT = 444
 """Where the clusters begin."""
 ROLES = {"chief": 0, "ps": 1, "worker": 2, "task": 3}
 
@@ -34,19 +34,19 @@ def draw(services: Mapping[str, bool], machines: Sequence[Machine]) -> str:
     height = max(bottom + 14, 246)
     width = LEFT + PER_ROW * (MACHINE_W + GAP) + GAP + 14
     fixed = [
-        f'<rect class="wb-frame" x="128" y="8" width="{width - 136}" height="{height - 16}" rx="10"/>',
-        '<text class="wb-small" x="142" y="28">this computer, 127.0.0.1</text>',
-        _box(6, 96, 104, "your browser", "", None),
-        _box(146, 44, BOX_W, "drawing page", "Apache", services.get("frontend")),
-        _box(146, 148, BOX_W, "dashboard", "Jupyter, Voilà", services.get("dashboard")),
-        _box(282, 44, BOX_W, "back end", "ONNX Runtime", services.get("backend")),
-        _box(282, 148, BOX_W, "jobs", "store, queue", True),
-        _arrow(110, 108, 144, 70),
-        _arrow(110, 128, 144, 168),
-        _arrow(264, 67, 280, 67),
-        _arrow(264, 171, 280, 171),
-        _arrow(341, 146, 341, 94, "versions"),
-        _arrow(400, 171, LEFT - 2, 130 if not clusters else 90),
+        f'<rect class="wb-frame" x="136" y="8" width="{width - 144}" height="{height - 16}" rx="10"/>',
+        '<text class="wb-small" x="150" y="28">this computer, 127.0.0.1</text>',
+        _box(4, 96, 112, "your browser", "", None),
+        _box(152, 44, BOX_W, "drawing page", "Apache", services.get("frontend")),
+        _box(152, 148, BOX_W, "dashboard", "Jupyter, Voilà", services.get("dashboard")),
+        _box(298, 44, BOX_W, "back end", "ONNX Runtime", services.get("backend")),
+        _box(298, 148, BOX_W, "jobs", "store, queue", True),
+        _arrow(116, 108, 150, 70),
+        _arrow(116, 128, 150, 168),
+        _arrow(280, 67, 296, 67),
+        _arrow(280, 171, 296, 171),
+        _arrow(362, 148, 362, 92, "versions"),
+        _arrow(426, 171, LEFT - 2, 130 if not clusters else 90),
     ]
     live = sum(m.state == "running" for m in machines)
     said = (

@@ -1,0 +1,388 @@
+"""The cluster's page in the kernel: what it shows comes from the store, what it does goes through ``Control``."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from tests.browser.made_jobs import make_jobs
+from tests.chain import wait_until
+from workbench import control, recipes
+from workbench.checks import Checked
+from workbench.control import Control
+from workbench.errors import RecipeError, Unavailable
+from workbench.jobs import Job
+from workbench.providers import Layout
+from workbench.providers.fake import FakeProvider
+from workbench.recipes import Recipe
+from workbench.settings import Settings
+from workbench.ui.cluster import ClusterPage
+from workbench.ui.drawing import draw
+from workbench.ui.request import DRAFT
+
+CHECKED = Checked(100, 10, (4,), (3,), steps_per_epoch=50, parameters=9, epochs=2, batch_size=2, step_s=0.1)
+
+
+@dataclass
+class Stand:
+    """A page whose jobs are started by nobody, on machines in memory."""
+
+    page: ClusterPage
+    provider: FakeProvider
+    started: list[int] = field(default_factory=list)
+
+    @property
+    def said(self) -> str:
+        return self.page.request.message.html
+
+    def arrive(self, **values: Any) -> None:
+        """What the browser of a visitor tells."""
+        self.page.browser._told({"kind": "here", "values": values, "visible": True})
+
+    def press(self, action: Any) -> None:
+        """Click and wait for the end of what that does."""
+        wait_until(lambda: not action.button.disabled, 10, "a button that can be pressed")
+        action.button.click()
+        wait_until(lambda: not action.busy, 10, "the action's end")
+
+
+class Workbench(Control):
+    """With a dry run that is said, not done."""
+
+    checks: Exception | Checked = CHECKED
+
+    def check(self, recipe: Recipe, workers: int = 1, stop: Callable[[], bool] = lambda: False) -> Checked:
+        if isinstance(self.checks, Exception):
+            raise self.checks
+        return self.checks
+
+
+@pytest.fixture
+def stand(settings: Settings) -> Iterator[Stand]:
+    provider, started = FakeProvider(), []
+
+    def open_provider(name: str, _: Settings) -> FakeProvider:
+        if name != "local":
+            raise Unavailable(f"there is no provider {name!r} here")
+        return provider
+
+    with control.open_store(settings) as store:
+        workbench = Workbench(
+            settings, store, start=lambda id, _: started.append(id), open_provider=open_provider
+        )
+        page = ClusterPage(workbench)
+        yield Stand(page, provider, started)
+        page.poll.close()
+
+
+def job(stand: Stand) -> Job:
+    (found,) = stand.page.workbench.store.list()
+    return stand.page.workbench.store.job(found.id)
+
+
+def hints(stand: Stand, words: str) -> None:
+    wait_until(lambda: words in stand.page.request.hints.html, 5, f"{words!r} among the hints")
+
+
+def test_the_form_begins_with_the_tutorials_recipe_and_starts_nothing(stand: Stand) -> None:
+    assert stand.page.request.recipe == recipes.read(recipes.DEFAULT)
+    assert stand.page.request.name.value == "mnist-cnn"
+    hints(stand, "Will become <b>mnist-cnn:1</b>")
+    assert stand.page.workbench.store.page().total == 0
+
+
+def test_train_wants_to_know_who_asks(stand: Stand) -> None:
+    form = stand.page.request
+    wait_until(lambda: form.train.button.disabled, 5, "a button that cannot be pressed")
+    assert "who you are" in form.train.button.tooltip
+    stand.page.requester.name = "ann"
+    wait_until(lambda: not form.train.button.disabled, 5, "the button")
+
+
+def test_train_queues_what_stands_in_the_form_and_opens_its_page(stand: Stand) -> None:
+    form, page = stand.page.request, stand.page
+    page.requester.name = "ann"
+    code = "# 'ü' \"\\n\" 🎉\r\nx = 1\n"
+    form.editor.values = {**form.editor.values, "helpers": code}
+    form.name.value, form.ps.value, form.workers.value, form.epochs.value = "mine", "1", "2", "3"
+    hints(stand, "1 chief, 1 parameter server, 2 workers")
+    stand.press(form.train)
+    asked = job(stand)
+    assert (asked.name, asked.requester, asked.ps, asked.workers, asked.epochs) == ("mine", "ann", 1, 2, 3)
+    assert asked.recipe is not None
+    assert asked.recipe.helpers == code
+    assert stand.started == [asked.id]
+    wait_until(lambda: page.jobs.page.id == asked.id, 5, "the job's page")
+    assert page.address.values == {"job": str(asked.id)}
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("workers", "0", "workers: a whole number from 1. Received: 0"),
+        ("workers", "", "Received: nothing"),
+        ("ps", "-1", "parameter servers: a whole number from 0"),
+        ("epochs", "many", "epochs: a whole number from 1"),
+        ("workers", "65", "at most 64 machines"),
+        ("name", "My Model", "a model name is"),
+        ("name", "", "give the model a name"),
+        ("provider", "aws", "there is no provider"),
+    ],
+)
+def test_what_cannot_be_is_said_in_words_and_not_sent(
+    stand: Stand, name: str, value: str, words: str
+) -> None:
+    stand.page.requester.name = "ann"
+    wait_until(lambda: not stand.page.request.train.button.disabled, 5, "a button that can be pressed")
+    getattr(stand.page.request, name).value = value
+    hints(stand, words)
+    wait_until(lambda: stand.page.request.train.button.disabled, 5, "a button that cannot be pressed")
+    stand.page.request.train.press()
+    assert stand.page.workbench.store.page().total == 0
+
+
+def test_code_that_cannot_be_read_is_marked_at_its_line_in_its_tab(stand: Stand) -> None:
+    form = stand.page.request
+    stand.page.requester.name = "ann"
+    form.editor.values = {**form.editor.values, "helpers": "a = 1\nb = (\n"}
+    stand.press(form.train)
+    assert form.editor.shown == "helpers"
+    (mark,) = form.editor.marks["helpers"]
+    assert mark["line"] == 2
+    assert "helpers, line 2" in stand.said
+    assert stand.page.workbench.store.page().total == 0
+
+
+def test_check_shows_what_it_found_or_marks_the_line(stand: Stand) -> None:
+    form = stand.page.request
+    stand.page.workbench.checks = RecipeError("training, line 3: no", field="training", line=3)  # type: ignore[attr-defined]
+    stand.press(form.check)
+    assert form.editor.marks == {"training": [{"line": 3, "message": "training, line 3: no"}]}
+    assert form.editor.shown == "training"
+    stand.page.workbench.checks = CHECKED  # type: ignore[attr-defined]
+    stand.press(form.check)
+    assert form.editor.marks == {}
+    assert "100 examples to learn from" in stand.said
+
+
+def test_an_estimate_says_how_it_knows_and_that_it_does_not(stand: Stand) -> None:
+    form = stand.page.request
+    stand.page.requester.name = "ann"
+    stand.press(form.estimate)
+    assert "Nobody knows how long; costs nothing" in stand.said
+    stand.press(form.check)
+    stand.press(form.estimate)
+    assert "About 22 s" in stand.said
+    assert "A guess: 100 steps of 100 ms" in stand.said
+
+
+def test_a_name_that_is_taken_becomes_the_next_version(stand: Stand, settings: Settings) -> None:
+    make_jobs(settings)
+    stand.page.request.name.value = "mnist-mlp"
+    hints(stand, "mnist-mlp:3")
+
+
+def test_a_draft_survives_a_reload_and_a_link_to_a_recipe_wins(stand: Stand) -> None:
+    form = stand.page.request
+    draft = {"name": "mine", "ps": "2", "workers": "3", "epochs": "", "helpers": "h = 1", "training": "t"}
+    stand.arrive(draft=draft)
+    assert (form.name.value, form.ps.value, form.recipe.helpers, form.recipe.training) == (
+        "mine",
+        "2",
+        "h = 1",
+        "t",
+    )
+    form.name.value = "other"
+    assert stand.page.browser[DRAFT]["name"] == "other"
+    stand.page.address._told({"kind": "here", "values": {"recipe": "tabular"}})
+    assert form.recipe == recipes.read(control.SHIPPED / "tabular")
+    assert "recipe" not in stand.page.address.values
+
+
+def test_an_upload_goes_into_the_editors_and_what_is_none_is_refused(stand: Stand) -> None:
+    form = stand.page.request
+    upload = {
+        "name": "x.txt",
+        "content": memoryview(b"?"),
+        "type": "",
+        "size": 1,
+        "last_modified": datetime.now(UTC),
+    }
+    form.upload.value = (upload,)
+    assert "training.py is missing" in stand.said
+    files = {"training.py": "def build_model(): ...", "preprocessing.py": "# é\n"}
+    form.upload.value = tuple(
+        {**upload, "name": n, "content": memoryview(c.encode())} for n, c in files.items()
+    )
+    assert form.recipe == Recipe("", "# é\n", "def build_model(): ...")
+
+
+@pytest.fixture
+def made(stand: Stand, settings: Settings) -> dict[str, int]:
+    """Jobs of every state, and ann who looks at them."""
+    found = make_jobs(settings)
+    stand.page.requester.name = "ann"
+    return found
+
+
+def opened(stand: Stand, id: int) -> Any:
+    stand.page.jobs.open(id)
+    panel = stand.page.jobs.page
+    wait_until(lambda: panel.id == id and panel._job is not None, 5, "the job's page")
+    return panel
+
+
+def test_the_table_is_the_stores_page(stand: Stand, made: dict[str, int]) -> None:
+    table = stand.page.jobs.table
+    table.fetch_now()
+    assert [row["id"] for row in table.page["rows"]] == sorted(made.values(), reverse=True)
+    states = dict(table.page["facets"]["state"])
+    assert states["completed"] == 2
+    assert " ".join(states) == "queued initializing training completed failed terminated"
+    table.query = {**table.query, "facets": {"state": ["failed"], "requester": ["ann"]}}
+    wait_until(lambda: table.page["total"] == 1, 5, "the failed job")
+    assert "modle" in table.page["rows"][0]["note"]
+
+
+def test_a_completed_job_shows_how_good_it_is_and_can_be_deployed(stand: Stand, made: dict[str, int]) -> None:
+    panel = opened(stand, made["completed"])
+    assert panel.progress.state == "done"
+    assert "95 % interval" in panel.evaluation.html
+    assert "worst mistakes" in panel.evaluation.html
+    assert "/workbench/models/mnist-mlp/1.zip" in panel.links.html
+    assert panel.deploy.widget.layout.display == ""
+    assert panel.terminate.widget.layout.display == "none"
+    assert len(panel.charts.loss.series) == 2
+    stand.press(panel.deploy)
+    assert "no back end answers" in panel.message.html
+
+
+def test_a_failed_job_shows_the_users_line_and_the_traceback(stand: Stand, made: dict[str, int]) -> None:
+    panel = opened(stand, made["failed"])
+    assert "worker 0 failed" in panel.error.html
+    assert "class=wb-here" in panel.error.html
+    assert "return modle" in panel.error.html
+    stand.press(panel.retry)
+    assert stand.page.workbench.store.job(made["failed"]).state == "queued"
+
+
+def test_terminate_asks_first_and_twice_is_fine(stand: Stand, made: dict[str, int]) -> None:
+    store = stand.page.workbench.store
+    panel = opened(stand, made["queued"])
+    panel.terminate.button.click()
+    assert store.job(made["queued"]).state == "queued"
+    panel.terminate.no.click()
+    assert store.job(made["queued"]).state == "queued"
+    panel.terminate.button.click()
+    panel.terminate.yes.click()
+    wait_until(lambda: not panel.terminate.busy, 10, "the end")
+    assert store.job(made["queued"]).state == "terminated"
+    stand.page.workbench.terminate(made["queued"])
+    assert store.job(made["queued"]).state == "terminated"
+
+
+def test_others_jobs_can_be_looked_at_and_cloned_only(stand: Stand, made: dict[str, int]) -> None:
+    panel = opened(stand, made["initializing"])
+    assert panel.terminate.button.disabled
+    assert "bob" in panel.terminate.button.tooltip
+    panel.terminate.press()
+    panel = opened(stand, made["terminated"])
+    assert panel.retry.button.disabled
+    stand.press(panel.clone)
+    form = stand.page.request
+    assert (form.name.value, form.ps.value, form.workers.value) == ("mnist-mlp", "2", "3")
+    assert form.recipe == stand.page.workbench.store.job(made["terminated"]).recipe
+
+
+def test_several_jobs_are_drawn_over_each_other(stand: Stand, made: dict[str, int]) -> None:
+    panel = stand.page.jobs
+    panel.table.selected = [made["completed"], made["second"]]
+    wait_until(lambda: len(panel.compared.loss.series) == 4, 5, "the curves")
+    named = [s["name"] for s in panel.compared.loss.series if s["named"]]
+    assert named == [f"{made['completed']} mnist-mlp", f"{made['second']} mnist-mlp"]
+    assert len({s["color"] for s in panel.compared.loss.series}) == 2
+
+
+def test_logs_are_text_of_the_machine_that_was_chosen(stand: Stand, made: dict[str, int]) -> None:
+    panel = opened(stand, made["training"])
+    assert panel.logs.text == "", "a log that nobody sees is not sent"
+    panel.logs.unfolded = True
+    assert panel.logs.text.startswith("chief-0 is ready\n<script>")
+    panel.logs.chosen = "worker 1 stdout"
+    assert panel.logs.text.startswith("worker-1 is ready")
+    panel.logs.following = False
+    panel.logs.chosen = "ps 0 stdout"
+    assert panel.logs.text.startswith("worker-1 is ready"), "held still"
+
+
+def test_a_poll_without_news_sends_nothing(stand: Stand, made: dict[str, int]) -> None:
+    opened(stand, made["completed"])
+    stand.page.poll.turn()
+    sent: list[Any] = []
+    panel = stand.page.jobs
+    for widget in (panel.table, panel.page.head, panel.page.figures, panel.page.evaluation, panel.page.logs):
+        widget.observe(sent.append)
+    for _ in range(3):
+        stand.page.poll.turn()
+    assert sent == []
+
+
+def test_a_link_to_a_job_opens_it_and_one_to_none_says_so(stand: Stand, made: dict[str, int]) -> None:
+    stand.page.address._told({"kind": "here", "values": {"job": str(made["failed"])}})
+    wait_until(lambda: "mnist-broken" in stand.page.jobs.page.head.html, 5, "the job")
+    stand.page.address._told({"kind": "here", "values": {"job": "4711"}})
+    wait_until(lambda: "there is no job 4711" in stand.page.jobs.page.message.html, 5, "the error")
+
+
+def test_machines_are_what_the_provider_shows(stand: Stand) -> None:
+    stand.provider.launch("job-7", Layout(ps=1, workers=2))
+    stand.page.machines.refresh()
+    shown = stand.page.machines.list.html
+    assert shown.count("<tr>") == 5
+    assert "job 7" in shown
+    assert "there is no provider" in stand.page.machines.providers.html
+    stand.provider.terminate("job-7")
+    stand.page.machines.refresh()
+    assert stand.page.machines.list.html == ""
+    assert "No training machines now" in stand.page.machines.drawing.html
+
+
+def test_the_drawing_says_in_words_what_it_shows() -> None:
+    provider = FakeProvider()
+    provider.launch("job-1", Layout(ps=1, workers=6))
+    drawn = draw({"backend": True, "frontend": False}, provider.machines())
+    assert 'aria-label="8 training machines in 1 cluster; backend answers, frontend does not answer"' in drawn
+    assert drawn.count('data-state="running"') >= 8
+
+
+def test_a_standing_cluster_is_launched_chosen_and_released(stand: Stand) -> None:
+    machines, form = stand.page.machines, stand.page.request
+    stand.page.requester.name = "ann"
+    machines.launch.button.click()
+    machines.launch.yes.click()
+    wait_until(lambda: "give the cluster a name" in machines.message.html, 5, "the error")
+    machines.name.value, machines.ps.value, machines.workers.value = "evening", "1", "3"
+    machines.launch.button.click()
+    assert stand.provider.machines() == []
+    machines.launch.yes.click()
+    wait_until(lambda: "evening stands, with 5 machines" in machines.message.html, 5, "the cluster")
+    assert ("evening", "evening") in form.cluster.options
+    form.cluster.value = "evening"
+    assert (form.ps.value, form.workers.value) == ("1", "3")
+    form.workers.value = "2"
+    stand.press(form.train)
+    assert "the job asks for 1 and 2" in stand.said
+    form.workers.value = "3"
+    stand.press(form.train)
+    assert job(stand).cluster == "evening"
+    machines.release.button.click()
+    machines.release.yes.click()
+    wait_until(lambda: "is at work on evening" in machines.message.html, 5, "the error")
+    stand.page.workbench.store.move(job(stand).id, "initializing", "terminated")
+    machines.release.button.click()
+    machines.release.yes.click()
+    wait_until(lambda: "is released" in machines.message.html, 5, "the end")
+    assert stand.provider.machines() == []
+    assert form.cluster.value == ""
