@@ -16,13 +16,13 @@ from workbench.services import dashboard
 from workbench.settings import Settings
 
 WAIT_MS = 60_000
+# High enough for the whole page: what is below the window is not measured by the editors.
 LOOKS: dict[str, dict[str, Any]] = {
-    "light": {"color_scheme": "light", "viewport": {"width": 1280, "height": 900}},
-    "dark": {"color_scheme": "dark", "viewport": {"width": 1280, "height": 900}},
+    "light": {"color_scheme": "light", "viewport": {"width": 1280, "height": 3600}},
+    "dark": {"color_scheme": "dark", "viewport": {"width": 1280, "height": 3600}},
     "narrow": {
         "color_scheme": "light",
-        "viewport": {"width": 380, "height": 800},
-        "device_scale_factor": 2,
+        "viewport": {"width": 380, "height": 6000},
     },
 }
 JOBS = ("training", "completed", "failed", "terminated", "initializing", "queued")

@@ -64,7 +64,7 @@ def server(
     # JupyterLab saves what it runs, so it gets copies.
     notebooks = Path(shutil.copytree(dashboard.NOTEBOOKS, home / "notebooks"))
     with Path(service.command[-1].removeprefix("--config=")).open("a") as config:
-        config.write(f"c.ServerApp.root_dir = {str(notebooks)!r}\n")
+        config.write(f"c.ServerApp.root_dir = {str(notebooks)!r}\nc.PageKernels.pool_sizes = {{}}\n")
     with (home / "log").open("w") as log:
         process = subprocess.Popen(
             service.command,

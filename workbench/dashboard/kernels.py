@@ -146,10 +146,10 @@ class PageKernels(AsyncMappingKernelManager):
 
     async def shutdown_all(self, now: bool = False) -> None:  # type: ignore[override]
         """End all kernels, and prepare no more."""
-        if self._filling:
+        while self._filling and not self._filling.done():
+            # Again and again: nbclient takes being cancelled for the kernel's death, and the pool goes on.
             self._filling.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._filling
+            await asyncio.wait([self._filling], timeout=1)
         await super().shutdown_all(now=now)
 
     # The pool's supply

@@ -6,6 +6,7 @@ from IPython.display import display
 
 from workbench import control
 from workbench.control import Control
+from workbench.jobs import Pulse
 from workbench.settings import Settings, from_environment
 from workbench.ui.address import Address
 from workbench.ui.browser import Browser
@@ -40,11 +41,12 @@ class ClusterPage:
         self.machines = MachinesPanel(workbench, self.request.wanted, self.request.offer)
         self._beats = 0
         self._looking = Newest(self.machines.refresh)
-        self.poll.follow(lambda _: self._beat())
+        self._changes = -1
+        self.poll.follow(self._beat)
         self.poll.each(self._tick)
         self.poll.on_problem(self._tell)
         # A prepared kernel looked long before its visitor came.
-        self.browser.observe(lambda _: self._beat(), "visible")
+        self.browser.observe(lambda _: self._look(), "visible")
         for field in (self.request.ps, self.request.workers, self.request.provider):
             field.observe(lambda _: self._looking.ask(), "value")
 
@@ -67,7 +69,13 @@ class ClusterPage:
         self.jobs.open(id)
         self.poll.now()
 
-    def _beat(self) -> None:
+    def _beat(self, pulse: Pulse) -> None:
+        """Metrics alone change neither the machines nor what would become of a request."""
+        if pulse.changes != self._changes:
+            self._changes = pulse.changes
+            self._look()
+
+    def _look(self) -> None:
         self.request.refresh()
         self._looking.ask()
 

@@ -48,6 +48,7 @@ class JobPage:
         self._clone_into, self._changed = clone, changed
         self.id: int | None = None
         self._job: Job | None = None
+        self._there: tuple[object, list[Machine]] = (None, [])
         self._evaluated: tuple[int, int | None] | None = None
         self.message = Message()
         self._make_actions()
@@ -136,13 +137,17 @@ class JobPage:
         return "", True
 
     def _machines(self, job: Job) -> list[Machine]:
-        """What the provider shows of them, for their addresses; asked only while there can be some."""
-        if job.state not in ACTIVE:
+        """What the provider shows of them, for their addresses; asked again only when their states change."""
+        key = (job.id, job.attempt, tuple((m.role, m.index, m.state) for m in job.machines))
+        if job.state not in ACTIVE or not job.machines:
             return []
-        try:
-            return self._workbench.provider(job.provider).machines(job.cluster or f"job-{job.id}")
-        except WorkbenchError:
-            return []  # the store says what they do; only where they are heard is missing
+        if self._there[0] != key:
+            try:
+                found = self._workbench.provider(job.provider).machines(job.cluster or f"job-{job.id}")
+            except WorkbenchError:
+                return []  # the store says what they do; only where they are heard is missing
+            self._there = (key, found)
+        return self._there[1]
 
     def _version(self, job: Job) -> Version | None:
         if job.version is None:

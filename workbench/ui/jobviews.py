@@ -66,9 +66,9 @@ def figures(job: Job) -> str:
     now = job.progress
     shown = [("Execution time", duration(job.execution_s) if job.execution_s else "–")]
     if job.accuracy is not None:
-        shown.insert(0, ("Accuracy on the test part", percent(job.accuracy)))
+        shown.insert(0, ("Test accuracy", percent(job.accuracy)))
     elif now is not None and now.val_accuracy is not None:
-        shown.insert(0, ("Accuracy on the validation part", percent(now.val_accuracy)))
+        shown.insert(0, ("Validation accuracy", percent(now.val_accuracy)))
     if now is not None and now.images_per_s and job.state == "training":
         shown.append(("Throughput", f"{now.images_per_s:,.0f} examples/s"))
     shown.append(("Cost", "–" if job.cost is None else "free" if job.cost == 0 else f"${job.cost:.2f}"))

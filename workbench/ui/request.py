@@ -28,7 +28,7 @@ TABS = {
     "helpers": "Additional helpers",
 }
 PROVIDERS = {"This computer": "local", "Amazon Web Services": "aws"}
-OWN = "machines of its own"
+OWN = "own machines"
 CHECKING = "Trying the code on one batch. The first time TensorFlow is loaded, which takes a while …"
 DRAFT = "draft"
 """What the browser keeps a request under that was not sent yet."""
