@@ -7,6 +7,7 @@ Callers' documentation is ``docs/backend.md``. A drawing's way: :func:`read_draw
 import mmap
 import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,12 @@ from backend.bodies import body_object, json_answer, read_body
 from backend.comparisons import Comparisons
 from backend.corrections import Corrections
 from backend.deploying import describe
+from backend.fetching import Fetcher
 from backend.guards import Refusal, install, log_to_stderr
 from backend.inputs import prepare
 from backend.metrics import Labels, Metrics
+from backend.model_files import ModelFiles
+from backend.model_servers import ModelServers, Remote
 from backend.serving import Deployment, Deployments
 from workbench.errors import BadInput
 from workbench.settings import Settings
@@ -78,11 +82,13 @@ def create_app(settings: Settings, *, page: Path | None = None) -> Flask:
     app = Flask("backend", static_folder=None)
     app.url_map.strict_slashes = False
     metrics = Metrics()
-    deployments = Deployments(settings.backend)
+    files = ModelFiles(settings.backend)
+    servers = ModelServers(files, tf_model_server=settings.tf_model_server)
+    deployments = Deployments(settings.backend, partial(Remote, servers, files))
     corrections, comparisons = Corrections(settings.backend), Comparisons(settings.backend)
     leaving = mmap.mmap(-1, 1)  # shared with the master, which sets it before the workers are stopped
     app.extensions |= {"metrics": metrics, "deployments": deployments, "corrections": corrections}
-    serving, servers = serve.make(settings, deployments)
+    serving = serve.Serve(settings, deployments, Fetcher(settings.allowed_hosts), files, servers)
     app.extensions |= {"leaving": leaving, "model_servers": servers}
     log_to_stderr()
     install(app, metrics)

@@ -76,4 +76,6 @@ def _cut_off(error: Exception) -> Refusal:
 
 
 def json_answer(value: dict[str, Any], status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    return Response(json.dumps(value, ensure_ascii=False), status, headers, mimetype="application/json")
+    # What JSON may say but UTF-8 may not, half of a surrogate pair, becomes a question mark.
+    text = json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")
+    return Response(text, status, headers, mimetype="application/json")

@@ -1,15 +1,16 @@
 """What computes a model version's answers in this process: ONNX Runtime, imported here and nowhere else.
 
-An engine has a ``name`` and answers ``predict``; the other kind is :class:`backend.model_servers.ModelServer`.
+An engine has a ``name`` and answers ``predict``; the other kind is :class:`backend.model_servers.Remote`.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.errors import ModelRefused, WorkbenchError
+from workbench.errors import ModelRefused, Unavailable, WorkbenchError
 
 MODEL = "model.onnx"
 EXAMPLES = "examples.npz"
@@ -65,8 +66,12 @@ class InProcess:
         return self._run(self._outputs, {self._input: x})[0]
 
 
-def load(folder: Path, manifest: dict[str, Any]) -> Engine:
-    """Load a version and let it answer its own examples.
+Other = Callable[[Path, dict[str, Any]], Engine]
+"""Makes an engine of a version that ONNX Runtime cannot run."""
+
+
+def load(folder: Path, manifest: dict[str, Any], other: Other | None = None) -> Engine:
+    """Load a version and let it answer its own examples; by ``other`` where it has no ONNX form.
 
     Raises
     ------
@@ -75,7 +80,8 @@ def load(folder: Path, manifest: dict[str, Any]) -> Engine:
     ModelRefused
         It cannot be loaded, or its answers are not those that it gave when it was published.
     """
-    if not (folder / MODEL).is_file():
+    own = (folder / MODEL).is_file()
+    if not own and (other is None or not (folder / "saved_model").is_dir()):
         missing = manifest.get("missing")
         reason = missing.get(MODEL, "none was exported") if isinstance(missing, dict) else "none was exported"
         raise NeedsTensorFlow(
@@ -83,9 +89,9 @@ def load(folder: Path, manifest: dict[str, Any]) -> Engine:
             "install the extra 'serving'"
         )
     try:
-        engine: Engine = InProcess(folder / MODEL)
+        engine = InProcess(folder / MODEL) if own or other is None else other(folder, manifest)
         _check(engine, folder / EXAMPLES, manifest)
-    except ModelRefused:
+    except (ModelRefused, NeedsTensorFlow, Unavailable):
         raise
     except Exception as error:  # the runtime raises its own tree, which is not ours to list
         raise ModelRefused(f"{_title(manifest)} cannot be loaded: {error}") from error

@@ -108,7 +108,7 @@ class Fetcher:
                 _write(answer, connection, destination, max_bytes, give_up, at)
                 etag, modified = answer.getheader("ETag") or "", answer.getheader("Last-Modified") or ""
                 return Fetched(url, etag[:200], modified[:100], True)
-            except (OSError, http.client.HTTPException) as error:
+            except (OSError, http.client.HTTPException, ValueError) as error:
                 reason = "it took too long" if isinstance(error, TimeoutError) else str(error)
                 raise NotFetched(f"{shown(at)} cannot be fetched: {reason}"[:400]) from error
             finally:
@@ -117,8 +117,7 @@ class Fetcher:
 
     def _open(self, url: str, give_up: float) -> tuple[http.client.HTTPConnection, str, str]:
         """A connection to the checked address of a URL's host; the path to ask for, and the host's name."""
-        parts, port = _parse(url)
-        host = str(parts.hostname)
+        parts, host, port = _parse(url)
         addresses = self._resolve(host, port)
         if f"{host.lower()}:{port}" not in self._allowed:
             for address in addresses:
@@ -134,7 +133,7 @@ class Fetcher:
         try:
             if parts.scheme == "https":
                 sock = ssl.create_default_context().wrap_socket(sock, server_hostname=host)
-        except OSError as error:
+        except (OSError, ValueError) as error:
             sock.close()
             raise NotFetched(f"{shown(url)}: {error}"[:300]) from error
         sock.settimeout(min(CONNECT_S, timeout_s))
@@ -177,13 +176,13 @@ def shown(url: str) -> str:
     return f"{parts.scheme}://{(parts.hostname or '')[:100]}{parts.path[:100]}"
 
 
-def _parse(url: str) -> tuple[urllib.parse.SplitResult, int]:
+def _parse(url: str) -> tuple[urllib.parse.SplitResult, str, int]:
     if len(url) > MAX_URL or not url.isprintable() or any(c.isspace() for c in url):
         raise UrlRefused(f"a URL has at most {MAX_URL} printable characters and no spaces")
     try:
         parts = urllib.parse.urlsplit(url)
         port = parts.port
-        host = parts.hostname
+        host = parts.hostname and parts.hostname.encode("idna").decode()
     except ValueError as error:
         raise UrlRefused(f"not a URL: {error}"[:200]) from error
     if parts.scheme not in ("http", "https"):
@@ -194,7 +193,7 @@ def _parse(url: str) -> tuple[urllib.parse.SplitResult, int]:
         raise UrlRefused("a URL with a user's name or password in it is not fetched")
     if port == 0:
         raise UrlRefused("the URL's port is 0")
-    return parts, port or (443 if parts.scheme == "https" else 80)
+    return parts, host, port or (443 if parts.scheme == "https" else 80)
 
 
 def _ask(

@@ -174,7 +174,7 @@ def install(app: Flask, metrics: Metrics) -> None:
         said: Any = {"code": what.code, "message": str(what)}
         if request.path.startswith("/v1/"):
             said = str(what)  # TensorFlow Serving's errors are plain texts
-        body = json.dumps({"error": said}, ensure_ascii=False)
+        body = json.dumps({"error": said}, ensure_ascii=False).encode("utf-8", "replace")
         return Response(body, what.status, what.headers, mimetype="application/json")
 
     @app.after_request

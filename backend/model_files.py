@@ -4,6 +4,7 @@ A folder a model, ``strangers/SHA256/``: ``model/`` is what its server sees, ``f
 """
 
 import fcntl
+import hashlib
 import json
 import os
 import secrets
@@ -12,13 +13,13 @@ import time
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from backend.manifests import check_manifest
 from workbench import artifact
-from workbench.errors import BadInput, ModelRefused
+from workbench.errors import ModelRefused
 
 KEPT = 6
 """Models on the disk."""
@@ -84,20 +85,36 @@ class ModelFiles:
         if found := self.find(sha256):
             return found
         aside = file.with_name("kept")
-        told = {"sha256": sha256, **_place(file, aside / "model")}
+        return self._settle(aside, {"sha256": sha256, **_place(file, aside / "model")})
+
+    def _settle(self, aside: Path, told: dict[str, Any]) -> ModelFile:
+        """Give a model that was unpacked aside its place, and let the least used ones go."""
         for path in (aside, *aside.rglob("*")):
             path.chmod(0o755 if path.is_dir() else 0o644)  # its server runs as another user
         (aside / "form.json").write_text(json.dumps(told))
+        place = self.folder / told["sha256"]
         try:
-            aside.rename(self.folder / sha256)
+            aside.rename(place)
         except OSError:
-            if not (self.folder / sha256 / "form.json").exists():
+            if not (place / "form.json").exists():
                 raise
         self._forget_all_but(KEPT)
-        found = self.find(sha256)
+        found = self.find(told["sha256"])
         if found is None:
             raise ModelRefused("the model was pushed out by others at once; send it again")
         return found
+
+    def keep_version(self, version: Path, manifest: dict[str, Any]) -> ModelFile:
+        """The SavedModel of one of our own versions, known by its files' checksums."""
+        files = {k: v for k, v in manifest["files"].items() if k.startswith("saved_model/")}
+        sha256 = hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest()
+        if found := self.find(sha256):
+            return found
+        with self.receiving() as path:
+            aside = path.with_name("kept")
+            shutil.copytree(version / "saved_model", aside / "model" / "served" / "1")
+            told = {"sha256": sha256, "form": "saved_model", "path": "served/1", "manifest": manifest}
+            return self._settle(aside, told)
 
     def by_use(self) -> list[Path]:
         """The models' folders, the most recently used first."""
@@ -205,15 +222,3 @@ def _find(unpacked: Path, model: Path) -> dict[str, Any]:
     raise ModelRefused(
         "the zip holds no model: neither a saved_model.pb, nor a .keras, nor an .onnx file, at any depth"
     )
-
-
-def check_sha256(text: str) -> str:
-    """Give the checksum back if it is one."""
-    if len(text) != 64 or not all(c in "0123456789abcdef" for c in text):
-        raise BadInput(f"a SHA-256 is 64 of 0-9 and a-f. Received: {text[:80]!r}")
-    return text
-
-
-def describe(file: ModelFile) -> dict[str, Any]:
-    """What can be told of it."""
-    return {k: v for k, v in asdict(file).items() if k in ("sha256", "form")}

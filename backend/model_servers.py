@@ -21,6 +21,9 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 import backend
 from backend import tensors
 from backend.confined import FIRST_UID, LOG, PROTECTION, SOCKET, UIDS, Spec
@@ -266,6 +269,36 @@ class ModelServers:
             shown=shown,
             uid=FIRST_UID + zlib.crc32(file.sha256.encode()) % UIDS,
         )
+
+
+class Remote:
+    """An engine for a version of ours that has no ONNX form: its SavedModel in a model server."""
+
+    def __init__(
+        self, servers: ModelServers, files: ModelFiles, version: Path, manifest: dict[str, Any]
+    ) -> None:
+        self._servers, self._keep = servers, lambda: files.keep_version(version, manifest)
+        self.name = servers.open(self._keep()).name
+
+    def predict(self, x: NDArray[Any]) -> NDArray[Any]:
+        """Answers ``(n, …)`` for inputs ``(n, …)``."""
+        for again in (True, False):
+            server = self._servers.open(self._keep())
+            signature = server.signatures.get("serving_default")
+            if signature is None or len(signature.inputs) != 1 or len(signature.outputs) != 1:
+                raise ModelRefused(
+                    "the SavedModel must have a signature serving_default with one input and one output"
+                )
+            ((name, tensor),) = signature.inputs.items()
+            try:
+                (answers,) = server.predict({name: x.astype(tensors.DTYPES[tensor.dtype])}).values()
+            except Unavailable:  # it ended between two requests, as an idle one does
+                server.stop()
+                if not again:
+                    raise
+            else:
+                return answers.astype(np.float32)
+        raise AssertionError("unreachable")
 
 
 def _reason(folder: Path) -> str:

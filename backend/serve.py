@@ -4,11 +4,10 @@ import re
 import threading
 import urllib.parse
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
-import cv2
 import numpy as np
 from flask import Flask, Response, g, request
 from numpy.typing import NDArray
@@ -17,13 +16,13 @@ from backend import images, links
 from backend.bodies import body_object, json_answer, read_body
 from backend.decoders import MAX_BYTES as MAX_PICTURE
 from backend.fetching import Fetcher, Remembered
-from backend.guards import MAX_BODY, MAX_VERSION, Refusal, has_token, needs_token, one_at_a_time
+from backend.fitting import Size, fit, other_size, read_range, read_size
+from backend.guards import MAX_BODY, MAX_VERSION, Refusal, has_token, needs_token
 from backend.inputs import prepare
 from backend.metrics import Metrics
 from backend.model_files import ModelFile, ModelFiles
-from backend.model_servers import ModelServer, ModelServers
+from backend.model_servers import ModelServers
 from backend.serving import Deployment, Deployments
-from backend.tensors import DTYPES, Tensor, show_shape
 from workbench.errors import BadInput, ModelRefused, Unavailable
 from workbench.settings import Settings
 
@@ -49,7 +48,6 @@ LABELS = {
 }
 """What ``modelName`` may say beside a URL or file, and in which order the data sets count."""
 
-_SIZE = re.compile(r"([1-9]\d{0,4})x([1-9]\d{0,4})(?:x([1-9]\d{0,1}))?", re.IGNORECASE)
 _OURS = re.compile(r"(?:/api)?/models/([^/]+)/versions/(\d{1,9})\.zip")
 
 
@@ -59,8 +57,7 @@ class Asked:
 
     image: bytes | None
     image_url: str
-    size: tuple[int, int, int] | None
-    """Width, height and channels."""
+    size: Size | None
     model_name: str
     model_url: str
     range_: tuple[float, float]
@@ -81,10 +78,15 @@ class Serve:
     """Answers ``/serve``."""
 
     def __init__(
-        self, settings: Settings, deployments: Deployments, fetcher: Fetcher, servers: ModelServers
+        self,
+        settings: Settings,
+        deployments: Deployments,
+        fetcher: Fetcher,
+        files: ModelFiles,
+        servers: ModelServers,
     ) -> None:
         self._settings, self._deployments, self._fetcher = settings, deployments, fetcher
-        self._files = ModelFiles(settings.backend)
+        self._files = files
         self._remembered = Remembered(settings.backend / "strangers" / ".urls.json")
         self._servers = servers
         self._room = threading.BoundedSemaphore(AT_ONCE)
@@ -121,16 +123,18 @@ class Serve:
 
     def _ours(self, url: str) -> Deployment | None:
         """The version that a signed link of this back end names; read in place, not fetched from ourselves."""
-        parts = urllib.parse.urlsplit(url)
+        try:
+            parts = urllib.parse.urlsplit(url)
+        except ValueError:  # said by whoever is to fetch it
+            return None
         match = _OURS.fullmatch(parts.path)
         if match is None or parts.netloc.lower() not in self._own_hosts():
             return None
         query = dict(urllib.parse.parse_qsl(parts.query))
         path = f"/models/{match[1]}/versions/{match[2]}.zip"
         key = self._settings.deploy_token
-        if not links.opens(path, query.get("expires", ""), query.get("signature", ""), key) and not has_token(
-            key
-        ):
+        opened = links.opens(path, query.get("expires", ""), query.get("signature", ""), key)
+        if not opened and not has_token(key):
             raise Refusal(401, "token", "this link of ours is out of date, or not signed; ask for a new one")
         return self._deployments.version(match[1], int(match[2]))
 
@@ -144,9 +148,11 @@ class Serve:
     def _ask_deployed(self, deployment: Deployment, asked: Asked) -> Answer:
         height, width, channels = _picture_shape(deployment)
         if asked.size not in (None, (width, height, channels)):
-            raise _other_size(asked.size, (width, height, channels))
+            raise other_size(asked.size, (width, height, channels))
         g.model = f"{deployment.name}:{deployment.version}"
-        x, _ = prepare(self._picture(asked), deployment.manifest)
+        with self._one_of_few() if asked.image_url else nullcontext():
+            picture = self._picture(asked)
+        x, _ = prepare(picture, deployment.manifest)
         scores = None if x is None else deployment.engine.predict(x)[0]
         return Answer(scores, deployment.manifest["labels"], f"{deployment.name}:{deployment.version}")
 
@@ -155,7 +161,7 @@ class Serve:
     def _ask_stranger(self, file: ModelFile, data: bytes, asked: Asked, labels: list[str]) -> Answer:
         g.model = f"sha256:{file.sha256[:12]}"
         server = self._servers.open(file)
-        x = _fit(data, server, file, asked)
+        x = fit(data, server.signatures, file.manifest, asked.size, asked.range_)
         try:
             scores = _first(server.predict(x))
         except Unavailable:  # it ended between two requests, as an idle one does
@@ -259,38 +265,9 @@ def read_asked(token: str) -> tuple[Asked, Any]:
         size=read_size(text("imageSize")),
         model_name=text("modelName"),
         model_url=text("modelUrl"),
-        range_=_range(text("inputRange")),
+        range_=read_range(text("inputRange")),
     )
     return asked, uploaded
-
-
-def read_size(text: str) -> tuple[int, int, int] | None:
-    """``28x28x1`` as width, height and channels; ``None`` where nothing is said.
-
-    >>> read_size("32x24x3")
-    (32, 24, 3)
-    """
-    if not text:
-        return None
-    match = _SIZE.fullmatch(text.replace("×", "x").replace(" ", ""))
-    width, height, channels = (int(part or 1) for part in match.groups()) if match else (0, 0, 0)
-    if match is None or channels not in (1, 3) or width * height > 4_194_304:
-        raise BadInput(
-            f"imageSize is WIDTHxHEIGHTxCHANNELS with 1 or 3 channels, as 28x28x1. Received: {text[:60]!r}"
-        )
-    return width, height, channels
-
-
-def _range(text: str) -> tuple[float, float]:
-    if not text:
-        return 0.0, 255.0
-    try:
-        low, high = (float(part) for part in text.split(","))
-    except ValueError as error:
-        raise BadInput(f"inputRange is two numbers, as 0,1. Received: {text[:40]!r}") from error
-    if not (np.isfinite(low) and np.isfinite(high) and low < high):
-        raise BadInput(f"inputRange is two numbers, the lower first. Received: {text[:40]!r}")
-    return low, high
 
 
 def _labels(name: str) -> list[str]:
@@ -301,97 +278,11 @@ def _labels(name: str) -> list[str]:
     return LABELS.get(name, [])
 
 
-def _picture_shape(deployment: Deployment) -> tuple[int, int, int]:
+def _picture_shape(deployment: Deployment) -> Size:
     if not deployment.takes_pictures:
         raise Refusal(422, "no_picture", f"{deployment.name}'s input is no picture")
     height, width, channels = deployment.manifest["input"]["shape"]
     return height, width, channels
-
-
-def _other_size(sent: tuple[int, int, int] | None, wanted: tuple[int, int, int]) -> BadInput:
-    return BadInput(
-        f"imageSize is {'x'.join(map(str, sent or ()))}, but the model takes {'x'.join(map(str, wanted))}"
-    )
-
-
-def _fit(data: bytes, server: ModelServer, file: ModelFile, asked: Asked) -> dict[str, NDArray[Any]]:
-    """The picture as the model's own signature wants it."""
-    signature = server.signatures.get("serving_default")
-    if signature is None or len(signature.inputs) != 1:
-        has = ", ".join(server.signatures)
-        raise ModelRefused(
-            f"the model must have a signature serving_default with one input. It has: {has[:200]}"
-        )
-    ((name, tensor),) = signature.inputs.items()
-    if tensor.dtype == "DT_STRING" and tensor.shape in (None, (-1,)):
-        images.read_header(data)
-        return {name: np.array([data], dtype=object)}
-    if tensor.dtype == "DT_STRING" or tensor.dtype not in DTYPES:
-        raise ModelRefused(f"the model takes {tensor.dtype}, which is no picture")
-    width, height, channels = _size(tensor, asked.size)
-    if file.manifest is not None and file.manifest["input"]["shape"] == [height, width, channels]:
-        x, _ = prepare(data, file.manifest)
-        if x is None:
-            raise BadInput("nothing is drawn on the picture")
-        pixels = x
-    else:
-        low, high = asked.range_
-        pixels = resize(data, width, height, channels).astype(np.float32)[None]
-        if (low, high) != (0.0, 255.0):
-            pixels = pixels * np.float32((high - low) / 255) + np.float32(low)
-    rank = len(tensor.shape) if tensor.shape is not None else 4
-    shape = {2: (1, -1), 3: (1, height, width)}.get(rank, (1, height, width, channels))
-    return {name: pixels.reshape(shape).astype(DTYPES[tensor.dtype])}
-
-
-def _size(tensor: Tensor, sent: tuple[int, int, int] | None) -> tuple[int, int, int]:
-    """Width, height and channels by the model's own input; where that leaves a side open, by ``imageSize``."""
-    shape = tensor.shape
-    if shape is None or len(shape) not in (2, 3, 4) or shape[0] not in (-1, 1):
-        if shape is None and sent is not None:
-            return sent
-        raise ModelRefused(
-            "the model's input is no picture: it must have the shape (n, height, width, channels), "
-            f"(n, height, width) or (n, pixels). It has: {'any' if shape is None else show_shape(shape)}"
-        )
-    if len(shape) == 2:
-        if sent is None:
-            raise BadInput(f"the model takes {shape[1]} numbers; say of which picture: imageSize, as 28x28x1")
-        if shape[1] not in (-1, sent[0] * sent[1] * sent[2]):
-            raise BadInput(
-                f"imageSize is {'x'.join(map(str, sent))}, which is {sent[0] * sent[1] * sent[2]} numbers, "
-                f"but the model takes {shape[1]}"
-            )
-        return sent
-    height, width, channels = (*shape[1:], 1) if len(shape) == 3 else shape[1:]
-    wanted = width, height, channels
-    if sent is None and -1 in wanted:
-        raise BadInput("the model takes pictures of any size; say which: imageSize, as 28x28x1")
-    if sent is None:
-        sent = wanted
-    if any(w not in (-1, s) for w, s in zip(wanted, sent, strict=True)):
-        told = "x".join("any" if side < 0 else str(side) for side in wanted)
-        raise BadInput(f"imageSize is {'x'.join(map(str, sent))}, but the model takes {told}")
-    if sent[2] not in (1, 3):
-        raise ModelRefused(f"the model takes pictures of {sent[2]} channels; 1 and 3 are served")
-    return sent
-
-
-def resize(data: bytes, width: int, height: int, channels: int) -> NDArray[np.uint8]:
-    """A plain resize to ``(h, w, c)`` uint8, 0 is black; colours become grey as the eye weighs them."""
-    header = images.read_header(data)
-    with one_at_a_time(header.width * header.height):
-        planes = images.read_planes(data)
-        colours = [
-            images.lay_on_paper(c, planes.alpha) if planes.alpha is not None else c for c in planes.colours
-        ]
-        if channels == 1 and len(colours) == 3:
-            red, green, blue = (colour.astype(np.float32) for colour in colours)
-            colours = [(0.299 * red + 0.587 * green + 0.114 * blue).round().astype(np.uint8)]
-        elif channels == 3 and len(colours) == 1:
-            colours = colours * 3
-        shrunk = [cv2.resize(colour, (width, height), interpolation=cv2.INTER_AREA) for colour in colours]
-    return np.stack(shrunk, axis=-1).astype(np.uint8)
 
 
 def _first(outputs: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
@@ -408,9 +299,3 @@ def _class(scores: NDArray[Any]) -> int:
     if len(scores) == 1:
         return int(scores[0] > 0.5)
     return int(np.nanargmax(np.where(np.isfinite(scores), scores, -np.inf)))
-
-
-def make(settings: Settings, deployments: Deployments) -> tuple[Serve, ModelServers]:
-    """With the network and the model servers of this computer."""
-    servers = ModelServers(ModelFiles(settings.backend), tf_model_server=settings.tf_model_server)
-    return Serve(settings, deployments, Fetcher(settings.allowed_hosts), servers), servers

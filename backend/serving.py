@@ -91,8 +91,8 @@ class Serving:
 class Deployments:
     """The back end's folder as one worker sees it; all methods may be called from many threads."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, other: engines.Other | None = None) -> None:
+        self._folder, self._other = folder, other
         self._record = Record(folder)
         self._lock = threading.Lock()
         self._engines: dict[tuple[str, int], tuple[dict[str, Any], engines.Engine]] = {}
@@ -185,7 +185,7 @@ class Deployments:
                     f"the zip holds {manifest.get('name')}:{manifest.get('version')}, not {name}:{version}"
                 )
             check_manifest(manifest)
-            engines.load(folder, manifest)
+            engines.load(folder, manifest, self._other)
             target = self._path(name, version)
             target.parent.mkdir(parents=True, exist_ok=True)
             try:
@@ -342,7 +342,7 @@ class Deployments:
         if loaded is None:
             folder = self._find(name, version)
             manifest = artifact.read_manifest(folder)
-            loaded = manifest, engines.load(folder, manifest)
+            loaded = manifest, engines.load(folder, manifest, self._other)
             self._engines[name, version] = loaded
         return loaded
 

@@ -2,10 +2,16 @@
 
 import io
 import json
+import shutil
+import struct
+import subprocess
+import sys
+import textwrap
 import threading
 import time
 import urllib.parse
 import urllib.request
+import zlib
 
 import cv2
 import numpy as np
@@ -14,6 +20,8 @@ import pytest
 from tests.backend import making
 from tests.backend.real_server import BEARER, start, stop, wait_for
 from tests.backend.test_fetching import Site
+from workbench import artifact, deployment
+from workbench.settings import PROJECT
 
 SIZES = {"mnist": "28x28x1", "cifar": "32x32x3", "fashion": "28x28x1"}
 SETS = {"mnist": ("Mnist", "4"), "cifar": ("Cifar10", "deer"), "fashion": ("FashionMnist", "Coat")}
@@ -166,6 +174,9 @@ def test_a_signed_link_of_ours_is_read_in_place_without_a_token(server):
         ({"modelName": "mnist-cnn"}, 400),
         ({"modelName": "mnist-cnn", "imageUrl": "http://127.0.0.1:9/x.png"}, 400),
         ({"modelName": "mnist-cnn", "imageUrl": "file:///etc/passwd"}, 400),
+        ({"modelName": "mnist-cnn", "imageUrl": "http://[::1"}, 400),
+        ({"modelUrl": "http://[::1", "imageUrl": "http://{site}/four.png"}, 400),
+        ({"modelUrl": "http://例え.invalid/m.zip", "imageUrl": "http://{site}/four.png"}, 422),
         ({"modelName": "mnist-cnn", "imageUrl": "http://{site}/none.png"}, 422),
         ({"modelName": "mnist-cnn", "imageUrl": "http://{site}/mnist.zip"}, 415),
         ({"modelName": "mnist-cnn", "imageUrl": "http://{site}/four.png", "imageSize": "28"}, 400),
@@ -187,8 +198,8 @@ def test_what_cannot_be_served_is_refused_in_words(server, site, fields, status)
 
 HOSTILE_PICTURES = {
     "20,000 square": lambda: making.png_of(
-        __import__("struct").pack(">II5B", 20_000, 20_000, 8, 0, 0, 0, 0),
-        __import__("zlib").compress(bytes(10**6)),
+        struct.pack(">II5B", 20_000, 20_000, 8, 0, 0, 0, 0),
+        zlib.compress(bytes(10**6)),
     ),
     "truncated": lambda: picture()[:-40],
     "polyglot": lambda: picture() + b"PK\x03\x04<script>",
@@ -219,8 +230,6 @@ def test_while_a_hostile_model_is_held_others_are_answered(server, strange):
 
 
 def test_the_typed_function_serves_files_and_urls(server, site, tmp_path):
-    from workbench import deployment
-
     (tmp_path / "four.png").write_bytes(picture())
     said = deployment.serve(
         tmp_path / "four.png",
@@ -233,12 +242,28 @@ def test_the_typed_function_serves_files_and_urls(server, site, tmp_path):
     assert (said["class"], said["label"]) == (4, "4")
 
 
+def test_a_version_of_ours_without_an_onnx_form_is_answered_by_a_model_server(server, strange, tmp_path):
+    folder = making.version(tmp_path / "1", 1, name="bands", preprocessing="resize")
+    (folder / "model.onnx").unlink()
+    shutil.copytree(strange / "fashion", folder / "saved_model")
+    x = np.random.default_rng(0).integers(0, 256, (4, 28, 28, 1)).astype(np.uint8)
+    rows = x.mean(axis=(2, 3)) / 255
+    bands = np.stack([rows[:, [r for r in range(28) if r * 10 // 28 == b]].mean(1) for b in range(10)], 1)
+    odds = np.exp(bands * 10)
+    np.savez(folder / "examples.npz", x=x, y=odds / odds.sum(1, keepdims=True))
+    manifest = artifact.read_manifest(folder)
+    artifact.write_manifest(folder, {k: v for k, v in manifest.items() if k not in ("files", "format")})
+    pushed = server.guarded("PUT", "/models/bands/versions/1", making.zipped(folder, tmp_path / "1.zip"))
+    assert pushed.status == 201, pushed.body
+    assert server.guarded("POST", "/models/bands:activate", b'{"version": 1}').status == 200
+    for band in (2, 9):
+        answer = server.ask("POST", "/predict?model=bands", picture(band), Content_Type="image/png")
+        assert (answer.status, answer.json["digit"]) == (200, band), answer.body
+    assert 'engine="embedded"' in server.ask("GET", "/metrics").body.decode()
+
+
 def test_without_tensorflow_the_reason_is_said(here, strange):
     """A computer with the extra ``backend`` alone."""
-    import subprocess
-    import sys
-    import textwrap
-
     code = """
         import importlib.util, io, json, sys
         find = importlib.util.find_spec
@@ -257,7 +282,7 @@ def test_without_tensorflow_the_reason_is_said(here, strange):
     done = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(code), str(strange / "mnist.zip"), str(here.home / "i.png")],
         env={"WORKBENCH_HOME": str(here.home), "WORKBENCH_DEPLOY_TOKEN": "t", "PATH": "/nowhere"},
-        cwd=__import__("workbench.settings", fromlist=["PROJECT"]).PROJECT,
+        cwd=PROJECT,
         capture_output=True,
         text=True,
     )
