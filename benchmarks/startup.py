@@ -10,19 +10,19 @@ import shutil
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from pathlib import Path
 
+from benchmarks.homes import make_home
 from benchmarks.measuring import Row, free_port
-from workbench import checks, datasets, events, recipes
+from workbench import checks, events, recipes
 from workbench.errors import Unavailable
 from workbench.providers import Layout, machine_folder
-from workbench.providers.local import LocalProvider, end_all
-from workbench.settings import PROJECT, from_environment
+from workbench.providers.local import LocalProvider
+from workbench.settings import PROJECT
 
 ROUNDS = 3
 LAYOUTS = {
@@ -36,36 +36,25 @@ TIMEOUT_S = 120.0
 
 def run() -> list[Row]:
     """Measure; fetches MNIST if it is not there."""
-    settings = from_environment()
-    datasets.load("mnist", settings)
-    with tempfile.TemporaryDirectory() as folder:
-        home = Path(folder) / "home"
-        (home / "data").mkdir(parents=True)
-        shutil.copy(settings.data / "mnist.npz", home / "data")
-        here = from_environment({"WORKBENCH_HOME": str(home)})
-        provider = LocalProvider(here)
-        try:
-            began = time.monotonic()
-            provider.prewarm()
-            warm_s = time.monotonic() - began
-            began = time.monotonic()
-            checks.check(recipes.read(recipes.DEFAULT), here, provider=provider)
-            rows = [
-                Row("startup: the warm process, once", warm_s, "s"),
-                Row("startup: the check", time.monotonic() - began, "s"),
-            ]
-            for name, layout in LAYOUTS.items():
-                ours, peers = [], []
-                for _ in range(ROUNDS):
-                    ours.append(_first_step(home, layout, partial(_forked, provider, layout)))
-                    peers.append(_first_step(home, layout, partial(_fresh, home, layout)))
-                goal = GOALS_S.get(name)
-                rows.append(
-                    Row(f"startup: {name}", statistics.median(ours), "s", statistics.median(peers), goal)
-                )
-            return rows
-        finally:
-            end_all(here)
+    with make_home() as (settings, provider):
+        began = time.monotonic()
+        provider.prewarm()
+        warm_s = time.monotonic() - began
+        began = time.monotonic()
+        checks.check(recipes.read(recipes.DEFAULT), settings, provider=provider)
+        rows = [
+            Row("startup: the warm process, once", warm_s, "s"),
+            Row("startup: the check", time.monotonic() - began, "s"),
+        ]
+        home = settings.home
+        for name, layout in LAYOUTS.items():
+            ours, peers = [], []
+            for _ in range(ROUNDS):
+                ours.append(_first_step(home, layout, partial(_forked, provider, layout)))
+                peers.append(_first_step(home, layout, partial(_fresh, home, layout)))
+            goal = GOALS_S.get(name)
+            rows.append(Row(f"startup: {name}", statistics.median(ours), "s", statistics.median(peers), goal))
+        return rows
 
 
 def _first_step(

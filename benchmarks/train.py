@@ -9,7 +9,6 @@ import shutil
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -19,12 +18,13 @@ from pathlib import Path
 
 import psutil
 
+from benchmarks.homes import make_home
 from benchmarks.measuring import Row
-from workbench import datasets, events, recipes
+from workbench import events, recipes
 from workbench.errors import Unavailable
 from workbench.providers import Layout, machine_folder, processes
-from workbench.providers.local import LocalProvider, end_all
-from workbench.settings import PROJECT, from_environment
+from workbench.providers.local import LocalProvider
+from workbench.settings import PROJECT
 
 ROUNDS = 2
 LAYOUTS = {
@@ -53,26 +53,17 @@ class Run:
 
 def run() -> list[Row]:
     """Measure; fetches MNIST if it is not there."""
-    settings = from_environment()
-    datasets.load("mnist", settings)
-    with tempfile.TemporaryDirectory() as folder:
-        home = Path(folder) / "home"
-        (home / "data").mkdir(parents=True)
-        shutil.copy(settings.data / "mnist.npz", home / "data")
-        here = from_environment({"WORKBENCH_HOME": str(home)})
-        provider = LocalProvider(here)
-        try:
-            provider.prewarm()
-            ways = {
-                "plain Keras fit": partial(_keras, home),
-                **{name: partial(_machines, provider, home, layout) for name, layout in LAYOUTS.items()},
-            }
-            runs: dict[str, list[Run]] = {name: [] for name in ways}
-            for _ in range(ROUNDS):
-                for name, way in ways.items():
-                    runs[name].append(_train(home, way))
-        finally:
-            end_all(here)
+    with make_home() as (settings, provider):
+        provider.prewarm()
+        home = settings.home
+        ways = {
+            "plain Keras fit": partial(_keras, home),
+            **{name: partial(_machines, provider, home, layout) for name, layout in LAYOUTS.items()},
+        }
+        runs: dict[str, list[Run]] = {name: [] for name in ways}
+        for _ in range(ROUNDS):
+            for name, way in ways.items():
+                runs[name].append(_train(home, way))
     return _rows(runs)
 
 
