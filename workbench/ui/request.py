@@ -311,6 +311,8 @@ class RequestForm:
     def _hint(self) -> None:
         lines = [self._hint_name(), self._hint_machines(), self._hint_limits()]
         wrong = [line for line in lines if "wb-bad" in line]
+        if not self._requester.name:
+            lines.append("<b>Say who you are</b>, at the top of the page, to train")
         self.hints.html = f'<ul class="wb-hints">{"".join(f"<li>{line}</li>" for line in lines)}</ul>'
         if not self._requester.name:
             self.train.allow(False, "Say who you are first, at the top of the page")
