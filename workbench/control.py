@@ -185,7 +185,9 @@ class Control:
         self.layout(name, provider)
         for job in self.store.list(state=ACTIVE, limit=1000):
             if job.cluster == name and job.provider == provider:
-                raise BadInput(f"job {job.id} is at work on {name}; end it with: workbench terminate {job.id}")
+                raise BadInput(
+                    f"job {job.id} is at work on {name}; end it with: workbench terminate {job.id}"
+                )
 
     def plan(self, provider: str, layout: Layout) -> Plan:
         """What a job of this layout would make, and its price an hour."""

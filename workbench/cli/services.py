@@ -96,7 +96,10 @@ def down(settings: Settings) -> None:
     from workbench.services import supervisor
 
     count = supervisor.stop(settings)
-    print(f"{count} process{'' if count == 1 else 'es'} ended" if count else "nothing was running", file=sys.stderr)
+    print(
+        f"{count} process{'' if count == 1 else 'es'} ended" if count else "nothing was running",
+        file=sys.stderr,
+    )
 
 
 def _status(arguments: argparse.Namespace, settings: Settings) -> None:
