@@ -75,7 +75,11 @@ def configuration(settings: Settings) -> str:
             "workbench.dashboard": True,
             "voila.server_extension": False,
         },
-        "ServerApp.tornado_settings": {"headers": {"Content-Security-Policy": content_security_policy()}},
+        "ServerApp.tornado_settings": {
+            "headers": {"Content-Security-Policy": content_security_policy()},
+            # To compress the 5 MB of scripts anew for each visitor takes longer than all else of a first visit.
+            "compress_response": False,
+        },
         "ServerApp.allow_unauthenticated_access": False,
         "IdentityProvider.token": settings.token,
         "PasswordIdentityProvider.allow_password_change": False,
