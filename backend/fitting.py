@@ -1,7 +1,7 @@
 """A picture as a stranger's model wants it, by the model's own signature: sizes, channels, range, type."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import cv2
@@ -90,6 +90,16 @@ def fit(
     rank = len(tensor.shape) if tensor.shape is not None else 4
     shape = {2: (1, -1), 3: (1, height, width)}.get(rank, (1, height, width, channels))
     return {name: pixels.reshape(shape).astype(DTYPES[tensor.dtype])}
+
+
+def as_picture(x: Mapping[str, NDArray[Any]], range_: Sequence[float]) -> NDArray[np.uint8] | None:
+    """What ``fit`` gave as a picture to look at; ``None`` where it is none."""
+    (pixels,) = x.values()
+    if pixels.dtype == object or pixels.ndim not in (3, 4):
+        return None
+    low, high = range_
+    scaled = (pixels[0].astype(np.float32) - low) * (255 / ((high - low) or 1))
+    return scaled.clip(0, 255).round().astype(np.uint8)
 
 
 def _size(tensor: Tensor, sent: Size | None) -> Size:

@@ -93,6 +93,9 @@ def _paths() -> Schema:
             "get": _do("List corrections", parameters=listing, guarded=True),
         },
         "/corrections:accept": {"post": _do("Accept", _json(_object({"ids": _IDS}, ["ids"])), guarded=True)},
+        "/corrections:reopen": {
+            "post": _do("Let them wait again", _json(_object({"ids": _IDS}, ["ids"])), guarded=True)
+        },
         "/corrections:reject": {"post": _do("Reject", _json(_object({"ids": _IDS}, ["ids"])), guarded=True)},
         "/corrections/export.zip": {"get": _do("The accepted ones as a data set", guarded=True, also=(409,))},
         "/models": {"get": _do("What serves")},

@@ -66,6 +66,11 @@ def add_routes(app: Flask, settings: Settings, deployments: Deployments, correct
     def reject() -> Response:
         return review("rejected")
 
+    @app.post("/corrections:reopen")
+    @guarded
+    def reopen() -> Response:
+        return review("waiting")
+
     @app.get("/corrections/export.zip")
     @guarded
     def export() -> Response:

@@ -16,7 +16,7 @@ from backend import images, links
 from backend.bodies import body_object, json_answer, read_body
 from backend.decoders import MAX_BYTES as MAX_PICTURE
 from backend.fetching import Fetcher, Remembered
-from backend.fitting import Size, fit, other_size, read_range, read_size
+from backend.fitting import Size, as_picture, fit, other_size, read_range, read_size
 from backend.guards import MAX_BODY, MAX_VERSION, Refusal, has_token, needs_token
 from backend.inputs import prepare
 from backend.metrics import Metrics
@@ -72,6 +72,8 @@ class Answer:
     """``None`` where nothing was drawn."""
     labels: list[str]
     model: str
+    seen: NDArray[np.uint8] | None = None
+    """The picture that the model was given, ``(h, w)`` or ``(h, w, c)``; ``None`` where it takes no pixels."""
 
 
 class Serve:
@@ -152,9 +154,9 @@ class Serve:
         g.model = f"{deployment.name}:{deployment.version}"
         with self._one_of_few() if asked.image_url else nullcontext():
             picture = self._picture(asked)
-        x, _ = prepare(picture, deployment.manifest)
+        x, seen = prepare(picture, deployment.manifest)
         scores = None if x is None else deployment.engine.predict(x)[0]
-        return Answer(scores, deployment.manifest["labels"], f"{deployment.name}:{deployment.version}")
+        return Answer(scores, deployment.manifest["labels"], f"{deployment.name}:{deployment.version}", seen)
 
     # ── strangers' ───────────────────────────────────────────────────────────────────────────────
 
@@ -169,7 +171,10 @@ class Serve:
             server = self._servers.open(file)
             scores = _first(server.predict(x))
         labels = labels or (file.manifest or {}).get("labels", [])
-        return Answer(scores, labels, f"sha256:{file.sha256}")  # a manifest could claim any name
+        range_ = (file.manifest or {}).get("input", {}).get("range") or asked.range_
+        return Answer(
+            scores, labels, f"sha256:{file.sha256}", as_picture(x, range_)
+        )  # a manifest could claim any name
 
     def _receive(self, uploaded: Any) -> ModelFile:
         with self._files.receiving() as path:
@@ -229,7 +234,14 @@ def add_routes(app: Flask, settings: Settings, serve: Serve, metrics: Metrics) -
         kind = "own" if not said.model.startswith("sha256:") else "stranger"
         metrics.add("workbench_served_total", (("kind", kind),))
         scores = [float(score) if np.isfinite(score) else None for score in said.scores.tolist()]
-        return json_answer({"class": found, "label": label, "scores": scores, "model": said.model})
+        seen = None if said.seen is None else images.to_data_url(_blue_first(said.seen))
+        told = {"class": found, "label": label, "scores": scores, "model": said.model}
+        return json_answer({**told, "labels": said.labels, "seen": seen})
+
+
+def _blue_first(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """As OpenCV writes colours."""
+    return picture[..., ::-1] if picture.ndim == 3 and picture.shape[2] == 3 else picture
 
 
 def read_asked(token: str) -> tuple[Asked, Any]:

@@ -171,9 +171,9 @@ def corrections(
 
 
 def review(
-    ids: list[str], verdict: Literal["accept", "reject"], backend_url: str, token: str
+    ids: list[str], verdict: Literal["accept", "reject", "reopen"], backend_url: str, token: str
 ) -> dict[str, Any]:
-    """Accept or reject corrections, all or none; ids may be shortened to 6 characters and more."""
+    """Accept or reject corrections, or let them wait again, all or none; ids may be shortened to 6 characters."""
     return dict(send(f"{backend_url}/corrections:{verdict}", token, {"ids": ids}))
 
 
