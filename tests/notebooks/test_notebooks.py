@@ -116,3 +116,12 @@ def test_the_clusters_page_runs_top_to_bottom_and_starts_nothing(tmp_path: Path)
     assert done.returncode == 0, done.stdout[-5000:]
     with open_store(from_environment({"WORKBENCH_HOME": str(tmp_path / "home")})) as store:
         assert store.page().total == 0
+
+
+def test_the_serving_page_runs_top_to_bottom_without_a_back_end(tmp_path: Path) -> None:
+    notebook = PROJECT / "notebooks" / "serve_and_predict.ipynb"
+    command = [sys.executable, "-m", "pytest", "--nbval-lax", "-p", "no:cacheprovider", str(notebook)]
+    environment = {**os.environ, "WORKBENCH_HOME": str(tmp_path / "home"), "TMPDIR": str(tmp_path)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, cwd=PROJECT)
+    assert done.returncode == 0, done.stdout[-5000:]
+    assert registry.versions(from_environment({"WORKBENCH_HOME": str(tmp_path / "home")})) == []

@@ -1,0 +1,366 @@
+"""The serving page in the kernel, before a real back end: what it shows and what its buttons do."""
+
+import zipfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from backend import images
+from tests.backend import making, real_server
+from tests.backend.real_server import Server
+from tests.browser import made_models
+from tests.chain import make_settings, wait_until
+from tests.ui.test_widgets import Wire, connect
+from workbench import control, deployment, recipes, registry, retraining
+from workbench.control import Control
+from workbench.settings import Settings
+from workbench.ui.actions import Action
+from workbench.ui.request import DRAFT
+from workbench.ui.serving import ServingPage
+from workbench.ui.serving.predict import PUBLISHED, UPLOAD, URL
+
+WHEN = datetime(2026, 11, 22, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def server(
+    tmp_path_factory: pytest.TempPathFactory, free_ports: Callable[[int], list[int]]
+) -> Iterator[Server]:
+    """A back end with versions 1 and 2 of a model, of which the second serves."""
+    home = tmp_path_factory.mktemp("serving") / "home"
+    server = real_server.start(home, free_ports(1)[0])
+    (home / "deploy_token").write_text(making.TOKEN)
+    (home / "deploy_token").chmod(0o600)
+    settings = settings_of(server)
+    for answer, right in ((1, 0.95), (2, 0.985), (3, 0.99)):
+        made_models.publish(settings, answer, right=right)
+    real_server.wait_for(lambda: server.ask("GET", "/healthz").status == 200, server)
+    try:
+        yield server
+    finally:
+        real_server.stop(server)
+
+
+def settings_of(server: Server, port: int | None = None) -> Settings:
+    return make_settings(
+        server.settings.home,
+        WORKBENCH_BACKEND_PORT=str(port or server.settings.backend_port),
+    )
+
+
+@dataclass
+class Stand:
+    """The page of somebody who has said a name, and its back end."""
+
+    page: ServingPage
+    server: Server
+
+    def deploy(self, version: int) -> None:
+        found = registry.find(f"mnist-cnn:{version}", self.page.workbench.settings)
+        deployment.deploy(found, self.server.url, making.TOKEN, reason="to begin with", who="ann")
+
+    def open(self, reference: str) -> None:
+        self.page.poll.turn()
+        self.page.models.table.opened = reference
+        wait_until(lambda: reference in self.page.models.head.html, 10, "the version")
+
+    def press(self, action: Action) -> None:
+        """Click, say yes, and wait for the end of what that does."""
+        wait_until(lambda: not action.button.disabled, 10, "a button that can be pressed")
+        action.button.click()
+        if action._confirm is not None:
+            action.yes.click()
+        wait_until(lambda: not action.busy, 60, "the action's end")
+        self.page.poll.turn()
+
+    def correct(self, number: int, digit: int) -> None:
+        picture = making.data_url(making.png(making.seven(280 - 3 * number))).decode()
+        body = f'{{"image": "{picture}", "predicted": 7, "digit": {digit}}}'.encode()
+        assert self.server.ask("POST", "/corrections", body, Content_Type="application/json").status == 201
+
+
+@pytest.fixture
+def stand(server: Server) -> Iterator[Stand]:
+    with control.open_store(settings_of(server)) as store:
+        page = ServingPage(Control(settings_of(server), store, start=lambda *_: None), images.fit)
+        stand = Stand(page, server)
+        stand.deploy(1)
+        stand.deploy(2)
+        page.requester.name = "bea"
+        page.poll.turn()
+        yield stand
+        page.poll.close()
+
+
+# Models
+
+
+def test_the_table_has_all_versions_with_their_figures_and_says_which_one_serves(stand: Stand) -> None:
+    page = stand.page.models.table.page
+    assert page["total"] == 3
+    rows = {row["key"]: row for row in page["rows"]}
+    assert rows["mnist-cnn:2"]["standing"] == "deployed"
+    assert rows["mnist-cnn:1"]["standing"] == "before"
+    assert rows["mnist-cnn:3"]["standing"] == ""
+    assert rows["mnist-cnn:2"]["accuracy"] == pytest.approx(0.985, abs=0.01)
+    assert " to " in rows["mnist-cnn:2"]["interval"]
+    assert "mnist-cnn:2" in stand.page.models.served.html
+
+
+def test_a_version_is_deployed_with_a_reason_which_the_history_keeps(stand: Stand) -> None:
+    models = stand.page.models
+    stand.open("mnist-cnn:3")
+    stand.press(models.deploy)
+    assert "say why" in models.message.html
+    assert "deployed" not in models.head.html
+    models.reason.value = "surer <of> sevens"
+    stand.press(models.deploy)
+    assert "mnist-cnn:3 answers on the drawing page now" in models.message.html
+    assert "deployed" in models.head.html
+    assert "surer &lt;of&gt; sevens" in models.history.html
+    assert "bea" in models.history.html
+    assert deployment.deployed(stand.server.url)["models"][0]["version"] == 3
+
+
+def test_roll_back_asks_first_and_lets_the_version_before_answer(stand: Stand) -> None:
+    models = stand.page.models
+    stand.open("mnist-cnn:2")
+    models.rollback.button.click()
+    assert deployment.deployed(stand.server.url)["models"][0]["version"] == 2
+    models.rollback.no.click()
+    stand.press(models.rollback)
+    assert deployment.deployed(stand.server.url)["models"][0]["version"] == 1
+    assert "mnist-cnn:1 answers on the drawing page again" in models.message.html
+
+
+def test_a_canary_answers_a_share_and_what_is_no_share_is_refused_in_words(stand: Stand) -> None:
+    models = stand.page.models
+    stand.open("mnist-cnn:3")
+    models.reason.value, models.canary.value = "a try", "lots"
+    stand.press(models.deploy)
+    assert "a number from 0 to 100" in models.message.html
+    models.canary.value = "10 %"
+    stand.press(models.deploy)
+    assert "canary 10 %" in models.head.html
+    assert "for 10 % of the drawings" in models.served.html
+    models.reason.value, models.canary.value = "enough", "0"
+    stand.press(models.deploy)
+    assert "canary" not in models.head.html
+
+
+def test_nobody_deploys_without_saying_who(stand: Stand) -> None:
+    stand.page.requester.name = ""
+    stand.open("mnist-cnn:3")
+    assert stand.page.models.deploy.button.disabled
+    assert "who you are" in stand.page.models.deploy.button.tooltip
+
+
+def test_versions_are_compared_by_accuracy_class_confusion_size_and_drawings(stand: Stand) -> None:
+    models = stand.page.models
+    models.table.selected = ["mnist-cnn:1", "mnist-cnn:2"]
+    wait_until(lambda: "On visitors" in models.on_drawings.html, 10, "the comparison")
+    shown = models.compared.html
+    for words in ("95 % interval", "ONNX, size", "Keras, size", "By class", "wb-behind", "hardly chance"):
+        assert words in shown, words
+    assert shown.count("wb-heat") == 2
+    models.table.selected = ["mnist-cnn:1"]
+    wait_until(lambda: models.beside.layout.display == "none", 5, "the end of the comparison")
+
+
+def test_a_link_to_a_model_opens_it_and_one_to_none_says_so(stand: Stand) -> None:
+    stand.page.address._told({"kind": "here", "values": {"model": "mnist-cnn:1"}})
+    wait_until(lambda: "mnist-cnn:1" in stand.page.models.head.html, 5, "the version")
+    assert "/workbench/models/mnist-cnn/1.zip" in stand.page.models.links.html
+    stand.page.address._told({"kind": "here", "values": {"model": "nobody:9"}})
+    wait_until(lambda: "no model is called" in stand.page.models.failed.html, 5, "the error")
+
+
+def test_without_a_back_end_the_page_says_so_and_finds_it_again(
+    stand: Stand, free_ports: Callable[[int], list[int]]
+) -> None:
+    away = settings_of(stand.server, free_ports(1)[0])
+    with control.open_store(away) as store:
+        page = ServingPage(Control(away, store), images.fit)
+        page.poll.turn()
+        assert "The back end does not answer" in page.models.served.html
+        assert "workbench up" in page.models.served.html
+        assert page.models.again.widget.layout.display == ""
+        assert page.models.table.page["total"] == 3
+        assert "cannot be read" in page.corrections.note.html
+        assert page.problem.html == ""
+
+
+def test_an_empty_home_says_how_to_get_a_first_model(settings: Settings) -> None:
+    with control.open_store(settings) as store:
+        page = ServingPage(Control(settings, store), images.fit)
+        page.poll.turn()
+        assert page.models.table.page["total"] == 0
+        assert "deploy_cluster.ipynb" in page.models.table.empty
+        assert "Nothing trains here now" in page.live.status.html
+
+
+def test_a_poll_without_news_sends_nothing(stand: Stand) -> None:
+    stand.open("mnist-cnn:2")
+    stand.page.poll.turn()
+    sent: list[Any] = []
+    page = stand.page
+    for widget in (
+        page.models.table,
+        page.models.head,
+        page.models.history,
+        page.predict.published,
+        page.live.status,
+    ):
+        widget.observe(sent.append)
+    for _ in range(3):
+        page.poll.turn()
+    assert sent == []
+
+
+# Predict
+
+
+def test_a_drawing_is_asked_about_while_it_grows(stand: Stand) -> None:
+    predict = stand.page.predict
+    assert predict.published.value == "mnist-cnn:2"
+    assert (predict.width.value, predict.height.value, predict.channels.value) == ("28", "28", "1")
+    wire = connect(predict.canvas)
+    draw(wire, making.seven(140))
+    wait_until(lambda: "wb-headline" in predict.answer.html, 10, "the answer")
+    assert '<span class="wb-headline">2</span>' in predict.answer.html
+    assert "mnist-cnn:2" in predict.answer.html
+    assert " ms" in predict.answer.html
+    assert "What the model saw" in predict.answer.html
+    predict.published.value = "mnist-cnn:3"  # it was never sent there
+    wait_until(
+        lambda: '<span class="wb-headline">3</span>' in predict.answer.html, 20, "the other version's answer"
+    )
+
+
+def draw(wire: Wire, ink: np.ndarray) -> None:
+    """Send a drawing, and wait until the canvas may send the next."""
+    before = len(wire.messages)
+    height, width = ink.shape
+    content = {"kind": "ink", "id": 1, "width": width, "height": height}
+    wire.receive(
+        {
+            "content": {"data": {"method": "custom", "content": content}},
+            "buffers": [memoryview(ink.tobytes())],
+        }
+    )
+    wait_until(lambda: len(wire.messages) > before, 10, "the canvas")
+
+
+def test_an_uploaded_picture_is_answered_and_a_wrong_size_refused_in_the_back_ends_words(
+    stand: Stand,
+) -> None:
+    predict = stand.page.predict
+    predict.picture.value = UPLOAD
+    stand.press(predict.ask)
+    assert "choose a picture first" in predict.message.html
+    upload(predict.file, "seven.png", making.png(making.seven()))
+    wait_until(lambda: "wb-headline" in predict.answer.html, 10, "the answer")
+    wait_until(lambda: not predict.ask.busy, 10, "the end")
+    predict.width.value = "32"
+    stand.press(predict.ask)
+    assert "imageSize is 32x28x1, but the model takes 28x28x1" in predict.message.html
+
+
+def test_a_picture_by_url_is_fetched_by_the_back_end_or_refused_in_its_words(stand: Stand) -> None:
+    predict = stand.page.predict
+    predict.picture.value = URL
+    predict.url.value = f"{stand.server.url}/healthz"
+    stand.press(predict.ask)
+    assert "wb-error" in predict.message.html
+    assert "127.0.0.1" in predict.message.html
+
+
+def test_a_model_of_ones_own_is_uploaded_as_a_zip_and_named_by_a_label_set(
+    stand: Stand, tmp_path: Path
+) -> None:
+    predict = stand.page.predict
+    version = making.version(tmp_path / "own", 1, answer=4)
+    predict.source.value, predict.picture.value = UPLOAD, UPLOAD
+    upload(predict.file, "seven.png", making.png(making.seven()))
+    upload(predict.model_file, "own.zip", making.zipped(version, tmp_path / "own.zip"))
+    predict.labels.value = "FashionMnist"
+    stand.press(predict.ask)
+    assert predict.message.html == ""
+    assert '<span class="wb-headline">Coat</span>' in predict.answer.html
+    assert "a model of your own" in predict.answer.html
+    assert "T-shirt/top" in predict.answer.html
+    predict.source.value = PUBLISHED
+
+
+def upload(widget: Any, name: str, content: bytes) -> None:
+    widget.value = (
+        {"name": name, "type": "", "size": len(content), "content": content, "last_modified": WHEN},
+    )
+
+
+# Corrections
+
+
+def test_corrections_are_accepted_rejected_and_taken_back_and_sent_into_a_retraining(stand: Stand) -> None:
+    panel = stand.page.corrections
+    for number, digit in enumerate((1, 1, 1, 4)):
+        stand.correct(number, digit)
+    stand.page.poll.turn()
+    wait_until(lambda: len(panel.grid.items) == 4, 10, "the corrections")
+    first = panel.grid.items[0]
+    assert (first["predicted"], first["digit"]) == ("7", "1")
+    assert panel.retrain.button.disabled
+    panel.grid._told({"kind": "review", "ids": [first["id"]], "verdict": "reject"})
+    wait_until(lambda: len(panel.grid.items) == 3, 10, "what is left")
+    panel.grid._told({"kind": "undo"})
+    wait_until(lambda: len(panel.grid.items) == 4, 10, "the one that came back")
+    panel.digit.value = "1"
+    assert len(panel.grid.items) == 3
+    stand.press(panel.accept_all)
+    wait_until(lambda: [i["digit"] for i in panel.grid.items] == ["4"] or panel.digit.value, 10, "the rest")
+    assert panel._counts == {"waiting": 1, "accepted": 3, "rejected": 0}
+    assert "Accepted (3)" in [text for text, _ in panel.state.options]
+    stand.press(panel.retrain)
+    assert "Version 1 of the corrections has 3 drawings" in panel.message.html
+    draft = stand.page.browser[DRAFT]
+    assert draft["name"] == "mnist-cnn"
+    assert "datasets.corrections()" in draft["preprocessing"]
+    recipes.check(retraining.with_corrections(recipes.read(recipes.DEFAULT)))
+
+
+def test_a_recipe_with_corrections_adds_them_to_the_training_part_alone(stand: Stand, tmp_path: Path) -> None:
+    recipe = recipes.Recipe(
+        helpers="",
+        preprocessing="import numpy as np\n\ndef load_data():\n    part = np.zeros((5, 28, 28, 1)), np.zeros(5, int)\n    return part, part\n",
+        training="def build_model():\n    pass\n",
+    )
+    more = retraining.with_corrections(recipe)
+    assert retraining.with_corrections(more) == more
+    (x, y), (x_test, _) = recipes.load(more, tmp_path / "recipe").load_data()
+    assert len(x) == len(y) >= 5
+    assert (len(x) - 5) % retraining.REPEATS == 0
+    assert len(x_test) == 5
+    assert x.shape[1:] == (28, 28, 1)
+    assert x.max() <= 1
+
+
+def test_versions_trained_with_corrections_show_what_they_gained(settings: Settings) -> None:
+    told = {"before": {"right": 2, "of": 10}, "after": {"right": 9, "of": 10}}
+    made_models.publish(settings, 1)
+    made_models.publish(settings, 2, corrections={"version": 1, "used": ["a"] * 10, "evaluation": told})
+    with control.open_store(settings) as store:
+        page = ServingPage(Control(settings, store), images.fit)
+        page.poll.turn()
+        assert "2 of 10 → 9 of 10" in page.corrections.versions.html
+
+
+def test_a_downloaded_version_is_a_zip(stand: Stand, tmp_path: Path) -> None:
+    path = registry.download(
+        registry.find("mnist-cnn:1", stand.page.workbench.settings), tmp_path / "version.zip"
+    )
+    assert "model.onnx" in zipfile.ZipFile(path).namelist()

@@ -1,0 +1,82 @@
+"""A canvas whose drawings are looked at in a thread, so that the kernel stays free; and an answer as HTML."""
+
+from collections.abc import Callable, Mapping, Sequence
+from html import escape
+from typing import Any
+
+import numpy as np
+
+from workbench import evaluation
+from workbench.ui.canvas import Answer, Canvas
+from workbench.ui.pieces import percent
+from workbench.ui.poll import in_thread
+
+SHOWN = 10
+"""Classes in an answer, the likeliest of them where there are more."""
+
+
+class AskingCanvas(Canvas):
+    """Keeps the newest drawing, which can be looked at again when what answers has changed."""
+
+    def __init__(self, look: Callable[[np.ndarray], Answer | None], labels: Sequence[str]) -> None:
+        self.drawing: np.ndarray | None = None
+        super().__init__(self._keep, labels)
+        self._looks = look
+
+    def _asked(self, message: dict[str, Any], buffers: Sequence[Any]) -> None:
+        in_thread(super()._asked, message, [bytes(buffer) for buffer in buffers])
+
+    def _keep(self, ink: np.ndarray) -> Answer | None:
+        self.drawing = ink.copy() if ink.any() else None
+        return self._looks(ink)
+
+    def again(self) -> None:
+        """Look at the drawing that is there once more, and show the answer; nothing where none is."""
+        ink = self.drawing
+        if ink is not None:
+            message = {"height": ink.shape[0], "width": ink.shape[1]}
+            self.send({"kind": "answer", "id": 0, **self._answer(message, [ink.tobytes()])})
+
+
+def bars(probabilities: Sequence[float], labels: Sequence[str]) -> str:
+    """A bar a class, the likeliest marked."""
+    order = sorted(range(len(probabilities)), key=lambda k: -probabilities[k])
+    shown = sorted(order[:SHOWN]) if len(order) <= SHOWN else order[:SHOWN]
+    rows = "".join(
+        f"<li{' class=wb-top' if k == order[0] else ''}><b>{escape(label_of(k, labels))}</b>"
+        f'<span class="wb-bar" style="--part: {probabilities[k]:.4f}"></span>'
+        f'<span class="wb-bar-number">{percent(probabilities[k], 1) if probabilities[k] >= 0.0005 else ""}</span></li>'
+        for k in shown
+    )
+    return f'<ol class="wb-bars" aria-label="Probabilities">{rows}</ol>'
+
+
+def label_of(k: int, labels: Sequence[str]) -> str:
+    return str(labels[k]) if k < len(labels) else str(k)
+
+
+def show_answer(said: Mapping[str, Any], labels: Sequence[str], took_s: float) -> str:
+    """What ``/serve`` answered: the label, how sure, what the model saw, and how long that took."""
+    model = str(said.get("model", ""))
+    name = f"a model of your own ({model[7:19]})" if model.startswith("sha256:") else model
+    foot = f'<p class="wb-caption">{escape(name)}, answered in {took_s * 1e3:.0f} ms</p>'
+    if said.get("class") is None:
+        return (
+            f'<p class="wb-muted">{escape(str(said.get("reason", "nothing drawn"))).capitalize()}.</p>{foot}'
+        )
+    labels = [str(label) for label in said.get("labels") or labels]
+    scores = np.array([[np.nan if s is None else s for s in said["scores"]]], np.float64)
+    seen = str(said.get("seen") or "")
+    picture = (
+        f'<img class="wb-seen" alt="What the model saw" title="What the model saw" src="{escape(seen)}">'
+        if seen.startswith("data:image/")
+        else ""
+    )
+    top = f'<span class="wb-headline">{escape(str(said["label"]))}</span>{picture}'
+    if np.isnan(scores).any():
+        return (
+            f'<div class="wb-answer-top">{top}</div><p>The model gave values that are no numbers.</p>{foot}'
+        )
+    sure = [float(p) for p in evaluation.probabilities(scores)[0]]
+    words = f'<span class="wb-muted">{percent(sure[int(said["class"])] if len(sure) > int(said["class"]) else max(sure), 1)} sure</span>'
+    return f'<div class="wb-answer-top" role="status">{top}{words}</div>{bars(sure, labels)}{foot}'

@@ -1,0 +1,255 @@
+"""Ask a model about a picture: drawn, uploaded or by URL; a published model, one by URL, or one that is uploaded."""
+
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from html import escape
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import ipywidgets
+import numpy as np
+
+from workbench import registry
+from workbench.control import Control
+from workbench.errors import BadInput, WorkbenchError
+from workbench.registry import Version
+from workbench.ui.actions import Action, Message
+from workbench.ui.pictures import data_url
+from workbench.ui.pieces import Html, waiting
+from workbench.ui.poll import Newest
+from workbench.ui.serving.asking import AskingCanvas, show_answer
+from workbench.ui.serving.backend import BackEnd, Look
+from workbench.ui.serving.modelviews import standing
+
+DRAWING, UPLOAD, URL = "Draw it", "Upload it", "Give its URL"
+PUBLISHED = "Published here"
+SETS = ("", "Mnist", "Cifar10", "FashionMnist")
+"""Label sets that ``/serve`` knows; the first stands for the model's own."""
+HINT = waiting("Draw something, and what the model makes of it stands here.")
+
+
+class PredictPanel:
+    """A form around ``BackEnd.serve``."""
+
+    def __init__(self, workbench: Control, backend: BackEnd) -> None:
+        self._workbench, self._backend = workbench, backend
+        self._served: Sequence[Mapping[str, Any]] = ()
+        self._links: dict[str, str] = {}
+        self.answer, self.message = Html(HINT), Message()
+        self.canvas = AskingCanvas(self._drawn, [])
+        self._make_fields()
+        self.ask = Action(
+            "Ask",
+            self._ask,
+            self.message,
+            working="Asking …",
+            tooltip="What does the model say?",
+            primary=True,
+        )
+        self._following = Newest(self._follow)
+        self._lay_out()
+        for choice in (self.picture, self.source):
+            choice.observe(lambda _: self._arrange(), "value")
+        self.published.observe(lambda _: self._chosen(), "value")
+        self._arrange()
+
+    def show(self, look: Look) -> None:
+        """Offer what is published, what serves first."""
+        self._served = look.models
+        there = registry.versions(self._workbench.settings)
+        options = [(self._name(v), str(v)) for v in sorted(there, key=self._rank)]
+        if tuple(options) == tuple(self.published.options):
+            return
+        kept, values = self.published.value, [value for _, value in options]
+        self.published.options = options
+        self.published.value = kept if kept in values else next(iter(values), None)
+        self._arrange()
+
+    def _rank(self, version: Version) -> tuple[int, str, int]:
+        order = {"deployed": 0, "before": 2, "": 3}
+        state = standing(version.name, version.version, self._served)
+        return order.get(state, 1), version.name, -version.version
+
+    def _name(self, version: Version) -> str:
+        state = standing(version.name, version.version, self._served)
+        return f"{version} ({state})" if state else str(version)
+
+    # The form
+
+    def _make_fields(self) -> None:
+        self.picture = ipywidgets.ToggleButtons(options=[DRAWING, UPLOAD, URL], description="The picture")
+        self.file = ipywidgets.FileUpload(accept="image/*", description="Choose a picture")
+        self.url = ipywidgets.Text(description="Picture URL", placeholder="https://…/seven.png")
+        self.source = ipywidgets.ToggleButtons(options=[PUBLISHED, URL, UPLOAD], description="The model")
+        self.published = ipywidgets.Dropdown(options=[], description="Name and version")
+        self.model_url = ipywidgets.Text(description="Model URL", placeholder="https://…/model.zip")
+        self.model_file = ipywidgets.FileUpload(accept=".zip,.keras,.onnx", description="Choose a zip")
+        self.labels = ipywidgets.Dropdown(
+            options=[("the model's own", ""), *((name, name) for name in SETS if name)], description="Labels"
+        )
+        self.width, self.height, self.channels = (
+            ipywidgets.Text(description=name) for name in ("Width", "Height", "Channels")
+        )
+        for upload in (self.file, self.model_file):
+            upload.observe(lambda _, u=upload: self._uploaded(u), "value")
+
+    def _lay_out(self) -> None:
+        def form(*fields: ipywidgets.Widget) -> ipywidgets.Box:
+            box = ipywidgets.Box(list(fields))
+            box.add_class("wb-form")
+            return box
+
+        self.sizes = form(self.width, self.height, self.channels)
+        self.sizes.add_class("wb-sizes")
+        self.uploaded, self.model_uploaded, self.hint = Html(), Html(), Html()
+        self._pictures = {
+            DRAWING: [self.canvas],
+            UPLOAD: [self.file, self.uploaded],
+            URL: [form(self.url)],
+        }
+        self._models = {
+            PUBLISHED: [form(self.published)],
+            URL: [form(self.model_url, self.labels)],
+            UPLOAD: [self.model_file, self.model_uploaded, form(self.labels)],
+        }
+        self.url.add_class("wb-long")
+        self.model_url.add_class("wb-long")
+        self.published.add_class("wb-long")
+        for choice in (self.picture, self.source):
+            choice.add_class("wb-choice")
+        self._picture, self._model = ipywidgets.VBox(), ipywidgets.VBox()
+        left = ipywidgets.VBox([self.picture, self._picture])
+        buttons = ipywidgets.HBox([self.ask.widget])
+        buttons.add_class("wb-buttons")
+        right = ipywidgets.VBox(
+            [self.source, self._model, self.sizes, self.hint, buttons, self.message, self.answer]
+        )
+        halves = ipywidgets.HBox([left, right])
+        halves.add_class("wb-halves")
+        self.widget = ipywidgets.VBox([halves])
+        self.widget.add_class("wb").add_class("wb-card").add_class("wb-wide").add_class("wb-predict")
+
+    def _arrange(self) -> None:
+        self._picture.children = tuple(self._pictures[self.picture.value])
+        self._model.children = tuple(self._models[self.source.value])
+        if self._is_live and self.published.value is None:
+            self.hint.html = waiting("No model is published yet; bring one by URL or as a zip.")
+        elif self.source.value != PUBLISHED:
+            self.hint.html = (
+                '<p class="wb-caption">It runs shut in, in a process of its own. A zip of the workbench, a SavedModel, '
+                "<code>.keras</code> or <code>.onnx</code>; more than 10 MB better by URL. Without a size, by the model's own input.</p>"
+            )
+        else:
+            self.hint.html = ""
+        self._chosen()
+
+    @property
+    def _is_live(self) -> bool:
+        return bool(self.source.value == PUBLISHED)
+
+    def _chosen(self) -> None:
+        """Fill in the size that the model takes."""
+        shape: Sequence[Any] = ()
+        if self._is_live and self.published.value:
+            try:
+                found = registry.find(self.published.value, self._workbench.settings)
+            except WorkbenchError:
+                return
+            given = found.manifest.get("input") or {}
+            shape = given.get("shape", ()) if given.get("kind") == "image" else ()
+        height, width, channels = (*shape,) if len(shape) == 3 else ("", "", "")
+        self.width.value, self.height.value, self.channels.value = str(width), str(height), str(channels)
+        if self._is_live and self.picture.value == DRAWING and self.canvas.drawing is not None:
+            self._following.ask()
+
+    def _uploaded(self, upload: ipywidgets.FileUpload) -> None:
+        target = self.uploaded if upload is self.file else self.model_uploaded
+        if upload.value:
+            file = upload.value[0]
+            size = f"{file['size'] / 1e3:,.0f} kB"
+            target.html = f'<p class="wb-caption">{escape(file["name"])}, {size}</p>'
+        if upload is self.file and self._is_live and upload.value:
+            self.ask.press()
+
+    # Asking
+
+    def _drawn(self, ink: np.ndarray) -> None:
+        """Each change of a drawing is asked about at once, where the model is one of ours."""
+        if not ink.any():
+            self.answer.html = HINT
+        elif self._is_live:
+            self._following.ask()
+
+    def _follow(self) -> None:
+        try:
+            self._ask()
+        except WorkbenchError as error:
+            self.message.fail(error, "Asking")
+        else:
+            self.message.clear()
+
+    def _ask(self) -> None:
+        with tempfile.TemporaryDirectory() as temporary:
+            aside = Path(temporary)
+            image = self._image(aside)
+            more = self._asked_model(aside)
+            size = [field.value.strip() for field in (self.width, self.height, self.channels)]
+            more["image_size"] = "x".join(size) if any(size) else None
+            began = time.perf_counter()
+            said = self._backend.serve(image, **more)
+            took_s = time.perf_counter() - began
+        labels: Sequence[str] = ()
+        if self._is_live:
+            manifest = registry.find(str(self.published.value), self._workbench.settings).manifest
+            labels = manifest.get("labels") or ()
+        self.answer.html = show_answer(said, labels, took_s)
+
+    def _image(self, aside: Path) -> str | Path:
+        kind = self.picture.value
+        if kind == URL:
+            return _filled(self.url.value, "give the picture's URL")
+        if kind == UPLOAD:
+            return _keep(self.file, aside / "picture", "choose a picture first")
+        ink = self.canvas.drawing
+        if ink is None:
+            raise BadInput("draw something first")
+        return data_url(ink)
+
+    def _asked_model(self, aside: Path) -> dict[str, Any]:
+        kind = self.source.value
+        if kind == PUBLISHED:
+            if self.published.value is None:
+                raise BadInput("no model is published yet; train one, or bring one by URL or as a zip")
+            return self._ours(registry.find(self.published.value, self._workbench.settings))
+        labels = self.labels.value or None
+        if kind == URL:
+            url = _filled(self.model_url.value, "give the model's URL")
+            return {"model": url, "model_name": labels}
+        return {"model": _keep(self.model_file, aside / "model", "choose a zip first"), "model_name": labels}
+
+    def _ours(self, version: Version) -> dict[str, Any]:
+        state = standing(version.name, version.version, self._served)
+        if state == "deployed" or state.startswith("canary"):
+            return {"model_name": str(version)}
+        link = self._links.get(str(version))
+        if link is None:
+            link = self._links[str(version)] = self._backend.link(version)
+        return {"model": link}
+
+
+def _filled(text: str, otherwise: str) -> str:
+    if not text.strip():
+        raise BadInput(otherwise)
+    return text.strip()
+
+
+def _keep(upload: ipywidgets.FileUpload, folder: Path, otherwise: str) -> Path:
+    """The uploaded file, written into a folder."""
+    if not upload.value:
+        raise BadInput(otherwise)
+    file = upload.value[0]
+    folder.mkdir()
+    path = folder / (PurePosixPath(file["name"]).name or "file")
+    path.write_bytes(bytes(file["content"]))
+    return path
