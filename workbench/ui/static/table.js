@@ -114,8 +114,8 @@ function render({ model, el }) {
   const thead = element("thead");
   thead.append(head);
   const body = element("tbody");
-  const above = element("tr", "wb-pad");
-  const below = element("tr", "wb-pad");
+  const above = element("tr", "wb-room");
+  const below = element("tr", "wb-room");
   for (const pad of [above, below]) {
     pad.setAttribute("aria-hidden", "true");
     pad.append(element("td"));
