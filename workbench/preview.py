@@ -23,7 +23,7 @@ from typing import Any
 
 from workbench.errors import Unavailable, WorkbenchError
 from workbench.jobs import Job
-from workbench.providers import Layout, Machine
+from workbench.providers import Layout
 from workbench.providers.local import LocalProvider, default_limits
 from workbench.settings import Settings
 
@@ -31,6 +31,8 @@ TASK = "workbench.node.preview"
 NAME = "task-preview-"
 START_S, ANSWER_S = 180.0, 10.0
 POLL_S = 0.02
+LOOK_S = 5.0
+"""Between two looks whether the task still runs."""
 MAX_CHECKPOINT = 2 * 1024**3
 MAX_JSON = 1_000_000
 
@@ -76,6 +78,7 @@ class Preview:
         self._folder = settings.home / "jobs" / self._name
         self._lock, self._closed = threading.RLock(), False
         self._id = 0
+        self._looked = time.monotonic()
 
     def start(self, stop: Callable[[], bool] = lambda: False) -> Wanted:
         """Begin the task and wait until the model is built; what it takes.
@@ -100,10 +103,19 @@ class Preview:
         return Wanted(str(given["kind"]), tuple(given["shape"]), str(found["preprocessing"]), labels)
 
     def keep(self) -> bool:
-        """Tell the task that somebody looks, and give it the newest checkpoint; whether that is another one."""
+        """Tell the task that somebody looks, and give it the newest checkpoint; whether that is another one.
+
+        Raises
+        ------
+        Unavailable
+            The task has ended.
+        """
         with self._lock:
             if self._closed:
                 return False
+            if (now := time.monotonic()) - self._looked > LOOK_S:
+                self._looked = now
+                self._check_alive()
             self._write("lease", b"")
             return self._bring_newest()
 
@@ -167,13 +179,13 @@ class Preview:
                 )
             if now - looked > 1:
                 looked = now
-                if not any(m.state == "running" for m in self._machines()):
-                    raise Unavailable(f"the preview of job {self.job.id} has ended; start it again")
+                self._check_alive()
             time.sleep(POLL_S)
         return found
 
-    def _machines(self) -> list[Machine]:
-        return self._provider.machines(self._name)
+    def _check_alive(self) -> None:
+        if not any(machine.state == "running" for machine in self._provider.machines(self._name)):
+            raise Unavailable(f"the preview of job {self.job.id} has ended; start it again")
 
     def _read(self, name: str) -> dict[str, Any] | None:
         try:

@@ -22,7 +22,7 @@ from workbench.settings import Settings
 from workbench.ui.actions import Action
 from workbench.ui.request import DRAFT
 from workbench.ui.serving import ServingPage
-from workbench.ui.serving.predict import PUBLISHED, UPLOAD, URL
+from workbench.ui.serving.predict import PUBLISHED, UPLOAD, URL, ZIP
 
 WHEN = datetime(2026, 11, 22, tzinfo=UTC)
 
@@ -285,7 +285,7 @@ def test_a_model_of_ones_own_is_uploaded_as_a_zip_and_named_by_a_label_set(
 ) -> None:
     predict = stand.page.predict
     version = making.version(tmp_path / "own", 1, answer=4)
-    predict.source.value, predict.picture.value = UPLOAD, UPLOAD
+    predict.source.value, predict.picture.value = ZIP, UPLOAD
     upload(predict.file, "seven.png", making.png(making.seven()))
     upload(predict.model_file, "own.zip", making.zipped(version, tmp_path / "own.zip"))
     predict.labels.value = "FashionMnist"

@@ -72,7 +72,8 @@ class Previewed:
                 path.replace(last / path.name)
             elif _step(path.name) < step:
                 path.unlink()
-        tf.train.update_checkpoint_state(str(last), str(last / name), save_relative_paths=True)
+        state = f'model_checkpoint_path: "{name}"\nall_model_checkpoint_paths: "{name}"\n'
+        (last / "checkpoint").write_text(state)
         checkpoints = Checkpoints(self._folder, self.model, print)
         checkpoints.restore()
         self.step = checkpoints.step

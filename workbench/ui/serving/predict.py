@@ -23,7 +23,7 @@ from workbench.ui.serving.backend import BackEnd, Look
 from workbench.ui.serving.modelviews import standing
 
 DRAWING, UPLOAD, URL = "Draw it", "Upload it", "Give its URL"
-PUBLISHED = "Published here"
+PUBLISHED, BY_URL, ZIP = "Published here", "By its URL", "As a zip"
 SETS = ("", "Mnist", "Cifar10", "FashionMnist")
 """Label sets that ``/serve`` knows; the first stands for the model's own."""
 HINT = waiting("Draw something, and what the model makes of it stands here.")
@@ -81,7 +81,7 @@ class PredictPanel:
         self.picture = ipywidgets.ToggleButtons(options=[DRAWING, UPLOAD, URL], description="The picture")
         self.file = ipywidgets.FileUpload(accept="image/*", description="Choose a picture")
         self.url = ipywidgets.Text(description="Picture URL", placeholder="https://…/seven.png")
-        self.source = ipywidgets.ToggleButtons(options=[PUBLISHED, URL, UPLOAD], description="The model")
+        self.source = ipywidgets.ToggleButtons(options=[PUBLISHED, BY_URL, ZIP], description="The model")
         self.published = ipywidgets.Dropdown(options=[], description="Name and version")
         self.model_url = ipywidgets.Text(description="Model URL", placeholder="https://…/model.zip")
         self.model_file = ipywidgets.FileUpload(accept=".zip,.keras,.onnx", description="Choose a zip")
@@ -110,8 +110,8 @@ class PredictPanel:
         }
         self._models = {
             PUBLISHED: [form(self.published)],
-            URL: [form(self.model_url, self.labels)],
-            UPLOAD: [self.model_file, self.model_uploaded, form(self.labels)],
+            BY_URL: [form(self.model_url, self.labels)],
+            ZIP: [self.model_file, self.model_uploaded, form(self.labels)],
         }
         self.url.add_class("wb-long")
         self.model_url.add_class("wb-long")
@@ -223,7 +223,7 @@ class PredictPanel:
                 raise BadInput("no model is published yet; train one, or bring one by URL or as a zip")
             return self._ours(registry.find(self.published.value, self._workbench.settings))
         labels = self.labels.value or None
-        if kind == URL:
+        if kind == BY_URL:
             url = _filled(self.model_url.value, "give the model's URL")
             return {"model": url, "model_name": labels}
         return {"model": _keep(self.model_file, aside / "model", "choose a zip first"), "model_name": labels}
