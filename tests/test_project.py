@@ -45,7 +45,8 @@ NEVER = {
     "workbench.control": {"workbench.cli", "workbench.ui", "workbench.services"},
     "workbench.estimating": {"workbench.cli", "workbench.ui", "workbench.runner", "workbench.control"},
     "workbench.logs": {"workbench.cli", "workbench.ui", "workbench.runner", "workbench.jobs"},
-    "workbench.ui": {"workbench.cli"},
+    "workbench.ui": {"workbench.cli", "workbench.dashboard"},
+    "workbench.dashboard": {"workbench.cli", "workbench.ui", "workbench.control", "workbench.runner"},
 }
 ONE_PLACE = {
     "boto3": {"workbench/providers"},
