@@ -1,0 +1,227 @@
+"""The serving page in a browser, before the whole chain: deploy, roll back, ask, draw while it trains, review."""
+
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from tests.browser import made_models
+from tests.browser.drawing import SEVEN, THREE, Line, visit
+from tests.browser.drawing import draw as draw_on_page
+from tests.chain import Chain, make_settings
+from tests.dashboard.serving import serving
+from workbench import artifact, deployment, registry
+from workbench.registry import Version
+from workbench.services import dashboard as service
+from workbench.settings import Settings
+
+WAIT_MS = 60_000
+
+
+@pytest.fixture(autouse=True)
+def _patient() -> Iterator[None]:
+    expect.set_options(timeout=WAIT_MS)
+    yield
+    expect.set_options(timeout=5_000)
+
+
+class Screen:
+    """The serving page as one sees it."""
+
+    def __init__(self, browser: Browser, settings: Settings, query: str = "", **how: Any) -> None:
+        self.context = browser.new_context(**{"viewport": {"width": 1280, "height": 900}, **how})
+        self.context.set_default_timeout(WAIT_MS)
+        self.page: Page = self.context.new_page()
+        self.errors: list[str] = []
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.page.on("console", lambda m: "Content Security" in m.text and self.errors.append(m.text))
+        origin = f"http://127.0.0.1:{settings.dashboard_port}"
+        address = f"{origin}/voila/render/serve_and_predict.ipynb?token={settings.token}{query}"
+        self.page.goto(address, wait_until="commit")
+        expect(self.part("wb-serving")).to_be_visible()
+
+    def part(self, name: str) -> Locator:
+        return self.page.locator(f".{name}").first
+
+    def button(self, name: str, part: str) -> Locator:
+        return self.part(part).get_by_role("button", name=name, exact=True)
+
+    def say_who(self, name: str) -> None:
+        field = self.page.locator(".wb-requester input")
+        field.fill(name)
+        field.press("Enter")
+        expect(self.page.get_by_role("button", name="Change your name")).to_be_visible()
+
+    def open(self, version: str) -> None:
+        self.page.locator(f"tr.wb-row[data-key='{version}']").click()
+        expect(self.part("wb-version").locator("h3")).to_have_text(version)
+
+    def draw(self, part: str, lines: tuple[Line, ...]) -> None:
+        canvas = self.part(part).locator("canvas")
+        canvas.scroll_into_view_if_needed()
+        box = canvas.bounding_box()
+        assert box is not None
+        for line in lines:
+            spots = [(box["x"] + x * box["width"] / 280, box["y"] + y * box["height"] / 280) for x, y in line]
+            self.page.mouse.move(*spots[0])
+            self.page.mouse.down()
+            for x, y in spots[1:]:
+                self.page.mouse.move(x, y, steps=2)
+            self.page.mouse.up()
+
+
+def publish_again(settings: Settings) -> Version:
+    """The newest version once more, as the next one."""
+    newest = registry.versions(settings, "mnist-cnn")[-1]
+
+    def write(aside: Path) -> dict[str, Any]:
+        shutil.copytree(newest.folder, aside, dirs_exist_ok=True)
+        (aside / artifact.MANIFEST).unlink()
+        for path in aside.rglob("*"):
+            path.chmod(0o755 if path.is_dir() else 0o644)
+        left_out = ("name", "version", "created", "files", "format")
+        return {name: value for name, value in newest.manifest.items() if name not in left_out}
+
+    return registry.add("mnist-cnn", write, settings)
+
+
+@pytest.mark.timeout(600)
+def test_versions_are_deployed_asked_drawn_at_and_corrected(
+    chain: Chain, browser: Browser, tmp_path: Path
+) -> None:
+    settings = chain.settings
+    serves = deployment.deployed(chain.backend)["models"][-1]["version"]
+    again = publish_again(settings)
+    id = int(chain.workbench("submit", "mnist-mlp", "--name", "live", "--epochs", "500").stdout.strip())
+    try:
+        screen = Screen(browser, settings)
+        screen.say_who("ann")
+        _deploy_and_roll_back(screen, str(again), f"mnist-cnn:{serves}")
+        _ask(screen, tmp_path)
+        _draw_while_it_trains(screen, id)
+        _correct(screen, browser, chain)
+        assert screen.errors == []
+        screen.context.close()
+    finally:
+        chain.workbench("terminate", str(id))
+    assert deployment.deployed(chain.backend)["models"][-1]["version"] == serves
+
+
+def _deploy_and_roll_back(screen: Screen, version: str, before: str) -> None:
+    screen.open(version)
+    screen.page.get_by_label("Why", exact=True).fill("a test")
+    screen.page.get_by_label("Why", exact=True).press("Tab")
+    screen.button("Deploy", "wb-version").click()
+    expect(screen.part("wb-version")).to_contain_text(f"{version} answers on the drawing page now")
+    expect(screen.part("wb-served")).to_contain_text(version)
+    expect(screen.part("wb-version").get_by_role("region", name="History")).to_contain_text("a test")
+    screen.button("Roll back", "wb-version").click()
+    expect(screen.part("wb-version")).to_contain_text(f"Let {before} answer again instead of {version}?")
+    screen.button("Yes, roll back", "wb-version").click()
+    expect(screen.part("wb-version")).to_contain_text(f"{before} answers on the drawing page again")
+    screen.page.reload()
+    expect(screen.part("wb-version").locator("h3")).to_have_text(version)  # the address says which was open
+    expect(screen.part("wb-version").get_by_role("region", name="History")).to_contain_text("rolled back to")
+
+
+def _ask(screen: Screen, folder: Path) -> None:
+    part = screen.part("wb-predict")
+    screen.draw("wb-predict", SEVEN)
+    expect(part.locator(".wb-headline")).to_have_text("7")
+    expect(part.get_by_alt_text("What the model saw", exact=True)).to_be_visible()
+    screen.button("Upload it", "wb-predict").click()
+    (folder / "nine.png").write_bytes((service.NOTEBOOKS / "9.png").read_bytes())
+    with screen.page.expect_file_chooser() as chooser:
+        part.get_by_role("button", name="Choose a picture").click()
+    chooser.value.set_files(folder / "nine.png")
+    expect(part.locator(".wb-headline")).to_have_text("9")
+    part.get_by_label("Width", exact=True).fill("32")
+    part.get_by_label("Width", exact=True).press("Tab")
+    screen.button("Ask", "wb-predict").click()
+    expect(part.get_by_role("alert")).to_contain_text("imageSize is 32x28x1, but the model takes 28x28x1")
+    part.get_by_label("Width", exact=True).fill("28")
+    screen.button("Give its URL", "wb-predict").click()
+    part.get_by_label("Picture URL", exact=True).fill("http://127.0.0.1:1/seven.png")
+    part.get_by_label("Picture URL", exact=True).press("Tab")
+    screen.button("Ask", "wb-predict").click()
+    expect(part.get_by_role("alert")).to_contain_text("127.0.0.1")
+
+
+def _draw_while_it_trains(screen: Screen, id: int) -> None:
+    part = screen.part("wb-live")
+    expect(part.get_by_label("Job", exact=True)).to_contain_text(f"{id} live, training", timeout=120_000)
+    screen.button("Draw at it", "wb-live").click()
+    expect(part.locator("canvas")).to_be_visible(timeout=120_000)
+    expect(part).to_contain_text("from step", timeout=120_000)
+    screen.draw("wb-live", THREE)
+    expect(part.locator(".wb-answer-digit")).to_have_text(re.compile(r"^\d$"))
+    step = part.locator(".wb-from b").inner_text()
+    expect(part.locator(".wb-from b")).not_to_have_text(step)  # a newer checkpoint came by itself
+    screen.button("Stop drawing", "wb-live").click()
+    expect(part.locator("canvas")).to_have_count(0)
+
+
+def _correct(screen: Screen, browser: Browser, chain: Chain) -> None:
+    with visit(browser, chain.page) as (page, _):
+        draw_on_page(page, SEVEN)
+        page.wait_for_selector("#answer[data-mood=answer]")
+        page.click("#wrong")
+        page.click("#digits button:text('1')")
+        page.wait_for_selector("#thanks:has-text('Thank you')")
+    part = screen.part("wb-corrections")
+    screen.page.bring_to_front()
+    expect(part.locator(".wb-correction")).to_have_count(1)
+    part.locator(".wb-correction").focus()
+    screen.page.keyboard.press("a")
+    expect(part).to_contain_text("Accepted (1)")
+    expect(part.locator(".wb-correction")).to_have_count(0)
+    screen.button("Undo", "wb-corrections").click()
+    expect(part.locator(".wb-correction")).to_have_count(1)
+    part.locator(".wb-correction").focus()
+    screen.page.keyboard.press("a")
+    expect(part).to_contain_text("Accepted (1)")
+    screen.button("Send into a retraining", "wb-corrections").click()
+    screen.button("Yes, send into a retraining", "wb-corrections").click()
+    expect(part).to_contain_text("Version 1 of the corrections has 1 drawing")
+    part.get_by_role("link", name="Open the request").click()
+    code = screen.page.get_by_role("textbox", name="Data preprocessing")
+    expect(code).to_contain_text("load_without_corrections")
+
+
+@pytest.fixture(scope="module")
+def away(
+    tmp_path_factory: pytest.TempPathFactory, free_ports: Callable[[int], list[int]]
+) -> Iterator[Settings]:
+    """A dashboard with published versions, whose back end does not run."""
+    folder = tmp_path_factory.mktemp("away")
+    names = [f"WORKBENCH_{name}_PORT" for name in ("DASHBOARD", "FRONTEND", "BACKEND")]
+    settings = make_settings(folder / "home", **dict(zip(names, map(str, free_ports(3)), strict=True)))
+    for answer in (1, 2):
+        made_models.publish(settings, answer)
+    notebooks = Path(shutil.copytree(service.NOTEBOOKS, folder / "notebooks"))
+    with serving(settings, notebooks):
+        yield settings
+
+
+def test_without_a_back_end_the_page_is_calm_and_fits_a_phone(away: Settings, browser: Browser) -> None:
+    screen = Screen(browser, away, "&model=mnist-cnn:1", viewport={"width": 380, "height": 800})
+    expect(screen.page.get_by_text("The back end does not answer").first).to_be_visible()
+    expect(screen.button("Try again", "wb-serving")).to_be_visible()
+    expect(screen.page.locator("tr.wb-row")).to_have_count(2)
+    expect(screen.part("wb-version").locator("h3")).to_have_text("mnist-cnn:1")
+    assert screen.page.evaluate("document.scrollingElement.scrollWidth") <= 380
+    assert screen.errors == []
+    screen.context.close()
+
+
+def test_in_a_grid_arrows_lead_to_the_neighbours(browser: Browser) -> None:
+    from tests.browser.test_cluster_page import evaluate
+
+    page = browser.new_page()
+    said = "['ArrowRight', 'ArrowDown', 'ArrowLeft', 'ArrowUp'].map(k => module.moved(1, k, 3, 6))"
+    assert evaluate(page, "review", said) == [2, 4, 0, 1]
+    page.close()
