@@ -396,6 +396,7 @@ def test_on_a_phone_nothing_is_wider_than_the_page(
     screen = visitor(settings, viewport={"width": 380, "height": 800}).open(f"&job={jobs['completed']}")
     expect(screen.job.get_by_text("95 % interval")).to_be_visible()
     assert screen.page.evaluate("document.scrollingElement.scrollWidth") <= 380
+    assert screen.page.locator(".wb-bar").evaluate("bar => bar.clientWidth") == 380
     expect(screen.page.locator("tr.wb-row").first).to_have_css("display", "flex")
 
 

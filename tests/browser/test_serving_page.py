@@ -214,6 +214,7 @@ def test_without_a_back_end_the_page_is_calm_and_fits_a_phone(away: Settings, br
     expect(screen.page.locator("tr.wb-row")).to_have_count(2)
     expect(screen.part("wb-version").locator("h3")).to_have_text("mnist-cnn:1")
     assert screen.page.evaluate("document.scrollingElement.scrollWidth") <= 380
+    assert screen.page.locator(".wb-bar").evaluate("bar => bar.clientWidth") == 380
     assert screen.errors == []
     screen.context.close()
 

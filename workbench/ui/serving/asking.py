@@ -44,8 +44,8 @@ def bars(probabilities: Sequence[float], labels: Sequence[str]) -> str:
     shown = sorted(order[:SHOWN]) if len(order) <= SHOWN else order[:SHOWN]
     rows = "".join(
         f"<li{' class=wb-top' if k == order[0] else ''}><b>{escape(label_of(k, labels))}</b>"
-        f'<span class="wb-bar" style="--part: {probabilities[k]:.4f}"></span>'
-        f'<span class="wb-bar-number">{percent(probabilities[k], 1) if probabilities[k] >= 0.0005 else ""}</span></li>'
+        f'<span class="wb-probability" style="--part: {probabilities[k]:.4f}"></span>'
+        f'<span class="wb-probability-number">{percent(probabilities[k], 1) if probabilities[k] >= 0.0005 else ""}</span></li>'
         for k in shown
     )
     return f'<ol class="wb-bars" aria-label="Probabilities">{rows}</ol>'

@@ -92,8 +92,8 @@ function render({ model, el }) {
   bars.setAttribute("aria-hidden", "true");
   const rows = labels.map((label) => {
     const row = element("li");
-    const bar = element("span", "wb-bar");
-    const number = element("span", "wb-bar-number");
+    const bar = element("span", "wb-probability");
+    const number = element("span", "wb-probability-number");
     row.append(element("b", "", label), bar, number);
     bars.append(row);
     return { row, bar, number };

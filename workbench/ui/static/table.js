@@ -46,13 +46,13 @@ function fill(cell, value, kind) {
     cell.replaceChildren(badge);
   } else if (kind === "progress") {
     const [done, said] = Array.isArray(value) ? value : [value, ""];
-    const bar = element("span", "wb-bar");
+    const bar = element("span", "wb-meter");
     const inner = element("i");
     const known = Number.isFinite(done);
     inner.style.width = `${known ? Math.min(1, Math.max(0, done)) * 100 : 0}%`;
     bar.append(inner);
     const text = said || (known ? `${Math.floor(done * 100)} %` : "–");
-    cell.replaceChildren(...(known ? [bar] : []), element("span", "wb-bar-text", text));
+    cell.replaceChildren(...(known ? [bar] : []), element("span", "wb-meter-text", text));
   } else {
     cell.textContent = words(value, kind);
     if (kind === "time" && Number.isFinite(value)) cell.title = exact(value);
