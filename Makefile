@@ -14,7 +14,7 @@ up:  ## install what is needed, start everything on loopback, train the first mo
 
 test:  ## install what the tests need and run all of them
 	@tools/prepare test
-	@$(RUN) pytest
+	@$(RUN) pytest -n logical --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
 
 bench:  ## measure against peers: prints ratios, writes benchmarks/results.json
 	@tools/prepare test

@@ -1,5 +1,11 @@
-"""What all tests share: a home of their own, free ports, the data sets, and the whole chain running once."""
+"""What all tests share: a home of their own, free ports, the data sets, and the whole chain running once.
 
+Several processes run the suite (pytest-xdist). What is slow to start is shared within one of them, so all tests that
+use the same one form a group that stays together.
+"""
+
+import contextlib
+import itertools
 import os
 import socket
 import time
@@ -14,6 +20,32 @@ from workbench.settings import Settings, from_environment
 
 pytest_plugins = ("tests.machines",)
 
+SHARED_BY_FOLDER = ("backend", "jobs", "node", "providers")
+"""Folders below ``tests`` whose files share a server, a database or a process that has imported TensorFlow."""
+LONGEST_FIRST = ("chain", "cluster_page", "dashboard", "node", "faults", "serving", "backend")
+"""Parts of the names of groups; what is not named comes after them."""
+PORTS = range(12_000, 20_000)
+"""Below those that Linux gives to outgoing connections, and beside the machines' (``providers.local.PORTS``)."""
+PORTS_EACH = 1_000
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep together what shares something, and begin with what takes longest."""
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(_group(item)))
+    items.sort(key=lambda item: _turn(_group(item)))
+
+
+def _group(item: pytest.Item) -> str:
+    if "chain" in getattr(item, "fixturenames", ()):
+        return "chain"
+    path = item.path.relative_to(Path(__file__).parent)
+    return path.parts[0] if path.parts[0] in SHARED_BY_FOLDER else str(path)
+
+
+def _turn(group: str) -> int:
+    return next((n for n, part in enumerate(LONGEST_FIRST) if part in group), len(LONGEST_FIRST))
+
 
 @pytest.fixture(autouse=True, scope="session")
 def _no_settings_from_outside() -> Iterator[None]:
@@ -27,16 +59,22 @@ def _no_settings_from_outside() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def free_ports() -> Callable[[int], list[int]]:
-    """Gives so many TCP ports of 127.0.0.1 that nobody listens on."""
+    """Gives so many TCP ports of 127.0.0.1 that nobody listens on; never one that it gave before, if it can."""
+    number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    first = PORTS.start + number * PORTS_EACH % len(PORTS)
+    candidates = itertools.cycle(range(first, first + PORTS_EACH))
 
     def give(count: int) -> list[int]:
-        sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-        ports = [s.getsockname()[1] for s in sockets]
-        for s in sockets:
-            s.close()
-        return ports
+        return list(itertools.islice(filter(_is_free, candidates), count))
 
     return give
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as trial, contextlib.suppress(OSError):
+        trial.bind(("127.0.0.1", port))
+        return True
+    return False
 
 
 @pytest.fixture(scope="session")
