@@ -3,8 +3,9 @@
 import contextlib
 import getpass
 import os
+import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,6 +30,8 @@ class Settings:
     allowed_hosts: tuple[str, ...]
     """``host:port`` pairs that URLs may name although they are private."""
     aws_region: str | None
+    aws_stack: str
+    """Name of the application's stack on AWS: one an account and region unless told."""
     tf_model_server: str | None
     max_jobs: int
     """How many jobs train here at a time."""
@@ -101,6 +104,7 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> Settings:
         aws_region=environ.get("WORKBENCH_AWS_REGION")
         or environ.get("AWS_REGION")
         or environ.get("AWS_DEFAULT_REGION"),
+        aws_stack=_stack_name(environ.get("WORKBENCH_AWS_STACK") or "workbench"),
         tf_model_server=environ.get("TF_MODEL_SERVER") or None,
         max_jobs=(most := _count(environ, "WORKBENCH_MAX_JOBS", max(1, (os.cpu_count() or 1) // 2))),
         max_jobs_per_requester=_count(environ, "WORKBENCH_MAX_JOBS_PER_REQUESTER", (most + 1) // 2),
@@ -122,6 +126,15 @@ def _count(environ: Mapping[str, str], name: str, default: int, least: int = 1) 
     return int(text)
 
 
+def _stack_name(text: str) -> str:
+    if not re.fullmatch(r"[a-z][a-z0-9-]{0,30}[a-z0-9]", text):
+        raise BadInput(
+            "WORKBENCH_AWS_STACK must be 2 to 32 small letters, digits and hyphens, a letter first. "
+            f"Received: {text!r}"
+        )
+    return text
+
+
 def _list(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
 
@@ -134,16 +147,19 @@ def _login_name() -> str:
 
 
 def _secret(variable: str, path: Path) -> str:
-    """The variable's value, else the file's, else a new one that the file then keeps (mode 600)."""
-    if value := os.environ.get(variable):
-        return value
+    """The variable's value, else what the file keeps."""
+    return os.environ.get(variable) or kept(path, lambda: secrets.token_urlsafe(32))
+
+
+def kept(path: Path, make: Callable[[], str]) -> str:
+    """The file's text; where there is none, a new one that the file then keeps (mode 600)."""
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
     if not path.exists():
         try:
             with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-                file.write(secrets.token_urlsafe(32))
-            with contextlib.suppress(FileExistsError):  # whoever comes second keeps the first one's secret
+                file.write(make())
+            with contextlib.suppress(FileExistsError):  # whoever comes second keeps the first one's
                 os.link(aside, path)
         finally:
             aside.unlink(missing_ok=True)
