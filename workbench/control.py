@@ -36,11 +36,13 @@ class Request:
     provider: str = "local"
     cluster: str | None = None
     """A standing cluster; else the job gets machines of its own."""
+    instance_type: str | None = None
+    """Where the provider has types; ``None`` for its usual one."""
 
     @property
     def layout(self) -> Layout:
         """Raises ``BadInput`` for a layout that cannot be."""
-        return Layout(self.ps, self.workers)
+        return Layout(self.ps, self.workers, self.instance_type)
 
 
 @dataclass(frozen=True)
@@ -104,6 +106,7 @@ class Control:
             workers=request.workers,
             epochs=request.epochs,
             provider=request.provider,
+            instance_type=request.instance_type,
             cluster=request.cluster,
             price_per_hour=price,
         )

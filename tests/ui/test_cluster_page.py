@@ -10,7 +10,7 @@ import pytest
 from tests.browser.made_jobs import make_jobs
 from tests.chain import wait_until
 from workbench import control, recipes
-from workbench.checks import Checked
+from workbench.checks import Checked, Stopped
 from workbench.control import Control
 from workbench.errors import RecipeError, Unavailable
 from workbench.jobs import Job
@@ -51,11 +51,15 @@ class Stand:
 class Workbench(Control):
     """With a dry run that is said, not done."""
 
-    checks: Exception | Checked = CHECKED
+    checks: Exception | Checked | None = CHECKED
+    """``None`` takes until it is stopped."""
 
     def check(self, recipe: Recipe, workers: int = 1, stop: Callable[[], bool] = lambda: False) -> Checked:
         if isinstance(self.checks, Exception):
             raise self.checks
+        if self.checks is None:
+            wait_until(stop, 5, "the wish to stop")
+            raise Stopped("stopped")
         return self.checks
 
 
@@ -165,6 +169,29 @@ def test_check_shows_what_it_found_or_marks_the_line(stand: Stand) -> None:
     stand.press(form.check)
     assert form.editor.marks == {}
     assert "100 examples to learn from" in stand.said
+
+
+def test_a_check_can_be_stopped(stand: Stand) -> None:
+    check = stand.page.request.check
+    stand.page.workbench.checks = None  # type: ignore[attr-defined]
+    assert check.widget.children == (check.button,)
+    check.press()
+    assert check.widget.children == (check.button, check.stop)
+    check.stop.click()
+    wait_until(lambda: not check.busy, 5, "the check's end")
+    assert "Stopped" in stand.said
+    assert check.widget.children == (check.button,)
+
+
+def test_an_instance_type_is_asked_for_only_where_there_are_types(stand: Stand) -> None:
+    form = stand.page.request
+    assert form.type.layout.display == "none"
+    form.provider.value = "aws"
+    assert form.type.layout.display == ""
+    form.type.value = "c5.xlarge"
+    assert form.wanted() == ("aws", Layout(0, 1, "c5.xlarge"))
+    form.provider.value = "local"
+    assert form.wanted() == ("local", Layout(0, 1))
 
 
 def test_an_estimate_says_how_it_knows_and_that_it_does_not(stand: Stand) -> None:

@@ -30,6 +30,7 @@ def add(verbs: output.Verbs) -> None:
     submit.add_argument("--workers", type=int, metavar="W", help="workers (1)")
     submit.add_argument("--epochs", type=int, metavar="E", help="instead of the recipe's own")
     submit.add_argument("--provider", choices=["local", "aws"], default="local")
+    submit.add_argument("--type", metavar="T", help="of the instances, where the provider has types")
     submit.add_argument(
         "--cluster", metavar="NAME", help="a standing cluster, with its layout; else the job gets its own"
     )
@@ -73,6 +74,7 @@ def _submit(arguments: argparse.Namespace, settings: Settings) -> int:
                 epochs=arguments.epochs,
                 provider=arguments.provider,
                 cluster=arguments.cluster,
+                instance_type=arguments.type,
             )
         )
         print(id, flush=True)

@@ -43,6 +43,8 @@ class Action:
         What is said below meanwhile, of what may take longer than a moment.
     confirm
         Gives the question that is asked first; ``None`` does it at once.
+    stoppable
+        Whether a second button stands beside it meanwhile, which makes ``asked_to_stop`` true; ``do`` looks at that.
     """
 
     def __init__(
@@ -57,6 +59,7 @@ class Action:
         confirm: Callable[[], str] | None = None,
         primary: bool = False,
         danger: bool = False,
+        stoppable: bool = False,
     ) -> None:
         self._do, self._message, self._confirm = do, message, confirm
         self._label, self._working = label, working or f"{label} …"
@@ -69,6 +72,13 @@ class Action:
             if wanted:
                 self.button.add_class(name)
         self.widget: ipywidgets.Widget = self.button
+        self._stop = threading.Event()
+        self._stoppable = stoppable
+        if stoppable:
+            self.stop = ipywidgets.Button(description="Stop", tooltip=f"Stop: {label.lower()}")
+            self.stop.on_click(lambda _: self.press_stop())
+            self.widget = ipywidgets.HBox([self.button])
+            self.widget.add_class("wb-action")
         if confirm is not None:
             self._question = Html()
             self.yes = ipywidgets.Button(description=f"Yes, {label.lower()}")
@@ -82,6 +92,16 @@ class Action:
     @property
     def busy(self) -> bool:
         return self._busy.locked()
+
+    @property
+    def asked_to_stop(self) -> bool:
+        """Whether somebody pressed *Stop* since it began."""
+        return self._stop.is_set()
+
+    def press_stop(self) -> None:
+        """What a click on *Stop* does."""
+        self._stop.set()
+        self.stop.description, self.stop.disabled = "Stopping …", True
 
     def allow(self, allowed: bool, why_not: str = "") -> None:
         """Let the button be pressed, or say on hover why it cannot be."""
@@ -103,6 +123,10 @@ class Action:
         """Begin in a thread; while it works, nothing."""
         if self._busy.acquire(blocking=False):
             self.button.description, self.button.disabled = self._working, True
+            self._stop.clear()
+            if self._stoppable:
+                self.stop.description, self.stop.disabled = "Stop", False
+                self.widget.children = (self.button, self.stop)
             in_thread(self._run)
 
     def _answered(self, yes: bool) -> None:
@@ -125,6 +149,8 @@ class Action:
             self._rest()
 
     def _rest(self) -> None:
+        if self._stoppable:
+            self.widget.children = (self.button,)
         self.button.description = self._label
         self.button.disabled = not self._enabled
         self.button.tooltip = self._tooltip if self._enabled else self._why_not

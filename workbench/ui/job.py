@@ -239,7 +239,16 @@ class JobPage:
         job = self._known()
         assert job.recipe is not None
         self._clone_into(
-            Request(job.name, "", job.recipe, job.ps, job.workers, job.epochs, provider=job.provider)
+            Request(
+                job.name,
+                "",
+                job.recipe,
+                job.ps,
+                job.workers,
+                job.epochs,
+                provider=job.provider,
+                instance_type=job.instance_type,
+            )
         )
         return "A new request stands in the form above"
 

@@ -7,7 +7,7 @@ from typing import Any
 import ipywidgets
 
 from workbench import control, recipes
-from workbench.checks import Checked
+from workbench.checks import Checked, Stopped
 from workbench.control import Control, Request
 from workbench.errors import BadInput, RecipeError, WorkbenchError
 from workbench.providers import Layout
@@ -30,6 +30,10 @@ TABS = {
 PROVIDERS = {"This computer": "local", "Amazon Web Services": "aws"}
 OWN = "own machines"
 CHECKING = "Trying the code on one batch. The first time TensorFlow is loaded, which takes a while …"
+TYPED = ("name", "ps", "workers", "epochs", "type")
+"""The fields that one types into."""
+INSTANCE_TYPES = ("c5.large", "c5.xlarge", "c5.2xlarge", "m5.large", "m5.xlarge", "g4dn.xlarge")
+"""Offered, not required: any type that the provider knows can be typed."""
 DRAFT = "draft"
 """What the browser keeps a request under that was not sent yet."""
 
@@ -76,6 +80,7 @@ class RequestForm:
             working="Checking …",
             doing=CHECKING,
             tooltip="Try the code on one batch",
+            stoppable=True,
         )
         self.estimate = Action(
             "Estimate", self._estimate, self.message, tooltip="How long, and what it costs"
@@ -91,7 +96,7 @@ class RequestForm:
         self._lay_out()
         self._hinting = Newest(self._hint)
         self.load(recipes.DEFAULT.stem)
-        for field in (self.name, self.ps, self.workers, self.epochs, self.provider, self.cluster):
+        for field in (*(getattr(self, name) for name in TYPED), self.provider, self.cluster):
             field.observe(lambda _: self._changed(), "value")
         self.editor.observe(lambda _: self._changed(), "values")
         self.cluster.observe(lambda change: self._placed(change["new"]), "value")
@@ -121,6 +126,7 @@ class RequestForm:
                 "workers": str(request.workers),
                 "epochs": "" if request.epochs is None else str(request.epochs),
                 "provider": request.provider,
+                "type": request.instance_type or "",
                 "start": start,
                 **{field: getattr(request.recipe, field) for field in FIELDS},
             }
@@ -137,6 +143,7 @@ class RequestForm:
             self._offer()
 
     def _offer(self) -> None:
+        self.type.layout.display = "none" if self.provider.value == "local" else ""
         names = ["", *self._there.get(str(self.provider.value), {})]
         options = tuple((name or OWN, name) for name in names)
         if options != tuple(self.cluster.options):
@@ -167,6 +174,13 @@ class RequestForm:
         self.workers = ipywidgets.Text("1", description="Workers")
         self.epochs = ipywidgets.Text("", description="Epochs", placeholder="as the code says")
         self.provider = ipywidgets.Dropdown(options=PROVIDERS, description="Machines")
+        self.type = ipywidgets.Combobox(
+            description="Instance type",
+            placeholder="the usual one",
+            options=INSTANCE_TYPES,
+            ensure_option=False,
+        )
+        self.type.layout.display = "none"
         self.cluster = ipywidgets.Dropdown(options=[(OWN, "")], description="Run on")
         self.name.add_class("wb-name")
         self.hints = Hints()
@@ -174,7 +188,9 @@ class RequestForm:
     def _lay_out(self) -> None:
         start = ipywidgets.HBox([self.start, self.upload])
         start.add_class("wb-start")
-        form = ipywidgets.Box([self.name, self.ps, self.workers, self.epochs, self.provider, self.cluster])
+        form = ipywidgets.Box(
+            [self.name, self.ps, self.workers, self.epochs, self.provider, self.type, self.cluster]
+        )
         form.add_class("wb-form")
         buttons = ipywidgets.HBox([a.widget for a in (self.train, self.check, self.estimate)])
         buttons.add_class("wb-buttons")
@@ -197,6 +213,7 @@ class RequestForm:
             epochs=whole("epochs", epochs, 1) if epochs else None,
             provider=str(self.provider.value),
             cluster=self.cluster.value or None,
+            instance_type=self._type(),
         )
 
     def _changed(self) -> None:
@@ -207,13 +224,13 @@ class RequestForm:
         self._hinting.ask()
 
     def _draft(self) -> dict[str, str]:
-        fields = {name: getattr(self, name).value for name in ("name", "ps", "workers", "epochs", "provider")}
+        fields = {name: getattr(self, name).value for name in (*TYPED, "provider")}
         return {**fields, "start": self.start.value, **self.editor.values}
 
     def _fill(self, draft: Mapping[str, Any]) -> None:
         self._filling = True
         try:
-            for name in ("name", "ps", "workers", "epochs"):
+            for name in TYPED:
                 getattr(self, name).value = str(draft.get(name, ""))
             if draft.get("provider") in PROVIDERS.values():
                 self.provider.value = draft["provider"]
@@ -241,7 +258,7 @@ class RequestForm:
     def _chosen(self, name: str) -> None:
         if self._filling or not name:
             return
-        kept = {n: getattr(self, n).value for n in ("ps", "workers", "epochs", "provider")}
+        kept = {n: getattr(self, n).value for n in (*TYPED, "provider") if n != "name"}
         recipe = recipes.read(self._offered[name])
         code = {field: getattr(recipe, field) for field in FIELDS}
         self._fill({**kept, "name": _model_name(name), "start": name, **code})
@@ -267,6 +284,9 @@ class RequestForm:
         try:
             workers = whole("workers", self.workers.value, 1)
             found = self._try(workers)
+        except Stopped:
+            self.message.html = banner("Stopped", "Nothing was found out about the code.", kind="note")
+            return
         except RecipeError as error:
             self._mark(error)
             raise
@@ -275,7 +295,7 @@ class RequestForm:
 
     def _try(self, workers: int) -> Checked:
         recipe = self.recipe
-        found = self._workbench.check(recipe, workers)
+        found = self._workbench.check(recipe, workers, lambda: self.check.asked_to_stop)
         self._checked[recipe.sha256, workers] = found
         return found
 
@@ -341,7 +361,12 @@ class RequestForm:
     def _layout(self) -> Layout:
         if epochs := self.epochs.value.strip():
             whole("epochs", epochs, 1)
-        return Layout(whole("parameter servers", self.ps.value, 0), whole("workers", self.workers.value, 1))
+        ps, workers = whole("parameter servers", self.ps.value, 0), whole("workers", self.workers.value, 1)
+        return Layout(ps, workers, self._type())
+
+    def _type(self) -> str | None:
+        """The instance type, where the provider has types and one is asked for."""
+        return (self.type.value.strip() or None) if self.provider.value != "local" else None
 
     def _hint_limits(self) -> str:
         try:
