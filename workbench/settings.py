@@ -2,6 +2,7 @@
 
 import contextlib
 import getpass
+import math
 import os
 import re
 import secrets
@@ -36,6 +37,10 @@ class Settings:
     max_jobs: int
     """How many jobs train here at a time."""
     max_jobs_per_requester: int
+    max_price_per_job: float | None
+    """US dollars that one job may cost; ``None`` for no limit."""
+    max_price_per_requester: float | None
+    """US dollars that all jobs of one requester that are at work may cost together."""
     prepared_kernels: int
     """How many kernels the dashboard keeps ready for each of its pages."""
 
@@ -108,6 +113,8 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> Settings:
         tf_model_server=environ.get("TF_MODEL_SERVER") or None,
         max_jobs=(most := _count(environ, "WORKBENCH_MAX_JOBS", max(1, (os.cpu_count() or 1) // 2))),
         max_jobs_per_requester=_count(environ, "WORKBENCH_MAX_JOBS_PER_REQUESTER", (most + 1) // 2),
+        max_price_per_job=_dollars(environ, "WORKBENCH_MAX_PRICE_PER_JOB"),
+        max_price_per_requester=_dollars(environ, "WORKBENCH_MAX_PRICE_PER_REQUESTER"),
         prepared_kernels=_count(environ, "WORKBENCH_PREPARED_KERNELS", 1, least=0),
     )
 
@@ -124,6 +131,17 @@ def _count(environ: Mapping[str, str], name: str, default: int, least: int = 1) 
     if not text.isdecimal() or int(text) < least:
         raise BadInput(f"{name} must be a whole number from {least}. Received: {text!r}")
     return int(text)
+
+
+def _dollars(environ: Mapping[str, str], name: str) -> float | None:
+    if not (text := environ.get(name)):
+        return None
+    try:
+        if math.isfinite(value := float(text)) and value > 0:
+            return value
+    except ValueError:
+        pass
+    raise BadInput(f"{name} must be a number of US dollars above 0, or empty. Received: {text!r}")
 
 
 def _stack_name(text: str) -> str:

@@ -1,6 +1,5 @@
 """The bucket: code, jobs and models. It is no part of the stack, so that what was trained outlives the machines."""
 
-import json
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
@@ -67,9 +66,6 @@ class Bucket:
                 ServerSideEncryptionConfiguration={
                     "Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}]
                 },
-            )
-            s3.put_bucket_policy(
-                Bucket=self.name, Policy=json.dumps(_only_by_tls(self.name, self.session.partition))
             )
             s3.put_bucket_lifecycle_configuration(Bucket=self.name, LifecycleConfiguration=_LIFECYCLE)
             s3.put_bucket_tagging(
@@ -196,19 +192,3 @@ def _create(s3: Any, name: str, region: str) -> None:
     except AwsFailure as error:
         if code_of(error) != "BucketAlreadyOwnedByYou":
             raise
-
-
-def _only_by_tls(name: str, partition: str) -> dict[str, Any]:
-    return {
-        "Version": "2012-10-17",
-        "Statement": [
-            {
-                "Sid": "OnlyByTls",
-                "Effect": "Deny",
-                "Principal": "*",
-                "Action": "s3:*",
-                "Resource": [f"arn:{partition}:s3:::{name}", f"arn:{partition}:s3:::{name}/*"],
-                "Condition": {"Bool": {"aws:SecureTransport": "false"}},
-            }
-        ],
-    }
