@@ -27,6 +27,8 @@ class Bench:
     home: Path
     crash: Callable[[Machine], None]
     """Ends a machine's process from outside with signal 9."""
+    works: bool = True
+    """Whether machines do what their job's recipe says."""
 
     def job(self, number: int = 1, recipe: str = ENDLESS) -> Path:
         """A job's folder as the runner leaves it to the machines."""
@@ -86,7 +88,7 @@ def open_local(local_bench: Callable[[bool], Bench], warm_home: Path) -> Iterato
 def fake(tmp_path: Path) -> Bench:
     """The provider in memory."""
     provider = FakeProvider()
-    return Bench(provider, lambda: provider, tmp_path, lambda m: provider.end(m.cluster, m.place, -9))
+    return Bench(provider, lambda: provider, tmp_path, lambda m: provider.end(m.cluster, m.place, -9), False)
 
 
 def clear(home: Path) -> None:

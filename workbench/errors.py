@@ -57,3 +57,6 @@ class ModelRefused(WorkbenchError):
 
 class Unavailable(WorkbenchError):
     """A service, host or package source that is needed cannot be reached."""
+
+    passing = True
+    """Whether the same may work later without anybody doing anything."""

@@ -6,8 +6,9 @@ import pytest
 
 from tests.chain import wait_until
 from tests.machines import ENDLESS, Bench
+from workbench import events
 from workbench.errors import BadInput, NotFound
-from workbench.providers import Exit, Layout, Machine, Place
+from workbench.providers import Exit, Layout, Machine, Place, machine_folder
 
 CLUSTER = Layout(ps=1, workers=2)
 CHIEF, PS, FIRST, SECOND = CLUSTER.places
@@ -171,3 +172,19 @@ def test_what_is_not_there_is_not_found(bench: Bench) -> None:
 def test_an_impossible_layout_is_refused(ps: int, workers: int) -> None:
     with pytest.raises(BadInput, match=f"workers={workers}"):
         Layout(ps, workers)
+
+
+def test_what_machines_reported_is_in_the_jobs_folder_once_it_was_collected(bench: Bench) -> None:
+    folder = bench.job()
+    bench.provider.launch("one", Layout(), folder)
+    path = machine_folder(folder, Place("worker", 0)) / "events.jsonl"
+
+    def phases() -> list[str]:
+        for whole in (False, True):
+            bench.again().collect("one", folder, whole)
+        return [event.phase for event in events.read(path)[0] if isinstance(event, events.Phase)]
+
+    if bench.works:
+        wait_until(lambda: "training" in phases(), 10, "the machine's report")
+    assert not (folder / "fields.json").exists()
+    bench.provider.collect("unknown", folder)

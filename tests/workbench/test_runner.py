@@ -1,17 +1,19 @@
 """A job in the hands of its runner, from its turn in the queue to a published version; with machines in memory."""
 
 import json
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from tests.chain import wait_until
 from workbench import events, registry, runner
-from workbench.errors import ModelRefused, RecipeError
+from workbench.errors import ModelRefused, RecipeError, Unavailable
 from workbench.jobs import Job, Store
 from workbench.providers import Layout, Machine, Place
 from workbench.providers.fake import Behaviour, FakeProvider
@@ -484,3 +486,98 @@ def test_clusters_of_jobs_that_have_ended_are_ended(store: Store, settings: Sett
 
 def runner_settings(settings: Settings, cap: int, per_requester: int) -> Settings:
     return replace(settings, max_jobs=cap, max_jobs_per_requester=per_requester)
+
+
+def elsewhere(behaviour: Behaviour, home: Path) -> FakeProvider:
+    """Machines that write into a folder of their own, which only ``collect`` brings here."""
+    there = home / "there"
+
+    def collect(name: str, folder: Path, whole: bool) -> None:
+        shutil.copytree(there / "machines", folder / "machines", dirs_exist_ok=True)
+        if whole and (there / "fields.json").exists():
+            shutil.copytree(there / "export", folder / "export", dirs_exist_ok=True)
+            shutil.copy(there / "fields.json", folder / "fields.json")
+
+    def work(provider: FakeProvider, machine: Machine, folder: Path) -> None:
+        there.mkdir(exist_ok=True)
+        shutil.copy(folder / "job.json", there / "job.json")
+        shutil.copytree(folder / "machines", there / "machines", dirs_exist_ok=True)
+        behaviour(provider, machine, there)
+
+    return FakeProvider(work, independent=True, collecting=collect)
+
+
+def test_what_machines_elsewhere_left_is_brought_here_and_the_version_is_kept_there(
+    store: Store, settings: Settings
+) -> None:
+    submit(store, ps=1, workers=1)
+    provider = elsewhere(works, settings.home)
+
+    job = run(store, settings, provider=provider)
+
+    assert (job.state, job.accuracy, job.step) == ("completed", 0.75, 4)
+    assert provider.kept == {"net:1": settings.home / "jobs" / str(job.id)}
+
+
+def test_a_job_that_was_done_while_nobody_looked_is_published(store: Store, settings: Settings) -> None:
+    id = submit(store)
+    provider = elsewhere(works, settings.home)
+    job = store.claim("dead", cap=1)
+    assert job
+    folder = settings.home / "jobs" / str(id)
+    (folder / "recipe").mkdir(parents=True)
+    values = {"attempt": 1, "origin": 1, "ps": 0, "workers": 1}
+    (folder / "job.json").write_text(json.dumps(values))
+    provider.launch(f"job-{id}", Layout(), folder)
+    store.release(id, "dead")
+    assert store.take_over(id, "me")
+
+    runner.run(
+        id, "me", store, settings, provider=provider, verify=lambda folder, stop: None, check=lambda *_: None
+    )
+
+    assert (store.job(id).state, provider.machines()) == ("completed", [])
+
+
+def test_a_runner_that_is_told_to_end_leaves_machines_that_go_on_without_it(
+    store: Store, settings: Settings
+) -> None:
+    for independent, left in ((False, []), (True, ["running"])):
+        id = submit(store)
+        assert store.claim("me", cap=1)
+        provider = FakeProvider(independent=independent)
+
+        def end(name: str, folder: Path, whole: bool) -> None:
+            raise SystemExit(143)
+
+        provider.collecting = end
+        with pytest.raises(SystemExit):
+            runner.run(id, "me", store, settings, provider=provider, check=lambda *_: None, rules=RULES)
+
+        assert [machine.state for machine in provider.machines()] == left
+        assert (store.job(id).state, store.job(id).lease) == ("initializing", None)
+        store.ask_terminate(id)
+        assert runner.terminate(id, store, settings).state == "terminated"
+
+
+def test_a_job_whose_machines_cannot_be_ended_ends_and_the_next_runner_tries_again(
+    store: Store, settings: Settings
+) -> None:
+    id = submit(store)
+    assert store.claim("me", cap=1)
+
+    class Denied(Unavailable):
+        passing = False
+
+    class Stubborn(FakeProvider):
+        def terminate(self, name: str) -> None:
+            if name in self.clusters:
+                raise Denied("not allowed")
+
+    provider = Stubborn(works, independent=True)
+    run_it = partial(runner.run, verify=lambda *_: None, check=lambda *_: None, rules=RULES)
+    run_it(id, "me", store, settings, provider=provider, trials=FakeProvider())
+
+    assert store.job(id).state == "completed"
+    assert store.job(id).lease is not None, "so it will be seen as abandoned"
+    assert [job.id for job in store.abandoned(time.time() + 3600)] == [id]

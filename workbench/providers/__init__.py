@@ -3,14 +3,15 @@
 Written so that one suite of contract tests (``tests/providers/test_contract.py``) runs against each of them.
 """
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from workbench.errors import BadInput
 
-MAX_MACHINES = 64
+MAX_MACHINES = 1000
+"""Of one cluster, wherever; a provider may have room for fewer."""
 
 
 @dataclass(frozen=True, order=True)
@@ -136,6 +137,10 @@ class Provider(Protocol):
     def warnings(self) -> tuple[str, ...]:
         """What the machines lack of their usual protection here, in plain words."""
 
+    @property
+    def independent(self) -> bool:
+        """Whether machines go on, and end themselves when they are done, while this computer is off."""
+
     def plan(self, layout: Layout) -> Plan:
         """What ``launch`` would make; changes nothing.
 
@@ -208,6 +213,32 @@ class Provider(Protocol):
         NotFound
             The machine does not run.
         """
+
+    def collect(self, name: str, folder: Path, whole: bool = False) -> None:
+        """Bring into the job's folder what the machines of the cluster reported, also when they are gone by now.
+
+        Where machines write into that very folder there is nothing to do. What was brought before is not brought
+        again; after a crash in the middle some lines may come twice.
+
+        Parameters
+        ----------
+        whole
+            Bring the export too, if the leading machine has left one: ``fields.json`` comes last.
+        """
+
+    def keep(self, folder: Path, version: str, pack: Callable[[Path], object]) -> None:
+        """The job of the folder has become this version, ``NAME:V``: keep a copy where machines are, forget the job.
+
+        Where machines are here there is nothing to do.
+
+        Parameters
+        ----------
+        pack
+            Writes the version's zip to a path.
+        """
+
+    def link(self, version: str) -> str | None:
+        """An address from which anybody can download a kept version for a while; ``None`` if there is none."""
 
 
 def machine_folder(folder: Path, place: Place) -> Path:

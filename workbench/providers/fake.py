@@ -11,6 +11,8 @@ from workbench.providers import Done, Exit, Layout, Machine, Place, Plan, Resour
 
 Behaviour = Callable[["FakeProvider", Machine, Path], None]
 """What a machine does when it begins its role in the job of a folder."""
+Collecting = Callable[[str, Path, bool], None]
+"""What ``collect`` does, with the same arguments."""
 
 
 @dataclass
@@ -29,11 +31,18 @@ class FakeProvider:
         Called with each machine that begins a role; it may write events and call ``end``.
     now
         The clock: seconds since the epoch.
+    collecting
+        Called by ``collect``.
+    kept
+        The job's folder of each version that was given to ``keep``.
     """
 
     behaviour: Behaviour = lambda provider, machine, folder: None
     now: Callable[[], float] = lambda: 0.0
     warnings: tuple[str, ...] = ()
+    independent: bool = False
+    collecting: Collecting = lambda name, folder, whole: None
+    kept: dict[str, Path] = field(default_factory=dict)
     clusters: dict[str, _Cluster] = field(default_factory=dict)
     pids: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
 
@@ -95,6 +104,15 @@ class FakeProvider:
         if not any(m.place == machine.place and m.state == "running" for m in self.machines(machine.cluster)):
             raise NotFound(f"{machine.place} of {machine.cluster} does not run")
         return Done(0, f"{' '.join(command)}\n", "")
+
+    def collect(self, name: str, folder: Path, whole: bool = False) -> None:
+        self.collecting(name, folder, whole)
+
+    def keep(self, folder: Path, version: str, pack: Callable[[Path], object]) -> None:
+        self.kept[version] = folder
+
+    def link(self, version: str) -> str | None:
+        return f"https://fake/{version}" if version in self.kept else None
 
     def end(self, name: str, place: Place, code: int, reason: str = "") -> None:
         """Let the process of a machine end, as a crash does."""

@@ -16,7 +16,7 @@ import shutil
 import socket
 import time
 import zlib
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -45,6 +45,8 @@ from workbench.settings import Settings
 NODE = "workbench.node.__main__"
 IMPORTED = (NODE, "workbench.node.training", "workbench.node.export", "workbench.node.trial")
 """What the warm process imports, so that no machine has to."""
+MAX_MACHINES = 64
+"""Processes of one cluster; more would only wait for each other."""
 PORTS = range(20_000, 32_000)
 """Below those that Linux gives to outgoing connections."""
 MEMORY_SHARE = 0.8
@@ -106,10 +108,16 @@ class LocalProvider:
             _guard(self.home)
         return warm.begin(self.home, self.imported)
 
+    @property
+    def independent(self) -> bool:
+        return False
+
     def plan(self, layout: Layout) -> Plan:
+        _check_size(layout)
         return Plan(tuple(Resource("process", f"{p.role}-{p.index}") for p in layout.places), 0.0)
 
     def launch(self, name: str, layout: Layout, folder: Path | None = None) -> list[Machine]:
+        _check_size(layout)
         return self._launch(name, layout.places, folder, self.node, self.limits or default_limits(layout))
 
     def launch_task(self, name: str, folder: Path, module: str, limits: Limits) -> list[Machine]:
@@ -167,6 +175,15 @@ class LocalProvider:
         asked = {"do": "run", "place": machine.place.pair, "command": list(command), "timeout_s": timeout_s}
         answer = self._ask(machine.cluster, asked, timeout_s + 10)
         return Done(answer["code"], answer["stdout"], answer["stderr"])
+
+    def collect(self, name: str, folder: Path, whole: bool = False) -> None:
+        """Machines of this computer write into the folder themselves."""
+
+    def keep(self, folder: Path, version: str, pack: Callable[[Path], object]) -> None:
+        """The registry of this computer has it."""
+
+    def link(self, version: str) -> str | None:
+        return None
 
     def _launch(
         self, name: str, places: Sequence[Place], folder: Path | None, module: str, limits: Limits
@@ -278,6 +295,14 @@ class LocalProvider:
         if "error" in answer:
             raise Unavailable(f"the cluster {name} could not {asked['do']}: {answer['error']}")
         return answer
+
+
+def _check_size(layout: Layout) -> None:
+    if len(layout.places) > MAX_MACHINES:
+        raise BadInput(
+            f"this computer takes {MAX_MACHINES} machines a job; ask the provider 'aws' for more. "
+            f"Received: ps={layout.ps}, workers={layout.workers}"
+        )
 
 
 def default_limits(layout: Layout) -> Limits:

@@ -21,6 +21,10 @@ from workbench.settings import Settings
 
 MARK = "WORKBENCH_RUNNER"
 """The environment variable by which the system shows whose runner a process is: ``JOB@HOME``."""
+AWS_CAPS = (16, 8)
+"""Jobs at a time, in all and of one requester, where each has machines of its own; their runners are here."""
+TERMINATE_WAIT_S = {"local": 10.0, "aws": 300.0}
+"""Machines elsewhere take their time to end."""
 LEFT_OUT = ("WORKBENCH_SERVICE", MARK)
 """What a runner does not inherit: it is no part of the service that started it."""
 
@@ -40,13 +44,12 @@ def tick(store: Store, settings: Settings, start: Start | None = None) -> list[i
         if store.take_over(job.id, name):
             _start_or_release(store, job.id, name, start)
             begun.append(job.id)
-    while True:
-        name = runner_name()
-        claimed = store.claim(name, settings.max_jobs, settings.max_jobs_per_requester)
-        if claimed is None:
-            return begun
-        _start_or_release(store, claimed.id, name, start)
-        begun.append(claimed.id)
+    caps = {"local": (settings.max_jobs, settings.max_jobs_per_requester), "aws": AWS_CAPS}
+    for provider, (cap, per_requester) in caps.items():
+        while claimed := store.claim(name := runner_name(), cap, per_requester, provider=provider):
+            _start_or_release(store, claimed.id, name, start)
+            begun.append(claimed.id)
+    return begun
 
 
 def _start_or_release(store: Store, id: int, name: str, start: Start) -> None:
@@ -97,7 +100,7 @@ def end_orphans(store: Store, provider: Provider) -> list[str]:
     return ended
 
 
-def terminate(id: int, store: Store, settings: Settings, *, wait_s: float = 10.0) -> Job:
+def terminate(id: int, store: Store, settings: Settings, *, wait_s: float | None = None) -> Job:
     """Ask for the end of a job and wait for it; where its runner is dead, do what that would have done.
 
     Raises
@@ -106,6 +109,8 @@ def terminate(id: int, store: Store, settings: Settings, *, wait_s: float = 10.0
     Unavailable
         It has not ended in this time.
     """
+    if wait_s is None:
+        wait_s = TERMINATE_WAIT_S.get(store.job(id).provider, max(TERMINATE_WAIT_S.values()))
     give_up = time.monotonic() + wait_s
     store.ask_terminate(id)
     while (job := store.job(id)).state not in ENDED or job.lease is not None:

@@ -25,7 +25,8 @@ from workbench.settings import Settings
 POLL_S = 0.3
 WATCH_S = 0.5
 PATIENCE_S = 120.0
-"""How long a store that cannot be reached is asked again."""
+"""How long a store, or machines elsewhere, that cannot be reached are asked again."""
+AWAY_PAUSE_S = 2.0
 
 Stop = Callable[[], bool]
 """Asked again and again by what takes long; yes means that it is to end."""
@@ -38,6 +39,14 @@ class Lost(WorkbenchError):
     """Another runner has the job: this one was taken for dead and must leave everything as it is."""
 
 
+class Away(WorkbenchError):
+    """The machines cannot be reached but go on without us; whoever takes the job up next asks them again."""
+
+
+class Left(WorkbenchError):
+    """The job has ended, its machines could not be ended; whoever takes it up next tries again."""
+
+
 class Asked(WorkbenchError):
     """Somebody asked to terminate the job."""
 
@@ -47,6 +56,8 @@ class Tools:
     """What a runner works with."""
 
     provider: Provider
+    trials: Provider
+    """Where recipes are tried and exports are loaded back: always this computer."""
     check: Callable[[Job, Stop], object]
     """Tries the recipe; raises ``RecipeError``."""
     verify: Callable[[Path, Stop], object]
@@ -63,6 +74,7 @@ def run(
     settings: Settings,
     *,
     provider: Provider | None = None,
+    trials: Provider | None = None,
     check: Callable[[Job, Stop], object] | None = None,
     verify: Callable[[Path, Stop], object] | None = None,
     rules: Rules | None = None,
@@ -78,9 +90,11 @@ def run(
         Another runner has the job meanwhile.
     """
     job = store.job(id)
+    done = True
     try:
         tools = Tools(
             provider=provider or open_provider(job.provider, settings),
+            trials=trials or provider or LocalProvider(settings),
             check=check or partial(_check, settings),
             verify=verify or (lambda folder, stop: checks.verify(folder, LocalProvider(settings), stop=stop)),
             rules=rules or Rules(),
@@ -89,8 +103,11 @@ def run(
         _Work(job, runner, store, settings, tools).run()
     except Unavailable as error:
         store.move(id, ACTIVE, "failed", runner=runner, error=Error(time.time(), *job.lead, str(error)))
+    except (Away, Left):
+        done = False  # the lease runs out by itself, which gives the next runner a pause
     finally:
-        store.release(id, runner)
+        if done:
+            store.release(id, runner)
 
 
 def open_provider(name: str, settings: Settings) -> Provider:
@@ -139,6 +156,7 @@ class _Work:
         self.asked = threading.Event()
         self.lost = threading.Event()
         self.over = threading.Event()
+        self.leaving = False
         self.diary = events.Writer(settings.logs / f"job-{job.id}.jsonl", "runner", 0)
 
     def run(self) -> None:
@@ -155,6 +173,13 @@ class _Work:
         except Lost:
             self._say("another runner has this job now")
             raise
+        except Away as error:
+            self._say(str(error))
+            self.leaving = True
+            raise
+        except SystemExit:
+            self.leaving = self.provider.independent
+            raise
         except RecipeError as error:
             ending = partial(self._failed, self._error(str(error), error.field, error.line, error.traceback))
         except WorkbenchError as error:
@@ -164,13 +189,31 @@ class _Work:
             ending = partial(self._failed, self._error(said, traceback=traceback.format_exc()))
         finally:
             try:
-                if not self.lost.is_set():
-                    self._end_machines()
-                    ending()
+                if not self.lost.is_set() and not self.leaving:
+                    self._end(ending)
             finally:
                 self.over.set()
                 watch.join()
                 self.diary.close()
+
+    def _end(self, ending: Ending) -> None:
+        """End the machines, then record how the job ended; the latter even where the former cannot be done.
+
+        Raises
+        ------
+        Left
+        """
+        left: WorkbenchError | None = None
+        try:
+            self._reach(self._end_machines)
+        except (Unavailable, Away) as error:
+            if not self.provider.independent:
+                raise
+            left = error
+            self._say(f"the machines could not be ended, and are to end themselves: {error}")
+        ending()
+        if left is not None:
+            raise Left(f"the machines of job {self.job.id} are still to be ended: {left}") from left
 
     def _work(self) -> Ending:
         """Everything up to the end; what is then to be recorded."""
@@ -178,6 +221,7 @@ class _Work:
             return _nothing
         self._stop_if_told()
         if (published := publishing.find_published(self.job, self.settings)) is not None:
+            self._keep(published)
             return partial(self._completed, published)
         if not self._adopt():
             folders.prepare(self.folder, self.job)
@@ -197,10 +241,11 @@ class _Work:
 
     def _adopt(self) -> bool:
         """Go on with machines that a runner before left at work in this very attempt."""
-        there = self.provider.machines(self.cluster) if folders.has_machines(self.folder) else []
+        there = self._there() if folders.has_machines(self.folder) else []
         if not there or not folders.is_prepared(self.folder, self.job):
             self._end_machines()
             return False
+        self._reach(partial(self.provider.collect, self.cluster, self.folder, whole=True))
         self._say(f"takes up {sum(m.state == 'running' for m in there)} running machines")
         return True
 
@@ -229,7 +274,8 @@ class _Work:
     def _look(self) -> faults.View:
         """Take in what exists and what was reported."""
         self._stop_if_told()
-        machines = self.provider.machines(self.cluster)
+        machines = self._there()
+        self._collect(machines)
         self._listen()
         self._show(machines)
         view = faults.View(
@@ -246,6 +292,15 @@ class _Work:
         )
         self.broken_since = (self.broken_since or view.now) if faults.ended(view) else None
         return view
+
+    def _there(self) -> list[Machine]:
+        return self._reach(partial(self.provider.machines, self.cluster))
+
+    def _collect(self, machines: Collection[Machine] = ()) -> None:
+        """Have here what the machines reported; of a leading one that does not run, its export too."""
+        leads = any(m.place == self.layout.leader and m.state == "running" for m in machines)
+        whole = not leads and not folders.has_export(self.folder)
+        self._reach(partial(self.provider.collect, self.cluster, self.folder, whole=whole))
 
     def _listen(self) -> None:
         if self.reports.read(lambda found: self._patiently(partial(self.store.apply, self.job.id, found))):
@@ -270,7 +325,8 @@ class _Work:
         self.heard, self.broken_since = time.time(), None
 
     def _publish(self) -> registry.Version:
-        self._end_machines()
+        with contextlib.suppress(*((Unavailable, Away) if self.provider.independent else ())):
+            self._reach(self._end_machines)  # where it cannot be done now, it is tried again at the end
         self._listen()
         self._move({"initializing", "training"}, "exporting")
         job = self._patiently(lambda: self.store.job(self.job.id))
@@ -281,7 +337,17 @@ class _Work:
 
         version = publishing.publish(job, self.folder, verify, self.settings)
         self._say(f"published {version}")
+        self._keep(version)
         return version
+
+    def _keep(self, version: registry.Version) -> None:
+        """Have a copy of what was published where the machines were; without one it is published all the same."""
+        try:
+            self._reach(
+                partial(self.provider.keep, self.folder, str(version), partial(registry.download, version))
+            )
+        except (Unavailable, Away) as error:
+            self._say(f"{version} has no copy with its provider: {error}")
 
     def _completed(self, version: registry.Version) -> None:
         accuracy = version.manifest.get("metrics", {}).get("accuracy")
@@ -334,7 +400,7 @@ class _Work:
     def _end_machines(self) -> None:
         """End all that runs for the job; the store shows it as terminated. A standing cluster stands ready again."""
         for folder in (self.folder, self.folder.with_name(_check_name(self.job.id))):
-            self.provider.terminate(checks.task_of(folder))
+            self.tools.trials.terminate(checks.task_of(folder))
         if self.job.cluster is None:
             self.provider.terminate(self.cluster)
         elif folders.has_machines(self.folder):
@@ -389,6 +455,27 @@ class _Work:
         finally:
             if not self.over.is_set():
                 self.lost.set()
+
+    def _reach(self, do: Callable[[], T]) -> T:
+        """Do something with machines that go on without us: while they cannot be reached, ask again for a while.
+
+        Raises
+        ------
+        Unavailable
+            Asking again does not help.
+        Away
+            It may later.
+        """
+        give_up = time.monotonic() + PATIENCE_S
+        while True:
+            try:
+                return do()
+            except Unavailable as error:
+                if not (self.provider.independent and error.passing) or self._is_told():
+                    raise
+                if time.monotonic() > give_up:
+                    raise Away(f"the machines cannot be reached now: {error}") from error
+                self.asked.wait(AWAY_PAUSE_S)
 
     def _patiently(self, do: Callable[[], T]) -> T:
         """Do something with the store; one that cannot be reached is asked again for a while."""
