@@ -13,7 +13,8 @@ from backend.memory import keep_pieces
 from backend.metrics import PARTS
 from workbench.settings import from_environment
 
-bind = f"127.0.0.1:{from_environment().backend_port}"
+_settings = from_environment()
+bind = f"{_settings.backend_address}:{_settings.backend_port}"
 proc_name = "workbench-backend"
 worker_class = "backend.worker.PatientWorker"
 workers = 2

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from workbench import datasets, recipes
+from workbench import recipes
 from workbench.errors import ModelRefused, RecipeError, WorkbenchError
 from workbench.providers import Layout, Machine, machine_folder
 from workbench.providers.local import LocalProvider, default_limits
@@ -134,6 +134,8 @@ def fetch_data(recipe: Recipe, settings: Settings) -> None:
     Unavailable
         One of them cannot be had.
     """
+    from workbench import datasets  # NumPy comes with it, which a machine that only serves the page has not
+
     trees = [ast.parse(getattr(recipe, field)) for field in recipes.FIELDS]
     texts = {
         n.value

@@ -2,6 +2,7 @@
 
 import contextlib
 import getpass
+import ipaddress
 import math
 import os
 import re
@@ -13,6 +14,8 @@ from pathlib import Path
 from workbench.errors import BadInput
 
 PROJECT = Path(__file__).resolve().parent.parent
+ANY = "0.0.0.0"  # noqa: S104
+"""Every address of this computer, to listen at."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,12 @@ class Settings:
     frontend_port: int
     backend_port: int
     dashboard_port: int
+    frontend_address: str
+    """At which it listens; so with the other two."""
+    backend_address: str
+    dashboard_address: str
+    backend_service: str
+    """Where this computer finds the back end: here, unless another machine runs it."""
     requester: str
     backend_url: str
     """Where the drawing page finds the back end; ``""`` means the page's own ``/api``."""
@@ -102,6 +111,11 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> Settings:
         frontend_port=ports["frontend"],
         backend_port=ports["backend"],
         dashboard_port=ports["dashboard"],
+        frontend_address=_address(environ, "WORKBENCH_FRONTEND_ADDRESS"),
+        backend_address=(own := _address(environ, "WORKBENCH_BACKEND_ADDRESS")),
+        dashboard_address=_address(environ, "WORKBENCH_DASHBOARD_ADDRESS"),
+        backend_service="http://"
+        + (environ.get("WORKBENCH_BACKEND_HOST") or f"{_reachable(own)}:{ports['backend']}"),
         requester=environ.get("WORKBENCH_REQUESTER") or _login_name(),
         backend_url=environ.get("WORKBENCH_BACKEND_URL", "").rstrip("/"),
         allowed_origins=_list(environ.get("WORKBENCH_ALLOWED_ORIGINS") or "*"),
@@ -124,6 +138,20 @@ def _port(environ: Mapping[str, str], name: str, default: int) -> int:
     if not (text.isascii() and text.isdecimal()) or not 0 < int(text) < 65536:
         raise BadInput(f"{name} must be a port from 1 to 65535. Received: {text!r}")
     return int(text)
+
+
+def _address(environ: Mapping[str, str], name: str) -> str:
+    text = environ.get(name) or "127.0.0.1"
+    try:
+        return str(ipaddress.IPv4Address(text))
+    except ValueError as error:
+        raise BadInput(
+            f"{name} must be an IPv4 address of this computer, or 0.0.0.0 for all. Received: {text!r}"
+        ) from error
+
+
+def _reachable(address: str) -> str:
+    return "127.0.0.1" if address == ANY else address
 
 
 def _count(environ: Mapping[str, str], name: str, default: int, least: int = 1) -> int:

@@ -238,7 +238,7 @@ def _predict(arguments: argparse.Namespace, settings: Settings) -> None:
 
 
 def _backend(to: str | None, settings: Settings) -> str:
-    return (to or f"http://127.0.0.1:{settings.backend_port}").rstrip("/")
+    return (to or settings.backend_service).rstrip("/")
 
 
 def _describe(version: Any) -> dict[str, Any]:

@@ -26,6 +26,13 @@ def add(verbs: output.Verbs) -> None:
     up.add_argument(
         "--detach", action="store_true", help="return once all of them are ready; they go on running"
     )
+    up.add_argument(
+        "--only",
+        action="append",
+        metavar="SERVICE",
+        choices=["backend", "frontend", "dashboard"],
+        help="start only this one (again for more): backend, frontend or dashboard, which brings the job queue",
+    )
     verbs.add("down", _down, "end all that runs here")
     verbs.add("status", _status, "what runs, where, and in which state", json=True)
 
@@ -33,10 +40,11 @@ def add(verbs: output.Verbs) -> None:
 def _up(arguments: argparse.Namespace, settings: Settings) -> int:
     from workbench.services import state, supervisor
 
+    only = arguments.only or supervisor.SERVICES
     if arguments.detach:
-        return up_detached(settings)
+        return up_detached(settings, only)
     try:
-        supervisor.run(settings, _Console().show)
+        supervisor.run(settings, _Console().show, only)
     except supervisor.AlreadyRunning as error:
         print(f"{error}; this is what runs (end it with: workbench down)", file=sys.stderr)
         if running := state.read(settings):
@@ -46,7 +54,7 @@ def _up(arguments: argparse.Namespace, settings: Settings) -> int:
     return 0
 
 
-def up_detached(settings: Settings) -> int:
+def up_detached(settings: Settings, only: Sequence[str] = ()) -> int:
     """Start everything and return once it is ready; what runs already is left alone."""
     from workbench.services import state
 
@@ -58,7 +66,7 @@ def up_detached(settings: Settings) -> int:
             os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb"
         ) as log:  # it shows the token
             child = subprocess.Popen(
-                [sys.executable, "-m", "workbench.cli", "up"],
+                [sys.executable, "-m", "workbench.cli", "up", *(f"--only={name}" for name in only)],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

@@ -22,3 +22,5 @@ class Service:
     url: str
     """What the user opens; the dashboard's has its token."""
     warning: str | None = None
+    address: str = "127.0.0.1"
+    """At which it listens."""

@@ -4,7 +4,7 @@ import sys
 
 from workbench.services import Service
 from workbench.services.environment import minimal
-from workbench.settings import PROJECT, Settings
+from workbench.settings import ANY, PROJECT, Settings
 
 
 def prepare(settings: Settings, *, serve_page: bool = False) -> Service:
@@ -16,7 +16,8 @@ def prepare(settings: Settings, *, serve_page: bool = False) -> Service:
         Let it serve the drawing page as well, where there is no Apache.
     """
     (settings.backend / "models").mkdir(parents=True, exist_ok=True)
-    url = f"http://127.0.0.1:{settings.backend_port}"
+    reached_at = "127.0.0.1" if settings.backend_address == ANY else settings.backend_address
+    url = f"http://{reached_at}:{settings.backend_port}"
     return Service(
         name="backend",
         command=(
@@ -32,6 +33,7 @@ def prepare(settings: Settings, *, serve_page: bool = False) -> Service:
         environment=minimal(
             settings,
             WORKBENCH_BACKEND_PORT=str(settings.backend_port),
+            WORKBENCH_BACKEND_ADDRESS=settings.backend_address,
             WORKBENCH_BACKEND_URL=settings.backend_url,
             WORKBENCH_DEPLOY_TOKEN=settings.deploy_token,
             WORKBENCH_ALLOWED_ORIGINS=",".join(settings.allowed_origins),
@@ -42,4 +44,5 @@ def prepare(settings: Settings, *, serve_page: bool = False) -> Service:
         port=settings.backend_port,
         health=f"{url}/healthz",
         url=url,
+        address=settings.backend_address,
     )

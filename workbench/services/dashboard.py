@@ -13,11 +13,10 @@ from typing import Any
 from urllib.parse import quote
 
 from workbench.dashboard import catalogue
-from workbench.services import Service
+from workbench.services import Service, certificates
 from workbench.services.environment import minimal
-from workbench.settings import PROJECT, Settings
+from workbench.settings import ANY, PROJECT, Settings
 
-ADDRESS = "127.0.0.1"
 NOTEBOOKS = PROJECT / "notebooks"
 LANDING = "workbench"
 TEMPLATES = PROJECT / "workbench" / "ui"
@@ -34,29 +33,33 @@ _SECRETS = {"WORKBENCH_TOKEN", "WORKBENCH_DEPLOY_TOKEN"}
 
 def prepare(settings: Settings) -> Service:
     """Write the server's configuration and say how to start it; doing so again changes nothing."""
+    certificate = None if settings.dashboard_address.startswith("127.") else certificates.own(settings)
     config = settings.run / "dashboard" / "config.py"
-    _write_private(config, configuration(settings))
+    _write_private(config, configuration(settings, certificate))
     overrides = _jupyter(settings) / "config" / "labconfig" / "default_setting_overrides.json"
     overrides.parent.mkdir(parents=True, exist_ok=True)
     overrides.write_text(json.dumps(LAB_SETTINGS, indent=2) + "\n")
     kernels = _jupyter(settings) / "ipython" / "profile_default" / "ipython_kernel_config.py"
     kernels.parent.mkdir(parents=True, exist_ok=True)
     kernels.write_text(KERNEL_SETTINGS)
-    origin = f"http://{ADDRESS}:{settings.dashboard_port}"
+    scheme = "http" if certificate is None else "https"
+    reached_at = "127.0.0.1" if settings.dashboard_address == ANY else settings.dashboard_address
+    origin = f"{scheme}://{reached_at}:{settings.dashboard_port}"
     return Service(
         name="dashboard",
         command=(sys.executable, "-m", "jupyter_server", f"--config={config}"),
         environment=environment(settings, os.environ),
         port=settings.dashboard_port,
         health=f"{origin}/api",
+        address=settings.dashboard_address,
         url=f"{origin}/{LANDING}?token={quote(settings.token)}",
     )
 
 
-def configuration(settings: Settings) -> str:
+def configuration(settings: Settings, certificate: certificates.Certificate | None = None) -> str:
     """The server's configuration file: Python, because one of its values is a function."""
     options: dict[str, Any] = {
-        "ServerApp.ip": ADDRESS,
+        "ServerApp.ip": settings.dashboard_address,
         "ServerApp.port": settings.dashboard_port,
         "ServerApp.port_retries": 0,
         "ServerApp.open_browser": False,
@@ -97,6 +100,13 @@ def configuration(settings: Settings) -> str:
         "VoilaConfiguration.show_tracebacks": True,
         "VoilaConfiguration.strip_sources": False,
     }
+    if certificate is not None:
+        options |= {
+            "ServerApp.certfile": str(certificate.file),
+            "ServerApp.keyfile": str(certificate.key),
+            "ServerApp.tornado_settings": options["ServerApp.tornado_settings"]
+            | {"cookie_options": {"secure": True}},
+        }
     lines = [f"c.{name} = {value!r}" for name, value in options.items()]
     return "\n".join(
         (
@@ -164,6 +174,7 @@ def environment(settings: Settings, environ: Mapping[str, str]) -> dict[str, str
             "WORKBENCH_FRONTEND_PORT": str(settings.frontend_port),
             "WORKBENCH_BACKEND_PORT": str(settings.backend_port),
             "WORKBENCH_DASHBOARD_PORT": str(settings.dashboard_port),
+            "WORKBENCH_BACKEND_HOST": settings.backend_service.removeprefix("http://"),
             "JUPYTER_CONFIG_DIR": str(own / "config"),
             "JUPYTER_DATA_DIR": str(own / "data"),
             "JUPYTER_RUNTIME_DIR": str(settings.run / "dashboard" / "runtime"),

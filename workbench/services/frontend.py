@@ -15,10 +15,9 @@ from pathlib import Path
 
 from workbench.errors import BadInput, Unavailable
 from workbench.services import Service, apache
-from workbench.settings import PROJECT, Settings
+from workbench.settings import ANY, PROJECT, Settings
 
 SOURCE = PROJECT / "frontend"
-ADDRESS = "127.0.0.1"
 API = "/api"
 BODY_LIMIT_BYTES = 14 * 1024 * 1024  # as the back end: a picture of 10 MB in base64, and what is around it
 SERVED = {".html", ".js", ".css", ".svg", ".png", ".ico"}
@@ -154,7 +153,8 @@ def prepare(settings: Settings) -> Service:
     conf.write_text(httpd_conf(settings, root=root, modules=modules, confinement=confinement))
     command = (str(program), "-d", str(root), "-f", str(conf))
     apache.check(command, conf)
-    url = f"http://{ADDRESS}:{settings.frontend_port}/"
+    reached_at = "127.0.0.1" if settings.frontend_address == ANY else settings.frontend_address
+    url = f"http://{reached_at}:{settings.frontend_port}/"
     return Service(
         name="frontend",
         command=(*command, "-DFOREGROUND"),
@@ -162,6 +162,7 @@ def prepare(settings: Settings) -> Service:
         port=settings.frontend_port,
         health=url,
         url=url,
+        address=settings.frontend_address,
     )
 
 
@@ -187,7 +188,6 @@ def httpd_conf(
     root: Path,
     modules: Mapping[str, Path],
     confinement: apache.Confinement | None = None,
-    address: str = ADDRESS,
 ) -> str:
     """Apache's configuration for a ServerRoot at ``root``."""
     return apache.fill(
@@ -196,9 +196,9 @@ def httpd_conf(
             "ROOT": apache.quoted(root),
             "PUBLIC": apache.quoted(root / "public"),
             "LOG": apache.quoted(settings.logs / "frontend.log"),
-            "ADDRESS": address,
+            "ADDRESS": settings.frontend_address,
             "PORT": str(settings.frontend_port),
-            "UPSTREAM": f"http://127.0.0.1:{settings.backend_port}",
+            "UPSTREAM": settings.backend_service,
             "BODY_LIMIT": str(BODY_LIMIT_BYTES),
             "MODULES": apache.load_modules(modules),
             "CONFINEMENT": apache.become(confinement),

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import psutil
 
+from workbench.settings import ANY
+
 MARK = "WORKBENCH_SERVICE"
 
 
@@ -64,10 +66,12 @@ def sweep(home: Path, name: str | None = None, grace_s: float = 3.0) -> int:
     return count
 
 
-def who_listens(port: int) -> str | None:
-    """Whose process listens on the TCP port, in words; ``None`` if nobody does."""
+def who_listens(port: int, address: str = "127.0.0.1") -> str | None:
+    """Whose process listens on the TCP port of the address, in words; ``None`` if nobody does."""
     for connection in psutil.net_connections("tcp"):
-        if connection.status == psutil.CONN_LISTEN and connection.laddr and connection.laddr.port == port:
+        if connection.status != psutil.CONN_LISTEN or not connection.laddr or connection.laddr.port != port:
+            continue
+        if address == ANY or connection.laddr.ip in (address, ANY, "::"):
             if connection.pid is None:
                 return "another user's process"
             with contextlib.suppress(psutil.Error):

@@ -8,12 +8,13 @@ import json
 import os
 import shutil
 import signal
+import ssl
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
@@ -42,6 +43,9 @@ TITLES = {
     "first_model": "first model",
 }
 
+SERVICES = ("backend", "frontend", "dashboard")
+"""What ``up`` can start; the job queue comes with the dashboard."""
+
 Tell = Callable[[State, str], None]
 """Called with the whole state whenever it changed, and a line of text if there is something to say."""
 
@@ -62,8 +66,13 @@ class _Child:
     deaths: collections.deque[float] = field(default_factory=lambda: collections.deque(maxlen=GIVE_UP_AFTER))
 
 
-def run(settings: Settings, tell: Tell) -> None:
+def run(settings: Settings, tell: Tell, only: Collection[str] = SERVICES) -> None:
     """Run the services until INT, TERM or HUP, then leave no process of ours and no temporary file.
+
+    Parameters
+    ----------
+    only
+        Which of ``SERVICES``; the first model is trained only where all of them run.
 
     Raises
     ------
@@ -77,7 +86,7 @@ def run(settings: Settings, tell: Tell) -> None:
         processes.sweep(settings.home)  # what an ``up`` that was killed left
         _clear_run(settings)
         settings.run.mkdir(mode=0o711)
-        supervisor = _Supervisor(settings, tell)
+        supervisor = _Supervisor(settings, tell, only)
         try:
             supervisor.start()
             while not ended:
@@ -89,8 +98,9 @@ def run(settings: Settings, tell: Tell) -> None:
 
 
 class _Supervisor:
-    def __init__(self, settings: Settings, tell: Tell) -> None:
+    def __init__(self, settings: Settings, tell: Tell, only: Collection[str]) -> None:
         self.settings = settings
+        self.only = only
         self.tell = tell
         self.state = State(os.getpid(), psutil.Process().create_time())
         self.children: list[_Child] = []
@@ -100,7 +110,7 @@ class _Supervisor:
     def start(self) -> None:
         services, warning = self._prepare()
         for service in services:
-            if service.port and (who := processes.who_listens(service.port)):
+            if service.port and (who := processes.who_listens(service.port, service.address)):
                 raise BadInput(
                     f"port {service.port}, which the {TITLES[service.name]} needs, is taken by {who}; "
                     f"end that or choose another: WORKBENCH_{service.name.upper()}_PORT={service.port + 1}"
@@ -114,12 +124,14 @@ class _Supervisor:
             if service.warning:
                 self.say(f"warning: {service.warning}")
         page = next((c for c in self.children if c.service.name == "frontend"), None)
-        if page is None:
+        if page is None and "frontend" in self.only:
             url = f"http://127.0.0.1:{self.settings.backend_port}"
             self.state.rows.insert(1, Row(TITLES["frontend"], "ready", url, message="served by the back end"))
         for child in self.children:
             self._launch(child)
-            if child.service.name == "backend":  # training takes longest: it begins as soon as it can
+            if child.service.name == "backend" and set(self.only) == set(
+                SERVICES
+            ):  # training takes longest: it begins as soon as it can
                 self._launch_model()
         self.say("")
 
@@ -153,12 +165,19 @@ class _Supervisor:
 
     def _prepare(self) -> tuple[list[Service], str]:
         """The services in the order of their use, and a warning where something is missing."""
-        try:
-            services, warning = [backend.prepare(self.settings), frontend.prepare(self.settings)], ""
-        except Unavailable as error:
-            services = [backend.prepare(self.settings, serve_page=True)]
-            warning = f"{error}. Until then the back end serves the drawing page, at {services[0].url}"
-        services += [dashboard.prepare(self.settings), queue.prepare(self.settings)]
+        services, warning = [], ""
+        if "backend" in self.only:
+            services.append(backend.prepare(self.settings))
+        if "frontend" in self.only:
+            try:
+                services.append(frontend.prepare(self.settings))
+            except Unavailable as error:
+                if not services:
+                    raise
+                services = [backend.prepare(self.settings, serve_page=True)]
+                warning = f"{error}. Until then the back end serves the drawing page, at {services[0].url}"
+        if "dashboard" in self.only:
+            services += [dashboard.prepare(self.settings), queue.prepare(self.settings)]
         return services, warning
 
     def _launch(self, child: _Child) -> None:
@@ -302,9 +321,12 @@ def _clear_run(settings: Settings) -> None:
     (settings.backend / "under_way.json").unlink(missing_ok=True)
 
 
+_OWN = ssl._create_unverified_context()  # noqa: S323 - of our own service, whose certificate nobody else signed
+
+
 def _answers(url: str) -> bool:
     try:
-        with urllib.request.urlopen(url, timeout=1):  # noqa: S310 - our own loopback address
+        with urllib.request.urlopen(url, timeout=1, context=_OWN):  # noqa: S310 - our own address
             return True
     except urllib.error.HTTPError as error:
         with error:

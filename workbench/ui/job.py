@@ -257,8 +257,7 @@ class JobPage:
         if version is None:
             raise NotFound("its version is not there any more")
         settings = self._workbench.settings
-        url = f"http://127.0.0.1:{settings.backend_port}"
-        deployment.deploy(version, url, settings.deploy_token, who=self._requester.name)
+        deployment.deploy(version, settings.backend_service, settings.deploy_token, who=self._requester.name)
         return f"{version} answers on the drawing page now"
 
     def _done(self) -> None:

@@ -20,13 +20,13 @@ PAGE = 200
 
 @dataclass(frozen=True)
 class BackEnd:
-    """The back end of this computer; every error is one of ours, with what to do."""
+    """The back end that this computer uses; every error is one of ours, with what to do."""
 
     settings: Settings
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.settings.backend_port}"
+        return self.settings.backend_service
 
     @property
     def _where(self) -> tuple[str, str]:

@@ -1,0 +1,106 @@
+"""``workbench up --only …``: some of the services, as a machine on AWS runs them, at another address."""
+
+import os
+import ssl
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.chain import wait_until
+from workbench.services import apache, supervisor
+from workbench.settings import PROJECT
+
+
+def start(home: Path, *only: str, **environment: str) -> subprocess.Popen[str]:
+    home.mkdir()
+    return subprocess.Popen(
+        [sys.executable, "-m", "workbench.cli", "up", *(f"--only={name}" for name in only)],
+        cwd=PROJECT,
+        env={**os.environ, "WORKBENCH_HOME": str(home), **environment},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def ask(url: str) -> tuple[int, bytes]:
+    trusting = ssl._create_unverified_context()
+    try:
+        with urllib.request.urlopen(url, timeout=5, context=trusting) as answer:
+            return answer.status, answer.read()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read()
+    except OSError:
+        return 0, b""
+
+
+def end(process: subprocess.Popen[str]) -> str:
+    process.terminate()
+    return process.communicate(timeout=40)[1]
+
+
+@pytest.mark.skipif(apache.find() is None, reason="Apache is not installed")
+def test_two_machines_of_one_address_each_make_one_application(
+    tmp_path: Path, free_ports: Callable[[int], list[int]]
+) -> None:
+    page, service = free_ports(2)
+    back = start(
+        tmp_path / "back",
+        "backend",
+        WORKBENCH_BACKEND_ADDRESS="127.0.0.3",
+        WORKBENCH_BACKEND_PORT=str(service),
+    )
+    front = start(
+        tmp_path / "front",
+        "frontend",
+        WORKBENCH_FRONTEND_ADDRESS="127.0.0.2",
+        WORKBENCH_FRONTEND_PORT=str(page),
+        WORKBENCH_BACKEND_HOST=f"127.0.0.3:{service}",
+    )
+    try:
+        api = f"http://127.0.0.2:{page}/api/readyz"
+        wait_until(lambda: b"no model" in ask(api)[1], 60, "the back end, through the front end")
+        assert ask(api)[0] == 503
+        assert ask(f"http://127.0.0.1:{service}/healthz")[0] == 0
+        assert ask(f"http://127.0.0.1:{page}/")[0] == 0
+    finally:
+        said_front, said_back = end(front), end(back)
+    assert "back end ready" in said_back
+    assert "drawing page" not in said_back
+    assert "drawing page ready" in said_front
+    assert "model" not in said_front
+
+
+def test_a_dashboard_that_others_can_reach_speaks_tls(
+    tmp_path: Path, free_ports: Callable[[int], list[int]]
+) -> None:
+    (port,) = free_ports(1)
+    environment = {"WORKBENCH_DASHBOARD_ADDRESS": "0.0.0.0", "WORKBENCH_DASHBOARD_PORT": str(port)}
+    up = start(tmp_path / "home", "dashboard", **environment)
+    try:
+        wait_until(lambda: ask(f"https://127.0.0.1:{port}/api")[0] == 200, 90, "the dashboard")
+        assert ask(f"https://127.0.0.1:{port}/workbench")[0] in (200, 403)
+        assert (tmp_path / "home" / "tls" / "key.pem").stat().st_mode & 0o077 == 0
+    finally:
+        said = end(up)
+    assert "dashboard ready: https://" in said
+
+
+def test_a_machine_that_only_serves_the_page_needs_nothing_but_the_basis() -> None:
+    extras = "numpy,tensorflow,jupyter_server,boto3,cv2,imageio,ipywidgets,flask,onnxruntime"
+    program = (
+        "import sys\n"
+        "class Missing:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        f"        if name.split('.')[0] in {extras!r}.split(','): raise ImportError(name)\n"
+        "sys.meta_path.insert(0, Missing())\n"
+        f"import {supervisor.__name__}, workbench.cli\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=PROJECT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
