@@ -1,0 +1,31 @@
+"""``python -m tests.emulator``: an emulator until Ctrl-C, and what to set; ``serve`` is what ``Emulator`` starts."""
+
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.emulator.client import Emulator
+from tests.emulator.server import serve
+
+
+def main(arguments: list[str]) -> int:
+    if arguments[:1] == ["serve"]:
+        folder, mode, boot, minute_s = arguments[1:]
+        serve(Path(folder), mode, boot=boot == "1", minute_s=float(minute_s))
+        return 0
+    if arguments:
+        print(__doc__, file=sys.stderr)
+        return 2
+    with tempfile.TemporaryDirectory() as folder, Emulator(Path(folder)) as emulator:
+        for name, value in emulator.environ.items():
+            print(f"export {name}={value}")
+        print(f"# {emulator.mode} mode; Ctrl-C ends it", flush=True)
+        try:
+            sys.stdin.read()
+        except KeyboardInterrupt:
+            print()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
