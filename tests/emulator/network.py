@@ -148,6 +148,7 @@ class Namespaces:
         self.outside = f"198.19.{self.number}.1"
         self._fresh = (f"198.18.{self.number}.{n}" for n in itertools.cycle(range(1, 255)))
         self._bridges: dict[str, str] = {}
+        self._answered: set[str] = set()
         self._published: dict[str, tuple[str, int]] = {}
         self._lock = threading.RLock()
         self._enter(folder)
@@ -214,7 +215,9 @@ class Namespaces:
                 run("ip", "link", "add", bridge, "type", "bridge")
                 run("ip", "addr", "add", f"{gateway}/{length}", "dev", bridge)
                 run("ip", "link", "set", bridge, "up")
-                self._listen(gateway, self.port)
+                if gateway not in self._answered:  # a socket survives its address and serves it again
+                    self._listen(gateway, self.port)
+                    self._answered.add(gateway)
         cable = f"v{machine[-11:]}"
         with contextlib.suppress(RuntimeError):  # of the machine's earlier life
             run("ip", "link", "del", cable)

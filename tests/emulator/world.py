@@ -52,7 +52,7 @@ class Machine:
                     self.sandbox.up()
                     self.shut()
                     self.world.publish(self)
-                except RuntimeError as error:
+                except (RuntimeError, OSError) as error:
                     self.error = str(error)
                     self.world.complain(f"{self.instance.id}: {error}")
                     self._end("terminated", "Server.InternalError: the emulator could not start it")
