@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
+from tests.browser import page_scripts
 from tests.chain import make_settings, wait_until
 from tests.dashboard.serving import Dashboard, serving, write_notebook
 from workbench.jobs import Store
@@ -215,3 +216,10 @@ def test_after_fifty_visits_and_reloads_no_kernel_is_left_beyond_the_pool(
     assert sum(dashboard.ready().values()) == len(dashboard.kernels()) == 3
     dashboard.ask("voila/render/serve_and_predict.ipynb")  # fetched, but shown to nobody
     dashboard.wait_ready()
+
+
+def test_a_page_asks_for_one_file_of_scripts_and_for_no_piece_of_them(
+    browser: Browser, dashboard: Dashboard
+) -> None:
+    """If this fails after Voilà changed, ``python -m tests.browser.page_scripts`` writes the list anew."""
+    assert page_scripts.asked_for(browser, dashboard, "serve_and_predict.ipynb") == []

@@ -1,4 +1,4 @@
-"""``python -m tests.emulator``: an emulator until Ctrl-C, and what to set; ``serve`` is what ``Emulator`` starts."""
+"""``python -m tests.emulator``: an emulator until Ctrl-C, and what to set; ``demo``: with a workbench that uses it."""
 
 import sys
 import tempfile
@@ -13,6 +13,10 @@ def main(arguments: list[str]) -> int:
         folder, mode, boot, minute_s = arguments[1:]
         serve(Path(folder), mode, boot=boot == "1", minute_s=float(minute_s))
         return 0
+    if arguments == ["demo"]:
+        from tests.emulator import demo
+
+        return demo.run()
     if arguments:
         print(__doc__, file=sys.stderr)
         return 2

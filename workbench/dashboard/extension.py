@@ -18,9 +18,12 @@ from workbench.dashboard.download import Download
 from workbench.dashboard.kernels import PageKernels
 from workbench.dashboard.overview import Overview
 from workbench.dashboard.rendering import Renderer
+from workbench.dashboard.scripts import ScriptsHandler, page_scripts
 from workbench.dashboard.visits import PageHandler
 from workbench.settings import from_environment
 
+SCRIPTS = "workbench_page_scripts"
+"""The key among the web application's settings under which pages find the address of their scripts."""
 HERE = Path(__file__).parent
 VERSION = int((HERE / "static" / "landing.js").stat().st_mtime)
 """So that a browser takes no old one."""
@@ -31,6 +34,8 @@ def load(server: Any) -> None:
     configuration = VoilaConfiguration(parent=server)
     paths = collect_template_paths(["voila", "nbconvert"], configuration.template)
     overview = Overview(from_environment())
+    scripts = page_scripts(configuration.template)
+    server.web_app.settings[SCRIPTS] = scripts.path
     own = url_path_join(server.base_url, "workbench")
     page = {"config": server.config, "template_paths": paths, "voila_configuration": configuration}
     server.web_app.add_handlers(
@@ -40,6 +45,7 @@ def load(server: Any) -> None:
             (f"{own}/overview", Poll, {"overview": overview, "kernels": server.kernel_manager}),
             (f"{own}/models/([^/]+)/([0-9]+)\\.zip", Download, {"settings": from_environment()}),
             (f"{own}/static/(.*)", FileFindHandler, {"path": [str(HERE / "static")]}),
+            (f"{own}/scripts/.*", ScriptsHandler, {"scripts": scripts}),
             (url_path_join(server.base_url, "voila(?:/tree.*)?"), ToLanding),
             # Before Voilà's own handler of this route, which it replaces.
             (url_path_join(server.base_url, "voila/render/(.*)"), PageHandler, page),

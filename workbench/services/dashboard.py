@@ -70,6 +70,7 @@ def configuration(settings: Settings, certificate: certificates.Certificate | No
         "ServerApp.kernel_manager_class": "workbench.dashboard.kernels.PageKernels",
         # Voilà cannot await the asynchronous one where it takes pictures into a page.
         "ServerApp.contents_manager_class": "jupyter_server.services.contents.largefilemanager.LargeFileManager",
+        "ServerApp.jinja_template_vars": {"notice": settings.notice},
         "ServerApp.quit_button": False,
         "ServerApp.cookie_secret_file": str(_jupyter(settings) / "cookie_secret"),
         # Ours loads Voilà, after its own route for the pages.
@@ -195,6 +196,8 @@ def complete_page(
     bar = {
         "pages": [{"title": page.title, "path": page.path} for page in pages],
         "current": f"voila/render/{notebook_path}",
+        "notice": settings.get("jinja_template_vars", {}).get("notice", ""),
+        "scripts": settings["workbench_page_scripts"],
     }
     return {**page_config, "fullMathjaxUrl": None, "mathjaxConfig": None, "workbench": bar}
 

@@ -1,0 +1,78 @@
+"""The scripts of a page as one file: Voilà asks for about 90 small ones, each only after others have come.
+
+Each is one ``….push([[number], {modules}])`` onto a list that its loader looks at first, so any number of them can
+stand in one file before the loader; modules run when they are needed, as ever. Which ones a page needs is in
+``page_scripts.txt``, as ``python -m tests.browser.page_scripts`` finds it out. One that is missing, as with another
+version of Voilà, is fetched by the loader itself.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from pathlib import Path
+
+from jupyter_server.base.handlers import JupyterHandler
+from jupyter_server.utils import url_path_join
+from tornado import web
+from voila.paths import collect_static_paths
+from voila.utils import get_voila_labextensions_path
+
+LIST = Path(__file__).parent / "page_scripts.txt"
+FOREVER_S = 365 * 24 * 3600
+_SOURCE_MAP = re.compile(rb"//# sourceMappingURL=\S*")
+
+
+class Scripts:
+    """The scripts of the list, from where Voilà would take them.
+
+    Parameters
+    ----------
+    roots
+        The folders behind ``static`` and ``labextensions``, in the order in which they are searched.
+    """
+
+    def __init__(self, roots: dict[str, Sequence[str]], names: Iterable[str]) -> None:
+        self._roots = roots
+        self._names = tuple(names)
+
+    @cached_property
+    def content(self) -> bytes:
+        """All of them; empty lines where none is there."""
+        found = (self._read(name) for name in self._names)
+        return b";\n".join(_SOURCE_MAP.sub(b"", text) for text in found if text is not None)
+
+    @cached_property
+    def path(self) -> str:
+        """Below the server's base URL; another one for other content."""
+        return f"workbench/scripts/{hashlib.sha256(self.content).hexdigest()[:16]}.js"
+
+    def _read(self, name: str) -> bytes | None:
+        kind, _, rest = name.partition("/")
+        paths = (Path(root) / rest for root in self._roots[kind])
+        return next((path.read_bytes() for path in paths if path.is_file()), None)
+
+
+def page_scripts(template: str, listed: Path = LIST) -> Scripts:
+    """Those of our pages."""
+    roots = {
+        "static": collect_static_paths(["voila", "nbconvert"], template),
+        "labextensions": get_voila_labextensions_path([]),
+    }
+    return Scripts(roots, listed.read_text().split() if listed.exists() else ())
+
+
+class ScriptsHandler(JupyterHandler):
+    """Serves them; a browser keeps them, since other scripts have another address."""
+
+    def initialize(self, scripts: Scripts) -> None:
+        self.scripts = scripts
+
+    @web.authenticated
+    async def get(self) -> None:
+        """The one file."""
+        if self.request.path != url_path_join(self.base_url, self.scripts.path):
+            raise web.HTTPError(404, "these scripts are not of this server")
+        self.set_header("Content-Type", "text/javascript; charset=utf-8")
+        self.set_header("Cache-Control", f"private, max-age={FOREVER_S}, immutable")
+        self.finish(self.scripts.content)
