@@ -29,6 +29,7 @@ PORTS = range(12_000, 20_000)
 PORTS_EACH = 1_000
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep together what shares something, and begin with what takes longest."""
     for item in items:
