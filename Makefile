@@ -1,12 +1,12 @@
 # `make` alone lists the commands.
 .DEFAULT_GOAL := help
-.PHONY: help up test bench lint format screenshots clean
+.PHONY: help up test bench demo-aws lint format screenshots clean
 
 UV = $(shell tools/prepare uv)
 RUN = $(UV) run --frozen --no-sync
 
 help:  ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 up:  ## install what is needed, start everything on loopback, train the first model if there is none; Ctrl-C ends it
 	@tools/prepare up --inexact
@@ -19,6 +19,10 @@ test:  ## install what the tests need and run all of them
 bench:  ## measure against peers: prints ratios, writes benchmarks/results.json
 	@tools/prepare test
 	@$(RUN) python -m benchmarks
+
+demo-aws:  ## the dashboard and the commands with AWS emulated on this computer: no account, no cost; Ctrl-C ends it
+	@tools/prepare up --inexact --extra dev
+	@exec .venv/bin/python -m tests.emulator demo
 
 lint:  ## format, lint and type check, as the tests do
 	@$(RUN) ruff format --check .

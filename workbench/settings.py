@@ -52,6 +52,8 @@ class Settings:
     """US dollars that all jobs of one requester that are at work may cost together."""
     prepared_kernels: int
     """How many kernels the dashboard keeps ready for each of its pages."""
+    notice: str
+    """What the dashboard says above every page; ``""`` for nothing."""
 
     @property
     def data(self) -> Path:
@@ -130,6 +132,7 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> Settings:
         max_price_per_job=_dollars(environ, "WORKBENCH_MAX_PRICE_PER_JOB"),
         max_price_per_requester=_dollars(environ, "WORKBENCH_MAX_PRICE_PER_REQUESTER"),
         prepared_kernels=_count(environ, "WORKBENCH_PREPARED_KERNELS", 1, least=0),
+        notice=environ.get("WORKBENCH_NOTICE", "").strip(),
     )
 
 
