@@ -41,6 +41,7 @@ mount -t tmpfs -o mode=1777 tmpfs root/dev/shm
 mount -t tmpfs tmpfs root/run
 case $6 in /tmp/*) ;; *) mount -t tmpfs -o mode=1777 tmpfs root/tmp;; esac
 mount --rbind /sys root/sys
+chmod o+x root/root # Python may lie below it, and a machine's work runs as a user of its own
 hostname "$name"
 ip link set lo up
 rm -f root/etc/resolv.conf
