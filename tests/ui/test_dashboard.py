@@ -30,9 +30,12 @@ def outside(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     return variables
 
 
-def test_kernels_get_what_they_need_and_no_secret(settings: Settings, outside: dict[str, str]) -> None:
+def test_kernels_get_what_they_need_and_no_token_of_ours(settings: Settings, outside: dict[str, str]) -> None:
     environment = dashboard.prepare(settings).environment
-    assert not [name for name, value in environment.items() if "secret" in value]
+    assert {name for name, value in environment.items() if "secret" in value} == {
+        "AWS_SECRET_ACCESS_KEY",  # pages launch machines
+        "AWS_SESSION_TOKEN",
+    }
     assert settings.token not in environment.values()
     assert settings.deploy_token not in environment.values()
     assert environment["WORKBENCH_HOME"] == str(settings.home)
@@ -68,14 +71,18 @@ def test_only_pages_that_leave_tensorflow_alone_have_kernels_ready(settings: Set
 
 def test_the_bar_names_the_pages_that_exist_and_marks_this_one(tmp_path: Path) -> None:
     (tmp_path / "serve_and_predict.ipynb").touch()
-    settings = {"contents_manager": LargeFileManager(root_dir=str(tmp_path))}
+    settings = {
+        "contents_manager": LargeFileManager(root_dir=str(tmp_path)),
+        "workbench_page_scripts": "scripts.js",
+    }
     told = dashboard.complete_page(
         {"fullMathjaxUrl": "https://elsewhere.example"},
         settings=settings,
         notebook_path="serve_and_predict.ipynb",
     )
     path = "voila/render/serve_and_predict.ipynb"
-    assert told["workbench"] == {"pages": [{"title": "Models and serving", "path": path}], "current": path}
+    pages = [{"title": "Models and serving", "path": path}]
+    assert told["workbench"].items() >= {"pages": pages, "current": path, "scripts": "scripts.js"}.items()
     assert told["fullMathjaxUrl"] is None
 
 

@@ -27,7 +27,8 @@ KERNEL_IDLE_S = 3600
 _FOR_KERNELS = {"SHELL", "VIRTUAL_ENV", "SSL_CERT_FILE", "SSL_CERT_DIR", "CUDA_VISIBLE_DEVICES"} | {
     case(f"{kind}_proxy") for case in (str.lower, str.upper) for kind in ("http", "https", "no")
 }
-_FOR_KERNELS_PREFIXES = ("WORKBENCH_", "TF_", "KERAS_", "OMP_", "npm_config_", "NPM_CONFIG_")
+_FOR_KERNELS_PREFIXES = ("WORKBENCH_", "AWS_", "TF_", "KERAS_", "OMP_", "npm_config_", "NPM_CONFIG_")
+"""boto3's own variables among them: pages launch machines, and kernels are their owner's as much as the shell is."""
 _SECRETS = {"WORKBENCH_TOKEN", "WORKBENCH_DEPLOY_TOKEN"}
 
 
@@ -159,7 +160,7 @@ LAB_SETTINGS = {
 
 
 def environment(settings: Settings, environ: Mapping[str, str]) -> dict[str, str]:
-    """The server's whole environment, which its kernels inherit: no token, no cloud credentials."""
+    """The server's whole environment, which its kernels inherit: none of the workbench's tokens."""
     own = _jupyter(settings)
     passed_on = {
         name: value

@@ -5,10 +5,12 @@ from html import escape
 from IPython.display import display
 
 from workbench import control
+from workbench.application import Application
 from workbench.control import Control
 from workbench.jobs import Pulse
 from workbench.settings import Settings, from_environment
 from workbench.ui.address import Address
+from workbench.ui.application import Functions
 from workbench.ui.browser import Browser
 from workbench.ui.jobs import JobsPanel
 from workbench.ui.machines import MachinesPanel
@@ -28,7 +30,7 @@ class ClusterPage:
     started again shows the same.
     """
 
-    def __init__(self, workbench: Control) -> None:
+    def __init__(self, workbench: Control, application: Functions | None = None) -> None:
         self.workbench = workbench
         self.browser, self.address = Browser(DRAFT), Address()
         self.requester = Requester(workbench.settings.requester)
@@ -38,7 +40,12 @@ class ClusterPage:
             workbench, self.requester, self.browser, self.address, submitted=self._submitted
         )
         self.jobs = JobsPanel(workbench, self.requester, self.poll, self.address, clone=self.request.fill)
-        self.machines = MachinesPanel(workbench, self.request.wanted, self.request.offer)
+        self.machines = MachinesPanel(
+            workbench,
+            application or Application(workbench.settings),
+            self.request.wanted,
+            self.request.offer,
+        )
         self._beats = 0
         self._looking = Newest(self.machines.refresh)
         self._changes = -1
@@ -47,7 +54,7 @@ class ClusterPage:
         self.poll.on_problem(self._tell)
         # A prepared kernel looked long before its visitor came.
         self.browser.observe(lambda _: self._look(), "visible")
-        for field in (self.request.ps, self.request.workers, self.request.provider):
+        for field in (self.request.ps, self.request.workers, self.request.provider, self.request.type):
             field.observe(lambda _: self._looking.ask(), "value")
 
     def show_machines(self) -> None:

@@ -12,25 +12,18 @@ MACHINE_W, MACHINE_H = 92, 40
 PER_ROW = 4
 LEFT = 444
 """Where the clusters begin."""
+HEAD = (
+    '<defs><marker id="wb-head" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto">'
+    '<path d="M0 0 L8 4 L0 8 z"/></marker></defs>'
+)
+"""Of the arrows; once in each drawing."""
 ROLES = {"chief": 0, "ps": 1, "worker": 2, "task": 3}
 
 
 def draw(services: Mapping[str, bool], machines: Sequence[Machine]) -> str:
     """An SVG of this computer; ``services`` says which of them answer."""
-    clusters = {
-        name: sorted(found, key=lambda m: (ROLES.get(m.role, 9), m.index))
-        for name, found in groupby(sorted(machines, key=lambda m: m.cluster), key=lambda m: m.cluster)
-    }
-    parts, bottom = [], 44
-    for name, found in clusters.items():
-        drawn, bottom = _cluster(name, found, bottom)
-        parts += drawn
-    if not clusters:
-        parts.append(
-            f'<rect class="wb-frame" x="{LEFT}" y="44" width="{PER_ROW * (MACHINE_W + GAP) + GAP}" height="108" rx="8"/>'
-            f'<text class="wb-small" x="{LEFT + 20}" y="102">No training machines now: a job brings its own.</text>'
-        )
-        bottom = 152 + GAP
+    clusters = {machine.cluster for machine in machines}
+    parts, bottom = draw_clusters(machines, 44, LEFT)
     height = max(bottom + 14, 246)
     width = LEFT + PER_ROW * (MACHINE_W + GAP) + GAP + 14
     fixed = [
@@ -41,12 +34,12 @@ def draw(services: Mapping[str, bool], machines: Sequence[Machine]) -> str:
         _box(152, 148, BOX_W, "dashboard", "Jupyter, Voilà", services.get("dashboard")),
         _box(298, 44, BOX_W, "back end", "ONNX Runtime", services.get("backend")),
         _box(298, 148, BOX_W, "jobs", "store, queue", True),
-        _arrow(116, 108, 150, 70),
-        _arrow(116, 128, 150, 168),
-        _arrow(280, 67, 296, 67),
-        _arrow(280, 171, 296, 171),
-        _arrow(362, 148, 362, 92, "versions"),
-        _arrow(426, 171, LEFT - 2, 130 if not clusters else 90),
+        draw_arrow(116, 108, 150, 70),
+        draw_arrow(116, 128, 150, 168),
+        draw_arrow(280, 67, 296, 67),
+        draw_arrow(280, 171, 296, 171),
+        draw_arrow(362, 148, 362, 92, "versions"),
+        draw_arrow(426, 171, LEFT - 2, 130 if not clusters else 90),
     ]
     live = sum(m.state == "running" for m in machines)
     said = (
@@ -58,23 +51,37 @@ def draw(services: Mapping[str, bool], machines: Sequence[Machine]) -> str:
     return (
         f'<div class="wb-drawing" tabindex="0" role="region" aria-label="What there is, as a drawing">'
         f'<svg viewBox="0 0 {width} {height}" width="{width}" role="img" aria-label="{escape(f"{said}; {answers}")}">'
-        '<defs><marker id="wb-head" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto">'
-        '<path d="M0 0 L8 4 L0 8 z"/></marker></defs>'
-        f"{''.join(fixed)}{''.join(parts)}</svg></div>"
+        f"{HEAD}{''.join(fixed)}{''.join(parts)}</svg></div>"
     )
 
 
-def _cluster(name: str, machines: Sequence[Machine], top: int) -> tuple[list[str], int]:
+def draw_clusters(machines: Sequence[Machine], top: int, left: int) -> tuple[list[str], int]:
+    """The clusters one below the other, or that there are none, and where they end."""
+    parts: list[str] = []
+    for name, found in groupby(sorted(machines, key=lambda m: m.cluster), key=lambda m: m.cluster):
+        ordered = sorted(found, key=lambda m: (ROLES.get(m.role, 9), m.index))
+        drawn, top = _cluster(name, ordered, top, left)
+        parts += drawn
+    if not parts:
+        parts.append(
+            f'<rect class="wb-frame" x="{left}" y="{top}" width="{PER_ROW * (MACHINE_W + GAP) + GAP}" height="108" rx="8"/>'
+            f'<text class="wb-small" x="{left + 20}" y="{top + 58}">No training machines now: a job brings its own.</text>'
+        )
+        top += 108 + GAP
+    return parts, top
+
+
+def _cluster(name: str, machines: Sequence[Machine], top: int, left: int) -> tuple[list[str], int]:
     """A frame with its machines, and where the next one begins."""
     rows = -(-len(machines) // PER_ROW)
     height = 30 + rows * (MACHINE_H + 10) + 4
     width = PER_ROW * (MACHINE_W + GAP) + GAP
     parts = [
-        f'<rect class="wb-frame" x="{LEFT}" y="{top}" width="{width}" height="{height}" rx="8"/>',
-        f'<text class="wb-small" x="{LEFT + GAP}" y="{top + 19}">{escape(title(name))}</text>',
+        f'<rect class="wb-frame" x="{left}" y="{top}" width="{width}" height="{height}" rx="8"/>',
+        f'<text class="wb-small" x="{left + GAP}" y="{top + 19}">{escape(title(name))}</text>',
     ]
     for n, machine in enumerate(machines):
-        x = LEFT + GAP + (n % PER_ROW) * (MACHINE_W + GAP)
+        x = left + GAP + (n % PER_ROW) * (MACHINE_W + GAP)
         y = top + 28 + (n // PER_ROW) * (MACHINE_H + 10)
         port = machine.address.rpartition(":")[2]
         parts.append(
@@ -110,7 +117,7 @@ def _box(x: int, y: int, width: int, name: str, what: str, up: bool | None) -> s
     )
 
 
-def _arrow(x1: int, y1: int, x2: int, y2: int, text: str = "") -> str:
+def draw_arrow(x1: int, y1: int, x2: int, y2: int, text: str = "") -> str:
     word = (
         f'<text class="wb-small" x="{x1 + 6}" y="{(y1 + y2) // 2 + 4}">{escape(text)}</text>' if text else ""
     )

@@ -9,6 +9,7 @@ from workbench.control import PROVIDERS, Control
 from workbench.errors import BadInput, WorkbenchError
 from workbench.providers import Layout, Machine, Plan, clusters
 from workbench.ui.actions import Action, Message
+from workbench.ui.application import ApplicationPanel, Functions
 from workbench.ui.drawing import draw, title
 from workbench.ui.jobviews import badge
 from workbench.ui.pieces import banner, when
@@ -31,15 +32,28 @@ class MachinesPanel:
     """
 
     def __init__(
-        self, workbench: Control, wanted: Callable[[], tuple[str, Layout]], offer: Callable[[Standing], None]
+        self,
+        workbench: Control,
+        application: Functions,
+        wanted: Callable[[], tuple[str, Layout]],
+        offer: Callable[[Standing], None],
     ) -> None:
         self._workbench, self._wanted, self._offer = workbench, wanted, offer
+        self.application = ApplicationPanel(application)
         self.providers, self.drawing, self.list, self.plan = Hints(), Hints(), Hints(), Hints()
         self.message = Message()
         self._make_fields()
         self._make_actions()
         self.widget = ipywidgets.VBox(
-            [self.providers, self.drawing, self.list, self.plan, self._standing(), self.message]
+            [
+                self.providers,
+                self.drawing,
+                self.application.widget,
+                self.list,
+                self.plan,
+                self._standing(),
+                self.message,
+            ]
         )
         self.widget.add_class("wb").add_class("wb-card").add_class("wb-wide").add_class("wb-machines")
 
@@ -50,17 +64,20 @@ class MachinesPanel:
         for name in PROVIDERS:
             try:
                 found = self._workbench.provider(name).machines()
+                if name == "aws":
+                    self.application.refresh(found)
             except WorkbenchError as error:
                 lines.append(
                     f"<li><b>{NAMES[name]}</b> {badge('stopped', 'not set up')} {escape(str(error))}</li>"
                 )
                 continue
-            lines.append(f"<li><b>{NAMES[name]}</b> {badge('running', 'ready')} {_count(found)}</li>")
+            more = f"{self.application.line}; " if name == "aws" else ""
+            lines.append(f"<li><b>{NAMES[name]}</b> {badge('running', 'ready')} {more}{_count(found)}</li>")
             every += found
             there = clusters.standing(found).items()
             standing[name] = {cluster: clusters.layout_of(machines, cluster) for cluster, machines in there}
         self.providers.html = f'<ul class="wb-providers">{"".join(lines)}</ul>'
-        self.drawing.html = draw(self._workbench.services(), every)
+        self.drawing.html = draw(self._workbench.services(), [m for m in every if not m.instance])
         self.list.html = _list(every)
         self._show_standing(standing)
         self._offer(standing)
@@ -82,6 +99,12 @@ class MachinesPanel:
         self.name = ipywidgets.Text(description="Cluster name", placeholder="evening")
         self.ps = ipywidgets.Text("1", description="Its parameter servers")
         self.workers = ipywidgets.Text("2", description="Its workers")
+        self.where = ipywidgets.Dropdown(
+            options=[(NAMES[name], name) for name in PROVIDERS], description="Its machines"
+        )
+        self.type = ipywidgets.Text("", description="Its instance type", placeholder="the usual one")
+        self.type.layout.display = "none"
+        self.where.observe(lambda _: self._placed(), "value")
         self.chosen = ipywidgets.Dropdown(options=[], description="Standing cluster")
         self.name.add_class("wb-name")
 
@@ -105,7 +128,7 @@ class MachinesPanel:
         )
 
     def _standing(self) -> ipywidgets.Widget:
-        form = ipywidgets.Box([self.name, self.ps, self.workers])
+        form = ipywidgets.Box([self.name, self.ps, self.workers, self.where, self.type])
         form.add_class("wb-form")
         some = ipywidgets.HBox([self.chosen])
         some.add_class("wb-start")
@@ -132,19 +155,22 @@ class MachinesPanel:
         name = self.name.value.strip()
         if not name:
             raise BadInput("give the cluster a name")
-        return name, Layout(
-            whole("parameter servers", self.ps.value, 0), whole("workers", self.workers.value, 1)
-        )
+        ps, workers = whole("parameter servers", self.ps.value, 0), whole("workers", self.workers.value, 1)
+        kind = self.type.value.strip() if self.where.value != "local" else ""
+        return name, Layout(ps, workers, kind or None)
+
+    def _placed(self) -> None:
+        self.type.layout.display = "none" if self.where.value == "local" else ""
 
     def _price(self) -> str:
         try:
-            return f"Make {_plan(self._workbench.plan('local', self._asked()[1]))}?"
+            return f"Make {_plan(self._workbench.plan(self.where.value, self._asked()[1]))}?"
         except WorkbenchError as error:
             return escape(str(error))
 
     def _launch(self) -> str:
         name, layout = self._asked()
-        made = self._workbench.launch(name, layout)
+        made = self._workbench.launch(name, layout, self.where.value)
         self.refresh()
         return f"{name} stands, with {len(made)} machines; choose it in a request"
 
