@@ -8,13 +8,19 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
 from workbench import artifact, checks, estimating, recipes, registry, runner
-from workbench.errors import BadInput, NotFound
-from workbench.jobs import ACTIVE, Filter, Job, Store
+from workbench.errors import BadInput, NotFound, Unavailable
+from workbench.jobs import ACTIVE, ENDED, Filter, Job, Store
 from workbench.providers import Layout, Machine, Plan, Provider, clusters
 from workbench.recipes import FIELDS, Recipe
 from workbench.settings import PROJECT, Settings
+
+if TYPE_CHECKING:
+    from workbench.providers.aws.audit import Finding
+    from workbench.providers.aws.clients import Session
+    from workbench.providers.aws.stack import App
 
 SHIPPED = PROJECT / "recipes"
 NOTEBOOKS = PROJECT / "notebooks"
@@ -80,6 +86,7 @@ class Control:
         self.store = store
         self._start = start
         self._open_provider = open_provider
+        self._providers: dict[str, Provider] = {}
 
     def submit(self, request: Request) -> int:
         """Queue a job after a look at its syntax, and start it if it is its turn; its id.
@@ -144,14 +151,48 @@ class Control:
             raise BadInput(f"job {id} is {state}: only one that has ended can be tried again")
         self.tick()
 
+    def link(self, job: Job) -> str | None:
+        """An address from which anybody can download the job's version for a while.
+
+        ``None`` where the provider keeps no copy, or cannot be reached: it is in the registry here all the same.
+        """
+        if job.version is None or job.provider == "local":
+            return None
+        try:
+            return self.provider(job.provider).link(f"{job.name}:{job.version}")
+        except Unavailable:
+            return None
+
     def provider(self, name: str) -> Provider:
         """The provider of that name; raises ``Unavailable`` where there is none."""
-        return self._open_provider(name, self.settings)
+        if name not in self._providers:
+            self._providers[name] = self._open_provider(name, self.settings)
+        return self._providers[name]
 
     def services(self) -> dict[str, bool]:
         """Whether the front end, the back end and the dashboard answer at their ports on this computer."""
         names = ("frontend", "backend", "dashboard")
         return {name: _listens(getattr(self.settings, f"{name}_port")) for name in names}
+
+    def app(self) -> "App":
+        """The application on AWS as it is now: account, region, machines with role, address, state, age and price.
+
+        Raises
+        ------
+        Unavailable
+            No credentials, no region, or AWS does not answer; the message says how to set them.
+        """
+        from workbench.providers.aws import stack
+        from workbench.providers.aws.clients import Session
+
+        return stack.app(Session.open(self.settings), self.settings)
+
+    def audit(self, session: "Session") -> "list[Finding]":
+        """What exists on AWS and belongs to no job, stack or person; see ``providers.aws.audit``."""
+        from workbench.providers.aws import audit
+
+        jobs = {job.id: job.state for job in self.store.list(limit=100_000) if job.provider == "aws"}
+        return audit.find(session, self.settings, audit.owned_by(jobs, ENDED))
 
     def launch(self, name: str, layout: Layout, provider: str = "local") -> list[Machine]:
         """Make a standing cluster; see ``clusters.launch``."""

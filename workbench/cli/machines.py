@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from workbench.cli import output, services
+from workbench.cli import aws, output, services
 from workbench.errors import BadInput
 from workbench.settings import Settings
 
@@ -33,6 +33,7 @@ def add(verbs: output.Verbs) -> None:
         verb.add_argument("part", nargs="?", choices=PARTS, default="cluster", help="cluster unless told")
         verb.add_argument("--provider", choices=["local", "aws"], default="local")
         verb.add_argument("--name", metavar="N", help="of the cluster; jobs name it with: submit --cluster N")
+    aws.add_options({"plan": plan, "launch": launch, "stop": stop, "start": start, "release": release})
     machines = verbs.add("machines", _machines, "the machines that exist", json=True)
     machines.add_argument("--provider", choices=["local", "aws"], default="local")
 
@@ -41,6 +42,9 @@ def _plan(arguments: argparse.Namespace, settings: Settings) -> None:
     from workbench import control
     from workbench.providers import Layout, Plan, Resource
 
+    if _is_aws_app(arguments):
+        aws.plan_app(arguments, settings)
+        return
     if _is_local_app(arguments):
         plan = Plan(tuple(Resource("service", name) for name in SERVICES), 0.0)
     else:
@@ -64,6 +68,8 @@ def _launch(arguments: argparse.Namespace, settings: Settings) -> int:
     from workbench import control
     from workbench.providers import Layout
 
+    if _is_aws_app(arguments):
+        return aws.launch_app(arguments, settings)
     if _is_local_app(arguments):
         return services.up_detached(settings)
     layout = Layout(arguments.ps, arguments.workers, arguments.type)
@@ -76,6 +82,9 @@ def _launch(arguments: argparse.Namespace, settings: Settings) -> int:
 def _stop(arguments: argparse.Namespace, settings: Settings) -> None:
     from workbench import control
 
+    if _is_aws_app(arguments):
+        aws.stop_app(arguments, settings)
+        return
     if _is_local_app(arguments):
         services.down(settings)
         return
@@ -87,6 +96,9 @@ def _stop(arguments: argparse.Namespace, settings: Settings) -> None:
 def _start(arguments: argparse.Namespace, settings: Settings) -> int:
     from workbench import control
 
+    if _is_aws_app(arguments):
+        aws.start_app(arguments, settings)
+        return 0
     if _is_local_app(arguments):
         return services.up_detached(settings)
     with control.opened(settings) as workbench:
@@ -98,6 +110,9 @@ def _start(arguments: argparse.Namespace, settings: Settings) -> int:
 def _release(arguments: argparse.Namespace, settings: Settings) -> None:
     from workbench import control
 
+    if _is_aws_app(arguments):
+        aws.release_app(arguments, settings)
+        return
     if _is_local_app(arguments):
         services.down(settings)
         return
@@ -140,6 +155,10 @@ def _show(found: "Sequence[Machine]", as_json: bool) -> None:
 def _is_local_app(arguments: argparse.Namespace) -> bool:
     """On this computer the application is what ``up`` starts and ``down`` ends."""
     return bool(arguments.part == "app" and arguments.provider == "local")
+
+
+def _is_aws_app(arguments: argparse.Namespace) -> bool:
+    return bool(arguments.part == "app" and arguments.provider == "aws")
 
 
 def _name(arguments: argparse.Namespace) -> str:

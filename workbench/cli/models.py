@@ -9,6 +9,9 @@ from workbench.cli import output
 from workbench.errors import BadInput, NotFound
 from workbench.settings import Settings
 
+AWS = "aws"
+"""For ``--to``: the back end of the application on AWS."""
+
 
 def add(verbs: output.Verbs) -> None:
     """Add the commands to the parser."""
@@ -45,8 +48,9 @@ def add(verbs: output.Verbs) -> None:
     )
     corrections.add_argument("--state", choices=["waiting", "accepted", "rejected"], help="of the list")
     corrections.add_argument("--all", action="store_true", help="accept or reject all that wait")
-    for verb in (deploy, rollback, corrections):
-        verb.add_argument("--to", metavar="URL", help="another back end than the one here")
+    for verb in (deploy, rollback):
+        verb.add_argument("--to", metavar="URL", help="another back end than the one here, or: aws")
+    corrections.add_argument("--to", metavar="URL", help="another back end than the one here")
     predict = verbs.add("predict", _predict, "ask the back end which digit a picture shows", json=True)
     predict.add_argument("image", metavar="IMAGE", type=Path)
 
@@ -110,15 +114,19 @@ def _deploy(arguments: argparse.Namespace, settings: Settings) -> None:
     from workbench import deployment, registry
 
     version = registry.find(arguments.model, settings)
-    said = deployment.deploy(
-        version,
-        _backend(arguments.to, settings),
-        settings.deploy_token,
-        reason=arguments.reason,
-        who=settings.requester,
-        canary=arguments.canary,
-        anyway=arguments.anyway,
-    )
+    told = {
+        "reason": arguments.reason,
+        "who": settings.requester,
+        "canary": arguments.canary,
+        "anyway": arguments.anyway,
+    }
+    if arguments.to == AWS:
+        from workbench.providers.aws import deploying
+        from workbench.providers.aws.clients import Session
+
+        said = deploying.deploy(Session.open(settings), settings, version, **told)
+    else:
+        said = deployment.deploy(version, _backend(arguments.to, settings), settings.deploy_token, **told)
     if arguments.json:
         output.json(said)
     elif arguments.canary is None:
@@ -134,13 +142,15 @@ def _deploy(arguments: argparse.Namespace, settings: Settings) -> None:
 def _rollback(arguments: argparse.Namespace, settings: Settings) -> None:
     from workbench import deployment
 
-    said = deployment.rollback(
-        arguments.name,
-        _backend(arguments.to, settings),
-        settings.deploy_token,
-        reason=arguments.reason,
-        who=settings.requester,
-    )
+    told = {"reason": arguments.reason, "who": settings.requester}
+    if arguments.to == AWS:
+        from workbench.providers.aws import deploying
+        from workbench.providers.aws.clients import Session
+
+        said = deploying.rollback(Session.open(settings), settings, arguments.name, **told)
+    else:
+        where = _backend(arguments.to, settings), settings.deploy_token
+        said = deployment.rollback(arguments.name, *where, **told)
     output.json(said) if arguments.json else print(f"{arguments.name}:{said['version']} is deployed again")
 
 

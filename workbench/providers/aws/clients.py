@@ -57,9 +57,13 @@ class AwsUnavailable(AwsError, Unavailable):
 class NotAllowed(AwsUnavailable):
     """These credentials may not do it, or are no credentials any more."""
 
+    passing = False
+
 
 class NoQuota(AwsUnavailable):
     """The account may not have more of it."""
+
+    passing = False
 
 
 class NoCapacity(AwsUnavailable):
@@ -116,6 +120,11 @@ class Session:
             return str(self.sts.get_caller_identity()["Account"])
         except AwsFailure as error:
             raise said(error, "ask AWS who we are") from error
+
+    @property
+    def emulated(self) -> bool:
+        """Whether something else than Amazon answers: ``AWS_ENDPOINT_URL`` names it."""
+        return bool(os.environ.get("AWS_ENDPOINT_URL"))
 
     @property
     def partition(self) -> str:

@@ -82,3 +82,8 @@ def cluster_prefix(home: str, cluster: str) -> str:
 def version_key(home: str, name: str, version: int) -> str:
     """Where in the bucket a published version's zip is."""
     return f"models/{home}/{name}/{version}.zip"
+
+
+def machine_key(stack: str, instance: str) -> str:
+    """Where in the bucket a machine of the application tells how its boot goes."""
+    return f"machines/{stack}/{instance}.json"

@@ -1,0 +1,266 @@
+"""The application on AWS for ``plan``, ``launch``, ``stop``, ``start`` and ``release``; ``audit`` and ``prices``."""
+
+import argparse
+import sys
+import time
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from workbench.cli import output
+from workbench.errors import WorkbenchError
+from workbench.settings import Settings
+
+if TYPE_CHECKING:
+    from workbench.providers.aws.planning import AppPlan
+    from workbench.providers.aws.stack import App
+    from workbench.providers.aws.template import Wish
+
+ROLES = ("working", "frontend", "backend")
+MARKS = {True: "yes", False: "NO", None: "unknown"}
+
+
+def add(verbs: output.Verbs) -> None:
+    """Add the commands to the parser."""
+    audit = verbs.add(
+        "audit", _audit, "what exists on AWS and belongs to nobody; 1 if there is any", json=True
+    )
+    audit.add_argument("--fix", action="store_true", help="remove it, after asking")
+    audit.add_argument(
+        "--yes", action="store_true", help="remove it without asking, but only what has our tags"
+    )
+    prices = verbs.add("prices", _prices, "what machines on AWS cost an hour", json=True)
+    prices.add_argument("--refresh", action="store_true", help="ask AWS for the prices of today")
+
+
+def add_options(verbs: dict[str, argparse.ArgumentParser]) -> None:
+    """Add what only the application on AWS has to ``plan``, ``launch``, ``stop``, ``start`` and ``release``."""
+    for name in ("plan", "launch"):
+        group = verbs[name].add_argument_group("the application on AWS")
+        group.add_argument("--working-type", metavar="T", help="of the working machine (m5.xlarge)")
+        group.add_argument("--frontend-type", metavar="T", help="of the front end (t2.micro)")
+        group.add_argument("--backend-type", metavar="T", help="of the back end (t2.micro)")
+        group.add_argument(
+            "--from", dest="dashboard_cidr", metavar="CIDR", help="who may reach the dashboard"
+        )
+        group.add_argument(
+            "--page-port", type=int, default=80, metavar="PORT", help="of the drawing page (80)"
+        )
+        group.add_argument(
+            "--private-backend", action="store_true", help="no public address for the back end; a NAT costs"
+        )
+    for name in ("stop", "start"):
+        verbs[name].add_argument(
+            "--only", action="append", choices=ROLES, help="of the application on AWS, only this machine"
+        )
+    verbs["release"].add_argument(
+        "--bucket", metavar="NAME", help="remove the application's bucket too, with all models in it"
+    )
+
+
+def plan_app(arguments: argparse.Namespace, settings: Settings) -> None:
+    from workbench.providers.aws import planning
+    from workbench.providers.aws.clients import Session
+
+    plan = planning.plan(Session.open(settings), settings, _wish(arguments))
+    if arguments.json:
+        output.json(_plan_as_json(plan))
+    else:
+        _show_plan(plan)
+
+
+def _plan_as_json(plan: "AppPlan") -> dict[str, Any]:
+    from workbench.providers.aws.prices import HOURS_A_MONTH
+
+    return {
+        **asdict(plan),
+        "price_per_month": round(plan.price_per_hour * HOURS_A_MONTH, 2),
+        "unknown": list(plan.unknown),
+    }
+
+
+def _show_plan(plan: "AppPlan") -> None:
+    from workbench.providers.aws.prices import HOURS_A_MONTH
+
+    print(output.columns([("WHAT", "NAME"), *((r.type, r.name) for r in plan.resources)]))
+    print()
+    print(output.columns([("COSTS", "AN HOUR"), *((c.what, _dollars(c.per_hour)) for c in plan.costs)]))
+    print()
+    print(output.columns([("ACCOUNT", "FINE", "WHY"), *((c.what, MARKS[c.ok], c.said) for c in plan.checks)]))
+    print()
+    more = f", and what is unknown: {', '.join(plan.unknown)}" if plan.unknown else ""
+    month = plan.price_per_hour * HOURS_A_MONTH
+    print(
+        f"{len(plan.resources)} in all, {_dollars(plan.price_per_hour)} an hour, ${month:.2f} a month that it "
+        f"runs through{more}; {plan.price_source}"
+    )
+
+
+def launch_app(arguments: argparse.Namespace, settings: Settings) -> int:
+    from workbench.providers.aws import launching
+    from workbench.providers.aws.clients import Session
+
+    app = launching.launch(Session.open(settings), settings, _wish(arguments), _told())
+    show_app(app, settings, arguments.json)
+    return 0
+
+
+def stop_app(arguments: argparse.Namespace, settings: Settings) -> None:
+    from workbench.providers.aws import launching, stack
+    from workbench.providers.aws.clients import Session
+
+    session = Session.open(settings)
+    launching.stop(session, settings, _told(), arguments.only or ROLES)
+    show_app(stack.app(session, settings), settings, arguments.json)
+
+
+def start_app(arguments: argparse.Namespace, settings: Settings) -> None:
+    from workbench.providers.aws import launching, stack
+    from workbench.providers.aws.clients import Session
+
+    session = Session.open(settings)
+    launching.start(session, settings, _told(), arguments.only or ROLES)
+    show_app(stack.app(session, settings), settings, arguments.json)
+
+
+def release_app(arguments: argparse.Namespace, settings: Settings) -> None:
+    from workbench.providers.aws import releasing
+    from workbench.providers.aws.clients import Session
+
+    releasing.release(Session.open(settings), settings, _told(), arguments.bucket)
+    print("the application on AWS is released", file=sys.stderr)
+
+
+def show_app(app: "App", settings: Settings, as_json: bool) -> None:
+    """What exists of the application."""
+    if as_json:
+        output.json(asdict(app))
+        return
+    head = ("MACHINE", "STATE", "SERVICE", "TYPE", "INSTANCE", "PRIVATE", "PUBLIC", "SINCE", "AN HOUR")
+    rows = [
+        (
+            machine.role,
+            machine.state,
+            machine.service or "–",
+            machine.type,
+            machine.instance,
+            machine.private_address or "–",
+            machine.public_address or "–",
+            time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(machine.created)),
+            _dollars(machine.price_per_hour),
+        )
+        for machine in app.machines
+    ]
+    if rows:
+        print(output.columns([head, *rows]))
+    print(f"application {app.stack} in {app.region}, account {app.account}: {app.state}")
+    if not rows:
+        return
+    print(f"drawing page: {app.page_url}")
+    working = next(machine for machine in app.machines if machine.role == "working")
+    print(f"dashboard:    {working.url}   (the token: {_secret_command(settings, app.region)})")
+    print("              or through Session Manager, then https://localhost:8888/workbench:")
+    print(f"              {_forward(working.instance, working.private_address, app.region)}")
+    print(f"deploy there: workbench deploy NAME --to aws;   costs {_dollars(app.price_per_hour)} an hour")
+
+
+def _secret_command(settings: Settings, region: str) -> str:
+    from workbench.providers.aws import names
+
+    name = names.parameter(settings.aws_stack, "token")
+    return (
+        f"aws ssm get-parameter --region {region} --name {name} --with-decryption "
+        "--query Parameter.Value --output text"
+    )
+
+
+def _forward(instance: str, address: str, region: str) -> str:
+    return (
+        f"aws ssm start-session --region {region} --target {instance} "
+        "--document-name AWS-StartPortForwardingSessionToRemoteHost "
+        f"--parameters host={address},portNumber=8888,localPortNumber=8888"
+    )
+
+
+def _wish(arguments: argparse.Namespace) -> "Wish":
+    from workbench.providers.aws.template import Wish, check
+
+    chosen = {
+        "working_type": arguments.working_type,
+        "frontend_type": arguments.frontend_type,
+        "backend_type": arguments.backend_type,
+        "dashboard_cidr": arguments.dashboard_cidr,
+    }
+    given = {key: value for key, value in chosen.items() if value}
+    return check(Wish(page_port=arguments.page_port, private_backend=arguments.private_backend, **given))
+
+
+class _told:
+    """Prints each line with the seconds since the begin."""
+
+    def __init__(self) -> None:
+        self.began = time.monotonic()
+
+    def __call__(self, line: str) -> None:
+        print(f"{time.monotonic() - self.began:6.1f} s  {line}", file=sys.stderr, flush=True)
+
+
+# ── audit and prices ─────────────────────────────────────────────────────────────────────────────
+
+
+def _audit(arguments: argparse.Namespace, settings: Settings) -> int:
+    from workbench import control
+    from workbench.providers.aws import audit, releasing
+    from workbench.providers.aws.clients import Session
+
+    session = Session.open(settings)
+    with control.opened(settings) as workbench:
+        found = workbench.audit(session)
+    if arguments.json:
+        output.json([asdict(one) for one in found])
+    elif not found:
+        print(f"nothing is left in {session.region}, account {session.account}")
+    else:
+        rows = [(one.kind, one.id, one.home or "–", one.why) for one in found]
+        print(output.columns([("WHAT", "ID", "HOME", "WHY"), *rows]))
+        print(f"{len(found)} that nobody owns: {audit.summary(found)}")
+    if not found or not arguments.fix:
+        return 1 if found else 0
+    wanted = _agreed(found, arguments.yes)
+    releasing.fix(session, wanted, _told())
+    return 0 if len(wanted) == len(found) else 1
+
+
+def _agreed(found: list[Any], yes: bool) -> list[Any]:
+    """What may be removed: what carries our tags and what only looks so are asked for apart."""
+    ours, likely = [o for o in found if o.tagged], [o for o in found if not o.tagged]
+    if yes:
+        return ours
+    if not sys.stdin.isatty():
+        raise WorkbenchError(
+            "nobody can be asked here whether to remove it: add --yes, for what has our tags"
+        )
+    wanted = []
+    for some, what in ((ours, "with our tags"), (likely, "without any tag, perhaps somebody else's")):
+        if some and input(f"remove the {len(some)} {what}? [y/N] ").strip().lower() in ("y", "yes"):
+            wanted += some
+    return wanted
+
+
+def _prices(arguments: argparse.Namespace, settings: Settings) -> None:
+    from workbench.providers.aws import prices
+    from workbench.providers.aws.clients import Session
+
+    if arguments.refresh:
+        known = prices.refresh(settings, Session.open(settings))
+    else:
+        known = prices.known(settings, settings.aws_region or prices.FALLBACK)
+    if arguments.json:
+        output.json({**asdict(known), "source": known.source})
+        return
+    rows = [(kind, f"${price:.4f}") for kind, price in sorted(known.machines.items(), key=lambda p: p[1])]
+    print(output.columns([("TYPE", "AN HOUR"), *rows]))
+    print(f"{known.region}: {known.source}; newer ones with: workbench prices --refresh", file=sys.stderr)
+
+
+def _dollars(value: float | None) -> str:
+    return "unknown" if value is None else f"${value:.4f}"
