@@ -9,10 +9,11 @@ from xml.sax.saxutils import escape
 from moto.cloudformation.models import cloudformation_backends
 from moto.ec2.models import ec2_backends
 from moto.ec2.models.instance_types import INSTANCE_TYPES
-from moto.iam.models import iam_backends
+from moto.iam.models import AWSManagedPolicy, iam_backends
 from moto.s3.models import s3_backends
 from moto.ssm.models import Parameter, ssm_backends
 
+from tests.emulator import roles
 from tests.emulator.calls import REGION, Call
 from tests.emulator.faults import ACCOUNT, Faults
 from tests.emulator.front import Answer, json_answer
@@ -43,6 +44,11 @@ class Account:
             "iam:SimulatePrincipalPolicy": self.simulate,
         }
 
+    def furnish(self) -> None:
+        """What Amazon puts into a new account."""
+        self.put_public_parameters()
+        self.put_managed_policies()
+
     def put_public_parameters(self) -> None:
         """The image ids that Amazon and Canonical publish."""
         store = ssm_backends[ACCOUNT][REGION]
@@ -61,6 +67,21 @@ class Account:
                     data_type="text",
                 )
             ]
+
+    def put_managed_policies(self) -> None:
+        """Amazon's own policies, as far as ``roles.py`` knows them."""
+        backend = iam_backends[ACCOUNT]["aws"]
+        for name, actions in roles.MANAGED.items():
+            document = {"Statement": [{"Effect": "Allow", "Action": actions, "Resource": "*"}]}
+            policy = AWSManagedPolicy(
+                name,
+                account_id=ACCOUNT,
+                region=REGION,
+                default_version_id="v1",
+                path="/",
+                document=json.dumps({"Version": "2012-10-17", **document}),
+            )
+            backend.managed_policies[policy.arn] = policy
 
     def quotas(self, call: Call, asked: dict[str, Any]) -> Answer:
         """Service Quotas."""
@@ -158,6 +179,7 @@ class Account:
         iam = iam_backends[ACCOUNT]["aws"]
         yield from (("role", r.name) for r in iam.roles.values())
         yield from (("profile", p) for p in iam.instance_profiles)
+        yield from (("policy", p) for p in iam.managed_policies if not p.startswith("arn:aws:iam::aws:"))
         stacks = cloudformation_backends[ACCOUNT][REGION].stacks.values()
         yield from (("stack", f"{s.name} {s.status}") for s in stacks)
         yield from (

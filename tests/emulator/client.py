@@ -158,6 +158,11 @@ class Emulator:
         """How many vCPUs may run at a time."""
         self._pull("quota", json.dumps(vcpus))
 
+    def pretend(self, tag: str, values: Iterable[str], bucket: str, key: str, body: str) -> None:
+        """Have machines with such a tag put an object into a bucket (``{id}`` in the key) in place of their scripts."""
+        told = {"tag": tag, "values": list(values), "bucket": bucket, "key": key, "body": body}
+        self._pull("pretend", json.dumps(told))
+
     def complaints(self) -> list[str]:
         """What the emulator itself could not do since the last reset."""
         return list(self._pull("complaints"))

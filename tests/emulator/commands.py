@@ -15,6 +15,7 @@ from moto.core.responses import ActionResult
 from moto.s3.models import s3_backends
 from moto.ssm.responses import SimpleSystemManagerResponse as Responses
 
+from tests.emulator.faults import ACCOUNT
 from tests.emulator.world import Machine, World
 
 MOST_TARGETS = 50
@@ -138,17 +139,20 @@ class Agents:
         folder = "/".join(part for part in (*parts, "0.awsrunShellScript") if part)
         for name, text in (("stdout", out), ("stderr", err)):
             if text:
-                s3_backends[command.account_id]["aws"].put_object(
-                    command.output_s3_bucket_name, f"{folder}/{name}", text.encode()
-                )
+                self.world.put_object(command.output_s3_bucket_name, f"{folder}/{name}", text.encode())
 
 
 def install(world: World) -> Agents:
     """Put the hooks into moto; once a process."""
     agents = Agents(world)
+    world.put_object = _put_object
     _run_really(agents)
     _list(agents)
     return agents
+
+
+def _put_object(bucket: str, key: str, body: bytes) -> None:
+    s3_backends[ACCOUNT]["aws"].put_object(bucket, key, body)
 
 
 def _run_really(agents: Agents) -> None:

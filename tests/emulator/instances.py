@@ -122,6 +122,7 @@ def _fill_from_template(backend: Any, asked: dict[str, Any]) -> None:
                 "Network interfaces and an instance-level subnet ID may not be specified on the same request",
             )
         asked["nics"] = data["NetworkInterfaces"]
+    _choose_subnet(backend, asked)
     for nic in asked.get("nics") or []:
         nic["AssociatePublicIpAddress"] = str(nic.get("AssociatePublicIpAddress")).lower() == "true"
         nic["DeleteOnTermination"] = str(nic.get("DeleteOnTermination", True)).lower() == "true"
@@ -140,6 +141,18 @@ def _fill_from_template(backend: Any, asked: dict[str, Any]) -> None:
     if not asked.get("iam_instance_profile_name") and not asked.get("iam_instance_profile_arn"):
         asked["iam_instance_profile_name"] = profile.get("Name")
         asked["iam_instance_profile_arn"] = profile.get("Arn")
+
+
+def _choose_subnet(backend: Any, asked: dict[str, Any]) -> None:
+    """The default network's, where none is named; moto would make up an address of no subnet at all."""
+    if asked.get("subnet_id") or any(nic.get("SubnetId") for nic in asked.get("nics") or []):
+        return
+    by_zone = backend.get_default_subnets()
+    subnet = by_zone.get(asked.get("placement")) or by_zone[min(by_zone)]
+    if asked.get("nics"):
+        asked["nics"][0]["SubnetId"] = subnet.id
+    else:
+        asked["subnet_id"] = subnet.id
 
 
 def _check(world: World, backend: Any, asked: dict[str, Any], count: int) -> None:

@@ -146,6 +146,7 @@ class Region:
             "reset": self.reset,
             "interrupt": self.interrupt,
             "quota": self.set_quota,
+            "pretend": world.pretences.append,
             "complaints": lambda _: world.complaints,
         }
         self.front = front.Front(
@@ -157,7 +158,7 @@ class Region:
             outside_tcp,
             roles.Roles(world).refuses,
         )
-        self.account.put_public_parameters()
+        self.account.furnish()
 
     def answer_metadata(self, environ: dict[str, Any], start: Any) -> list[bytes]:
         status, headers, body = self.metadata(environ, None)
@@ -228,4 +229,4 @@ class Region:
             BackendDict.reset()
             reset_model_data()
             self.front.log.clear()
-            self.account.put_public_parameters()
+            self.account.furnish()

@@ -115,11 +115,6 @@ def _keep_managed_policies() -> None:
     original = Role.create_from_cloudformation_json.__func__  # type: ignore[attr-defined]
 
     def create(cls: Any, name: str, told: Any, account_id: str, region_name: str, **more: Any) -> Any:
-        tags = told["Properties"].get("Tags")
-        if isinstance(tags, list):  # moto wants them by key here
-            told["Properties"]["Tags"] = {
-                tag["Key"]: {"Key": tag["Key"], "Value": tag["Value"]} for tag in tags
-            }
         role = original(cls, name, told, account_id, region_name, **more)
         role.managed_arns = list(told["Properties"].get("ManagedPolicyArns", []))
         return role

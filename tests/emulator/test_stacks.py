@@ -31,7 +31,7 @@ def template() -> dict[str, Any]:
         "ImageId": IMAGE,
         "InstanceType": "t2.micro",
         "SubnetId": {"Ref": "Subnet"},
-        "SecurityGroupIds": [{"Fn::GetAtt": "Group.GroupId"}],
+        "SecurityGroupIds": [{"Fn::GetAtt": ["Group", "GroupId"]}],
         "IamInstanceProfile": {"Ref": "Profile"},
         "MetadataOptions": {"HttpTokens": "required"},
         "PropagateTagsToVolumeOnCreation": True,
