@@ -11,7 +11,7 @@ from tests.emulator.server import serve
 def main(arguments: list[str]) -> int:
     if arguments[:1] == ["serve"]:
         folder, mode, boot, minute_s = arguments[1:]
-        serve(Path(folder), mode, boot=boot == "1", minute_s=float(minute_s))
+        serve(Path(folder), mode, boot=boot == "1", minute_s=int(minute_s))
         return 0
     if arguments == ["demo"]:
         from tests.emulator import demo

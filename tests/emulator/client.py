@@ -35,7 +35,7 @@ class Emulator:
         How long the machines' ``shutdown +1`` takes, in seconds.
     """
 
-    def __init__(self, folder: Path, mode: str = "auto", *, boot: bool = True, minute_s: float = 60) -> None:
+    def __init__(self, folder: Path, mode: str = "auto", *, boot: bool = True, minute_s: int = 60) -> None:
         self.folder = folder
         self.why_not_ns = namespaces_work() if mode == "auto" else None
         if mode == "auto":

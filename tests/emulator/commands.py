@@ -81,6 +81,7 @@ class Agents:
             invocation.update(
                 Status="InProgress", StatusDetails="InProgress", ExecutionStartDateTime=began.isoformat()
             )
+            command.refresh()
         code, out, err, status = self._execute(command, self.world.machines[invocation["InstanceId"]])
         with self.lock:
             if command.cancelled:

@@ -54,7 +54,7 @@ exec chroot root /bin/sh -c "$7" - /run
 class Sandbox:
     """What both kinds of machines have in common: processes, commands and scripts at boot."""
 
-    def __init__(self, folder: Path, machine: str, address: str, mark: str, minute_s: float) -> None:
+    def __init__(self, folder: Path, machine: str, address: str, mark: str, minute_s: int) -> None:
         self.folder = folder / machine
         self.machine = machine
         self.address = address

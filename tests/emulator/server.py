@@ -30,7 +30,7 @@ _UNUSED = [
 """What moto's CloudFormation imports and nobody here uses: half of the time to start."""
 
 
-def serve(folder: Path, mode: str, *, boot: bool, minute_s: float) -> None:
+def serve(folder: Path, mode: str, *, boot: bool, minute_s: int) -> None:
     """Run until standard input ends; the first line on standard output tells port and mode as JSON."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for whoever started it
     listener = socket.create_server(("127.0.0.1", 0), backlog=256)
@@ -106,7 +106,7 @@ def _quieten() -> None:
 
 
 def _make_region(
-    folder: Path, network: Any, servers: Servers, outside_tcp: io.TextIOBase, *, boot: bool, minute_s: float
+    folder: Path, network: Any, servers: Servers, outside_tcp: io.TextIOBase, *, boot: bool, minute_s: int
 ) -> "Region":
     from tests.emulator.world import World
 

@@ -214,10 +214,9 @@ def test_a_spot_machine_is_told_before_it_is_taken_back(account: Account) -> Non
     [machine] = account.managed(InstanceMarketOptions={"MarketType": "spot"})
     name = machine["InstanceId"]
     ask = (
-        '"$WORKBENCH_MACHINE_ROOT/env/bin/python" -c "'
-        "import botocore.utils as u\n"
-        "f = u.IMDSFetcher(num_attempts=1)\n"
-        "print(f._get_request('latest/meta-data/spot/instance-action', None, f._fetch_metadata_token()).text)\""
+        'base="${AWS_EC2_METADATA_SERVICE_ENDPOINT:-http://169.254.169.254/}"; '
+        'token=$(curl -s -X PUT -H "X-aws-ec2-metadata-token-ttl-seconds: 60" "${base}latest/api/token"); '
+        'curl -s -H "X-aws-ec2-metadata-token: $token" "${base}latest/meta-data/spot/instance-action"'
     )
     account.emulator.interrupt(name, notice_s=6)
     until(

@@ -149,7 +149,7 @@ class World:
     """Everything behind the API that is not moto's."""
 
     def __init__(
-        self, folder: Path, network: Loopback | Namespaces, *, boot: bool, minute_s: float, mark: str
+        self, folder: Path, network: Loopback | Namespaces, *, boot: bool, minute_s: int, mark: str
     ) -> None:
         self.folder = folder
         self.network = network
