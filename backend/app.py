@@ -81,6 +81,7 @@ def create_app(settings: Settings, *, page: Path | None = None) -> Flask:
     """
     app = Flask("backend", static_folder=None)
     app.url_map.strict_slashes = False
+    app.config["TRUSTED_PROXIES"] = settings.trusted_proxies
     metrics = Metrics()
     files = ModelFiles(settings.backend)
     servers = ModelServers(files, tf_model_server=settings.tf_model_server)

@@ -6,6 +6,7 @@ object and never holds a picture, a token, or text that a caller chose.
 
 import errno
 import hmac
+import ipaddress
 import json
 import logging
 import re
@@ -18,7 +19,7 @@ from functools import wraps
 from threading import BoundedSemaphore
 from typing import Any, ParamSpec, TypeVar
 
-from flask import Flask, Response, g, request
+from flask import Flask, Response, current_app, g, request
 from werkzeug.exceptions import HTTPException
 
 from backend.corrections import WINDOW_S, Full, TooMany
@@ -127,11 +128,19 @@ def needs_token(expected: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
 
 
 def visitor() -> str:
-    """The address of who asks: what the proxy on this computer says, else the connection's own."""
+    """The address of who asks: what a proxy that is trusted says, else the connection's own."""
     address = request.remote_addr or ""
-    if address in ("127.0.0.1", "::1", ""):
+    if address in ("::1", "") or _is_proxy(address):
         return request.headers.get("X-Forwarded-For", address).rpartition(",")[2].strip()[:64]
     return address
+
+
+def _is_proxy(address: str) -> bool:
+    try:
+        known = ipaddress.IPv4Address(address)
+    except ValueError:
+        return False
+    return any(known in network for network in current_app.config["TRUSTED_PROXIES"])
 
 
 @contextmanager

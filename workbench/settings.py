@@ -39,6 +39,8 @@ class Settings:
     allowed_origins: tuple[str, ...]
     allowed_hosts: tuple[str, ...]
     """``host:port`` pairs that URLs may name although they are private."""
+    trusted_proxies: tuple[ipaddress.IPv4Network, ...]
+    """Whose word the back end takes for where a visitor comes from."""
     aws_region: str | None
     aws_stack: str
     """Name of the application's stack on AWS: one an account and region unless told."""
@@ -122,6 +124,7 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> Settings:
         backend_url=environ.get("WORKBENCH_BACKEND_URL", "").rstrip("/"),
         allowed_origins=_list(environ.get("WORKBENCH_ALLOWED_ORIGINS") or "*"),
         allowed_hosts=_list(environ.get("WORKBENCH_ALLOWED_HOSTS", "")),
+        trusted_proxies=_networks(environ.get("WORKBENCH_TRUSTED_PROXIES") or "127.0.0.1/32"),
         aws_region=environ.get("WORKBENCH_AWS_REGION")
         or environ.get("AWS_REGION")
         or environ.get("AWS_DEFAULT_REGION"),
@@ -186,6 +189,16 @@ def _stack_name(text: str) -> str:
 
 def _list(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _networks(text: str) -> tuple[ipaddress.IPv4Network, ...]:
+    try:
+        return tuple(ipaddress.IPv4Network(part) for part in _list(text))
+    except ValueError as error:
+        raise BadInput(
+            "WORKBENCH_TRUSTED_PROXIES must be ranges of IPv4 addresses such as 192.168.0.0/24, separated by commas. "
+            f"Received: {text!r}"
+        ) from error
 
 
 def _login_name() -> str:

@@ -14,11 +14,12 @@ import numpy as np
 import pytest
 
 from backend import corrections as module
+from backend.app import create_app
 from backend.corrections import Corrections, Full
 from backend.images import decode, fit
 from tests.backend import making
 from tests.backend.real_server import BEARER
-from workbench.settings import PROJECT
+from workbench.settings import PROJECT, from_environment
 
 
 def drawing(number=0):
@@ -273,3 +274,22 @@ def test_what_a_picture_carries_besides_is_refused_or_not_kept(seven):
     (kept,) = seven.application.extensions["corrections"].page()
     assert b"script" not in kept.picture
     assert len(kept.seen) == 784
+
+
+def test_a_front_end_on_another_machine_is_believed_only_where_the_settings_name_it(here):
+    def answers(address, **more):
+        settings = from_environment({"WORKBENCH_HOME": str(here.home), **more})
+        client = create_app(settings).test_client()
+        return [
+            client.post(
+                "/corrections",
+                json=body(number),
+                headers={"X-Forwarded-For": f"203.0.113.{number}"},
+                environ_base={"REMOTE_ADDR": address},
+            ).status_code
+            for number in range(module.PER_VISITOR + 1)
+        ]
+
+    assert 429 in answers("192.168.0.5")
+    trusting = {"WORKBENCH_TRUSTED_PROXIES": "192.168.0.0/24,127.0.0.1/32"}
+    assert 429 not in answers("192.168.0.6", **trusting)

@@ -38,6 +38,7 @@ def prepare(settings: Settings, *, serve_page: bool = False) -> Service:
             WORKBENCH_DEPLOY_TOKEN=settings.deploy_token,
             WORKBENCH_ALLOWED_ORIGINS=",".join(settings.allowed_origins),
             WORKBENCH_ALLOWED_HOSTS=",".join(settings.allowed_hosts),
+            WORKBENCH_TRUSTED_PROXIES=",".join(map(str, settings.trusted_proxies)),
             TF_MODEL_SERVER=settings.tf_model_server or "",
             WORKBENCH_SERVE_PAGE="1" if serve_page else "",
         ),

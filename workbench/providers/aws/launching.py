@@ -193,7 +193,8 @@ def wait(session: Session, settings: Settings, id: str, tell: Tell) -> Found | N
         for event in events(session, id):
             if event["EventId"] not in seen:
                 seen.add(event["EventId"])
-                tell(_line(event))
+                if not event["ResourceStatus"].endswith("_IN_PROGRESS"):
+                    tell(_line(event))
         if found is None or not found.status.endswith("_IN_PROGRESS"):
             return found
         if time.monotonic() > give_up:

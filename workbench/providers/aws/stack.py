@@ -80,10 +80,13 @@ class AppMachine:
     message: str
     private_address: str
     public_address: str
+    """An Elastic IP, which stays."""
     url: str
     created: float
     """Seconds since the epoch; of the last start."""
     price_per_hour: float | None
+    passing_address: str = ""
+    """A public one that AWS lends while the machine runs: the back end's way out; nobody comes in by it."""
 
 
 @dataclass(frozen=True)
@@ -178,7 +181,8 @@ def app(session: Session, settings: Settings) -> App:
     states = {machine.state for machine in machines}
     costs = [machine.price_per_hour for machine in machines]
     known = prices.known(settings, session.region)
-    standing = 2 * known.address_hour + known.disk(sum(DISKS_GB.values()))
+    passing = any(m.role == "backend" and m.passing_address for m in machines)
+    standing = (2 + passing) * known.address_hour + known.disk(sum(DISKS_GB.values()))
     return App(
         settings.aws_stack,
         states.pop() if len(states) == 1 else "partly running",
@@ -222,6 +226,7 @@ def look(session: Session, settings: Settings, given: Outputs) -> tuple[AppMachi
                 message=str(report.get("message", "")),
                 private_address=one.get("PrivateIpAddress", ""),
                 public_address=public.get(role, ""),
+                passing_address="" if role in public else one.get("PublicIpAddress", ""),
                 url=_url(role, given),
                 created=one["LaunchTime"].timestamp() if one.get("LaunchTime") else time.time(),
                 price_per_hour=price if state in ("pending", "running") else 0.0,

@@ -8,7 +8,7 @@ say() { echo "$(date -u +%FT%TZ) $*"; }
 tell() { say "$@"; "$python" "$here/machine.py" tell "$@" || say "the bucket does not take that"; }
 trap 'code=$?; [ $code = 0 ] || tell failed "first boot ended with code $code: $(tail -n 3 "$root/boot.log" | tr "\n" " ")"' EXIT
 
-tell installing "installing what the $ROLE needs"
+tell installing "installing what the $ROLE machine needs"
 case $ROLE in
     frontend) packages=apache2-bin extras= only=frontend ;;
     backend) packages='libgl1 libglib2.0-0' extras='--extra backend --extra aws' only=backend ;;
