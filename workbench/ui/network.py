@@ -21,7 +21,7 @@ def draw(app: "App", machines: Sequence[Machine]) -> str:
     """An SVG of the stack that exists, with the training machines beside it."""
     left = LEFT + 130
     parts, bottom = draw_clusters(machines, TOP, left)
-    height = max(bottom + 30, 290)
+    height = max(bottom + 30, 318)
     width = left + PER_ROW * 106 + 54
     by_role = {machine.role: machine for machine in app.machines}
     running = sum(machine.state == "running" for machine in app.machines)
@@ -29,6 +29,9 @@ def draw(app: "App", machines: Sequence[Machine]) -> str:
     fixed = [
         _frame(140, 8, width - 148, height - 16, f"VPC {app.vpc} 192.168.0.0/16"),
         _frame(176, 40, width - 200, height - 64, f"subnet {app.subnet} 192.168.0.0/24"),
+        _note(BACK[0], BACK[1] - 8, "port 5000, from these two"),
+        _note(FRONT[0], FRONT[1] - 8, "port 80, from everywhere"),
+        _note(WORKING[0], WORKING[1] + BOX_H + 18, "port 8888, from your address only"),
         _plain(4, 118, 108, "the internet", ""),
         _plain(120, 118, 40, "", "gateway"),
         *(
@@ -39,10 +42,8 @@ def draw(app: "App", machines: Sequence[Machine]) -> str:
         draw_arrow(112, 141, 119, 141),
         draw_arrow(160, 134, 194, 118),
         draw_arrow(160, 150, 194, 216),
-        draw_arrow(346, 108, BACK[0] - 2, 108, "5000"),
-        draw_arrow(346, 214, BACK[0] + 40, 146, "5000"),
-        f'<text class="wb-small" x="{FRONT[0]}" y="{FRONT[1] - 8}">port 80, from everywhere</text>',
-        f'<text class="wb-small" x="{WORKING[0]}" y="{WORKING[1] + BOX_H + 16}">port 8888, from your address only</text>',
+        draw_arrow(346, 108, BACK[0] - 2, 108),
+        draw_arrow(346, 214, BACK[0] + 40, 146),
     ]
     return (
         '<div class="wb-drawing" tabindex="0" role="region" aria-label="The application on AWS, as a drawing">'
@@ -57,6 +58,10 @@ def _frame(x: int, y: int, width: int, height: int, text: str) -> str:
         f'<rect class="wb-frame" x="{x}" y="{y}" width="{width}" height="{height}" rx="10"/>'
         f'<text class="wb-small" x="{x + 14}" y="{y + 20}">{escape(words)}</text>'
     )
+
+
+def _note(x: int, y: int, text: str) -> str:
+    return f'<text class="wb-small" x="{x}" y="{y}">{escape(text)}</text>'
 
 
 def _plain(x: int, y: int, width: int, name: str, below: str) -> str:
