@@ -99,7 +99,7 @@ def launch_app(arguments: argparse.Namespace, settings: Settings) -> int:
     from workbench.providers.aws import launching
     from workbench.providers.aws.clients import Session
 
-    app = launching.launch(Session.open(settings), settings, _wish(arguments), _told())
+    app = launching.launch(Session.open(settings), settings, _wish(arguments), _Told())
     show_app(app, settings, arguments.json)
     return 0
 
@@ -109,7 +109,7 @@ def stop_app(arguments: argparse.Namespace, settings: Settings) -> None:
     from workbench.providers.aws.clients import Session
 
     session = Session.open(settings)
-    launching.stop(session, settings, _told(), arguments.only or ROLES)
+    launching.stop(session, settings, _Told(), arguments.only or ROLES)
     show_app(stack.app(session, settings), settings, arguments.json)
 
 
@@ -118,7 +118,7 @@ def start_app(arguments: argparse.Namespace, settings: Settings) -> None:
     from workbench.providers.aws.clients import Session
 
     session = Session.open(settings)
-    launching.start(session, settings, _told(), arguments.only or ROLES)
+    launching.start(session, settings, _Told(), arguments.only or ROLES)
     show_app(stack.app(session, settings), settings, arguments.json)
 
 
@@ -126,8 +126,16 @@ def release_app(arguments: argparse.Namespace, settings: Settings) -> None:
     from workbench.providers.aws import releasing
     from workbench.providers.aws.clients import Session
 
-    releasing.release(Session.open(settings), settings, _told(), arguments.bucket)
+    releasing.release(Session.open(settings), settings, _Told(), arguments.bucket)
     print("the application on AWS is released", file=sys.stderr)
+
+
+def machines_of_app(arguments: argparse.Namespace, settings: Settings) -> None:
+    from workbench import control
+
+    with control.opened(settings) as workbench:
+        app = workbench.app()
+    show_app(app, settings, arguments.json)
 
 
 def show_app(app: "App", settings: Settings, as_json: bool) -> None:
@@ -194,7 +202,7 @@ def _wish(arguments: argparse.Namespace) -> "Wish":
     return check(Wish(page_port=arguments.page_port, private_backend=arguments.private_backend, **given))
 
 
-class _told:
+class _Told:
     """Prints each line with the seconds since the begin."""
 
     def __init__(self) -> None:
@@ -226,7 +234,7 @@ def _audit(arguments: argparse.Namespace, settings: Settings) -> int:
     if not found or not arguments.fix:
         return 1 if found else 0
     wanted = _agreed(found, arguments.yes)
-    releasing.fix(session, wanted, _told())
+    releasing.fix(session, wanted, _Told())
     return 0 if len(wanted) == len(found) else 1
 
 

@@ -35,6 +35,7 @@ def add(verbs: output.Verbs) -> None:
         verb.add_argument("--name", metavar="N", help="of the cluster; jobs name it with: submit --cluster N")
     aws.add_options({"plan": plan, "launch": launch, "stop": stop, "start": start, "release": release})
     machines = verbs.add("machines", _machines, "the machines that exist", json=True)
+    machines.add_argument("part", nargs="?", choices=PARTS, default="cluster", help="of clusters unless told")
     machines.add_argument("--provider", choices=["local", "aws"], default="local")
 
 
@@ -125,6 +126,12 @@ def _release(arguments: argparse.Namespace, settings: Settings) -> None:
 def _machines(arguments: argparse.Namespace, settings: Settings) -> None:
     from workbench import control
 
+    if _is_aws_app(arguments):
+        aws.machines_of_app(arguments, settings)
+        return
+    if _is_local_app(arguments):
+        services.status(arguments, settings)
+        return
     with control.opened(settings) as workbench:
         found = workbench.provider(arguments.provider).machines()
     if not found and not arguments.json:

@@ -34,7 +34,7 @@ def add(verbs: output.Verbs) -> None:
         help="start only this one (again for more): backend, frontend or dashboard, which brings the job queue",
     )
     verbs.add("down", _down, "end all that runs here")
-    verbs.add("status", _status, "what runs, where, and in which state", json=True)
+    verbs.add("status", status, "what runs, where, and in which state", json=True)
 
 
 def _up(arguments: argparse.Namespace, settings: Settings) -> int:
@@ -110,7 +110,8 @@ def down(settings: Settings) -> None:
     )
 
 
-def _status(arguments: argparse.Namespace, settings: Settings) -> None:
+def status(arguments: argparse.Namespace, settings: Settings) -> None:
+    """What runs here."""
     from workbench.providers import processes
     from workbench.services import state
 

@@ -168,11 +168,12 @@ def _processors(session: Session, wish: Wish, kinds: dict[str, MachineType]) -> 
         ]
         types = sorted({one["InstanceType"] for one in running})
         counts = machine_types(session, types) if types else {}
+        there = _is_there(session, wish)
     except (*AwsFailure, AwsError) as error:
         return Check("processors", None, f"{needed} vCPUs are needed; {said(error, 'ask for the quota')}")
     used = sum(counts[one["InstanceType"]].vcpus for one in running)
     text = f"{needed} vCPUs are needed, {used} of the account's {quota:g} are in use"
-    if used + needed > quota and not _is_there(session, wish):
+    if used + needed > quota and not there:
         text += "; ask for more under Service Quotas, 'Running On-Demand Standard instances'"
         return Check("processors", False, text)
     return Check("processors", True, text)
@@ -183,10 +184,11 @@ def _addresses(session: Session, wish: Wish) -> Check:
     try:
         quota = _quota(session, ADDRESS_QUOTA)
         used = len(session.ec2.describe_addresses()["Addresses"])
+        there = _is_there(session, wish)
     except AwsFailure as error:
         return Check("Elastic IPs", None, f"{needed} are needed; {said(error, 'ask for the quota')}")
     text = f"{needed} are needed, {used} of the account's {quota:g} are in use"
-    if used + needed > quota and not _is_there(session, wish):
+    if used + needed > quota and not there:
         return Check("Elastic IPs", False, f"{text}; release some, or ask for more under Service Quotas")
     return Check("Elastic IPs", True, text)
 
