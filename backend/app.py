@@ -1,38 +1,38 @@
 """The back end's routes; :func:`create_app` makes the application that gunicorn serves.
 
 Callers' documentation is ``docs/backend.md``. A drawing's way: :func:`read_drawing` finds the picture in the request,
-``images`` makes the model's input of it, ``serving`` knows whose turn it is, ``engines`` computes.
+``drawings`` answers it: ``images`` makes the model's input of it, ``serving`` knows whose turn it is, ``engines``
+computes. What the pages send takes the ``shortcut`` to the same functions.
 """
 
 import mmap
 import time
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 from flask import Flask, Response, request
 from flask_cors import CORS
-from numpy.typing import NDArray
 
 from backend import deploying, images, rest, review, serve
 from backend.bodies import body_object, json_answer, read_body
 from backend.comparisons import Comparisons
 from backend.corrections import Corrections
 from backend.deploying import describe
+from backend.drawings import Drawing, Drawings
 from backend.fetching import Fetcher
 from backend.guards import Refusal, install, log_to_stderr
-from backend.inputs import prepare
 from backend.metrics import Labels, Metrics
 from backend.model_files import ModelFiles
 from backend.model_servers import ModelServers, Remote
-from backend.serving import Deployment, Deployments
+from backend.serving import Deployments
+from backend.shortcut import REFUSED, Shortcut
 from workbench.errors import BadInput
 from workbench.settings import Settings
 
 CROSS_ORIGIN = r"/(predict/?|corrections|models|readyz)$"
 """What a page of another origin may call; the guarded routes are not among them."""
+EXPOSED = "Retry-After, X-Request-Id"
+"""Headers of an answer that such a page may read."""
 
 _DESCRIBED = {
     "workbench_requests_total": ("counter", "Requests by route, method and status."),
@@ -58,18 +58,6 @@ _DESCRIBED = {
 }
 
 
-@dataclass(frozen=True)
-class Drawing:
-    """What a caller of ``/predict`` sent."""
-
-    picture: bytes
-    """An encoded picture."""
-    model: str | None
-    """The model that is asked for; ``None`` leaves the choice to the back end."""
-    as_text: bool
-    """Whether the answer is the bare digit."""
-
-
 def create_app(settings: Settings, *, page: Path | None = None) -> Flask:
     """The back end.
 
@@ -87,6 +75,7 @@ def create_app(settings: Settings, *, page: Path | None = None) -> Flask:
     servers = ModelServers(files, tf_model_server=settings.tf_model_server)
     deployments = Deployments(settings.backend, partial(Remote, servers, files))
     corrections, comparisons = Corrections(settings.backend), Comparisons(settings.backend)
+    drawings = Drawings(deployments, comparisons, metrics)
     leaving = mmap.mmap(-1, 1)  # shared with the master, which sets it before the workers are stopped
     app.extensions |= {"metrics": metrics, "deployments": deployments, "corrections": corrections}
     serving = serve.Serve(settings, deployments, Fetcher(settings.allowed_hosts), files, servers)
@@ -98,42 +87,18 @@ def create_app(settings: Settings, *, page: Path | None = None) -> Flask:
         resources={CROSS_ORIGIN: {"origins": list(settings.allowed_origins)}},
         methods=["GET", "POST"],
         allow_headers=["Content-Type", "X-Request-Id"],
-        expose_headers=["Retry-After", "X-Request-Id"],
+        expose_headers=[EXPOSED],
         max_age=3600,
     )
 
     @app.post("/predict")
     def predict() -> Response:
+        if (refused := request.environ.get(REFUSED)) is not None:
+            raise refused
         begun = time.perf_counter()
         drawing = read_drawing()
-        active = _choose(deployments, drawing.model)
-        canary = active.canary
-        deployment = canary.deployment if canary and canary.draws(drawing.picture) else active
-        x, seen = prepare(drawing.picture, deployment.manifest)
-        fitted = time.perf_counter()
-        scores = None if x is None else deployment.engine.predict(x)[0]
-        answered = time.perf_counter()
-        answer = _answer(deployment, scores, seen, drawing.as_text, begun)
-        name, version = deployment.name, str(deployment.version)
-        metrics.observe("workbench_predict_stage_seconds", fitted - begun, (("stage", "picture"),))
-        metrics.observe("workbench_predict_stage_seconds", answered - fitted, (("stage", "model"),))
-        said = "nothing drawn" if scores is None else str(scores.argmax())
-        metrics.add("workbench_predictions_total", (("model", name), ("version", version), ("class", said)))
-        if deployment is not active and scores is not None and seen is not None:
-            _compare(active, deployment, drawing.picture, scores, seen)
-        return answer
-
-    def _compare(
-        active: Deployment,
-        canary: Deployment,
-        picture: bytes,
-        scores: NDArray[np.float32],
-        seen: NDArray[np.uint8],
-    ) -> None:
-        """Keep what the active version would have said."""
-        x, _ = prepare(picture, active.manifest)
-        if x is not None and not comparisons.keep(active, canary, active.engine.predict(x)[0], scores, seen):
-            metrics.add("workbench_comparisons_lost_total")
+        body, kind = drawings.answer(drawing, begun)
+        return Response(body, content_type=kind)
 
     @app.get("/models")
     def models() -> Response:
@@ -188,6 +153,7 @@ def create_app(settings: Settings, *, page: Path | None = None) -> Flask:
         from backend.page import serve_page
 
         serve_page(app, page, settings)
+    app.wsgi_app = Shortcut(app.wsgi_app, drawings, metrics, settings.allowed_origins, EXPOSED)  # type: ignore[assignment, method-assign]
     return app
 
 
@@ -251,43 +217,3 @@ def _prefers_text(*, by_default: bool) -> bool:
         return by_default
     text, structured = (request.accept_mimetypes.quality(k) for k in ("text/plain", "application/json"))
     return by_default if text == structured else bool(text > structured)
-
-
-def _choose(deployments: Deployments, name: str | None) -> Deployment:
-    serving = deployments.now()
-    deployment = serving.default if name is None else serving.deployments.get(name)
-    if deployment is None and name is not None and serving.deployments:
-        raise Refusal(
-            404, "not_found", f"no model {name[:64]!r} serves here; GET /models lists those that do"
-        )
-    if deployment is None:
-        raise Refusal(503, "no_model", deployments.under_way()["message"], {"Retry-After": "2"})
-    if not deployment.takes_pictures:
-        raise Refusal(422, "no_picture", f"{deployment.name}'s input is no picture")
-    return deployment
-
-
-def _answer(
-    deployment: Deployment,
-    scores: NDArray[np.float32] | None,
-    seen: NDArray[np.uint8] | None,
-    as_text: bool,
-    begun: float,
-) -> Response:
-    labels = deployment.manifest["labels"]
-    digit = None if scores is None else int(scores.argmax())
-    label = None if digit is None else labels[digit] if digit < len(labels) else str(digit)
-    if as_text:
-        return Response(label or "nothing drawn", mimetype="text/plain")
-    answer: dict[str, Any] = {
-        "digit": digit,
-        "label": label,
-        "probabilities": None if scores is None else [round(p, 6) for p in scores.tolist()],
-        "model": deployment.name,
-        "version": deployment.version,
-        "seen": None if seen is None else images.to_data_url(seen),
-    }
-    if digit is None:
-        answer["reason"] = "nothing drawn"
-    answer["latency_ms"] = round((time.perf_counter() - begun) * 1e3, 2)
-    return json_answer(answer)

@@ -11,6 +11,9 @@ from gunicorn.http.errors import ParseException
 from backend.guards import Refusal
 from workbench.errors import BadInput
 
+CUT_OFF = OSError, ParseException
+"""What reading a body raises that does not come whole."""
+
 
 def body_object() -> dict[str, Any]:
     """The JSON object in the body; an empty body is an empty object."""
@@ -36,8 +39,8 @@ def read_body() -> bytes:
     """The request's body as it came."""
     try:
         return request.get_data(cache=True, parse_form_data=False)
-    except (OSError, ParseException) as error:
-        raise _cut_off(error) from error
+    except CUT_OFF as error:
+        raise cut_off(error) from error
 
 
 def save_body(zipped: Path) -> None:
@@ -59,8 +62,8 @@ def blocks_of_body() -> Iterator[bytes]:
     while True:
         try:
             block = request.stream.read(256 * 1024)
-        except (OSError, ParseException) as error:
-            raise _cut_off(error) from error
+        except CUT_OFF as error:
+            raise cut_off(error) from error
         if not block:
             break
         received += len(block)
@@ -69,13 +72,16 @@ def blocks_of_body() -> Iterator[bytes]:
         raise Refusal(400, "cut_off", f"{received:,} bytes came of {request.content_length:,}; send it again")
 
 
-def _cut_off(error: Exception) -> Refusal:
+def cut_off(error: Exception) -> Refusal:
     if isinstance(error, TimeoutError | BlockingIOError):
         return Refusal(408, "too_slow", "the body stopped coming; send it again")
     return Refusal(400, "cut_off", "the body is no proper one or was cut off; send it again")
 
 
 def json_answer(value: dict[str, Any], status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    # What JSON may say but UTF-8 may not, half of a surrogate pair, becomes a question mark.
-    text = json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")
-    return Response(text, status, headers, mimetype="application/json")
+    return Response(json_bytes(value), status, headers, mimetype="application/json")
+
+
+def json_bytes(value: dict[str, Any]) -> bytes:
+    """JSON; what it may say but UTF-8 may not, half of a surrogate pair, becomes a question mark."""
+    return json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")

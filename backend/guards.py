@@ -42,6 +42,9 @@ HEAVY_PIXELS = 2 * 1024 * 1024
 HEAVY_WAIT_S = 1.0
 """A thread that waits longer would be missed by others."""
 
+FIXED_HEADERS = (("X-Content-Type-Options", "nosniff"), ("Cache-Control", "no-store"))
+"""Of every answer, unless its route says otherwise."""
+
 log = logging.getLogger("backend")
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -158,6 +161,26 @@ def one_at_a_time(pixels: int) -> Iterator[None]:
         _heavy.release()
 
 
+def request_id(given: str) -> str:
+    """The request's own id where it brings a proper one, else a new one."""
+    return given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
+
+
+def waited_s(now: float) -> float:
+    """How long the request that this thread answers has waited for it, by ``time.perf_counter``."""
+    return now - float(getattr(arrival, "at", now))
+
+
+def has_waited_too_long(seconds: float) -> bool:
+    return seconds > QUEUE_S
+
+
+def count(metrics: Metrics, route: str, method: str, status: int, seconds: float) -> None:
+    """Count an answered request."""
+    metrics.add("workbench_requests_total", (("route", route), ("method", method), ("status", str(status))))
+    metrics.observe("workbench_request_seconds", seconds, (("route", route),))
+
+
 def install(app: Flask, metrics: Metrics) -> None:
     """Give every request an id, every error its shape, and count and log what happened."""
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
@@ -168,10 +191,10 @@ def install(app: Flask, metrics: Metrics) -> None:
     def begin() -> None:
         g.started = time.perf_counter()
         given = request.headers.get("X-Request-Id", "")
-        g.request_id = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
-        waited = g.started - getattr(arrival, "at", g.started)
+        g.request_id = request_id(given)
+        waited = waited_s(g.started)
         metrics.observe("workbench_queue_seconds", waited)
-        if waited > QUEUE_S:
+        if has_waited_too_long(waited):
             raise Refusal(503, "busy", "more is asked than can be answered; try again", {"Retry-After": "2"})
 
     @app.errorhandler(Exception)
@@ -191,13 +214,11 @@ def install(app: Flask, metrics: Metrics) -> None:
         seconds = time.perf_counter() - g.started
         route = request.url_rule.rule.rstrip("/") if request.url_rule else "none"
         method = request.method if request.url_rule else "none"
-        labels = (("route", route), ("method", method), ("status", str(response.status_code)))
-        metrics.add("workbench_requests_total", labels)
-        metrics.observe("workbench_request_seconds", seconds, (("route", route),))
+        count(metrics, route, method, response.status_code, seconds)
         headers = response.headers
         headers["X-Request-Id"] = g.request_id
-        headers["X-Content-Type-Options"] = "nosniff"
-        headers.setdefault("Cache-Control", "no-store")
+        for name, value in FIXED_HEADERS:
+            headers.setdefault(name, value)
         if response.status_code >= 400 or (method not in ("GET", "HEAD", "OPTIONS") and route != "/predict"):
             fields = {
                 "request": g.request_id,

@@ -1,0 +1,108 @@
+"""What the pages send to ``/predict`` is answered past the framework, and nobody can tell."""
+
+import json
+import re
+
+import pytest
+
+from backend.app import create_app
+from backend.shortcut import MOST_BYTES
+from tests.backend import making
+from workbench.settings import from_environment
+
+URL = making.data_url(making.png(making.seven(ink=(255, 255, 255, 255), paper=(0, 0, 0, 255)), 2))
+DAMAGED = URL[:-400]
+FORM = "application/x-www-form-urlencoded; charset=UTF-8"
+OF_THE_2020_PAGE = {"data": URL, "content_type": FORM, "headers": {"Accept": "*/*"}}
+OF_OUR_PAGE = {"json": {"image": URL.decode()}, "headers": {"Accept": "application/json"}}
+LONG_WAY = "/predict?any=thing"
+
+
+def told(answer):
+    """All of an answer but what differs from request to request."""
+    headers = {
+        name: value for name, value in answer.headers if name not in ("X-Request-Id", "Content-Length")
+    }
+    body = answer.json if answer.is_json else answer.text
+    if answer.is_json:
+        body.pop("latency_ms", None)
+    return answer.status_code, headers, body
+
+
+def waited(client):
+    return re.search(r"^workbench_queue_seconds_count (\d+)$", client.get("/metrics").text, re.MULTILINE)[1]
+
+
+@pytest.mark.parametrize("asked", [OF_THE_2020_PAGE, OF_OUR_PAGE], ids=["2020", "ours"])
+@pytest.mark.parametrize("origin", [None, "http://page.example:8080", "null"])
+@pytest.mark.parametrize("path", ["/predict", "/predict/"])
+def test_both_ways_give_the_same_answer(seven, asked, origin, path):
+    headers = asked["headers"] | ({"Origin": origin} if origin else {})
+    short, long = (seven.post(p, **{**asked, "headers": headers}) for p in (path, LONG_WAY))
+    assert told(short) == told(long)
+    assert int(short.headers["Content-Length"]) == len(short.data)
+    assert len(short.headers["X-Request-Id"]) == 16
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"data": DAMAGED},
+        {"data": b"data:text/html;base64,AAAA"},
+        {"data": b"data:"},
+        {"json": {"image": DAMAGED.decode()}},
+        {"json": {"image": 7}},
+        {"json": {"image": URL.decode(), "model": "nobody"}},
+        {"json": [URL.decode()]},
+        {"data": b"{" * 5000, "content_type": "application/json"},
+        {"data": b""},
+        {"data": b"data:image/png;base64," + b"A" * MOST_BYTES},
+    ],
+    ids=range(10),
+)
+def test_both_ways_refuse_alike(seven, asked):
+    short, long = (seven.post(path, **asked) for path in ("/predict", LONG_WAY))
+    assert short.status_code >= 400
+    assert told(short) == told(long)
+
+
+def test_a_request_keeps_its_id_and_is_counted_whichever_way_it_takes(seven):
+    before = int(waited(seven))
+    for path in ("/predict/", "/predict", LONG_WAY):
+        answer = seven.post(path, data=URL, headers={"X-Request-Id": "of-the-caller-1"})
+        assert answer.headers["X-Request-Id"] == "of-the-caller-1"
+    counts = seven.get("/metrics").text
+    assert 'workbench_requests_total{route="/predict",method="POST",status="200"} 3' in counts
+    assert 'workbench_request_seconds_count{route="/predict"} 3' in counts
+    assert 'class="7"} 3' in counts
+    assert int(waited(seven)) == before + 5  # each look at the counts is a request as well
+
+
+def test_a_refusal_is_counted_once(seven):
+    seven.post("/predict", data=DAMAGED)
+    counts = seven.get("/metrics").text
+    assert 'workbench_requests_total{route="/predict",method="POST",status="400"} 1' in counts
+    assert 'workbench_requests_total{route="/predict",method="POST",status="200"}' not in counts
+
+
+def test_without_a_model_both_ways_say_so(client):
+    short, long = (client.post(path, data=URL) for path in ("/predict", LONG_WAY))
+    assert (short.status_code, short.json["error"]["code"]) == (503, "no_model")
+    assert told(short) == told(long)
+
+
+def test_only_allowed_origins_are_named_in_an_answer(here, seven):
+    settings = from_environment(
+        {"WORKBENCH_HOME": str(here.home), "WORKBENCH_ALLOWED_ORIGINS": "http://good.example"}
+    )
+    client = create_app(settings).test_client()
+    for origin, allowed in (("http://good.example", "http://good.example"), ("http://bad.example", None)):
+        answer = client.post("/predict", data=URL, headers={"Origin": origin})
+        assert answer.data == b"7"
+        assert answer.headers.get("Access-Control-Allow-Origin") == allowed
+    assert "Access-Control-Allow-Origin" not in client.post("/predict", data=URL).headers
+
+
+def test_what_was_drawn_is_found_in_json_of_any_order_of_spaces(seven):
+    spaced = json.dumps({"image": URL.decode()}, indent=4)
+    assert seven.post("/predict", data=spaced, content_type="application/json").json["digit"] == 7
