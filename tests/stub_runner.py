@@ -1,11 +1,13 @@
 """``workbench.runner`` with the stub node: a process of its own for each job, no TensorFlow anywhere."""
 
+import json
 import os
 import signal
 import sys
 
 from workbench import detached, runner
 from workbench.jobs import Store
+from workbench.providers import Provider
 from workbench.providers.local import LocalProvider
 from workbench.runner import Rules
 from workbench.runner.__main__ import end
@@ -33,17 +35,30 @@ def tick(store: Store, settings: Settings) -> list[int]:
     return runner.tick(store, settings, lambda id, name: start(id, name, settings))
 
 
+def _on_aws(settings: Settings) -> Provider:
+    """The provider of AWS with the stub node; ``STUB_GROUND`` and ``STUB_TERMS`` say where and how long."""
+    from tests.aws.ground import make_stub_provider
+    from workbench.providers.aws.assignments import Terms
+    from workbench.providers.aws.cluster import Ground
+
+    told = json.loads(os.environ.get("STUB_GROUND", "null"))
+    ground = Ground(told["template"], tuple(told["subnets"]), told["group"]) if told else None
+    terms = Terms(**json.loads(os.environ.get("STUB_TERMS", "{}")))
+    return make_stub_provider(settings, ground, terms=terms, spot=True, look_every_s=0.5)
+
+
 def main(id: int, name: str) -> None:
     signal.signal(signal.SIGTERM, end)
     settings = from_environment()
-    provider = LocalProvider(settings, node="tests.stub_node", imported=["tests.stub_node"])
+    local = LocalProvider(settings, node="tests.stub_node", imported=["tests.stub_node"])
     with Store(settings.database_url) as store:
         runner.run(
             id,
             name,
             store,
             settings,
-            provider=provider,
+            provider=_on_aws(settings) if store.job(id).provider == "aws" else local,
+            trials=local,
             check=lambda job, stop: None,
             verify=lambda folder, stop: None,
             rules=RULES,

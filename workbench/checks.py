@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from workbench import recipes
-from workbench.errors import ModelRefused, RecipeError, WorkbenchError
-from workbench.providers import Layout, Machine, machine_folder
+from workbench.errors import ModelRefused, NotFound, RecipeError, Unavailable, WorkbenchError
+from workbench.providers import Layout, Machine, Provider, machine_folder
 from workbench.providers.local import LocalProvider, default_limits
 from workbench.recipes import Recipe
 from workbench.settings import Settings
@@ -163,23 +163,35 @@ def shorten(text: str, folder: Path) -> str:
 
     >>> shorten("/j/recipe/training.py and /j/machines/ps-0/recipe/helpers.py", Path("/j"))
     'training.py and helpers.py'
+    >>> shorten('File "/opt/workbench/jobs/7/machines/ps-0/recipe/training.py"', Path("/home/jobs/7"))
+    'File "training.py"'
     """
     return re.sub(_recipe(folder), "", text)
 
 
 def _recipe(folder: Path) -> str:
-    """The folder of a job's recipe, or of a machine's own copy, as a regular expression."""
-    return re.escape(f"{folder}/") + "(?:machines/[a-z]+-[0-9]+/)?recipe/"
+    """The folder of a job's recipe, or of a machine's own copy, here or elsewhere, as a regular expression."""
+    elsewhere = rf"/[^\s\"']*/jobs/{re.escape(folder.name)}"
+    return rf"(?:{re.escape(str(folder))}|{elsewhere})/(?:machines/[a-z]+-[0-9]+/)?recipe/"
 
 
-def ask_where(machine: Machine, folder: Path, wait_s: float = 2.0) -> str:
-    """What each thread of a machine's process is doing, as Python prints stacks; empty if it does not say."""
+def ask_where(machine: Machine, folder: Path, wait_s: float = 2.0, provider: Provider | None = None) -> str:
+    """What each thread of a machine's process is doing, as Python prints stacks; empty if it does not say.
+
+    Parameters
+    ----------
+    provider
+        Whose the machine is, where that is no process of this computer.
+    """
     log = machine_folder(folder, machine.place) / "stderr.log"
     size = log.stat().st_size if log.exists() else 0
     if machine.pid is None:
         return ""
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(machine.pid, signal.SIGUSR1)
+    with contextlib.suppress(ProcessLookupError, NotFound, Unavailable):
+        if provider is None:
+            os.kill(machine.pid, signal.SIGUSR1)
+        else:
+            provider.run(machine, "kill", "-USR1", str(machine.pid))
     give_up = time.monotonic() + wait_s
     while time.monotonic() < give_up:
         if log.exists() and log.stat().st_size > size:
@@ -188,6 +200,9 @@ def ask_where(machine: Machine, folder: Path, wait_s: float = 2.0) -> str:
                 file.seek(size)
                 return file.read(100_000).decode(errors="replace")
         time.sleep(POLL_S)
+        if provider is not None:
+            with contextlib.suppress(Unavailable):
+                provider.collect(machine.cluster, folder)
     return ""
 
 

@@ -14,7 +14,7 @@ CLUSTER = Layout(ps=1, workers=2)
 CHIEF, PS, FIRST, SECOND = CLUSTER.places
 
 
-@pytest.fixture(params=["fake", "local", "open_local"])
+@pytest.fixture(params=["fake", "local", "open_local", "aws"])
 def bench(request: pytest.FixtureRequest) -> Bench:
     bench: Bench = request.getfixturevalue(request.param)
     return bench

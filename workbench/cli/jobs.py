@@ -11,7 +11,7 @@ from workbench.errors import BadInput
 from workbench.settings import Settings
 
 if TYPE_CHECKING:
-    from workbench.jobs import Job, Store
+    from workbench.jobs import Job, Machine, Store
 
 POLL_S = 0.5
 FOLLOW_S = 0.3
@@ -157,11 +157,12 @@ def _row(job: "Job") -> tuple[str, ...]:
 def _job(arguments: argparse.Namespace, settings: Settings) -> None:
     from workbench import control
 
-    with control.open_store(settings) as store:
-        job = store.job(arguments.id)
-        position = store.position(job.id)
+    with control.opened(settings) as workbench:
+        job = workbench.store.job(arguments.id)
+        position = workbench.store.position(job.id)
+        download = workbench.link(job)
     if arguments.json:
-        output.json({**job.as_json(), "position": position})
+        output.json({**job.as_json(), "position": position, "download": download})
         return
     rows = [
         ("job", f"{job.id}, {job.name}, by {job.requester}"),
@@ -171,7 +172,9 @@ def _job(arguments: argparse.Namespace, settings: Settings) -> None:
         *((("step", f"{job.step} of {job.of}"),) if job.step is not None else ()),
         *((("accuracy", output.percent(job.accuracy)),) if job.accuracy is not None else ()),
         *((("version", f"{job.name}:{job.version}"),) if job.version is not None else ()),
-        *((f"{m.role} {m.index}", f"{m.state}, process {m.pid}" if m.pid else m.state) for m in job.machines),
+        *((("cost", f"${job.cost:.2f}"),) if job.cost else ()),
+        *((("download", download),) if download else ()),
+        *((f"{m.role} {m.index}", _machine(m)) for m in job.machines),
         *(
             (change.state, time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(change.t)))
             for change in job.changes
@@ -180,6 +183,12 @@ def _job(arguments: argparse.Namespace, settings: Settings) -> None:
     print(output.columns(rows))
     if job.error:
         print(f"\n{_because(job)[2:]}\n{job.error.traceback}".rstrip())
+
+
+def _machine(machine: "Machine") -> str:
+    where = [f"instance {machine.instance}"] if machine.instance else []
+    where += [f"process {machine.pid}"] if machine.pid else []
+    return ", ".join([machine.state, *where])
 
 
 def _because(job: "Job") -> str:

@@ -3,6 +3,7 @@
 Written so that one suite of contract tests (``tests/providers/test_contract.py``) runs against each of them.
 """
 
+import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
@@ -239,6 +240,12 @@ class Provider(Protocol):
 
     def link(self, version: str) -> str | None:
         """An address from which anybody can download a kept version for a while; ``None`` if there is none."""
+
+
+def check_cluster_name(name: str) -> None:
+    """Refuse what no cluster can be called: raises ``BadInput``."""
+    if not re.fullmatch(r"[a-z0-9][a-z0-9._-]{0,62}", name):
+        raise BadInput(f"a cluster's name is 1 to 63 of a-z, 0-9, '.', '_' and '-'. Received: {name!r}")
 
 
 def machine_folder(folder: Path, place: Place) -> Path:

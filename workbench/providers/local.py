@@ -32,6 +32,7 @@ from workbench.providers import (
     Place,
     Plan,
     Resource,
+    check_cluster_name,
     machine_folder,
     processes,
     warm,
@@ -375,8 +376,7 @@ def _read(home: Path, name: str) -> dict[str, Any]:
 
 def _create(home: Path, name: str, record: dict[str, Any]) -> None:
     """Record a cluster; whoever comes second with the name is refused."""
-    if not re.fullmatch(r"[a-z0-9][a-z0-9._-]{0,62}", name):
-        raise BadInput(f"a cluster's name is 1 to 63 of a-z, 0-9, '.', '_' and '-'. Received: {name!r}")
+    check_cluster_name(name)
     folder = _folder(home, name)
     folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     try:

@@ -17,7 +17,7 @@ from workbench.events import Error
 from workbench.jobs import ACTIVE, ENDED, Job, Store
 from workbench.providers import Layout, Machine, Place, Provider, clusters, machine_folder
 from workbench.providers.local import LocalProvider
-from workbench.runner import faults, folders, publishing
+from workbench.runner import budget, faults, folders, publishing
 from workbench.runner.faults import Again, Fail, Hangs, Publish, Rules
 from workbench.runner.reports import Reports, shorten
 from workbench.settings import Settings
@@ -27,6 +27,7 @@ WATCH_S = 0.5
 PATIENCE_S = 120.0
 """How long a store, or machines elsewhere, that cannot be reached are asked again."""
 AWAY_PAUSE_S = 2.0
+BUDGET_EVERY_S = 5.0
 
 Stop = Callable[[], bool]
 """Asked again and again by what takes long; yes means that it is to end."""
@@ -120,6 +121,10 @@ def open_provider(name: str, settings: Settings) -> Provider:
     """
     if name == "local":
         return LocalProvider(settings)
+    if name == "aws":
+        from workbench.providers.aws.provider import AwsProvider  # boto3 takes its time
+
+        return AwsProvider(settings)
     raise Unavailable(f"there is no provider {name!r} here; submit the job to the provider 'local'")
 
 
@@ -157,6 +162,7 @@ class _Work:
         self.lost = threading.Event()
         self.over = threading.Event()
         self.leaving = False
+        self.budget_due = 0.0
         self.diary = events.Writer(settings.logs / f"job-{job.id}.jsonl", "runner", 0)
 
     def run(self) -> None:
@@ -224,6 +230,7 @@ class _Work:
             self._keep(published)
             return partial(self._completed, published)
         if not self._adopt():
+            self._check_budget()
             folders.prepare(self.folder, self.job)
             self._check()
             self._launch()
@@ -274,6 +281,7 @@ class _Work:
     def _look(self) -> faults.View:
         """Take in what exists and what was reported."""
         self._stop_if_told()
+        self._check_budget()
         machines = self._there()
         self._collect(machines)
         self._listen()
@@ -292,6 +300,13 @@ class _Work:
         )
         self.broken_since = (self.broken_since or view.now) if faults.ended(view) else None
         return view
+
+    def _check_budget(self) -> None:
+        """Fail a job that has used up what it, or its requester, may cost; asked now and then."""
+        if self.job.price_per_hour and time.monotonic() >= self.budget_due:
+            self.budget_due = time.monotonic() + BUDGET_EVERY_S
+            if why := self._patiently(partial(budget.exceeded, self.job.id, self.store, self.settings)):
+                raise budget.Exceeded(why)
 
     def _there(self) -> list[Machine]:
         return self._reach(partial(self.provider.machines, self.cluster))
@@ -377,7 +392,8 @@ class _Work:
     def _explain_silence(self, silence: Hangs) -> Error:
         """Blame a machine that hangs in the recipe's code; where none does, the leading one."""
         running = [m for m in self.provider.machines(self.cluster) if m.state == "running"]
-        stacks = {machine.place: checks.ask_where(machine, self.folder) for machine in running}
+        asked = (10.0, self.provider) if self.provider.independent else (2.0, None)
+        stacks = {machine.place: checks.ask_where(machine, self.folder, *asked) for machine in running}
         where = {place: checks.find_place(stack, self.folder) for place, stack in stacks.items()}
         # A worker that hangs is rather the cause than a chief that waits for it in the same code.
         guilty = next((place for place in sorted(where, reverse=True) if where[place]), self.layout.leader)

@@ -16,18 +16,27 @@ from workbench.services.environment import minimal
 from workbench.settings import Settings, from_environment
 
 TICK_S = 1.0
+HANDED_ON = (
+    "WORKBENCH_MAX_JOBS",
+    "WORKBENCH_MAX_JOBS_PER_REQUESTER",
+    "WORKBENCH_MAX_PRICE_PER_JOB",
+    "WORKBENCH_MAX_PRICE_PER_REQUESTER",
+)
+"""To runners, as is what boto3 reads; machines of this computer see none of it."""
 
 
 def prepare(settings: Settings) -> Service:
     """Say how the process is started."""
-    handed_on = ("WORKBENCH_MAX_JOBS", "WORKBENCH_MAX_JOBS_PER_REQUESTER")
+    handed_on = [
+        name for name in os.environ if name in HANDED_ON or name.startswith(("AWS_", "WORKBENCH_AWS_"))
+    ]
     return Service(
         name="queue",
         command=(sys.executable, "-m", "workbench.services.queue"),
         environment=minimal(
             settings,
             WORKBENCH_DATABASE_URL=settings.database_url,
-            **{name: os.environ[name] for name in handed_on if name in os.environ},
+            **{name: os.environ[name] for name in handed_on},
         ),
         port=0,
         health="",

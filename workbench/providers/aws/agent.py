@@ -1,4 +1,4 @@
-"""What every machine of a cluster runs: ``python -m workbench.providers.aws.agent``.
+"""What every machine of a cluster runs: ``python -m workbench.providers.aws.agent BUCKET CLUSTER HOME``.
 
 It follows the cluster's assignment in the bucket: begins its role, brings what that reports to the bucket, begins it
 again when it crashes, says what it does, and ends the machines when their job is over. It needs no other computer.
@@ -454,8 +454,8 @@ def _remove(path: Path) -> None:
 
 
 def main(arguments: list[str]) -> int:
-    """``agent CLUSTER HOME``: follow the assignment of this home's cluster; one agent a machine."""
-    name, home = arguments
+    """``agent BUCKET CLUSTER HOME``: follow the assignment of this home's cluster; one agent a machine."""
+    where, name, home = arguments
     root = Path(os.environ.get("WORKBENCH_MACHINE_ROOT") or "/opt/workbench")
     os.environ["WORKBENCH_HOME"] = str(root / "home")
     (root / "home" / "data").mkdir(parents=True, exist_ok=True)
@@ -470,7 +470,9 @@ def main(arguments: list[str]) -> int:
             print(error, file=sys.stderr, flush=True)
             return 1
         session = replace(Session.open(from_environment()), home=home)
-        agent = Agent(root, Bucket(session), name, machine.instance_id())
+        bucket = Bucket(session)
+        bucket.name = where  # spares a question to AWS who we are
+        agent = Agent(root, bucket, name, machine.instance_id())
 
         def end(number: int, frame: object) -> None:
             agent.over = True

@@ -20,24 +20,27 @@ if [ -d /var/lib/cloud/scripts/per-boot ]; then
 fi
 "$ROOT/per-boot/10-time-to-live"
 
-# Until the machine has its own Python, the system's fetches the code.
-PYTHON="$ROOT/env/bin/python"
-if [ ! -x "$PYTHON" ]; then
+# Fetches the code, if it is not there, and goes on as the agent: what takes longest, boto3, is loaded once.
+cat >"$ROOT/start.py" <<'END'
+import os, runpy, sys, zipfile
+import boto3
+root, bucket, key, *rest = sys.argv[1:]
+if not os.path.exists(f"{root}/code.key"):
+    boto3.client("s3").download_file(bucket, key, f"{root}/code.zip")
+    zipfile.ZipFile(f"{root}/code.zip").extractall(f"{root}/code")
+    with open(f"{root}/code.key", "w") as file:
+        file.write(key)
+if rest:
+    sys.path.insert(0, f"{root}/code")
+    sys.argv = ["agent", bucket, *rest]
+    runpy.run_module("workbench.providers.aws.agent", run_name="__main__", alter_sys=True)
+END
+if [ ! -x "$ROOT/env/bin/python" ]; then
     export DEBIAN_FRONTEND=noninteractive
     apt-get -q -o DPkg::Lock::Timeout=600 update
     apt-get -q -o DPkg::Lock::Timeout=600 install -y --no-install-recommends \
         python3-boto3 python3-venv nftables libgl1 libglib2.0-0
-    PYTHON=/usr/bin/python3
-fi
-"$PYTHON" - "$BUCKET" "$CODE" "$ROOT" <<'END'
-import sys, zipfile
-import boto3
-bucket, key, root = sys.argv[1:]
-boto3.client("s3").download_file(bucket, key, f"{root}/code.zip")
-zipfile.ZipFile(f"{root}/code.zip").extractall(f"{root}/code")
-END
-echo "$CODE" >"$ROOT/code.key"
-if [ ! -x "$ROOT/env/bin/python" ]; then
+    /usr/bin/python3 "$ROOT/start.py" "$ROOT" "$BUCKET" "$CODE"
     python3 -m venv "$ROOT/uv"
     "$ROOT/uv/bin/pip" install --quiet uv
     UV_PROJECT_ENVIRONMENT="$ROOT/env" UV_CACHE_DIR="$ROOT/cache" UV_LINK_MODE=copy "$ROOT/uv/bin/uv" sync \
@@ -53,8 +56,8 @@ if [ -d /run/systemd/system ]; then
 After=network-online.target
 Wants=network-online.target
 [Service]
-Environment=AWS_DEFAULT_REGION=$REGION PYTHONPATH=$ROOT/code PYTHONDONTWRITEBYTECODE=1
-ExecStart=$ROOT/env/bin/python -m workbench.providers.aws.agent $CLUSTER $OWNER
+Environment=AWS_DEFAULT_REGION=$REGION PYTHONDONTWRITEBYTECODE=1
+ExecStart=$ROOT/env/bin/python $ROOT/start.py $ROOT $BUCKET $CODE $CLUSTER $OWNER
 StandardOutput=append:$ROOT/agent.log
 StandardError=append:$ROOT/agent.log
 Restart=on-failure
@@ -66,8 +69,9 @@ END
 else
     cat >"$ROOT/per-boot/20-agent" <<END
 #!/bin/sh
-export AWS_DEFAULT_REGION=$REGION PYTHONPATH=$ROOT/code PYTHONDONTWRITEBYTECODE=1
-setsid sh -c 'until "\$@"; do sleep 2; done' - "$ROOT/env/bin/python" -m workbench.providers.aws.agent "$CLUSTER" "$OWNER" \\
+export AWS_DEFAULT_REGION=$REGION PYTHONDONTWRITEBYTECODE=1
+setsid sh -c 'until "\$@"; do sleep 2; done' - "$ROOT/env/bin/python" "$ROOT/start.py" "$ROOT" "$BUCKET" "$CODE" \\
+    "$CLUSTER" "$OWNER" \\
     >>"$ROOT/agent.log" 2>&1 </dev/null &
 END
     chmod 755 "$ROOT/per-boot/20-agent"

@@ -1,0 +1,568 @@
+"""The provider whose machines are EC2 instances.
+
+What exists is asked of AWS: instances by their tags, what they do by one listing of the bucket. What they are to do
+is one object there, the *assignment* (``assignments.py``), which each machine's agent (``agent.py``) follows by itself.
+"""
+
+import contextlib
+import json
+import secrets
+import threading
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from workbench.errors import BadInput, NotFound, Unavailable
+from workbench.providers import Done, Exit, Layout, Machine, Place, Plan, Resource, check_cluster_name
+from workbench.providers.aws import assignments, code, commands, names, prices, transfer
+from workbench.providers.aws import cluster as instances
+from workbench.providers.aws.assignments import ENDED, Assignment, Post, Status, Terms, Work
+from workbench.providers.aws.bucket import Bucket, Stored
+from workbench.providers.aws.clients import Session
+from workbench.providers.aws.cluster import DISK_GB, Ground, Instance, Wish
+from workbench.providers.aws.role import ROOT, USER
+from workbench.settings import Settings
+
+NODE = "workbench.node"
+INSTANCE_TYPE = "c5.xlarge"
+"""Four processors and 8 GB: a chief of TensorFlow's needs about 1 GB, the rest is data."""
+LOOK_EVERY_S = 3.0
+READY_TIMEOUT_S = 1200.0
+"""For a machine to install TensorFlow and begin."""
+ANSWER_TIMEOUT_S = 120.0
+"""For a machine that runs to do what it was told."""
+POLL_S = (0.2, 3.0)
+LINK_S = 3600
+WAKE = 'touch "${WORKBENCH_MACHINE_ROOT:-/opt/workbench}/wake"'
+RUN = f"""root=${{WORKBENCH_MACHINE_ROOT:-/opt/workbench}}; cd "$root"
+set -- env -i "PATH=$root/env/bin:/usr/local/bin:/usr/bin:/bin" LANG=C.UTF-8 "PYTHONPATH=$root/code" "$@"
+if [ "$(id -u)" = 0 ] && [ "$root" = {ROOT} ]; then
+    exec setpriv --reuid={USER} --regid={USER} --clear-groups --no-new-privs -- "$@"
+fi
+exec "$@" """
+"""As a machine's own work runs: its user, nothing of AWS in the environment."""
+
+
+@dataclass
+class _Seen:
+    """A cluster as it was looked at."""
+
+    at: float
+    machines: list[Machine]
+
+
+@dataclass
+class _Known:
+    """Objects that were read, by their ETag: what has the same need not be read again."""
+
+    assignments: dict[str, tuple[str, Assignment]] = field(default_factory=dict)
+    reasons: dict[str, str] = field(default_factory=dict)
+
+
+def ground_of_the_application(session: Session, settings: Settings) -> Ground:
+    """Where clusters are put: what the application's stack has made for them.
+
+    Raises
+    ------
+    NotFound
+        There is no application.
+    """
+    from workbench.providers.aws import stack
+
+    there = stack.outputs(session, settings)
+    return Ground(there.template, there.subnets, there.cluster_group)
+
+
+class AwsProvider:
+    """Machines as EC2 instances, in the subnet of the application's stack.
+
+    Parameters
+    ----------
+    node
+        The module that a machine runs in a job.
+    upload_code
+        Puts the code that machines run into the bucket, and gives its key.
+    look_every_s
+        How long what was seen of AWS is given again by ``machines`` and ``collect``: a limit of how often AWS is
+        asked, not a memory; every other verb looks anew.
+    find_ground
+        Says where clusters are put.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        node: str = NODE,
+        upload_code: Callable[[Bucket], str] = code.upload,
+        terms: Terms | None = None,
+        spot: bool = False,
+        look_every_s: float = LOOK_EVERY_S,
+        find_ground: Callable[[Session, Settings], Ground] = ground_of_the_application,
+    ) -> None:
+        self.settings = settings
+        self.node = node
+        self.upload_code = upload_code
+        self.terms = terms or Terms()
+        self.spot = spot
+        self.look_every_s = look_every_s
+        self.find_ground = find_ground
+        self._seen: dict[str, _Seen] = {}
+        self._collected: dict[str, float] = {}
+        self._known = _Known()
+        self._ended: set[str] = set()
+        self._making = threading.Lock()
+
+    @cached_property
+    def session(self) -> Session:
+        return Session.open(self.settings)
+
+    @cached_property
+    def bucket(self) -> Bucket:
+        return Bucket(self.session)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        return ()
+
+    @property
+    def independent(self) -> bool:
+        return True
+
+    # ── looking ─────────────────────────────────────────────────────────────────────────────────
+
+    def plan(self, layout: Layout) -> Plan:
+        instance_type = layout.instance_type or INSTANCE_TYPE
+        known = prices.known(self.settings, self.session.region)
+        hour = known.machine(instance_type)
+        if hour is None:
+            raise BadInput(
+                f"no price is known of the type {instance_type!r}; ask AWS with: workbench prices --refresh, or take "
+                f"one of: {', '.join(sorted(known.machines))}"
+            )
+        each = hour + known.disk(DISK_GB) + known.address_hour
+        resources = tuple(Resource(instance_type, f"{p.role}-{p.index}") for p in layout.places)
+        return Plan(resources, each * len(layout.places))
+
+    def machines(self, name: str | None = None) -> list[Machine]:
+        key = name or ""
+        seen = self._seen.get(key)
+        if seen is None or time.monotonic() - seen.at >= self.look_every_s:
+            seen = self._seen[key] = _Seen(time.monotonic(), self._look(name))
+        return list(seen.machines)
+
+    def _look(self, name: str | None) -> list[Machine]:
+        """Two questions, however many machines: what exists, and what the machines say of themselves."""
+        there = instances.look(self.session, name)
+        every = names.cluster_prefix(self.session.home, "").rstrip("/") + "/"
+        listed: dict[str, list[Stored]] = {}
+        for stored in self.bucket.list(self._prefix(name) if name else every):
+            cluster = stored.key[len(every) :].partition("/")[0]
+            if not cluster.startswith("_"):
+                listed.setdefault(cluster, []).append(stored)
+        found: list[Machine] = []
+        for cluster in sorted({i.cluster for i in there} | set(listed)):
+            mine = [i for i in there if i.cluster == cluster]
+            found += self._show(cluster, mine, listed.get(cluster, []))
+        return found
+
+    def _show(self, name: str, there: list[Instance], listed: list[Stored]) -> Iterator[Machine]:
+        assignment = self._read_assignment(name, listed)
+        prefix = names.cluster_prefix(self.session.home, name)
+        said = assignments.newest(listed, prefix)
+        by_id = {i.id: i for i in there}
+        if assignment is None:
+            yield from (
+                _machine(name, i.place, i, "pending" if i.state == "running" else None) for i in there
+            )
+            return
+        for place in assignment_places(assignment):
+            post = assignment.posts[place]
+            instance = by_id.pop(post.instance, None)
+            status, key = said.get(place, (None, ""))
+            if status is not None and not status.answers(assignment, post):
+                status = None
+            yield self._judge(name, place, post, instance, status, key)
+        # What is in nobody's place, for instance of a launch that was cut off.
+        yield from (
+            _machine(name, i.place, i, None) for i in by_id.values() if i.place not in assignment.posts
+        )
+
+    def _judge(
+        self,
+        name: str,
+        place: Place,
+        post: Post,
+        instance: Instance | None,
+        status: Status | None,
+        key: str,
+    ) -> Machine:
+        ended = self._exit(status, key) if status and status.state == ENDED else None
+        if instance is None:
+            gone = Machine(name, place.role, place.index, "terminated", f"{post.address}:{assignments.PORT}")
+            return replace(gone, instance=post.instance, exit=ended)
+        if instance.state != "running":
+            return replace(_machine(name, place, instance, None), exit=ended)
+        state = "pending" if status is None else "stopped" if ended else "running"
+        pid = status.pid if status and not ended else None
+        return replace(_machine(name, place, instance, state), pid=pid, exit=ended)
+
+    def _exit(self, status: Status, key: str) -> Exit | None:
+        if status.exit is None or not status.has_reason:
+            return status.exit
+        if key not in self._known.reasons:
+            self._known.reasons[key] = (self.bucket.get(key) or b"").decode()
+        return Exit(status.exit.code, self._known.reasons[key])
+
+    def _read_assignment(self, name: str, listed: Iterable[Stored] | None = None) -> Assignment | None:
+        key = self._prefix(name) + assignments.FILE
+        found = next(
+            (s for s in self.bucket.list(key) if s.key == key)
+            if listed is None
+            else (s for s in listed if s.key == key),
+            None,
+        )
+        if found is None:
+            return None
+        etag, known = self._known.assignments.get(name, ("", None))
+        if known is None or etag != found.etag:
+            content = self.bucket.get(key)
+            if content is None:
+                return None
+            known = assignments.parse(content)
+            self._known.assignments[name] = (found.etag, known)
+        return known
+
+    def _find(self, name: str) -> Assignment:
+        self._forget(name)
+        found = self._read_assignment(name)
+        if found is None:
+            raise NotFound(f"there is no cluster {name!r} on AWS")
+        return found
+
+    # ── making ──────────────────────────────────────────────────────────────────────────────────
+
+    def launch(self, name: str, layout: Layout, folder: Path | None = None) -> list[Machine]:
+        check_cluster_name(name)
+        self._forget(name)
+        if self._read_assignment(name) or instances.look(self.session, name):
+            raise BadInput(f"there is a cluster {name!r} already; terminate it first")
+        ground = self.find_ground(self.session, self.settings)
+        instance_type = layout.instance_type or INSTANCE_TYPE
+        self._ended.discard(name)
+        try:
+            key = self.upload_code(self.bucket)
+            self.bucket.delete(self._prefix(name))
+            user_data = self._user_data(name, key)
+            made: list[Instance] = []
+            for role in dict.fromkeys(place.role for place in layout.places):
+                count = sum(place.role == role for place in layout.places)
+                wish = Wish(role, count, instance_type, self.spot, user_data)
+                made += self._make(ground, name, wish, folder)
+            assignment = Assignment(
+                posts={i.place: Post(i.id, i.address) for i in made},
+                code=key,
+                node=self.node,
+                standing=folder is None,
+                instance_type=instance_type,
+                terms=self.terms,
+                created=time.time(),
+            )
+            self._assign(name, assignment if folder is None else self._with_work(assignment, folder))
+            self._wait(name, READY_TIMEOUT_S)
+            return self.machines(name)
+        except BaseException:
+            self.terminate(name)
+            raise
+
+    def assign(self, name: str, folder: Path | None) -> list[Machine]:
+        before = self._find(name)
+        assignment = self._revive(name, before, before.posts)
+        if folder is None:
+            assignment = replace(assignment.begin(assignment.posts), work=None)
+        else:
+            key = self.upload_code(self.bucket)
+            begun = replace(assignment.begin(assignment.posts), code=key, node=self.node)
+            assignment = self._with_work(begun, folder)
+        return self._tell(name, assignment)
+
+    def start(self, name: str, only: Collection[Place] | None = None) -> list[Machine]:
+        before = self._find(name)
+        wanted = [p for p in before.posts if only is None or p in only]
+        running = {m.place for m in self._look(name) if m.state == "running"}
+        if not (idle := [p for p in wanted if p not in running]):
+            return self.machines(name)
+        assignment = self._revive(name, before, idle).begin(idle)
+        if (
+            assignment.work and assignment.addresses != before.addresses
+        ):  # then all must be told, and begin again
+            others = [p for p in assignment.posts if p not in idle]
+            assignment = self._with_addresses(assignment.begin(others))
+        return self._tell(name, assignment, idle)
+
+    def stop(self, name: str, only: Collection[Place] | None = None) -> list[Machine]:
+        self._forget(name)
+        assignment = self._read_assignment(name)
+        if assignment is None:
+            return []
+        if only is None:
+            there = instances.look(self.session, name)
+            if running := [i.id for i in there if i.state in ("pending", "running")]:
+                instances.halt(self.session, running)
+            instances.wait(
+                self.session,
+                name,
+                lambda there: all(i.state == "stopped" for i in there),
+                instances.CHANGE_TIMEOUT_S,
+                f"the stop of {name}",
+            )
+            return self.machines(name)
+        at_work = [m.place for m in self._look(name) if m.place in only and m.state in ("running", "pending")]
+        if not at_work:
+            return self.machines(name)
+        return self._tell(name, assignment.change(at_work, run=False), at_work)
+
+    def terminate(self, name: str) -> None:
+        self._ended.add(name)
+        with self._making:  # what another thread is just asking AWS for is seen below
+            instances.end_cluster(self.session, name)
+        if self.bucket.exists():
+            self.bucket.delete(self._prefix(name))
+        self._forget(name)
+
+    def run(self, machine: Machine, *command: str, timeout_s: float = 60.0) -> Done:
+        there = [
+            i for i in instances.look(self.session, machine.cluster, ["running"]) if i.id == machine.instance
+        ]
+        if not there:
+            raise NotFound(f"{machine.place} of {machine.cluster} does not run")
+        shell = ["sh", "-c", RUN, "run", *command]
+        comment = f"{machine.cluster} {machine.place}"
+        done = commands.run(
+            self.session, self.bucket, [there[0].id], shell, timeout_s=timeout_s, comment=comment
+        )
+        return done[there[0].id]
+
+    # ── a job's folder ──────────────────────────────────────────────────────────────────────────
+
+    def collect(self, name: str, folder: Path, whole: bool = False) -> None:
+        key = str(folder)
+        if not whole and time.monotonic() - self._collected.get(key, -1e9) < self.look_every_s:
+            return
+        prefix = self._job_prefix(folder)
+        transfer.collect(self.bucket, prefix, folder)
+        if whole:
+            job = _read_job(folder)
+            transfer.collect_export(self.bucket, f"{prefix}attempt-{job.get('attempt', 1)}/", folder)
+        self._collected[key] = time.monotonic()
+
+    def keep(self, folder: Path, version: str, pack: Callable[[Path], object]) -> None:
+        packed = folder / ".version.zip"
+        try:
+            pack(packed)
+            self.bucket.put(self._version_key(version), packed)
+        finally:
+            packed.unlink(missing_ok=True)
+        self.bucket.delete(self._job_prefix(folder))
+
+    def link(self, version: str) -> str | None:
+        key = self._version_key(version)
+        return self.bucket.link(key, LINK_S) if self.bucket.has(key) else None
+
+    # ── the steps of it ─────────────────────────────────────────────────────────────────────────
+
+    def _user_data(self, name: str, code: str) -> str:
+        session = self.session
+        return instances.user_data(
+            self.bucket.name, code, session.region, session.home, name, self.terms.hours
+        )
+
+    def _make(self, ground: Ground, name: str, wish: Wish, folder: Path | None) -> list[Instance]:
+        job = _read_job(folder) if folder else {}
+        tags = {"job": str(job["job"])} if "job" in job else {}
+        if job.get("requester"):
+            tags["requester"] = str(job["requester"])
+        with self._making:
+            if name in self._ended:
+                raise Unavailable(f"the cluster {name} was ended while it was being launched")
+            return instances.make(self.session, ground, name, wish, tags)
+
+    def _revive(self, name: str, assignment: Assignment, places: Iterable[Place]) -> Assignment:
+        """Have an instance that runs, or soon does, in each of these places."""
+        there = {i.id: i for i in instances.look(self.session, name)}
+        if any(i.state == "stopping" for i in there.values()):
+            found = instances.wait(
+                self.session,
+                name,
+                lambda now: all(i.state != "stopping" for i in now),
+                instances.CHANGE_TIMEOUT_S,
+                f"the stop of {name}",
+            )
+            there = {i.id: i for i in found}
+        wanted = list(places)
+        stopped = [
+            i.id for p in wanted if (i := there.get(assignment.posts[p].instance)) and i.state == "stopped"
+        ]
+        if stopped:
+            instances.begin(self.session, stopped)
+        lost = [p for p in wanted if assignment.posts[p].instance not in there]
+        for place in lost:
+            assignment = self._replace(name, assignment, place)
+        return assignment
+
+    def _replace(self, name: str, assignment: Assignment, place: Place) -> Assignment:
+        """An instance in the place of one that is gone, at its address if that is free."""
+        post = assignment.posts[place]
+        user_data = self._user_data(name, assignment.code)
+        wish = Wish(place.role, 1, assignment.instance_type, self.spot, user_data, place.index)
+        tags = {"job": name.removeprefix("job-")} if name.startswith("job-") else {}
+        ground = self.find_ground(self.session, self.settings)
+        with self._making:
+            if name in self._ended:
+                raise Unavailable(f"the cluster {name} was ended while a machine was being replaced")
+            try:
+                made = instances.make(self.session, ground, name, replace(wish, address=post.address), tags)
+            except (BadInput, Unavailable) as error:
+                if not _is_about_the_address(error):
+                    raise
+                made = instances.make(self.session, ground, name, wish, tags)
+        changed = {"instance": made[0].id, "address": made[0].address}
+        replaced = assignment.change([place], **changed)
+        self._write(name, replaced)
+        return replaced
+
+    def _with_work(self, assignment: Assignment, folder: Path) -> Assignment:
+        """The assignment with the job of the folder, which is put into the bucket with the machines' addresses."""
+        job = _read_job(folder)
+        prefix = self._job_prefix(folder)
+        data = transfer.give_data(self.bucket, self.settings.data, folder / "recipe")
+        deadline = None if self.terms.deadline_s is None else time.time() + self.terms.deadline_s
+        work = Work(prefix, secrets.token_hex(6), job.get("origin", 1), job.get("attempt", 1), data, deadline)
+        given = replace(assignment, work=work)
+        write_addresses(folder, given.addresses)
+        transfer.give(self.bucket, prefix, folder)
+        return given
+
+    def _with_addresses(self, assignment: Assignment) -> Assignment:
+        """The assignment with its job given anew, because addresses have changed."""
+        assert assignment.work
+        folder = self.settings.home / "jobs" / assignment.work.prefix.rstrip("/").rpartition("/")[2]
+        write_addresses(folder, assignment.addresses)
+        transfer.give(self.bucket, assignment.work.prefix, folder)
+        return replace(assignment, work=replace(assignment.work, generation=secrets.token_hex(6)))
+
+    def _assign(self, name: str, assignment: Assignment) -> None:
+        if name in self._ended:
+            raise Unavailable(f"the cluster {name} was ended while it was being launched")
+        self._write(name, assignment)
+
+    def _write(self, name: str, assignment: Assignment) -> None:
+        self.bucket.put(self._prefix(name) + assignments.FILE, assignment.dump())
+        self._forget(name)
+
+    def _tell(
+        self, name: str, assignment: Assignment, places: Iterable[Place] | None = None
+    ) -> list[Machine]:
+        """Write the assignment, wake the machines that run, and wait until those in the places have answered."""
+        self._write(name, assignment)
+        self._wake(name)
+        self._wait(name, READY_TIMEOUT_S, places)
+        return self.machines(name)
+
+    def _wake(self, name: str) -> None:
+        """Spare the machines the time until they look by themselves; one that takes no command will look."""
+        running = [i.id for i in instances.look(self.session, name, ["running"])]
+        if awake := sorted(commands.online(self.session, running)):
+            with contextlib.suppress(NotFound):
+                commands.run(
+                    self.session,
+                    self.bucket,
+                    awake,
+                    ["sh", "-c", WAKE],
+                    timeout_s=ANSWER_TIMEOUT_S,
+                    comment=f"{name}: a new assignment",
+                    outputs=False,
+                )
+
+    def _wait(self, name: str, timeout_s: float, places: Iterable[Place] | None = None) -> None:
+        """Until the machines do what they are to do, and take commands."""
+        pause, longest = POLL_S
+        give_up = time.monotonic() + timeout_s
+        wanted = None if places is None else set(places)
+        while True:
+            found = [m for m in self._look(name) if wanted is None or m.place in wanted]
+            late = [m for m in found if m.state == "pending" or (m.state == "stopped" and m.exit is None)]
+            if not late and not (late := self._deaf(found)):
+                self._forget(name)
+                return
+            if name in self._ended:
+                raise Unavailable(f"the cluster {name} was ended meanwhile")
+            if time.monotonic() > give_up:
+                raise Unavailable(
+                    f"these machines of {name} were not ready within {timeout_s:.0f} s: "
+                    f"{', '.join(f'{m.place} ({m.instance})' for m in late)}; their boot log is in the EC2 console"
+                )
+            time.sleep(pause)
+            pause = min(pause * 1.3, longest)
+
+    def _deaf(self, found: Iterable[Machine]) -> list[Machine]:
+        """The machines that run but take no commands yet."""
+        running = {m.instance: m for m in found if m.state == "running" and m.instance}
+        hear = commands.online(self.session, sorted(running)) if running else set()
+        return [m for id, m in running.items() if id not in hear]
+
+    def _forget(self, name: str) -> None:
+        self._seen.pop(name, None)
+        self._seen.pop("", None)
+
+    def _prefix(self, name: str) -> str:
+        return names.cluster_prefix(self.session.home, name)
+
+    def _job_prefix(self, folder: Path) -> str:
+        return names.cluster_prefix(f"_jobs/{self.session.home}", folder.name)
+
+    def _version_key(self, version: str) -> str:
+        name, _, number = version.rpartition(":")
+        return names.version_key(self.session.home, name, int(number))
+
+
+def assignment_places(assignment: Assignment) -> list[Place]:
+    """In the order of the layout."""
+    order = ("chief", "ps", "worker")
+    return sorted(assignment.posts, key=lambda p: (order.index(p.role), p.index))
+
+
+def write_addresses(folder: Path, addresses: Mapping[str, list[str]]) -> None:
+    """Note in the job's folder where its machines are."""
+    path = folder / "job.json"
+    aside = path.with_name(".job.json")
+    aside.write_text(json.dumps({**_read_job(folder), "cluster": addresses}))
+    aside.replace(path)
+
+
+def _read_job(folder: Path) -> dict[str, Any]:
+    try:
+        return dict(json.loads((folder / "job.json").read_text()))
+    except FileNotFoundError:
+        return {}
+
+
+def _machine(name: str, place: Place, instance: Instance, state: str | None) -> Machine:
+    shown = {"pending": "pending", "running": "running", "stopping": "stopped", "stopped": "stopped"}
+    return Machine(
+        cluster=name,
+        role=place.role,
+        index=place.index,
+        state=state or shown[instance.state],
+        address=f"{instance.address}:{assignments.PORT}" if instance.address else "",
+        instance=instance.id,
+        created=instance.launched,
+    )
+
+
+def _is_about_the_address(error: Exception) -> bool:
+    code = str(getattr(error, "code", ""))
+    return code.startswith(("InvalidIPAddress", "InvalidAddress")) or "ddress" in str(error)

@@ -1,0 +1,49 @@
+"""What jobs may cost: caps of one job and of one requester, looked at before machines are launched and while they run."""
+
+from workbench.errors import WorkbenchError
+from workbench.jobs import Filter, Job, Store
+from workbench.settings import Settings
+
+PAGE = 500
+
+
+class Exceeded(WorkbenchError):
+    """A job has used up what it may cost."""
+
+
+def exceeded(id: int, store: Store, settings: Settings) -> str | None:
+    """Why the job may not go on, in words; ``None`` if it may.
+
+    A cap counts all attempts of a job, and all jobs that the store knows of a requester.
+    """
+    job = store.job(id)
+    most = settings.max_price_per_job
+    if most is not None and (cost := job.cost or 0.0) >= most:
+        return (
+            f"the job has cost {_dollars(cost)}, and one job may cost {_dollars(most)} (WORKBENCH_MAX_PRICE_PER_JOB); "
+            "its checkpoint is kept: with a higher cap, retry goes on from it"
+        )
+    most = settings.max_price_per_requester
+    if most is not None and (cost := spent(job.requester, store)) >= most:
+        return (
+            f"the jobs of {job.requester} have cost {_dollars(cost)}, and those of one requester may cost "
+            f"{_dollars(most)} (WORKBENCH_MAX_PRICE_PER_REQUESTER); the checkpoint is kept"
+        )
+    return None
+
+
+def spent(requester: str, store: Store) -> float:
+    """US dollars that a requester's jobs have cost so far."""
+    cost, offset = 0.0, 0
+    while True:
+        page: list[Job] = list(
+            store.page(Filter(requesters=[requester]), sort="id", offset=offset, limit=PAGE).jobs
+        )
+        cost += sum(job.cost or 0.0 for job in page)
+        offset += len(page)
+        if len(page) < PAGE:
+            return cost
+
+
+def _dollars(amount: float) -> str:
+    return f"${amount:.2f}" if amount >= 0.01 or not amount else f"${amount:.4f}"
