@@ -3,6 +3,7 @@
 The registry and the back end both read versions, so this module needs the standard library alone.
 """
 
+import errno
 import hashlib
 import json
 import re
@@ -22,7 +23,7 @@ MAX_BYTES = 2 * 1024**3
 MAX_RATIO = 200
 """Unpacked bytes per packed byte; weights hardly shrink, a bomb shrinks a thousandfold."""
 
-_UNREADABLE = (
+UNREADABLE = (
     zipfile.BadZipFile,
     zipfile.LargeZipFile,
     zlib.error,
@@ -153,13 +154,15 @@ def _unpack(source: Path | BinaryIO, folder: Path, max_bytes: int) -> None:
                         if written > allowed:
                             raise ModelRefused(f"the zip unpacks to more than {allowed:,} bytes")
                         file.write(block)
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise ModelRefused(f"not a zip that can be read: {error}") from error
     except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
         raise ModelRefused("the zip names one path twice") from error
     except OSError as error:
-        if error.errno in (36, 84):  # name too long, bytes that are no name
+        if error.errno in (errno.ENAMETOOLONG, errno.EILSEQ):
             raise ModelRefused(f"the zip holds a name that cannot be a file: {error.strerror}") from error
+        if error.errno == errno.EINVAL:  # a member that is said to begin before the file does
+            raise ModelRefused(f"not a zip that can be read: {error.strerror}") from error
         raise
 
 
