@@ -35,6 +35,9 @@ format:  ## bring the code into the format that `make lint` wants
 	@$(RUN) ruff format .
 	@$(RUN) ruff check --fix .
 
+fuzz:  ## feed every reader of strangers' input INPUTS damaged ones (50000); what breaks one is kept as a test
+	@$(RUN) python -W ignore -m tests.fuzz --inputs $(or $(INPUTS),50000)
+
 screenshots:  ## every page in every state, into build/screenshots
 	@$(RUN) python -m tests.browser.screenshots build/screenshots
 

@@ -3,6 +3,7 @@
 import io
 import secrets
 import socket
+import urllib.parse
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -15,7 +16,7 @@ from workbench.errors import BadInput, NotFound, Unavailable
 from workbench.jobs import ACTIVE, ENDED, Filter, Job, Store
 from workbench.providers import Layout, Machine, Plan, Provider, clusters
 from workbench.recipes import FIELDS, Recipe
-from workbench.settings import PROJECT, Settings
+from workbench.settings import PROJECT, Settings, reachable
 
 if TYPE_CHECKING:
     from workbench.providers.aws.audit import Finding
@@ -170,9 +171,14 @@ class Control:
         return self._providers[name]
 
     def services(self) -> dict[str, bool]:
-        """Whether the front end, the back end and the dashboard answer at their ports on this computer."""
-        names = ("frontend", "backend", "dashboard")
-        return {name: _listens(getattr(self.settings, f"{name}_port")) for name in names}
+        """Whether the front end and the dashboard here, and the back end that is used here, answer at their ports."""
+        ours = self.settings
+        backend = urllib.parse.urlsplit(ours.backend_service)
+        return {
+            "frontend": _listens(reachable(ours.frontend_address), ours.frontend_port),
+            "backend": _listens(backend.hostname or "", backend.port or 80),
+            "dashboard": _listens(reachable(ours.dashboard_address), ours.dashboard_port),
+        }
 
     def app(self) -> "App":
         """The application on AWS as it is now: account, region, machines with role, address, state, age and price.
@@ -271,9 +277,9 @@ class Control:
         return self.store.page(Filter(requesters=[requester]), limit=1).states if requester else {}
 
 
-def _listens(port: int) -> bool:
+def _listens(address: str, port: int) -> bool:
     try:
-        with socket.create_connection(("127.0.0.1", port), timeout=1):
+        with socket.create_connection((address, port), timeout=1):
             return True
     except OSError:
         return False
@@ -366,5 +372,5 @@ def _unpack(name: str, content: bytes) -> dict[str, bytes]:
             if sum(info.file_size for info in wanted) > MAX_UPLOAD:
                 raise BadInput(f"the files in {name} are larger than {MAX_UPLOAD:,} bytes")
             return {info.filename: archive.read(info) for info in wanted}
-    except (zipfile.BadZipFile, RuntimeError, NotImplementedError, OSError, EOFError, ValueError) as error:
+    except (*artifact.UNREADABLE, OSError) as error:
         raise BadInput(f"{name} is not a zip that can be read: {error}") from error
