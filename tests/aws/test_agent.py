@@ -38,9 +38,8 @@ class Lab:
         folder = self.root / "request"
         (folder / "recipe").mkdir(parents=True, exist_ok=True)
         (folder / "recipe" / "training.py").write_text(training)
-        job = {"job": 7, "attempt": attempt, "cluster": self.assignment.addresses}
-        (folder / "job.json").write_text(json.dumps(job))
-        transfer.give(self.bucket, JOB, folder)
+        (folder / "job.json").write_text(json.dumps({"job": 7, "attempt": attempt}))
+        transfer.give(self.bucket, JOB, folder, self.assignment.addresses)
         work = Work(JOB, f"generation{attempt}", attempt=attempt)
         self.tell(replace(self.assignment, work=work))
 

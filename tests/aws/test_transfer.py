@@ -143,11 +143,14 @@ def test_a_request_arrives_byte_for_byte(bucket: Any, tmp_path: Path) -> None:
     (folder / "recipe" / "training.py").write_bytes(source)
     (folder / "job.json").write_text(json.dumps({"job": 7}))
 
-    transfer.give(bucket, PREFIX, folder)
+    transfer.give(bucket, PREFIX, folder, {"worker": ["10.0.0.1:2222"]})
     transfer.take(bucket, PREFIX, there)
 
     assert (there / "recipe" / "training.py").read_bytes() == source
-    assert json.loads((there / "job.json").read_text()) == {"job": 7}
+    assert json.loads((there / "job.json").read_text()) == {
+        "job": 7,
+        "cluster": {"worker": ["10.0.0.1:2222"]},
+    }
 
 
 def test_a_data_set_that_a_recipe_names_is_brought_once(bucket: Any, tmp_path: Path) -> None:

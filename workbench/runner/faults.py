@@ -126,7 +126,7 @@ def ended(view: View) -> list[Machine]:
     broken = [
         machine
         for machine in view.machines
-        if machine.state != "running"
+        if machine.state not in ("running", "pending")
         and not (machine.exit and machine.exit.code == DONE and view.phases.get(machine.place) == "done")
     ]
     return sorted(broken, key=lambda m: m.exit is not None and m.exit.code == CLUSTER_BROKE)

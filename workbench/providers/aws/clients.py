@@ -296,10 +296,12 @@ def _word(code: str, error: ClientError, message: str, doing: str) -> AwsError:
             f"cannot {doing}: AWS does not accept these credentials ({code}); {SET_CREDENTIALS}"
         )
     if code in _DENIED:
-        return NotAllowed(
+        denied = NotAllowed(
             f"cannot {doing}: these credentials lack the permission {action_of(error)}; whoever owns the account "
             "can give it (docs/aws.md has the whole policy)"
         )
+        denied.passing = False
+        return denied
     if code in _QUOTA:
         return NoQuota(
             f"cannot {doing}: the account's quota is reached: {told}; ask for more under Service Quotas in the AWS "

@@ -9,7 +9,7 @@ import json
 import secrets
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -271,11 +271,18 @@ class AwsProvider:
                 terms=self.terms,
                 created=time.time(),
             )
-            self._assign(name, assignment if folder is None else self._with_work(assignment, folder))
+            given = assignment if folder is None else self._with_work(assignment, folder)
+            if name in self._ended:
+                raise Unavailable(f"the cluster {name} was ended while it was being launched")
+            self._write(name, given)
+            self._note_addresses(given, folder)
             self._wait(name, READY_TIMEOUT_S)
             return self.machines(name)
-        except BaseException:
-            self.terminate(name)
+        except BaseException as error:
+            try:
+                self.terminate(name)
+            except Unavailable as worse:
+                error.args = (f"{error}; and what was made of it could not be ended: {worse}",)
             raise
 
     def assign(self, name: str, folder: Path | None) -> list[Machine]:
@@ -287,6 +294,7 @@ class AwsProvider:
             key = self.upload_code(self.bucket)
             begun = replace(assignment.begin(assignment.posts), code=key, node=self.node)
             assignment = self._with_work(begun, folder)
+        self._note_addresses(assignment, folder)
         return self._tell(name, assignment)
 
     def start(self, name: str, only: Collection[Place] | None = None) -> list[Machine]:
@@ -441,23 +449,24 @@ class AwsProvider:
         data = transfer.give_data(self.bucket, self.settings.data, folder / "recipe")
         deadline = None if self.terms.deadline_s is None else time.time() + self.terms.deadline_s
         work = Work(prefix, secrets.token_hex(6), job.get("origin", 1), job.get("attempt", 1), data, deadline)
-        given = replace(assignment, work=work)
-        write_addresses(folder, given.addresses)
-        transfer.give(self.bucket, prefix, folder)
-        return given
+        transfer.give(self.bucket, prefix, folder, assignment.addresses)
+        return replace(assignment, work=work)
+
+    def _note_addresses(self, assignment: Assignment, folder: Path | None) -> None:
+        """Note in the job's own folder that machines work for it; only now, for whoever reads it believes that."""
+        if folder is not None:
+            path = folder / "job.json"
+            aside = path.with_name(".job.json")
+            aside.write_text(json.dumps({**_read_job(folder), "cluster": assignment.addresses}))
+            aside.replace(path)
 
     def _with_addresses(self, assignment: Assignment) -> Assignment:
         """The assignment with its job given anew, because addresses have changed."""
         assert assignment.work
         folder = self.settings.home / "jobs" / assignment.work.prefix.rstrip("/").rpartition("/")[2]
-        write_addresses(folder, assignment.addresses)
-        transfer.give(self.bucket, assignment.work.prefix, folder)
+        transfer.give(self.bucket, assignment.work.prefix, folder, assignment.addresses)
+        self._note_addresses(assignment, folder)
         return replace(assignment, work=replace(assignment.work, generation=secrets.token_hex(6)))
-
-    def _assign(self, name: str, assignment: Assignment) -> None:
-        if name in self._ended:
-            raise Unavailable(f"the cluster {name} was ended while it was being launched")
-        self._write(name, assignment)
 
     def _write(self, name: str, assignment: Assignment) -> None:
         self.bucket.put(self._prefix(name) + assignments.FILE, assignment.dump())
@@ -533,14 +542,6 @@ def assignment_places(assignment: Assignment) -> list[Place]:
     """In the order of the layout."""
     order = ("chief", "ps", "worker")
     return sorted(assignment.posts, key=lambda p: (order.index(p.role), p.index))
-
-
-def write_addresses(folder: Path, addresses: Mapping[str, list[str]]) -> None:
-    """Note in the job's folder where its machines are."""
-    path = folder / "job.json"
-    aside = path.with_name(".job.json")
-    aside.write_text(json.dumps({**_read_job(folder), "cluster": addresses}))
-    aside.replace(path)
 
 
 def _read_job(folder: Path) -> dict[str, Any]:

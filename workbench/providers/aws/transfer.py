@@ -11,7 +11,7 @@ import json
 import os
 import stat
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -36,11 +36,13 @@ _COLLECTED = ".collected.json"
 # ── to the machines ──────────────────────────────────────────────────────────────────────────────
 
 
-def give(bucket: Bucket, prefix: str, folder: Path) -> None:
-    """Put the job's request there: ``job.json`` and the recipe, byte for byte."""
+def give(bucket: Bucket, prefix: str, folder: Path, addresses: Mapping[str, Sequence[str]]) -> None:
+    """Put the job's request there: ``job.json`` with its machines' addresses, and the recipe, byte for byte."""
     packed = io.BytesIO()
+    job = {**json.loads((folder / "job.json").read_text()), "cluster": addresses}
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
-        for path in [folder / "job.json", *sorted((folder / "recipe").glob("*"))]:
+        archive.writestr("job.json", json.dumps(job))
+        for path in sorted((folder / "recipe").glob("*")):
             if path.is_file():
                 archive.write(path, path.relative_to(folder).as_posix())
     bucket.put(f"{prefix}job.zip", packed.getvalue())
