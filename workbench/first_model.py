@@ -81,7 +81,7 @@ def _train(settings: Settings, status: "_Status") -> registry.Version:
 
 def _deploy(version: registry.Version, settings: Settings) -> None:
     """Deploy, and wait for a back end that is only just starting."""
-    url, give_up = f"http://127.0.0.1:{settings.backend_port}", time.monotonic() + BACKEND_WAIT_S
+    url, give_up = settings.own_backend, time.monotonic() + BACKEND_WAIT_S
     while True:
         try:
             deployment.deploy(version, url, settings.deploy_token, reason="first model")

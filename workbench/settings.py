@@ -58,6 +58,11 @@ class Settings:
     """What the dashboard says above every page; ``""`` for nothing."""
 
     @property
+    def own_backend(self) -> str:
+        """Where the back end answers that runs here."""
+        return f"http://{reachable(self.backend_address)}:{self.backend_port}"
+
+    @property
     def data(self) -> Path:
         """Cached data sets."""
         return self.home / "data"
@@ -119,7 +124,7 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> Settings:
         backend_address=(own := _address(environ, "WORKBENCH_BACKEND_ADDRESS")),
         dashboard_address=_address(environ, "WORKBENCH_DASHBOARD_ADDRESS"),
         backend_service="http://"
-        + (environ.get("WORKBENCH_BACKEND_HOST") or f"{_reachable(own)}:{ports['backend']}"),
+        + (environ.get("WORKBENCH_BACKEND_HOST") or f"{reachable(own)}:{ports['backend']}"),
         requester=environ.get("WORKBENCH_REQUESTER") or _login_name(),
         backend_url=environ.get("WORKBENCH_BACKEND_URL", "").rstrip("/"),
         allowed_origins=_list(environ.get("WORKBENCH_ALLOWED_ORIGINS") or "*"),
@@ -156,7 +161,8 @@ def _address(environ: Mapping[str, str], name: str) -> str:
         ) from error
 
 
-def _reachable(address: str) -> str:
+def reachable(address: str) -> str:
+    """Where a service that listens at this address is found from here."""
     return "127.0.0.1" if address == ANY else address
 
 

@@ -55,6 +55,9 @@ def add_options(verbs: dict[str, argparse.ArgumentParser]) -> None:
     verbs["release"].add_argument(
         "--bucket", metavar="NAME", help="remove the application's bucket too, with all models in it"
     )
+    verbs["release"].add_argument(
+        "--everybody", action="store_true", help="of the application on AWS, with the clusters of other homes"
+    )
 
 
 def plan_app(arguments: argparse.Namespace, settings: Settings) -> None:
@@ -126,7 +129,9 @@ def release_app(arguments: argparse.Namespace, settings: Settings) -> None:
     from workbench.providers.aws import releasing
     from workbench.providers.aws.clients import Session
 
-    releasing.release(Session.open(settings), settings, _Told(), arguments.bucket)
+    releasing.release(
+        Session.open(settings), settings, _Told(), arguments.bucket, everybody=arguments.everybody
+    )
     print("the application on AWS is released", file=sys.stderr)
 
 

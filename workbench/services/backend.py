@@ -4,7 +4,7 @@ import sys
 
 from workbench.services import Service
 from workbench.services.environment import minimal
-from workbench.settings import ANY, PROJECT, Settings
+from workbench.settings import PROJECT, Settings
 
 
 def prepare(settings: Settings, *, serve_page: bool = False) -> Service:
@@ -16,8 +16,7 @@ def prepare(settings: Settings, *, serve_page: bool = False) -> Service:
         Let it serve the drawing page as well, where there is no Apache.
     """
     (settings.backend / "models").mkdir(parents=True, exist_ok=True)
-    reached_at = "127.0.0.1" if settings.backend_address == ANY else settings.backend_address
-    url = f"http://{reached_at}:{settings.backend_port}"
+    url = settings.own_backend
     return Service(
         name="backend",
         command=(

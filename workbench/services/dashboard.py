@@ -15,7 +15,7 @@ from urllib.parse import quote
 from workbench.dashboard import catalogue
 from workbench.services import Service, certificates
 from workbench.services.environment import minimal
-from workbench.settings import ANY, PROJECT, Settings
+from workbench.settings import PROJECT, Settings, reachable
 
 NOTEBOOKS = PROJECT / "notebooks"
 LANDING = "workbench"
@@ -44,8 +44,7 @@ def prepare(settings: Settings) -> Service:
     kernels.parent.mkdir(parents=True, exist_ok=True)
     kernels.write_text(KERNEL_SETTINGS)
     scheme = "http" if certificate is None else "https"
-    reached_at = "127.0.0.1" if settings.dashboard_address == ANY else settings.dashboard_address
-    origin = f"{scheme}://{reached_at}:{settings.dashboard_port}"
+    origin = f"{scheme}://{reachable(settings.dashboard_address)}:{settings.dashboard_port}"
     return Service(
         name="dashboard",
         command=(sys.executable, "-m", "jupyter_server", f"--config={config}"),

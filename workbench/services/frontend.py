@@ -15,7 +15,7 @@ from pathlib import Path
 
 from workbench.errors import BadInput, Unavailable
 from workbench.services import Service, apache
-from workbench.settings import ANY, PROJECT, Settings
+from workbench.settings import PROJECT, Settings, reachable
 
 SOURCE = PROJECT / "frontend"
 API = "/api"
@@ -153,8 +153,7 @@ def prepare(settings: Settings) -> Service:
     conf.write_text(httpd_conf(settings, root=root, modules=modules, confinement=confinement))
     command = (str(program), "-d", str(root), "-f", str(conf))
     apache.check(command, conf)
-    reached_at = "127.0.0.1" if settings.frontend_address == ANY else settings.frontend_address
-    url = f"http://{reached_at}:{settings.frontend_port}/"
+    url = f"http://{reachable(settings.frontend_address)}:{settings.frontend_port}/"
     return Service(
         name="frontend",
         command=(*command, "-DFOREGROUND"),

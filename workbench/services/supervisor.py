@@ -125,7 +125,7 @@ class _Supervisor:
                 self.say(f"warning: {service.warning}")
         page = next((c for c in self.children if c.service.name == "frontend"), None)
         if page is None and "frontend" in self.only:
-            url = f"http://127.0.0.1:{self.settings.backend_port}"
+            url = self.settings.own_backend
             self.state.rows.insert(1, Row(TITLES["frontend"], "ready", url, message="served by the back end"))
         for child in self.children:
             self._launch(child)
@@ -240,6 +240,7 @@ class _Supervisor:
             environment=minimal(
                 self.settings,
                 WORKBENCH_BACKEND_PORT=str(self.settings.backend_port),
+                WORKBENCH_BACKEND_ADDRESS=self.settings.backend_address,
                 WORKBENCH_DEPLOY_TOKEN=self.settings.deploy_token,
                 TF_CPP_MIN_LOG_LEVEL="2",
             ),

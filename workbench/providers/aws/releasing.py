@@ -18,23 +18,37 @@ BATCH = 500
 TRIES = 3
 
 
-def release(session: Session, settings: Settings, tell: Tell, bucket: str | None = None) -> None:
+def release(
+    session: Session,
+    settings: Settings,
+    tell: Tell,
+    bucket: str | None = None,
+    *,
+    everybody: bool = False,
+) -> None:
     """End the application and its clusters; nothing of this home is left but the bucket. None at all is fine.
 
     Parameters
     ----------
     bucket
         The bucket's name: remove it too, with every model and all code in it.
+    everybody
+        End clusters of other homes too.
 
     Raises
     ------
     BadInput
-        The bucket is called otherwise.
+        The bucket is called otherwise, or somebody else's cluster is at work.
     """
     stored = Bucket(session)
     if bucket is not None and bucket != stored.name:
         raise BadInput(
             f"the bucket is called {stored.name}; name it so to remove it with all models. Received: {bucket}"
+        )
+    if not everybody and (others := _others(session, settings)):
+        raise BadInput(
+            f"clusters of other homes are at work in this application: {', '.join(others)}; ask whoever has them, or "
+            "end them too: release app --provider aws --everybody"
         )
     for left in reversed(range(TRIES)):
         end_clusters(session, settings, tell)
@@ -68,14 +82,30 @@ def leftovers(session: Session, settings: Settings) -> list[Finding]:
 def end_clusters(session: Session, settings: Settings, tell: Tell) -> None:
     """End every machine of a cluster in the application's network, and wait until they are gone."""
     vpc = _vpc(session, settings)
-    if vpc is None:
-        return
-    wanted = [
+    if vpc is not None:
+        _end_instances(session, _in_clusters(vpc), tell)
+
+
+def _in_clusters(vpc: str) -> list[dict[str, Any]]:
+    return [
         {"Name": "vpc-id", "Values": [vpc]},
         {"Name": "tag-key", "Values": ["cluster"]},
         {"Name": "instance-state-name", "Values": [*audit.LIVING, "shutting-down"]},
     ]
-    _end_instances(session, wanted, tell)
+
+
+def _others(session: Session, settings: Settings) -> list[str]:
+    """Clusters of other homes, as ``CLUSTER (HOME)``."""
+    vpc = _vpc(session, settings)
+    if vpc is None:
+        return []
+    try:
+        found = pages(session.ec2, "describe_instances", "Reservations", Filters=_in_clusters(vpc))
+        tags = [names.read(one.get("Tags")) for reservation in found for one in reservation["Instances"]]
+    except AwsFailure as error:
+        raise said(error, "look at the clusters") from error
+    others = {(t["cluster"], t.get(names.HOME, "?")) for t in tags if t.get(names.HOME) != session.home}
+    return sorted(f"{cluster} ({home})" for cluster, home in others)
 
 
 def _vpc(session: Session, settings: Settings) -> str | None:
