@@ -19,6 +19,9 @@ TRUST = (
 )
 
 
+_SIGNED = {"s3": "s3v4"}
+
+
 @cache
 def _client(url: str, service: str) -> Any:
     return boto3.client(
@@ -27,7 +30,11 @@ def _client(url: str, service: str) -> Any:
         region_name=REGION,
         aws_access_key_id=CALLER_KEY,
         aws_secret_access_key=SECRET,
-        config=Config(retries={"total_max_attempts": 1}, s3={"addressing_style": "path"}),
+        config=Config(
+            retries={"total_max_attempts": 1},
+            s3={"addressing_style": "path"},
+            signature_version=_SIGNED.get(service),
+        ),
     )
 
 

@@ -58,6 +58,8 @@ class Machine:
                     self._end("terminated", "Server.InternalError: the emulator could not start it")
                     return
                 threading.Thread(target=self._watch, args=(self.sandbox.init,), daemon=True).start()
+            if self.state != "pending":
+                return  # it was stopped or terminated meanwhile, and whoever did so waits for the lock
             self.booted += 1
             self.become("running")
             self.online.set()
