@@ -44,6 +44,10 @@ class Settings:
     aws_region: str | None
     aws_stack: str
     """Name of the application's stack on AWS: one an account and region unless told."""
+    aws_spot: bool
+    """Whether machines of clusters are what AWS has left over: cheaper, and taken back when it needs them."""
+    aws_hours: int
+    """After how many hours every machine of a cluster ends itself, whatever happens."""
     tf_model_server: str | None
     max_jobs: int
     """How many jobs train here at a time."""
@@ -134,6 +138,8 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> Settings:
         or environ.get("AWS_REGION")
         or environ.get("AWS_DEFAULT_REGION"),
         aws_stack=_stack_name(environ.get("WORKBENCH_AWS_STACK") or "workbench"),
+        aws_spot=_yes(environ, "WORKBENCH_AWS_SPOT"),
+        aws_hours=_count(environ, "WORKBENCH_AWS_HOURS", 24),
         tf_model_server=environ.get("TF_MODEL_SERVER") or None,
         max_jobs=(most := _count(environ, "WORKBENCH_MAX_JOBS", max(1, (os.cpu_count() or 1) // 2))),
         max_jobs_per_requester=_count(environ, "WORKBENCH_MAX_JOBS_PER_REQUESTER", (most + 1) // 2),
@@ -171,6 +177,13 @@ def _count(environ: Mapping[str, str], name: str, default: int, least: int = 1) 
     if not text.isdecimal() or int(text) < least:
         raise BadInput(f"{name} must be a whole number from {least}. Received: {text!r}")
     return int(text)
+
+
+def _yes(environ: Mapping[str, str], name: str) -> bool:
+    text = (environ.get(name) or "0").lower()
+    if text not in ("0", "1", "no", "yes"):
+        raise BadInput(f"{name} must be 1 or 0. Received: {text!r}")
+    return text in ("1", "yes")
 
 
 def _dollars(environ: Mapping[str, str], name: str) -> float | None:

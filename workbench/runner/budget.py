@@ -1,10 +1,11 @@
 """What jobs may cost: caps of one job and of one requester, looked at before machines are launched and while they run."""
 
 from workbench.errors import WorkbenchError
-from workbench.jobs import Filter, Job, Store
+from workbench.jobs import ACTIVE, Store
 from workbench.settings import Settings
 
-PAGE = 500
+MOST = 1000
+"""Jobs of one requester that are at work at a time; see ``turns.AWS_CAPS``."""
 
 
 class Exceeded(WorkbenchError):
@@ -14,7 +15,7 @@ class Exceeded(WorkbenchError):
 def exceeded(id: int, store: Store, settings: Settings) -> str | None:
     """Why the job may not go on, in words; ``None`` if it may.
 
-    A cap counts all attempts of a job, and all jobs that the store knows of a requester.
+    A job's cap counts all its attempts; a requester's counts the jobs that are at work.
     """
     job = store.job(id)
     most = settings.max_price_per_job
@@ -26,23 +27,15 @@ def exceeded(id: int, store: Store, settings: Settings) -> str | None:
     most = settings.max_price_per_requester
     if most is not None and (cost := spent(job.requester, store)) >= most:
         return (
-            f"the jobs of {job.requester} have cost {_dollars(cost)}, and those of one requester may cost "
+            f"the jobs of {job.requester} at work have cost {_dollars(cost)}, and those of one requester may cost "
             f"{_dollars(most)} (WORKBENCH_MAX_PRICE_PER_REQUESTER); the checkpoint is kept"
         )
     return None
 
 
 def spent(requester: str, store: Store) -> float:
-    """US dollars that a requester's jobs have cost so far."""
-    cost, offset = 0.0, 0
-    while True:
-        page: list[Job] = list(
-            store.page(Filter(requesters=[requester]), sort="id", offset=offset, limit=PAGE).jobs
-        )
-        cost += sum(job.cost or 0.0 for job in page)
-        offset += len(page)
-        if len(page) < PAGE:
-            return cost
+    """US dollars that a requester's jobs that are at work have cost so far."""
+    return sum(job.cost or 0.0 for job in store.list(state=ACTIVE, requester=requester, limit=MOST))
 
 
 def _dollars(amount: float) -> str:

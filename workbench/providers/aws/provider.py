@@ -9,20 +9,21 @@ import json
 import secrets
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from workbench.errors import BadInput, NotFound, Unavailable
-from workbench.providers import Done, Exit, Layout, Machine, Place, Plan, Resource, check_cluster_name
+from workbench.providers import Done, Layout, Machine, Place, Plan, Resource, check_cluster_name
 from workbench.providers.aws import assignments, code, commands, names, prices, transfer
 from workbench.providers.aws import cluster as instances
-from workbench.providers.aws.assignments import ENDED, Assignment, Post, Status, Terms, Work
-from workbench.providers.aws.bucket import Bucket, Stored
+from workbench.providers.aws.assignments import Assignment, Post, Terms, Work
+from workbench.providers.aws.bucket import Bucket
 from workbench.providers.aws.clients import Session
 from workbench.providers.aws.cluster import DISK_GB, Ground, Instance, Wish
+from workbench.providers.aws.looking import Sight
 from workbench.providers.aws.role import ROOT, USER
 from workbench.settings import Settings
 
@@ -52,14 +53,6 @@ class _Seen:
 
     at: float
     machines: list[Machine]
-
-
-@dataclass
-class _Known:
-    """Objects that were read, by their ETag: what has the same need not be read again."""
-
-    assignments: dict[str, tuple[str, Assignment]] = field(default_factory=dict)
-    reasons: dict[str, str] = field(default_factory=dict)
 
 
 def ground_of_the_application(session: Session, settings: Settings) -> Ground:
@@ -99,20 +92,19 @@ class AwsProvider:
         node: str = NODE,
         upload_code: Callable[[Bucket], str] = code.upload,
         terms: Terms | None = None,
-        spot: bool = False,
+        spot: bool | None = None,
         look_every_s: float = LOOK_EVERY_S,
         find_ground: Callable[[Session, Settings], Ground] = ground_of_the_application,
     ) -> None:
         self.settings = settings
         self.node = node
         self.upload_code = upload_code
-        self.terms = terms or Terms()
-        self.spot = spot
+        self.terms = terms or Terms(hours=settings.aws_hours)
+        self.spot = settings.aws_spot if spot is None else spot
         self.look_every_s = look_every_s
         self.find_ground = find_ground
         self._seen: dict[str, _Seen] = {}
         self._collected: dict[str, float] = {}
-        self._known = _Known()
         self._ended: set[str] = set()
         self._making = threading.Lock()
 
@@ -123,6 +115,10 @@ class AwsProvider:
     @cached_property
     def bucket(self) -> Bucket:
         return Bucket(self.session)
+
+    @cached_property
+    def _sight(self) -> Sight:
+        return Sight(self.session, self.bucket)
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -151,94 +147,12 @@ class AwsProvider:
         key = name or ""
         seen = self._seen.get(key)
         if seen is None or time.monotonic() - seen.at >= self.look_every_s:
-            seen = self._seen[key] = _Seen(time.monotonic(), self._look(name))
+            seen = self._seen[key] = _Seen(time.monotonic(), self._sight.look(name))
         return list(seen.machines)
-
-    def _look(self, name: str | None) -> list[Machine]:
-        """Two questions, however many machines: what exists, and what the machines say of themselves."""
-        there = instances.look(self.session, name)
-        every = names.cluster_prefix(self.session.home, "").rstrip("/") + "/"
-        listed: dict[str, list[Stored]] = {}
-        for stored in self.bucket.list(self._prefix(name) if name else every):
-            cluster = stored.key[len(every) :].partition("/")[0]
-            if not cluster.startswith("_"):
-                listed.setdefault(cluster, []).append(stored)
-        found: list[Machine] = []
-        for cluster in sorted({i.cluster for i in there} | set(listed)):
-            mine = [i for i in there if i.cluster == cluster]
-            found += self._show(cluster, mine, listed.get(cluster, []))
-        return found
-
-    def _show(self, name: str, there: list[Instance], listed: list[Stored]) -> Iterator[Machine]:
-        assignment = self._read_assignment(name, listed)
-        prefix = names.cluster_prefix(self.session.home, name)
-        said = assignments.newest(listed, prefix)
-        by_id = {i.id: i for i in there}
-        if assignment is None:
-            yield from (
-                _machine(name, i.place, i, "pending" if i.state == "running" else None) for i in there
-            )
-            return
-        for place in assignment_places(assignment):
-            post = assignment.posts[place]
-            instance = by_id.pop(post.instance, None)
-            status, key = said.get(place, (None, ""))
-            if status is not None and not status.answers(assignment, post):
-                status = None
-            yield self._judge(name, place, post, instance, status, key)
-        # What is in nobody's place, for instance of a launch that was cut off.
-        yield from (
-            _machine(name, i.place, i, None) for i in by_id.values() if i.place not in assignment.posts
-        )
-
-    def _judge(
-        self,
-        name: str,
-        place: Place,
-        post: Post,
-        instance: Instance | None,
-        status: Status | None,
-        key: str,
-    ) -> Machine:
-        ended = self._exit(status, key) if status and status.state == ENDED else None
-        if instance is None:
-            gone = Machine(name, place.role, place.index, "terminated", f"{post.address}:{assignments.PORT}")
-            return replace(gone, instance=post.instance, exit=ended)
-        if instance.state != "running":
-            return replace(_machine(name, place, instance, None), exit=ended)
-        state = "pending" if status is None else "stopped" if ended else "running"
-        pid = status.pid if status and not ended else None
-        return replace(_machine(name, place, instance, state), pid=pid, exit=ended)
-
-    def _exit(self, status: Status, key: str) -> Exit | None:
-        if status.exit is None or not status.has_reason:
-            return status.exit
-        if key not in self._known.reasons:
-            self._known.reasons[key] = (self.bucket.get(key) or b"").decode()
-        return Exit(status.exit.code, self._known.reasons[key])
-
-    def _read_assignment(self, name: str, listed: Iterable[Stored] | None = None) -> Assignment | None:
-        key = self._prefix(name) + assignments.FILE
-        found = next(
-            (s for s in self.bucket.list(key) if s.key == key)
-            if listed is None
-            else (s for s in listed if s.key == key),
-            None,
-        )
-        if found is None:
-            return None
-        etag, known = self._known.assignments.get(name, ("", None))
-        if known is None or etag != found.etag:
-            content = self.bucket.get(key)
-            if content is None:
-                return None
-            known = assignments.parse(content)
-            self._known.assignments[name] = (found.etag, known)
-        return known
 
     def _find(self, name: str) -> Assignment:
         self._forget(name)
-        found = self._read_assignment(name)
+        found = self._sight.read_assignment(name)
         if found is None:
             raise NotFound(f"there is no cluster {name!r} on AWS")
         return found
@@ -248,7 +162,7 @@ class AwsProvider:
     def launch(self, name: str, layout: Layout, folder: Path | None = None) -> list[Machine]:
         check_cluster_name(name)
         self._forget(name)
-        if self._read_assignment(name) or instances.look(self.session, name):
+        if self._sight.read_assignment(name) or instances.look(self.session, name):
             raise BadInput(f"there is a cluster {name!r} already; terminate it first")
         ground = self.find_ground(self.session, self.settings)
         instance_type = layout.instance_type or INSTANCE_TYPE
@@ -300,7 +214,7 @@ class AwsProvider:
     def start(self, name: str, only: Collection[Place] | None = None) -> list[Machine]:
         before = self._find(name)
         wanted = [p for p in before.posts if only is None or p in only]
-        running = {m.place for m in self._look(name) if m.state == "running"}
+        running = {m.place for m in self._sight.look(name) if m.state == "running"}
         if not (idle := [p for p in wanted if p not in running]):
             return self.machines(name)
         assignment = self._revive(name, before, idle).begin(idle)
@@ -313,7 +227,7 @@ class AwsProvider:
 
     def stop(self, name: str, only: Collection[Place] | None = None) -> list[Machine]:
         self._forget(name)
-        assignment = self._read_assignment(name)
+        assignment = self._sight.read_assignment(name)
         if assignment is None:
             return []
         if only is None:
@@ -328,7 +242,9 @@ class AwsProvider:
                 f"the stop of {name}",
             )
             return self.machines(name)
-        at_work = [m.place for m in self._look(name) if m.place in only and m.state in ("running", "pending")]
+        at_work = [
+            m.place for m in self._sight.look(name) if m.place in only and m.state in ("running", "pending")
+        ]
         if not at_work:
             return self.machines(name)
         return self._tell(name, assignment.change(at_work, run=False), at_work)
@@ -502,7 +418,7 @@ class AwsProvider:
         give_up = time.monotonic() + timeout_s
         wanted = None if places is None else set(places)
         while True:
-            found = [m for m in self._look(name) if wanted is None or m.place in wanted]
+            found = [m for m in self._sight.look(name) if wanted is None or m.place in wanted]
             late = [m for m in found if m.state == "pending" or (m.state == "stopped" and m.exit is None)]
             if not late and not (late := self._deaf(found)):
                 self._forget(name)
@@ -538,30 +454,11 @@ class AwsProvider:
         return names.version_key(self.session.home, name, int(number))
 
 
-def assignment_places(assignment: Assignment) -> list[Place]:
-    """In the order of the layout."""
-    order = ("chief", "ps", "worker")
-    return sorted(assignment.posts, key=lambda p: (order.index(p.role), p.index))
-
-
 def _read_job(folder: Path) -> dict[str, Any]:
     try:
         return dict(json.loads((folder / "job.json").read_text()))
     except FileNotFoundError:
         return {}
-
-
-def _machine(name: str, place: Place, instance: Instance, state: str | None) -> Machine:
-    shown = {"pending": "pending", "running": "running", "stopping": "stopped", "stopped": "stopped"}
-    return Machine(
-        cluster=name,
-        role=place.role,
-        index=place.index,
-        state=state or shown[instance.state],
-        address=f"{instance.address}:{assignments.PORT}" if instance.address else "",
-        instance=instance.id,
-        created=instance.launched,
-    )
 
 
 def _is_about_the_address(error: Exception) -> bool:
