@@ -1,6 +1,6 @@
 # `make` alone lists the commands.
 .DEFAULT_GOAL := help
-.PHONY: help up test bench demo-aws lint format screenshots clean
+.PHONY: help up test bench soak demo-aws lint format fuzz supply screenshots clean
 
 UV = $(shell tools/prepare uv)
 RUN = $(UV) run --frozen --no-sync
@@ -37,6 +37,10 @@ format:  ## bring the code into the format that `make lint` wants
 
 fuzz:  ## feed every reader of strangers' input INPUTS damaged ones (50000); what breaks one is kept as a test
 	@$(RUN) python -W ignore -m tests.fuzz --inputs $(or $(INPUTS),50000)
+
+supply:  ## licences and known vulnerabilities of what users install, and an SBOM in build/
+	@tools/prepare up --inexact
+	@$(RUN) python tools/supply_chain.py
 
 screenshots:  ## every page in every state, into build/screenshots
 	@$(RUN) python -m tests.browser.screenshots build/screenshots
