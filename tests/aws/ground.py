@@ -3,7 +3,9 @@
 import io
 import json
 import zipfile
+from pathlib import Path
 
+from tests.chain import make_settings
 from workbench.providers.aws import code
 from workbench.providers.aws.assignments import Terms
 from workbench.providers.aws.bucket import Bucket
@@ -95,8 +97,11 @@ def upload_stub(bucket: Bucket) -> str:
     return "code/stub.zip"
 
 
-def make_stub_provider(settings: Settings, ground: Ground | None = None, **more: object) -> AwsProvider:
-    """The provider with the stub node, looking at AWS whenever it is asked."""
+def make_stub_provider(
+    settings: Settings | Path, ground: Ground | None = None, **more: object
+) -> AwsProvider:
+    """The provider with the stub node, looking at AWS whenever it is asked; for settings, or for a home."""
+    settings = make_settings(settings) if isinstance(settings, Path) else settings
 
     def find(session: Session, settings: Settings) -> Ground:
         assert ground is not None

@@ -283,6 +283,8 @@ class _Work:
         self._stop_if_told()
         self._check_budget()
         machines = self._there()
+        if not machines:
+            raise NotFound(f"the machines of {self.cluster} are gone: somebody has ended them")
         self._collect(machines)
         self._listen()
         self._show(machines)

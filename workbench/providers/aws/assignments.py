@@ -52,12 +52,15 @@ class Post:
         Grows each time the role is to begin anew.
     run
         Whether the role is to be at work at all.
+    since
+        When the instance was asked for, in seconds since the epoch.
     """
 
     instance: str
     address: str
     turn: int = 1
     run: bool = True
+    since: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """What exists of clusters on AWS, asked of AWS: instances by their tags, what they do by one listing of the bucket."""
 
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
@@ -10,6 +11,9 @@ from workbench.providers.aws.assignments import ENDED, Assignment, Post, Status
 from workbench.providers.aws.bucket import Bucket, Stored
 from workbench.providers.aws.clients import Session
 from workbench.providers.aws.cluster import Instance
+
+UNSEEN_S = 20.0
+"""EC2 may not yet show an instance that it has just made."""
 
 
 class Sight:
@@ -41,6 +45,8 @@ class Sight:
         prefix = names.cluster_prefix(self.session.home, name)
         said = assignments.newest(listed, prefix)
         by_id = {i.id: i for i in there}
+        if not there and (assignment is None or assignment.standing):
+            return  # a job's machines may still be brought back; of a standing cluster nothing is left
         if assignment is None:
             yield from (
                 _machine(name, i.place, i, "pending" if i.state == "running" else None) for i in there
@@ -69,7 +75,9 @@ class Sight:
     ) -> Machine:
         ended = self._exit(status, key) if status and status.state == ENDED else None
         if instance is None:
-            gone = Machine(name, place.role, place.index, "terminated", f"{post.address}:{assignments.PORT}")
+            young = ended is None and time.time() - post.since < UNSEEN_S
+            state = "pending" if young else "terminated"
+            gone = Machine(name, place.role, place.index, state, f"{post.address}:{assignments.PORT}")
             return replace(gone, instance=post.instance, exit=ended)
         if instance.state != "running":
             return replace(_machine(name, place, instance, None), exit=ended)

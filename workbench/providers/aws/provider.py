@@ -153,7 +153,7 @@ class AwsProvider:
     def _find(self, name: str) -> Assignment:
         self._forget(name)
         found = self._sight.read_assignment(name)
-        if found is None:
+        if found is None or (found.standing and not instances.look(self.session, name)):
             raise NotFound(f"there is no cluster {name!r} on AWS")
         return found
 
@@ -162,7 +162,7 @@ class AwsProvider:
     def launch(self, name: str, layout: Layout, folder: Path | None = None) -> list[Machine]:
         check_cluster_name(name)
         self._forget(name)
-        if self._sight.read_assignment(name) or instances.look(self.session, name):
+        if self._sight.look(name):
             raise BadInput(f"there is a cluster {name!r} already; terminate it first")
         ground = self.find_ground(self.session, self.settings)
         instance_type = layout.instance_type or INSTANCE_TYPE
@@ -177,7 +177,7 @@ class AwsProvider:
                 wish = Wish(role, count, instance_type, self.spot, user_data)
                 made += self._make(ground, name, wish, folder)
             assignment = Assignment(
-                posts={i.place: Post(i.id, i.address) for i in made},
+                posts={i.place: Post(i.id, i.address, since=time.time()) for i in made},
                 code=key,
                 node=self.node,
                 standing=folder is None,
@@ -353,8 +353,7 @@ class AwsProvider:
                 if not _is_about_the_address(error):
                     raise
                 made = instances.make(self.session, ground, name, wish, tags)
-        changed = {"instance": made[0].id, "address": made[0].address}
-        replaced = assignment.change([place], **changed)
+        replaced = assignment.change([place], instance=made[0].id, address=made[0].address, since=time.time())
         self._write(name, replaced)
         return replaced
 
