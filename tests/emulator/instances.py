@@ -3,12 +3,15 @@
 import copy
 import json
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
+import moto.core.serialize as moto_serialize
 import moto.ec2.models.elastic_ip_addresses as moto_addresses
 import moto.ec2.models.elastic_network_interfaces as moto_interfaces
 import moto.ec2.models.instances as moto_instances
 import moto.ec2.models.security_groups as moto_groups
+import xmltodict
 from moto.core.exceptions import ServiceException
 from moto.core.responses import ActionResult
 from moto.ec2.models.core import TaggedEC2Resource
@@ -371,10 +374,21 @@ def _watch_groups(world: World) -> None:
 
 
 def _make_quick() -> None:
-    """Tags of a resource are looked up, not searched for: thousands of machines are listed in time."""
+    """Thousands of machines are listed in time: what is asked of each of them again and again is kept."""
 
     def get_tags(self: Any) -> list[dict[str, str]]:
         found = self.ec2_backend.tags.get(self.id, {})
         return [{"key": k, "value": v, "resource_id": self.id, "resource_type": ""} for k, v in found.items()]
 
+    search = moto_serialize.XFormedAttributePicker.get_possible_keys
+    known: dict[tuple[Any, ...], tuple[str, ...]] = {}
+
+    def get_possible_keys(self: Any, context: Any) -> tuple[str, ...]:
+        kind = (type(context.obj), context.key, *self.alias_providers)
+        if kind not in known:
+            known[kind] = tuple(dict.fromkeys(search(self, context)))
+        return known[kind]
+
     TaggedEC2Resource.get_tags = get_tags  # type: ignore[method-assign]
+    moto_serialize.XFormedAttributePicker.get_possible_keys = get_possible_keys  # type: ignore[method-assign, assignment]
+    xmltodict._validate_name = cache(xmltodict._validate_name)
