@@ -32,6 +32,7 @@ class Lab:
     root: Path
     agent: Agent
     assignment: Assignment
+    thread: threading.Thread
 
     def give(self, training: str, attempt: int = 1) -> None:
         """Let a job be the cluster's."""
@@ -85,8 +86,9 @@ def lab(tmp_path: Path) -> Iterator[Lab]:
     assignment = Assignment(
         {WORKER: post}, "code/here.zip", "tests.stub_node", False, "c5.xlarge", Terms(restarts=2)
     )
-    lab = Lab(bucket, root, make_agent(root, bucket), assignment)
-    thread = threading.Thread(target=lambda: lab.agent.run())
+    agent = make_agent(root, bucket)
+    thread = threading.Thread(target=agent.run)
+    lab = Lab(bucket, root, agent, assignment, thread)
     thread.start()
     try:
         yield lab
@@ -149,8 +151,9 @@ def test_it_stops_and_begins_as_it_is_told(lab: Lab) -> None:
 def test_after_a_reboot_it_takes_up_what_it_did(lab: Lab) -> None:
     lab.give(ENDLESS)
     first = lab.until("running").pid
+    wait_until(lambda: '"kind":"metric"' in lab.events(), 20, "a step")
     lab.agent.over = True
-    wait_until(lambda: lab.agent.attempt and lab.agent.attempt.process is None, 10, "the end")
+    lab.thread.join(20)
 
     again = make_agent(lab.root, lab.bucket)
     thread = threading.Thread(target=again.run)
