@@ -193,14 +193,16 @@ class Connection:
             self._socket.close()
 
     def post(self, body: bytes) -> bytes:
-        """The answer's body to what the 2020 page posts."""
+        """The answer's body: to what the 2020 page posts, or for a JSON object to what our own page posts."""
         if self._socket is None:
             self._socket = socket.create_connection(("127.0.0.1", self._port), timeout=60)
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        kind, accept = "application/x-www-form-urlencoded; charset=UTF-8", "*/*"
+        if body.startswith(b"{"):
+            kind = accept = "application/json"
         head = (
-            "POST /predict/ HTTP/1.1\r\nHost: 127.0.0.1\r\nOrigin: http://localhost:8080\r\nAccept: */*\r\n"
-            "Content-Type: application/x-www-form-urlencoded; charset=UTF-8\r\n"
-            f"Content-Length: {len(body)}\r\n\r\n"
+            "POST /predict/ HTTP/1.1\r\nHost: 127.0.0.1\r\nOrigin: http://localhost:8080\r\n"
+            f"Accept: {accept}\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n\r\n"
         )
         self._socket.sendall(head.encode() + body)
         received = b""

@@ -23,12 +23,19 @@ def load_data():
 
 
 def test_these_recipes_are_shipped() -> None:
-    assert SHIPPED == ["fashion-cnn", "mnist-mlp", "mnist-residual", "tabular"]
+    assert SHIPPED == ["fashion-cnn", "mnist-best", "mnist-fast", "mnist-mlp", "mnist-residual", "tabular"]
 
 
 @pytest.mark.parametrize(
     ("name", "ps", "workers"),
-    [("fashion-cnn", 0, 1), ("mnist-mlp", 0, 2), ("mnist-residual", 1, 2), ("tabular", 0, 1)],
+    [
+        ("fashion-cnn", 0, 1),
+        ("mnist-best", 0, 1),
+        ("mnist-fast", 0, 1),
+        ("mnist-mlp", 0, 2),
+        ("mnist-residual", 1, 2),
+        ("tabular", 0, 1),
+    ],
 )
 def test_a_shipped_recipe_becomes_a_version(
     job: Callable[..., Job], data: Path, name: str, ps: int, workers: int
