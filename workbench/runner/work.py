@@ -425,7 +425,7 @@ class _Work:
             with contextlib.suppress(NotFound):  # somebody released it meanwhile
                 self.provider.assign(self.cluster, None)
         folders.forget_machines(self.folder)
-        gone = [jobs.Machine(m.role, m.index, "terminated") for m in self.shown]
+        gone = [jobs.Machine(m.role, m.index, "terminated", instance=m.instance) for m in self.shown]
         if gone:
             self._patiently(lambda: self.store.machines(self.job.id, gone))
             self.shown = []

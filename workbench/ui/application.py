@@ -54,6 +54,7 @@ class ApplicationPanel:
         self._looked = float("-inf")
         self._looking = threading.Lock()
         self._lines: list[str] = []
+        self._changing = False
         self.state, self.progress, self.details = Hints(), Hints(), Hints()
         self.message = Message()
         self._make_actions()
@@ -88,8 +89,7 @@ class ApplicationPanel:
             self._show(machines)
 
     def _every(self) -> float:
-        busy = any(action.busy for action in self.actions)
-        return LOOK_EVERY_S / 3 if busy or _is_coming(self._app) else LOOK_EVERY_S
+        return LOOK_EVERY_S / 3 if self._changing or _is_coming(self._app) else LOOK_EVERY_S
 
     def _make_actions(self) -> None:
         make = self._action
@@ -144,11 +144,11 @@ class ApplicationPanel:
         return "The application is released; the bucket with the models is kept"
 
     def _with_progress(self, do: Callable[["Tell"], "App | None"]) -> "App | None":
-        self._lines = []
+        self._lines, self._changing = [], True
         try:
             return do(self._tell)
         finally:
-            self._lines = []
+            self._lines, self._changing = [], False
             self.progress.html = ""
             self._looked = float("-inf")
             self._try_to_look()
@@ -184,7 +184,7 @@ class ApplicationPanel:
         if tuple(self.buttons.children) != buttons:
             self.buttons.children = buttons
         for action in self.actions:
-            action.allow(not any(a.busy for a in self.actions), "Something is under way")
+            action.allow(not self._changing, "Something is under way")
         if absent:
             text = "Three machines in a network of their own: a working machine with this dashboard, a front end with the drawing page, a back end that answers it. Clusters for training are put beside them."
             self.state.html = (
