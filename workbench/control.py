@@ -21,7 +21,6 @@ from workbench.settings import PROJECT, Settings, reachable
 if TYPE_CHECKING:
     from workbench.providers.aws.audit import Finding
     from workbench.providers.aws.clients import Session
-    from workbench.providers.aws.stack import App
 
 SHIPPED = PROJECT / "recipes"
 NOTEBOOKS = PROJECT / "notebooks"
@@ -179,19 +178,6 @@ class Control:
             "backend": _listens(backend.hostname or "", backend.port or 80),
             "dashboard": _listens(reachable(ours.dashboard_address), ours.dashboard_port),
         }
-
-    def app(self) -> "App":
-        """The application on AWS as it is now: account, region, machines with role, address, state, age and price.
-
-        Raises
-        ------
-        Unavailable
-            No credentials, no region, or AWS does not answer; the message says how to set them.
-        """
-        from workbench.providers.aws import stack
-        from workbench.providers.aws.clients import Session
-
-        return stack.app(Session.open(self.settings), self.settings)
 
     def audit(self, session: "Session") -> "list[Finding]":
         """What exists on AWS and belongs to no job, stack or person; see ``providers.aws.audit``."""

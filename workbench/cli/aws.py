@@ -136,11 +136,10 @@ def release_app(arguments: argparse.Namespace, settings: Settings) -> None:
 
 
 def machines_of_app(arguments: argparse.Namespace, settings: Settings) -> None:
-    from workbench import control
+    from workbench.providers.aws import stack
+    from workbench.providers.aws.clients import Session
 
-    with control.opened(settings) as workbench:
-        app = workbench.app()
-    show_app(app, settings, arguments.json)
+    show_app(stack.app(Session.open(settings), settings), settings, arguments.json)
 
 
 def show_app(app: "App", settings: Settings, as_json: bool) -> None:
