@@ -1,0 +1,61 @@
+"""A real training on machines of AWS: TensorFlow with a parameter server and two workers, on the emulator's instances."""
+
+import json
+from pathlib import Path
+
+from tests.aws.ground import make_ground
+from tests.chain import make_settings
+from tests.emulator import Emulator
+from workbench import control, recipes, registry, runner
+from workbench.control import Control, Request
+from workbench.providers.aws.clients import Session
+from workbench.providers.aws.provider import AwsProvider
+from workbench.providers.local import LocalProvider, end_all
+
+
+def test_a_shipped_recipe_trains_with_a_parameter_server_and_two_workers(
+    emulator: Emulator, tmp_path: Path
+) -> None:
+    settings = make_settings(tmp_path / "home")
+    settings.logs.mkdir(parents=True)
+    ground = make_ground(Session.open(settings))
+    provider = AwsProvider(settings, find_ground=lambda *_: ground)
+    recipe = recipes.read(control.find_recipe("tabular"))
+    try:
+        with control.open_store(settings) as store:
+            workbench = Control(
+                settings, store, start=lambda id, name: None, open_provider=lambda *_: provider
+            )
+            request = Request("tabular", "ann", recipe, ps=1, workers=2, epochs=1, provider="aws")
+            id = workbench.submit(request)
+            lease = store.job(id).lease
+            assert lease
+            runner.run(
+                id,
+                lease.runner,
+                store,
+                settings,
+                provider=provider,
+                trials=LocalProvider(settings),
+                check=lambda *_: None,
+            )
+
+            job = store.job(id)
+            folder = settings.home / "jobs" / str(id)
+            logs = "\n".join(
+                p.read_text()[-2000:] for p in sorted((folder / "machines").glob("*/stderr.log"))
+            )
+            assert job.state == "completed", f"{job.error}\n{logs}"
+            assert job.accuracy is None or job.accuracy > 0
+            assert job.cost
+            assert job.step == job.of
+            version = registry.find(f"tabular:{job.version}", settings)
+            assert (version.folder / "model.keras").exists()
+            assert store.curve(id).training, "the curves came while it trained"
+            assert workbench.link(job)
+        living = [
+            t for t in emulator.instances().values() if t["state"] not in ("terminated", "shutting-down")
+        ]
+        assert living == [], json.dumps(living)
+    finally:
+        end_all(settings)
