@@ -6,6 +6,7 @@ The registry and the back end both read versions, so this module needs the stand
 import errno
 import hashlib
 import json
+import lzma
 import re
 import shutil
 import stat
@@ -27,6 +28,7 @@ UNREADABLE = (
     zipfile.BadZipFile,
     zipfile.LargeZipFile,
     zlib.error,
+    lzma.LZMAError,
     NotImplementedError,
     EOFError,
     RuntimeError,
@@ -143,6 +145,10 @@ def _unpack(source: Path | BinaryIO, folder: Path, max_bytes: int) -> None:
             allowed = min(max_bytes, max(packed * MAX_RATIO, 1024 * 1024))
             written = 0
             for member in members:
+                if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                    raise ModelRefused(
+                        f"the zip holds {member.filename!r} packed by another method than deflate"
+                    )
                 target = _target(member, folder)
                 if member.is_dir():
                     target.mkdir(parents=True, exist_ok=True)
