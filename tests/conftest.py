@@ -20,9 +20,25 @@ from workbench.settings import Settings, from_environment
 
 pytest_plugins = ("tests.machines",)
 
-SHARED_BY_FOLDER = ("backend", "jobs", "node", "providers")
-"""Folders below ``tests`` whose files share a server, a database or a process that has imported TensorFlow."""
-LONGEST_FIRST = ("chain", "cluster_page", "dashboard", "node", "faults", "serving", "backend")
+SHARED_BY_FOLDER = {
+    "backend": "backend",
+    "jobs": "jobs",
+    "node": "node",
+    **dict.fromkeys(("aws", "emulator", "providers"), "emulator"),
+}
+"""Folders below ``tests`` and what their files share: a server, a database, a process that has imported TensorFlow, or
+the emulator, whose network there can be only once on a computer."""
+LONGEST_FIRST = (
+    "chain",
+    "emulator",
+    "cluster_page",
+    "dashboard",
+    "soak",
+    "node",
+    "faults",
+    "serving",
+    "backend",
+)
 """Parts of the names of groups; what is not named comes after them."""
 PORTS = range(12_000, 20_000)
 """Below those that Linux gives to outgoing connections, and beside the machines' (``providers.local.PORTS``)."""
@@ -41,7 +57,7 @@ def _group(item: pytest.Item) -> str:
     if "chain" in getattr(item, "fixturenames", ()):
         return "chain"
     path = item.path.relative_to(Path(__file__).parent)
-    return path.parts[0] if path.parts[0] in SHARED_BY_FOLDER else str(path)
+    return SHARED_BY_FOLDER.get(path.parts[0], str(path))
 
 
 def _turn(group: str) -> int:
