@@ -80,6 +80,7 @@ class Emulator:
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line:
+            self.stop()
             raise RuntimeError(f"the emulator did not start: {log.read_text()[-2000:]}")
         told = json.loads(line)
         self.port, self.mode = told["port"], told["mode"]
