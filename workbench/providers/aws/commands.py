@@ -57,29 +57,23 @@ def run(
     NotFound
         One of the machines does not run, or is not known to SSM.
     """
-    sent = [
-        _send(
-            session,
-            bucket if outputs else None,
-            instances[first : first + BATCH],
-            shlex.join(command),
-            timeout_s,
-            comment,
-        )
-        for first in range(0, len(instances), BATCH)
-    ]
+    batches = [instances[first : first + BATCH] for first in range(0, len(instances), BATCH)]
+    script = shlex.join(command)
+    sent: list[str] = []
     done: dict[str, Done] = {}
-    for number, id in enumerate(sent):
-        try:
-            wanted = instances[number * BATCH : (number + 1) * BATCH]
-            answers = _wait(session, id, wanted, timeout_s + DELIVERY_S + SHORTEST_S)
-        except BaseException:
-            for left in sent[number:]:
-                cancel(session, left)
-            raise
-        for instance, answer in answers.items():
-            out, err = _read(session, bucket, id, instance) if outputs else ("", "")
-            done[instance] = _done(instance, answer, out, err, timeout_s)
+    try:
+        for batch in batches:
+            sent.append(_send(session, bucket if outputs else None, batch, script, timeout_s, comment))
+        for batch in batches:
+            answers = _wait(session, sent[0], batch, timeout_s + DELIVERY_S + SHORTEST_S)
+            id = sent.pop(0)
+            for instance, answer in answers.items():
+                out, err = _read(session, bucket, id, instance) if outputs else ("", "")
+                done[instance] = _done(instance, answer, out, err, timeout_s)
+    except BaseException:
+        for id in sent:
+            cancel(session, id)
+        raise
     return done
 
 
