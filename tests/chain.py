@@ -8,7 +8,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -58,8 +58,8 @@ class Chain:
         return {row["name"]: row for row in json.loads(self.workbench("status", "--json").stdout)["services"]}
 
 
-def start_chain(home: Path, ports: list[int], **more: str) -> Chain:
-    """Start ``workbench up``; the caller waits and ends it."""
+def start_chain(home: Path, ports: list[int], *, only: Sequence[str] = (), **more: str) -> Chain:
+    """Start ``workbench up``, or only these of its services; the caller waits and ends it."""
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith(("WORKBENCH_", "AWS_"))},
         "WORKBENCH_HOME": str(home),
@@ -71,7 +71,7 @@ def start_chain(home: Path, ports: list[int], **more: str) -> Chain:
     log = home.with_suffix(".log")
     with log.open("w") as file:
         process = subprocess.Popen(
-            [sys.executable, "-m", "workbench.cli", "up"],
+            [sys.executable, "-m", "workbench.cli", "up", *(f"--only={name}" for name in only)],
             env=environment,
             stdout=file,
             stderr=file,

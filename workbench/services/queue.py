@@ -46,13 +46,15 @@ def prepare(settings: Settings) -> Service:
 
 def watch(settings: Settings, ended: threading.Event) -> None:
     """Tick until told to end; a store that is away is asked again."""
-    with Store(settings.database_url) as store:
-        runner.end_orphans(store, runner.open_provider("local", settings))
-        while not ended.wait(TICK_S):
-            try:
-                runner.tick(store, settings)
-            except Unavailable as error:
-                print(error, file=sys.stderr, flush=True)
+    while not ended.is_set():
+        try:
+            with Store(settings.database_url) as store:
+                runner.end_orphans(store, runner.open_provider("local", settings))
+                while not ended.wait(TICK_S):
+                    runner.tick(store, settings)
+        except Unavailable as error:
+            print(error, file=sys.stderr, flush=True)
+            ended.wait(TICK_S)
 
 
 def main() -> int:

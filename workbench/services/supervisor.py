@@ -2,6 +2,7 @@
 
 import collections
 import contextlib
+import errno
 import fcntl
 import http.client
 import json
@@ -35,6 +36,10 @@ GIVE_UP_AFTER = 5
 GIVE_UP_WITHIN_S = 60.0
 STOP_GRACE_S = 8.0
 LOG_LIMIT_BYTES = 10 * 1024 * 1024
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+NEEDED_BYTES = 1024 * 1024
+"""Free on the disk of the home: with less a service may be unable to start, which is no fault of its own."""
+FULL_PAUSE_S = 2.0
 TITLES = {
     "backend": "back end",
     "frontend": "drawing page",
@@ -106,6 +111,7 @@ class _Supervisor:
         self.children: list[_Child] = []
         self.model: _Child | None = None
         self.lines = b""
+        self.untold = False
 
     def start(self) -> None:
         services, warning = self._prepare()
@@ -136,6 +142,8 @@ class _Supervisor:
         self.say("")
 
     def tick(self) -> None:
+        if self.untold:
+            self.say("")
         for child in self.children:
             self._watch(child)
         if self.model is not None:
@@ -160,8 +168,15 @@ class _Supervisor:
         runner.stop_all(self.settings)
 
     def say(self, line: str) -> None:
-        state.write(self.settings, self.state)
-        self.tell(self.state, line)
+        """Have everybody know the state; what a full disk does not take now is told as soon as it does."""
+        self.untold = False
+        for tell in (lambda: state.write(self.settings, self.state), lambda: self.tell(self.state, line)):
+            try:
+                tell()
+            except OSError as error:
+                if error.errno not in NO_ROOM:
+                    raise
+                self.untold = True
 
     def _prepare(self) -> tuple[list[Service], str]:
         """The services in the order of their use, and a warning where something is missing."""
@@ -216,10 +231,16 @@ class _Supervisor:
     def _died(self, child: _Child, code: int, now: float) -> None:
         row = child.row
         child.popen, row.pid = None, None
-        child.deaths.append(now)
         reason = (
             f"ended with {_words(code)}; its last words: {_last_words(self.settings, child.service.name)}"
         )
+        if shutil.disk_usage(self.settings.home).free < NEEDED_BYTES:
+            row.state, row.message = "restarting", f"the disk with {self.settings.home} is full; it {reason}"
+            row.restarts += 1
+            child.retry_at = now + FULL_PAUSE_S
+            self.say(f"{row.name} {row.state}: {row.message}")
+            return
+        child.deaths.append(now)
         if len(child.deaths) == GIVE_UP_AFTER and now - child.deaths[0] < GIVE_UP_WITHIN_S:
             row.state, row.message = (
                 "given up",
@@ -354,9 +375,18 @@ def _too_long(settings: Settings, name: str) -> bool:
 
 
 def _rotate(settings: Settings, name: str) -> None:
-    """Keep the log so far as ``NAME.log.1`` and go on in an empty one; the process appends, so it need not know."""
+    """Keep the log so far as ``NAME.log.1`` and go on in an empty one; the process appends, so it need not know.
+
+    Where the disk is full, the room that the log takes is what is wanting: nothing of it is kept.
+    """
     log = _log_path(settings, name)
-    shutil.copyfile(log, log.with_suffix(".log.1"))
+    kept = log.with_suffix(".log.1")
+    try:
+        shutil.copyfile(log, kept)
+    except OSError as error:
+        if error.errno not in NO_ROOM:
+            raise
+        kept.unlink(missing_ok=True)
     os.truncate(log, 0)
 
 
