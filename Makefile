@@ -20,6 +20,10 @@ bench:  ## measure against peers: prints ratios, writes benchmarks/results.json
 	@tools/prepare test
 	@$(RUN) python -m benchmarks
 
+soak:  ## shake a whole workbench for MINUTES=5: load, kill -9, a full disk; prints what held (SEED=1)
+	@tools/prepare test
+	@$(RUN) python -m tests.soak --minutes $(or $(MINUTES),5) --seed $(or $(SEED),1)
+
 demo-aws:  ## the dashboard and the commands with AWS emulated on this computer: no account, no cost; Ctrl-C ends it
 	@tools/prepare up --inexact --extra dev
 	@exec .venv/bin/python -m tests.emulator demo

@@ -34,6 +34,7 @@ class Server:
 
     folder: Path
     process: subprocess.Popen[bytes]
+    keeps_all: bool = False
 
     @property
     def socket(self) -> Path:
@@ -70,14 +71,15 @@ class Server:
 
     def start(self) -> None:
         """Start it again after ``stop``, with the data that it had."""
-        self.process = _start(self.folder)
+        self.process = _start(self.folder, self.keeps_all)
 
 
 @contextmanager
-def run_server() -> Iterator[Server]:
+def run_server(*, keeps_all: bool = False) -> Iterator[Server]:
     """An instance of its own; whatever happens, it is gone at the end.
 
-    As root it runs as an unprivileged user. It forgets the disk's slowness: a crash of the computer would lose data.
+    As root it runs as an unprivileged user. It forgets the disk's slowness: a crash of the computer would lose data,
+    and so would a kill of the instance, unless it ``keeps_all`` that was committed.
     """
     # Not pytest's folder: a socket's path has at most 107 bytes, and the other user must reach it.
     folder = Path(tempfile.mkdtemp(prefix="mariadb-", dir="/tmp"))
@@ -98,7 +100,7 @@ def run_server() -> Iterator[Server]:
             capture_output=True,
             cwd=folder,
         )
-        server = Server(folder, _start(folder))
+        server = Server(folder, _start(folder, keeps_all), keeps_all)
         yield server
     finally:
         if server:
@@ -106,7 +108,7 @@ def run_server() -> Iterator[Server]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _start(folder: Path) -> subprocess.Popen[bytes]:
+def _start(folder: Path, keeps_all: bool) -> subprocess.Popen[bytes]:
     with (folder / "log").open("ab") as log:
         process = subprocess.Popen(
             [
@@ -119,7 +121,7 @@ def _start(folder: Path) -> subprocess.Popen[bytes]:
                 f"--user={_user()}",
                 "--skip-networking",
                 "--skip-log-bin",
-                "--innodb-flush-log-at-trx-commit=0",
+                f"--innodb-flush-log-at-trx-commit={2 if keeps_all else 0}",
                 "--innodb-buffer-pool-size=256M",
                 "--innodb-log-file-size=256M",
             ],
