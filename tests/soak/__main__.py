@@ -20,6 +20,9 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1, help="another one, another order of blows (1)")
     parser.add_argument("--rate", type=float, default=12.0, help="drawings a second (12)")
     parser.add_argument(
+        "--patience", type=float, default=300.0, metavar="S", help="given to jobs to end afterwards (300)"
+    )
+    parser.add_argument(
         "--home", type=Path, help="a folder for it all, which must not exist (one under build/)"
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there as well")
