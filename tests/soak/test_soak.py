@@ -25,8 +25,8 @@ def test_a_small_workbench_keeps_its_promises_while_its_processes_are_killed(
     )
     print(f"\n{table(found, findings)}")
     assert findings == []
-    assert found["drawings"]["answered"] > 50
-    assert found["versions"]["answered"] > 1
+    assert found["drawings"]["answered"] > 20
+    assert found["versions"]["switched"] >= 1
     assert sum(found["hits"].values()) >= 6
     assert {"gunicorn", "backend worker", "apache"} & set(found["hits"])
     assert {"runner", "worker", "chief", "ps"} & set(found["hits"])
