@@ -233,6 +233,7 @@ _CAPACITY = {
     "Unsupported",
 }
 _THROTTLED = {
+    "503",  # S3's answer to a HEAD has no body, so it cannot say SlowDown
     "BandwidthLimitExceeded",
     "PriorRequestNotComplete",
     "RequestLimitExceeded",
