@@ -581,3 +581,16 @@ def test_a_job_whose_machines_cannot_be_ended_ends_and_the_next_runner_tries_aga
     assert store.job(id).state == "completed"
     assert store.job(id).lease is not None, "so it will be seen as abandoned"
     assert [job.id for job in store.abandoned(time.time() + 3600)] == [id]
+
+
+def test_a_job_that_has_cost_what_it_may_fails_and_says_so(store: Store, settings: Settings) -> None:
+    for caps, word in (
+        ({"max_price_per_job": 1.0}, "one job may cost $1.00"),
+        ({"max_price_per_requester": 2.5}, "those of one requester may cost $2.50"),
+    ):
+        submit(store, price_per_hour=3.6e7)
+        job = run(store, replace(settings, **caps), lambda *_: None)  # type: ignore[arg-type]
+
+        assert job.state == "failed"
+        assert job.error is not None
+        assert word in job.error.message
