@@ -1,0 +1,157 @@
+"""``plan app``: everything that a launch would make and cost, and nothing is changed."""
+
+import json
+from pathlib import Path
+
+import pytest
+from cfnlint.decode import cfn_yaml
+
+from tests.chain import make_settings
+from tests.emulator import Emulator, Fault
+from workbench import cli
+from workbench.errors import BadInput
+from workbench.providers.aws import planning, prices, template
+from workbench.providers.aws.clients import NotAllowed, Refused, Session
+from workbench.providers.aws.template import Wish
+
+LOOKING = ("Describe", "Get", "List", "Simulate", "Head")
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("WORKBENCH_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+def test_it_lists_and_prices_everything_and_changes_nothing(
+    still_emulator: Emulator, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["plan", "app", "--provider", "aws", "--json"]) == 0
+    plan = json.loads(capsys.readouterr().out)
+    kinds = [resource["type"] for resource in plan["resources"]]
+    assert kinds.count("AWS::EC2::Instance") == 3
+    assert kinds.count("AWS::EC2::EIP") == 2
+    assert plan["price_per_hour"] == pytest.approx(0.192 + 2 * 0.0116 + 60 * 0.08 / 730 + 3 * 0.005, abs=1e-4)
+    assert plan["price_per_month"] == pytest.approx(plan["price_per_hour"] * 730, abs=0.01)
+    assert {check["what"]: check["ok"] for check in plan["checks"]} == {
+        "application": True,
+        "processors": True,
+        "Elastic IPs": True,
+        "permissions": True,
+    }
+    assert not [action for action in still_emulator.calls() if not action.startswith(LOOKING)]
+    assert still_emulator.resources() == {}
+
+
+def test_what_aws_does_not_tell_is_unknown_and_no_error(
+    still_emulator: Emulator, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for action in ("GetServiceQuota", "SimulatePrincipalPolicy"):
+        still_emulator.faults([Fault(action=action, code="AccessDeniedException", times=9)])
+        assert cli.main(["plan", "app", "--provider", "aws"]) == 0
+        said = capsys.readouterr().out
+        assert "unknown" in said
+        assert action in said
+
+
+def test_a_quota_that_is_too_small_is_seen_before_anything_is_made(
+    still_emulator: Emulator, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    still_emulator.quota(5)
+    assert cli.main(["plan", "app", "--provider", "aws"]) == 0
+    assert "6 vCPUs are needed, 0 of the account's 5 are in use" in capsys.readouterr().out
+    assert cli.main(["launch", "app", "--provider", "aws"]) == 1
+    assert "6 vCPUs are needed" in capsys.readouterr().err
+    assert still_emulator.resources() == {}
+
+
+def test_a_type_without_a_price_is_shown_as_unknown(still_emulator: Emulator, home: Path) -> None:
+    settings = make_settings(home)
+    still_emulator.quota(5)
+    plan = planning.plan(Session.open(settings), settings, Wish(working_type="m5.12xlarge"))
+    assert plan.unknown == ("working machine, m5.12xlarge",)
+    assert plan.checks[1].ok is False
+
+
+def test_a_type_that_does_not_exist_is_named(still_emulator: Emulator, home: Path) -> None:
+    settings = make_settings(home)
+    with pytest.raises(Refused, match=r"no such instance type in us-east-1: .*z9\.huge"):
+        planning.plan(Session.open(settings), settings, Wish(backend_type="z9.huge"))
+
+
+def test_an_arm_machine_gets_an_arm_image(still_emulator: Emulator, home: Path) -> None:
+    kinds = planning.machine_types(Session.open(make_settings(home)), ["t4g.micro", "t2.micro"])
+    told = template.parameters(
+        Wish(backend_type="t4g.micro"),
+        bucket="b",
+        code="c",
+        home="h",
+        dashboard_cidr="203.0.113.7/32",
+        architectures={name: kind.architecture for name, kind in kinds.items()},
+    )
+    images = {p["ParameterKey"]: p["ParameterValue"] for p in told if p["ParameterKey"].endswith("Image")}
+    assert "arm64" in images["BackendImage"]
+    assert "amd64" in images["FrontendImage"]
+
+
+def test_without_credentials_or_region_one_is_told_how_to_set_them(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        monkeypatch.setenv(name, str(tmp_path / "none"))
+    assert cli.main(["plan", "app", "--provider", "aws"]) == 1
+    assert "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY" in capsys.readouterr().err
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "x")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
+    with pytest.raises(NotAllowed, match="WORKBENCH_AWS_REGION"):
+        Session.open(make_settings(home))
+
+
+def test_the_plan_lists_what_the_template_has() -> None:
+    text = template.body()
+    whole = cfn_yaml.loads(text)
+    made = {name: dict(resource) for name, resource in whole["Resources"].items()}
+    assert {r.name: r.type for r in template.planned(True)} == {n: r["Type"] for n, r in made.items()}
+    private = {name for name, resource in made.items() if resource.get("Condition") == "IsPrivate"}
+    assert private
+    assert {r.name for r in template.planned(False)} == set(made) - private
+
+
+def test_the_template_keeps_within_the_limits_of_cloudformation_and_of_user_data() -> None:
+    assert len(template.body().encode()) < 51_200
+    for name in ("Backend", "Frontend", "Working"):
+        user_data = cfn_yaml.loads(template.body())["Resources"][name]["Properties"]["UserData"]
+        script = user_data["Fn::Base64"]["Fn::Sub"]
+        assert script.startswith("#!/bin/sh\n")
+        assert len(script.encode()) < 16_384
+        assert "token" not in script.lower()
+
+
+def test_nobody_reaches_22_and_only_the_page_is_for_everybody() -> None:
+    whole = cfn_yaml.loads(template.body())["Resources"]
+    rules = {
+        name: resource["Properties"].get("SecurityGroupIngress", [])
+        for name, resource in whole.items()
+        if resource["Type"] == "AWS::EC2::SecurityGroup"
+    }
+    assert [rule["FromPort"] for rule in rules["BackendGroup"]] == [5000, 5000]
+    assert all("SourceSecurityGroupId" in rule for rule in rules["BackendGroup"])
+    assert [rule["CidrIp"] for rule in rules["WorkingGroup"]] == [{"Ref": "DashboardCidr"}]
+    assert not [rule for some in rules.values() for rule in some if rule["FromPort"] == 22]
+    for resource in whole.values():
+        if resource["Type"] == "AWS::EC2::Instance":
+            assert resource["Properties"]["MetadataOptions"]["HttpTokens"] == "required"
+            assert resource["Properties"]["BlockDeviceMappings"][0]["Ebs"]["Encrypted"] is True
+
+
+@pytest.mark.parametrize("text", ["0.0.0.0/0", "203.0.113.7/33", "home", "10.0.0.0/4"])
+def test_a_dashboard_for_the_world_is_refused(text: str) -> None:
+    with pytest.raises(BadInput, match=r"203\.0\.113\.7/32"):
+        template.check(Wish(dashboard_cidr=text))
+
+
+def test_the_prices_of_another_region_stand_in_and_say_so(home: Path) -> None:
+    known = prices.known(make_settings(home), "mars-north-1")
+    assert known.machine("t2.micro") == 0.0116
+    assert "of us-east-1" in known.source
