@@ -20,15 +20,22 @@ TOP = 86
 def draw(app: "App", machines: Sequence[Machine]) -> str:
     """An SVG of the stack that exists, with the training machines beside it."""
     left = LEFT + 130
-    parts, bottom = draw_clusters(machines, TOP, left)
+    parts, bottom = draw_clusters(machines, TOP, left + 4)
     height = max(bottom + 30, 318)
-    width = left + PER_ROW * 106 + 54
+    width = left + PER_ROW * 106 + 52
     by_role = {machine.role: machine for machine in app.machines}
     running = sum(machine.state == "running" for machine in app.machines)
     said = f"{running} of {len(app.machines)} machines of the application running, {len(machines)} training machines"
     fixed = [
         _frame(140, 8, width - 148, height - 16, f"VPC {app.vpc} 192.168.0.0/16"),
-        _frame(176, 40, width - 200, height - 64, f"subnet {app.subnet} 192.168.0.0/24"),
+        _frame(176, 40, left - 194, height - 64, f"subnet {app.subnet} 192.168.0.0/24"),
+        _frame(
+            left - 10,
+            40,
+            width - left - 6,
+            height - 64,
+            "subnets of the clusters, 192.168.32.0/19 and 192.168.64.0/19",
+        ),
         _note(BACK[0], BACK[1] - 8, "port 5000, from these two"),
         _note(FRONT[0], FRONT[1] - 8, "port 80, from everywhere"),
         _note(WORKING[0], WORKING[1] + BOX_H + 18, "port 8888, from your address only"),
