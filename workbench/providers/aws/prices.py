@@ -44,7 +44,7 @@ class Prices:
     def source(self) -> str:
         """Where the figures come from, in words."""
         whose = "" if self.of_region == self.region else f" of {self.of_region}, as those here are not known"
-        return f"AWS list prices of {self.date}{whose}"
+        return f"list prices of about {self.date}{whose}"
 
 
 def known(settings: Settings, region: str) -> Prices:
