@@ -171,19 +171,25 @@ function render({ model, el }) {
     }
     drawTabs();
   }
+  // A click on a button overtakes what a busy kernel has yet to read, so it may not know which tab is shown.
+  function showMarks() {
+    drawMarks();
+    const marked = fields.map(([key]) => key).filter((key) => model.get("marks")[key]?.length);
+    if (marked.length && !marked.includes(model.get("shown"))) choose(marked[0]);
+  }
   // Made before it was on the page, CodeMirror has measured nothing yet.
   const observer = new ResizeObserver(() => views.forEach((view) => view.requestMeasure()));
   observer.observe(el);
   el.addEventListener("focusout", flush);
   model.on("change:values", drawValues);
-  model.on("change:marks", drawMarks);
+  model.on("change:marks", showMarks);
   model.on("change:shown", drawTabs);
   drawMarks();
   return () => {
     if (pending) flush();
     observer.disconnect();
     model.off("change:values", drawValues);
-    model.off("change:marks", drawMarks);
+    model.off("change:marks", showMarks);
     model.off("change:shown", drawTabs);
     for (const view of views.values()) view.destroy();
   };
