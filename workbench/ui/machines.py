@@ -1,5 +1,6 @@
 """The machines: which providers there are, what exists now, what a request would make, and clusters that stand."""
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from html import escape
 
@@ -15,6 +16,8 @@ from workbench.ui.jobviews import badge
 from workbench.ui.pieces import banner, when
 from workbench.ui.request import Hints, whole
 
+REFUSED_S = 60.0
+"""For which a provider that refused is not asked again."""
 NAMES = {"local": "This computer", "aws": "Amazon Web Services"}
 Standing = Mapping[str, Mapping[str, Layout]]
 """The layouts of standing clusters by provider and name."""
@@ -40,6 +43,7 @@ class MachinesPanel:
     ) -> None:
         self._workbench, self._wanted, self._offer = workbench, wanted, offer
         self.application = ApplicationPanel(application)
+        self._refused: dict[str, tuple[float, WorkbenchError]] = {}
         self.providers, self.drawing, self.list, self.plan = Hints(), Hints(), Hints(), Hints()
         self.message = Message()
         self._make_fields()
@@ -63,9 +67,7 @@ class MachinesPanel:
         standing: dict[str, dict[str, Layout]] = {}
         for name in PROVIDERS:
             try:
-                found = self._workbench.provider(name).machines()
-                if name == "aws":
-                    self.application.refresh(found)
+                found = self._ask(name)
             except WorkbenchError as error:
                 lines.append(
                     f"<li><b>{NAMES[name]}</b> {badge('stopped', 'not set up')} {escape(str(error))}</li>"
@@ -82,6 +84,21 @@ class MachinesPanel:
         self._show_standing(standing)
         self._offer(standing)
         self.refresh_plan()
+
+    def _ask(self, name: str) -> list[Machine]:
+        """A provider's machines. One that refused is left alone for a while: to look for credentials takes seconds."""
+        since, refused = self._refused.get(name, (float("-inf"), None))
+        if refused is not None and time.monotonic() - since < REFUSED_S:
+            raise refused
+        try:
+            found = self._workbench.provider(name).machines()
+            if name == "aws":
+                self.application.refresh(found)
+        except WorkbenchError as error:
+            self._refused[name] = (time.monotonic(), error)
+            raise
+        self._refused.pop(name, None)
+        return found
 
     def refresh_plan(self) -> None:
         """Say what the request would make."""
