@@ -13,6 +13,7 @@ import pytest
 from tests.chain import make_settings, wait_until
 from tests.machines import ENDLESS, Bench
 from workbench.errors import BadInput, Unavailable
+from workbench.priority import BACKGROUND, session_weight
 from workbench.providers import Exit, Layout, Machine
 from workbench.providers.cluster import LOG_BYTES
 from workbench.providers.local import LocalProvider, end_all
@@ -175,6 +176,21 @@ def test_a_stopped_process_can_be_ended(local: Bench) -> None:
     os.kill(machine.pid, signal.SIGSTOP)
 
     assert local.provider.stop("job-1")[0].state == "stopped"
+
+
+@pytest.mark.parametrize("bench", ["local", "open_local"])
+def test_machines_come_after_pages_and_answers_where_cores_do_not_suffice(
+    bench: str, request: pytest.FixtureRequest
+) -> None:
+    if session_weight(os.getpid()) is None:
+        pytest.skip("this system does not weigh sessions")
+    there: Bench = request.getfixturevalue(bench)
+    machines = there.provider.launch("job-1", Layout(ps=1, workers=2), there.job())
+
+    for machine in machines:
+        assert machine.pid
+        wait_until(lambda pid=machine.pid: session_weight(pid) == BACKGROUND, 5, "its weight")
+        assert psutil.Process(machine.pid).nice() == BACKGROUND
 
 
 def test_a_machine_that_takes_too_much_memory_gets_an_error_in_its_own_code(local: Bench) -> None:

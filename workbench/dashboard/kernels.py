@@ -24,10 +24,10 @@ from traitlets import Dict, Float, TraitError
 from voila import __version__ as voila_version
 from voila.utils import ENV_VARIABLE
 
+from workbench import priority
 from workbench.dashboard import rendering
 from workbench.dashboard.pool import Pool, Stamp, Supply
 
-NICE = 10
 SETTLE_S = 20.0
 CAP_SYS_NICE = 23
 """From ``linux/capability.h``."""
@@ -67,6 +67,7 @@ class PageKernels(AsyncMappingKernelManager):
         self._pool: Pool[Prepared] | None = None
         self._filling: asyncio.Task[None] | None = None
         self._restarted: set[str] = set()
+        self._preparing: set[str] = set()
 
     def open_pool(self, renderer: rendering.Renderer) -> None:
         """Begin to keep kernels ready; called once the server's loop runs."""
@@ -140,7 +141,7 @@ class PageKernels(AsyncMappingKernelManager):
             raise web.HTTPError(404, f"kernel {kernel_id} is just starting") from error
 
     async def cull_kernel_if_idle(self, kernel_id: str) -> None:
-        """End the kernel if it idles and nobody is connected, unless it waits for its visitor."""
+        """End the kernel if it idles and nobody is connected, unless it is prepared or waits for its visitor."""
         if kernel_id not in self._waiting():
             await super().cull_kernel_if_idle(kernel_id)
 
@@ -165,15 +166,19 @@ class PageKernels(AsyncMappingKernelManager):
             path=ApiPath(str(PurePosixPath(page).parent)),
             env={**os.environ, **self._environment()},
         )
+        self._preparing.add(kernel_id)
         try:
             kernel = self.get_kernel(kernel_id)
-            _be_nice(kernel, NICE)
+            _be_nice(kernel, priority.BACKGROUND)
             self.add_restart_callback(kernel_id, lambda: self._restarted.add(kernel_id), "restart")
             page_of = asyncio.ensure_future(rendering.run(renderer, kernel_id, kernel))
             pieces, _ = await page_of
         except BaseException:
             await self.end(kernel_id)
             raise
+        finally:
+            # The pool has what was made before this loop does anything else.
+            self._preparing.discard(kernel_id)
         return Prepared(kernel_id, page_of, pieces)
 
     def _stamp(self, page: str) -> Stamp:
@@ -188,7 +193,8 @@ class PageKernels(AsyncMappingKernelManager):
         return prepared.kernel_id in self and prepared.kernel_id not in self._restarted
 
     def _waiting(self) -> set[str]:
-        return {prepared.kernel_id for prepared in self._pool.things()} if self._pool else set()
+        ready = {prepared.kernel_id for prepared in self._pool.things()} if self._pool else set()
+        return ready | self._preparing
 
     def _environment(self) -> dict[str, str]:
         """What Voilà tells a kernel that it starts for a page, as far as it is known without a visitor."""
@@ -203,10 +209,11 @@ class PageKernels(AsyncMappingKernelManager):
 
 
 def _be_nice(kernel: Any, value: int) -> None:
-    """Let the kernel's threads come after all others, or no longer.
+    """Let the kernel come after all others, or no longer.
 
-    Where it could not be taken back, it is left: the page would stay slow.
+    Where the niceness of its threads could not be taken back, it is left: the page would stay slow.
     """
+    priority.weigh_session(kernel.provisioner.pid, value)
     if _may_take_back():
         for thread in _threads(kernel.provisioner.pid):
             with contextlib.suppress(ProcessLookupError):

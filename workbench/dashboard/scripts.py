@@ -4,6 +4,10 @@ Each is one ``….push([[number], {modules}])`` onto a list that its loader look
 stand in one file before the loader; modules run when they are needed, as ever. Which ones a page needs is in
 ``page_scripts.txt``, as ``python -m tests.browser.page_scripts`` finds it out. One that is missing, as with another
 version of Voilà, is fetched by the loader itself.
+
+One fault of theirs is mended on the way: ipywidgets 8.1.9 looks for a widget for 2 s, every 100 ms, and gives up
+without a last look (its pull request 4033). A widget that came in the last of these pauses, as on a busy computer,
+stays "model not found" although it is there.
 """
 
 import hashlib
@@ -21,6 +25,11 @@ from voila.utils import get_voila_labextensions_path
 LIST = Path(__file__).parent / "page_scripts.txt"
 FOREVER_S = 365 * 24 * 3600
 _SOURCE_MAP = re.compile(rb"//# sourceMappingURL=\S*")
+_GIVES_UP = re.compile(
+    rb'(async get_model\((?P<id>\w+)\)\{[^;]*this\._models\[(?P=id)\].{1,200}?)(throw Error\("widget model not found"\))',
+    re.DOTALL,
+)
+_LOOKS_AGAIN = rb"\1if(this.has_model(\g<id>))return this._models[\g<id>];\3"
 
 
 class Scripts:
@@ -40,7 +49,7 @@ class Scripts:
     def content(self) -> bytes:
         """All of them; empty lines where none is there."""
         found = (self._read(name) for name in self._names)
-        return b";\n".join(_SOURCE_MAP.sub(b"", text) for text in found if text is not None)
+        return b";\n".join(_mend(_SOURCE_MAP.sub(b"", text)) for text in found if text is not None)
 
     @cached_property
     def path(self) -> str:
@@ -51,6 +60,10 @@ class Scripts:
         kind, _, rest = name.partition("/")
         paths = (Path(root) / rest for root in self._roots[kind])
         return next((path.read_bytes() for path in paths if path.is_file()), None)
+
+
+def _mend(script: bytes) -> bytes:
+    return _GIVES_UP.sub(_LOOKS_AGAIN, script) if b"widget model not found" in script else script
 
 
 def page_scripts(template: str, listed: Path = LIST) -> Scripts:

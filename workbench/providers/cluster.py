@@ -25,6 +25,7 @@ from typing import Any, NoReturn
 
 import psutil
 
+from workbench import priority
 from workbench.providers import Place, machine_folder
 from workbench.providers.control import read_line
 from workbench.providers.sandbox import Limits, end_with_parent, limit, write_environment
@@ -273,7 +274,8 @@ class Cluster:
                 os.dup2(source, target)
             os.closerange(3, os.sysconf("SC_OPEN_MAX"))  # the loop's, and with them ``marks``
             self._set_environment(place)
-            os.nice(5)
+            os.nice(priority.BACKGROUND)
+            priority.weigh_session("self", priority.BACKGROUND)
             faulthandler.enable()
             faulthandler.register(signal.SIGUSR1)  # the runner asks a silent machine where it is
             random.seed()
