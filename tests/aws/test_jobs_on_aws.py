@@ -4,7 +4,6 @@ import io
 import json
 import os
 import signal
-import time
 import urllib.request
 import zipfile
 from collections.abc import Callable, Iterator
@@ -53,7 +52,7 @@ class Stand:
             if tick:
                 self.workbench.tick()
             job = self.job(id)
-            if job.error and job.state == "failed" and not holds(job):
+            if job.error and job.state == "failed" and job.lease is None and not holds(job):
                 pytest.fail(f"{job.error.message}\n{job.error.traceback}")
             return job if holds(job) else None
 
@@ -212,7 +211,6 @@ def test_jobs_share_a_standing_cluster_one_after_the_other(stand: Stand) -> None
 
 
 def test_a_launch_that_fails_halfway_leaves_nothing(stand: Stand) -> None:
-    began = time.monotonic()
     stand.emulator.faults([Fault(action="RunInstances", code="VcpuLimitExceeded", skip=1)])
     id = stand.submit()
 
@@ -221,4 +219,3 @@ def test_a_launch_that_fails_halfway_leaves_nothing(stand: Stand) -> None:
     assert job.error
     assert "quota" in job.error.message
     assert stand.left() == []
-    assert time.monotonic() - began < 60

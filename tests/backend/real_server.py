@@ -49,7 +49,7 @@ class Server:
             self.url + path, body, {k.replace("_", "-"): v for k, v in headers.items()}, method=method
         )
         try:
-            with urllib.request.urlopen(request, timeout=20) as answer:
+            with urllib.request.urlopen(request, timeout=120) as answer:
                 return Answer(answer.status, dict(answer.headers), answer.read())
         except urllib.error.HTTPError as error:
             with error:

@@ -21,7 +21,7 @@ from workbench.settings import Settings
 from workbench.ui import theme
 
 SEVEN = [(0.3, 0.25), (0.5, 0.22), (0.72, 0.25), (0.6, 0.5), (0.48, 0.85)]
-WAIT_MS = 60_000
+WAIT_MS = 120_000
 TRAINING_MS = 180_000
 
 

@@ -19,7 +19,7 @@ from workbench.registry import Version
 from workbench.services import dashboard as service
 from workbench.settings import Settings
 
-WAIT_MS = 60_000
+WAIT_MS = 120_000
 
 
 @pytest.fixture(autouse=True)

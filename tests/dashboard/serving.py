@@ -84,7 +84,7 @@ def serving(settings: Settings, notebooks: Path, **options: Any) -> Iterator[Das
         )
     running = Dashboard(settings, psutil.Process(process.pid), notebooks, path)
     try:
-        wait_until(lambda: answers(service.health), 60, f"the Jupyter server, see {path}")
+        wait_until(lambda: answers(service.health), 180, f"the Jupyter server, see {path}")
         yield running
     finally:
         family = [running.process, *running.process.children(recursive=True)]

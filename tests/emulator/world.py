@@ -64,7 +64,12 @@ class Machine:
             self.become("running")
             self.online.set()
         if self.sandbox:
-            self._run_scripts(self.sandbox, self.booted)
+            try:
+                self._run_scripts(self.sandbox, self.booted)
+            except FileNotFoundError:
+                if self.state == "running":
+                    raise
+                # Else it was switched off meanwhile, and its folder went with it.
 
     def _pretend(self) -> bool:
         """Do what was told in place of the scripts; whether something was told."""
@@ -84,10 +89,7 @@ class Machine:
         if boot > 1 or not text.startswith("#!") or self.booted != boot:
             return
         path = "/var/lib/cloud/user-data" if isinstance(sandbox, NamespaceSandbox) else "user-data"
-        try:
-            sandbox._write_program(Path(f"{sandbox.root}/{path}"), text)
-        except FileNotFoundError:
-            return  # switched off meanwhile
+        sandbox._write_program(Path(f"{sandbox.root}/{path}"), text)
         sandbox.run_script(path if path.startswith("/") else f"./{path}")
 
     def _watch(self, init: Any) -> None:

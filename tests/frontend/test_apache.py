@@ -365,7 +365,7 @@ def test_who_is_slow_to_ask_is_let_go_while_others_are_served(
         for connection in slow:
             said = connection.recv(4096)
             assert not said or said.startswith(b"HTTP/1.1 408 ")
-        assert time.monotonic() - began < 8
+        assert time.monotonic() - began < 20  # one after the other they would take 30 s
 
 
 # ── the process ──

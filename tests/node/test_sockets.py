@@ -2,6 +2,7 @@
 
 import socket
 import struct
+from collections.abc import Callable
 
 import pytest
 
@@ -36,14 +37,16 @@ def test_only_all_interfaces_and_only_our_port_become_our_address(asked: bytes, 
 
 
 @pytest.mark.parametrize("kept", [True, False])
-def test_the_server_is_kept_to_the_machines_own_address(forks: Forks, kept: bool) -> None:
+def test_the_server_is_kept_to_the_machines_own_address(
+    forks: Forks, kept: bool, free_ports: Callable[[int], list[int]]
+) -> None:
+    (port,) = free_ports(1)
     listening, says_all = forks.ask(
         "answer",
         code=f"""
-import psutil, socket, tensorflow as tf
+import psutil, tensorflow as tf
 from workbench.node import sockets
-with socket.create_server(("127.0.0.1", 0)) as s:
-    port = s.getsockname()[1]
+port = {port}
 if {kept}:
     assert sockets.listen_only_on(f"127.0.0.1:{{port}}")
 server = tf.distribute.Server({{"worker": [f"127.0.0.1:{{port}}"]}}, job_name="worker", task_index=0)

@@ -17,7 +17,7 @@ import pytest
 from workbench import events
 from workbench.settings import PROJECT
 
-LIMIT_S = 100.0
+LIMIT_S = 200.0
 FORKS = """
 import json, os, sys, traceback
 import workbench.node.machine

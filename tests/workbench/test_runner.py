@@ -292,7 +292,7 @@ def test_a_job_can_be_terminated_at_any_moment(store: Store, settings: Settings,
     asking.join()
 
     assert job.state == "terminated"
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 20
     assert registry.versions(settings) == []
 
 
