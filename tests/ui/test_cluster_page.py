@@ -1,5 +1,6 @@
 """The cluster's page in the kernel: what it shows comes from the store, what it does goes through ``Control``."""
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -20,7 +21,7 @@ from workbench.recipes import Recipe
 from workbench.settings import Settings
 from workbench.ui.cluster import ClusterPage
 from workbench.ui.drawing import draw
-from workbench.ui.request import DRAFT
+from workbench.ui.request import DRAFT, HANDED
 
 CHECKED = Checked(100, 10, (4,), (3,), steps_per_epoch=50, parameters=9, epochs=2, batch_size=2, step_s=0.1)
 
@@ -226,6 +227,18 @@ def test_a_draft_survives_a_reload_and_a_link_to_a_recipe_wins(stand: Stand) -> 
     stand.page.address._told({"kind": "here", "values": {"recipe": "tabular"}})
     assert form.recipe == recipes.read(control.SHIPPED / "tabular")
     assert "recipe" not in stand.page.address.values
+
+
+@pytest.mark.parametrize(("minutes", "taken"), [(1, True), (60, False), (None, False)])
+def test_a_link_in_jupyterlab_hands_its_recipe_over_once_and_soon(
+    stand: Stand, minutes: float | None, taken: bool
+) -> None:
+    draft = {"name": "mine", "ps": "2", "workers": "3", "training": "t"}
+    stand.arrive(handed={"recipe": "tabular", "t": minutes and time.time() - 60 * minutes}, draft=draft)
+    form = stand.page.request
+    tabular = recipes.read(control.SHIPPED / "tabular").training
+    assert (form.name.value, form.recipe.training) == (("tabular", tabular) if taken else ("mine", "t"))
+    assert stand.page.browser[HANDED] is None
 
 
 def test_an_upload_goes_into_the_editors_and_what_is_none_is_refused(stand: Stand) -> None:

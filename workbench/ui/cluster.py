@@ -16,7 +16,7 @@ from workbench.ui.jobs import JobsPanel
 from workbench.ui.machines import MachinesPanel
 from workbench.ui.pieces import Html, error_banner
 from workbench.ui.poll import Newest, Poll
-from workbench.ui.request import DRAFT, Hints, RequestForm
+from workbench.ui.request import DRAFT, HANDED, Hints, RequestForm
 from workbench.ui.requester import Requester
 
 MACHINES_EVERY = 3
@@ -32,7 +32,7 @@ class ClusterPage:
 
     def __init__(self, workbench: Control, application: Functions | None = None) -> None:
         self.workbench = workbench
-        self.browser, self.address = Browser(DRAFT), Address()
+        self.browser, self.address = Browser(DRAFT, HANDED), Address()
         self.requester = Requester(workbench.settings.requester)
         self.problem = Html()
         self.poll = Poll(workbench.store.pulse, busy=lambda p: p.active + p.waiting > 0, browser=self.browser)
@@ -104,5 +104,6 @@ def open_cluster_page(settings: Settings | None = None) -> ClusterPage:
 def hand_over(recipe: str) -> Hints:
     """A link from a recipe's own page to the request with it."""
     return Hints(
-        f'<a class="wb-button wb-primary" href="deploy_cluster.ipynb?recipe={escape(recipe)}">Train this on a cluster</a>'
+        f'<a class="wb-button wb-primary" href="deploy_cluster.ipynb?recipe={escape(recipe)}" '
+        f'data-recipe="{escape(recipe)}">Train this on a cluster</a>'
     )

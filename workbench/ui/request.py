@@ -1,5 +1,6 @@
 """The request: which code, on how many machines, under which name; checked, estimated, and trained."""
 
+import time
 from collections.abc import Callable, Mapping
 from html import escape
 from typing import Any
@@ -36,6 +37,10 @@ INSTANCE_TYPES = ("c5.large", "c5.xlarge", "c5.2xlarge", "m5.large", "m5.xlarge"
 """Offered, not required: any type that the provider knows can be typed."""
 DRAFT = "draft"
 """What the browser keeps a request under that was not sent yet."""
+HANDED = "handed"
+"""... and the recipe that a link in JupyterLab led here with: ``{"recipe": name, "t": Unix seconds}``."""
+HANDED_FOR_S = 600.0
+"""Who comes later comes for something else."""
 
 
 class Hints(Html):
@@ -241,7 +246,10 @@ class RequestForm:
         self._changed()
 
     def _restore(self) -> None:
-        draft = self._browser[DRAFT]
+        handed, draft = self._browser[HANDED], self._browser[DRAFT]
+        self._browser[HANDED] = None
+        if isinstance(handed, dict) and _is_new(handed.get("t")):
+            self._arrived({"recipe": str(handed.get("recipe"))})
         if isinstance(draft, dict) and not self._asked_for:
             self._fill(draft)
 
@@ -410,3 +418,7 @@ def _describe(found: Checked) -> str:
         f"{found.parameters:,} parameters; {found.epochs} epochs of {found.steps_per_epoch:,} steps; a step took "
         f"{1000 * found.step_s:.0f} ms."
     )
+
+
+def _is_new(t: Any) -> bool:
+    return isinstance(t, int | float) and abs(time.time() - t) < HANDED_FOR_S

@@ -1,5 +1,6 @@
 // A piece of text that the kernel wrote; whatever came from elsewhere is escaped there. Times are told by words.js,
-// which stands before this module, and stay true while one looks.
+// which stands before this module, and stay true while one looks. A link with data-recipe leads to the request with
+// that recipe; in JupyterLab, which drops what stands behind a question mark, the browser hands it over.
 
 const EVERY_MS = 5000;
 
@@ -13,12 +14,24 @@ function render({ model, el }) {
       time.dateTime = new Date(t * 1000).toISOString();
     }
   };
+  const handOver = ({ target }) => {
+    const link = target.closest("a[data-recipe]");
+    if (!link || document.body.dataset.voila) return;
+    const handed = { recipe: link.dataset.recipe, t: Date.now() / 1000 };
+    try {
+      localStorage.setItem("workbench:handed", JSON.stringify(handed));
+    } catch {
+      // A browser that keeps nothing: one chooses the recipe there.
+    }
+  };
+  el.addEventListener("click", handOver);
   const draw = () => { el.innerHTML = model.get("html"); tell(); };
   model.on("change:html", draw);
   const clock = setInterval(tell, EVERY_MS);
   draw();
   return () => {
     clearInterval(clock);
+    el.removeEventListener("click", handOver);
     model.off("change:html", draw);
   };
 }
