@@ -187,6 +187,7 @@ def test_what_ends_a_job_early_leaves_no_machine_and_the_true_reason(
     assert job.error
     assert "deadline has passed" in job.error.message
 
+    monkeypatch.delenv("STUB_TERMS")
     dear = replace(stand.workbench.settings, max_price_per_job=0.0005)
     monkeypatch.setenv("WORKBENCH_MAX_PRICE_PER_JOB", "0.0005")
     costly = stand.submit("STEPS = 10**6\n", ps=0, workers=1)

@@ -103,7 +103,7 @@ def take(browser: Browser, folder: Path) -> None:
     """One picture a state and look, and of a home without jobs."""
     with tempfile.TemporaryDirectory() as temporary:
         for name, states in (("empty", {"empty": arrive}), ("full", STATES)):
-            settings = make_settings(Path(temporary) / name, **_ports())
+            settings = make_settings(Path(temporary) / name, **own_ports())
             made = make_jobs(settings) if name == "full" else {}
             notebooks = Path(shutil.copytree(dashboard.NOTEBOOKS, Path(temporary) / f"{name}-notebooks"))
             with serving(settings, notebooks) as running:
@@ -134,7 +134,7 @@ def _take_states(
             context.close()
 
 
-def _ports() -> dict[str, str]:
+def own_ports() -> dict[str, str]:
     sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(3)]
     names = ("DASHBOARD", "FRONTEND", "BACKEND")
     ports = {

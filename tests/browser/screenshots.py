@@ -11,7 +11,13 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests import standin
 from tests.apache import running
-from tests.browser import chromium, cluster_screenshots, dashboard_screenshots, serving_screenshots
+from tests.browser import (
+    application_screenshots,
+    chromium,
+    cluster_screenshots,
+    dashboard_screenshots,
+    serving_screenshots,
+)
 from tests.browser.drawing import SEVEN, THREE, draw, visit
 from workbench.settings import from_environment
 
@@ -157,6 +163,7 @@ def main(folder: Path) -> None:
             browser = chromium.launch(playwright, program)
             take(browser, service.url, backend, folder)
             cluster_screenshots.take(browser, folder)
+            application_screenshots.take(browser, folder)
             serving_screenshots.take(browser, folder)
             dashboard_screenshots.take(browser, LOOKS, folder)
             browser.close()

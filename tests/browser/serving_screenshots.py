@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page
 from tests.backend import making, real_server
 from tests.backend.real_server import Server
 from tests.browser import made_models
-from tests.browser.cluster_screenshots import LOOKS, WAIT_MS, _ports
+from tests.browser.cluster_screenshots import LOOKS, WAIT_MS, own_ports
 from tests.browser.made_jobs import make_jobs
 from tests.chain import make_settings
 from tests.dashboard.serving import serving
@@ -71,7 +71,7 @@ def take(browser: Browser, folder: Path) -> None:
     """One picture a state and look; and of a home without anything, and without a back end."""
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as temporary:
-        ports = _ports()
+        ports = own_ports()
         full = make_settings(Path(temporary) / "full", **ports)
         server = real_server.start(full.home, full.backend_port)
         try:
@@ -82,7 +82,7 @@ def take(browser: Browser, folder: Path) -> None:
             real_server.stop(server)
         away = make_settings(full.home, **ports)
         _take(browser, away, Path(temporary) / "away-notebooks", {"away": version}, folder)
-        empty = make_settings(Path(temporary) / "empty", **_ports())
+        empty = make_settings(Path(temporary) / "empty", **own_ports())
         _take(browser, empty, Path(temporary) / "empty-notebooks", {"empty": arrive}, folder)
 
 

@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
+from tests.backend import making, real_server
+from tests.backend.test_fetching import Site
 from tests.browser import made_models
 from tests.browser.drawing import SEVEN, THREE, Line, visit
 from tests.browser.drawing import draw as draw_on_page
@@ -217,6 +220,52 @@ def test_without_a_back_end_the_page_is_calm_and_fits_a_phone(away: Settings, br
     assert screen.page.locator(".wb-bar").evaluate("bar => bar.clientWidth") == 380
     assert screen.errors == []
     screen.context.close()
+
+
+@pytest.fixture
+def strangers() -> Iterator[Site]:
+    """A site with a picture and a model."""
+    site = Site()
+    threading.Thread(target=site.serve_forever, args=(0.02,), daemon=True).start()
+    yield site
+    site.shutdown()
+    site.server_close()
+
+
+def test_a_model_and_a_picture_are_given_by_their_urls(
+    away: Settings, browser: Browser, strangers: Site, tmp_path: Path
+) -> None:
+    """The back end fetches from a host of ours because it is allowed by name, and from no other one."""
+    shirt = making.version(tmp_path / "6", 6)
+    strangers.pages["/shirt.onnx"] = (200, {}, (shirt / "model.onnx").read_bytes())
+    strangers.pages["/coat.png"] = (200, {}, (service.NOTEBOOKS / "9.png").read_bytes())
+    allowed = {"WORKBENCH_ALLOWED_HOSTS": strangers.host, "WORKBENCH_DEPLOY_TOKEN": away.deploy_token}
+    server = real_server.start(away.home, away.backend_port, **allowed)
+    try:
+        real_server.wait_for(lambda: server.ask("GET", "/healthz").status == 200, server)
+        screen = Screen(browser, away)
+        part = screen.part("wb-predict")
+        screen.button("Give its URL", "wb-predict").click()
+        screen.button("By its URL", "wb-predict").click()
+        screen.button("Ask", "wb-predict").click()
+        expect(part.get_by_role("alert")).to_contain_text("give the picture's URL")
+        part.get_by_label("Labels", exact=True).select_option("FashionMnist")
+        for label, address in (("Picture", "coat.png"), ("Model", "shirt.onnx")):
+            part.get_by_label(f"{label} URL", exact=True).fill(f"http://{strangers.host}/{address}")
+            part.get_by_label(f"{label} URL", exact=True).press("Tab")
+        screen.button("Ask", "wb-predict").click()
+        expect(part.locator(".wb-headline")).to_have_text("Shirt")
+        expect(part).to_contain_text("a model of your own")
+        expect(part.get_by_role("alert")).to_have_count(0)
+        part.get_by_label("Model URL", exact=True).fill("http://127.0.0.1:1/model.zip")
+        part.get_by_label("Model URL", exact=True).press("Tab")
+        screen.button("Ask", "wb-predict").click()
+        expect(part.get_by_role("alert")).to_contain_text("127.0.0.1")
+        assert {path for path, _ in strangers.asked} == {"/coat.png", "/shirt.onnx"}
+        assert screen.errors == []
+        screen.context.close()
+    finally:
+        real_server.stop(server)
 
 
 def test_in_a_grid_arrows_lead_to_the_neighbours(browser: Browser) -> None:

@@ -1,11 +1,37 @@
 """The server's end: quick, and without a process left, whatever is being prepared."""
 
+import json
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 from tests.chain import make_settings, wait_until
 from tests.dashboard.serving import serving, write_notebook
+
+
+def test_the_server_ends_while_a_kernel_is_started_that_never_answers(
+    tmp_path: Path, free_ports: Callable[[int], list[int]]
+) -> None:
+    notebooks = tmp_path / "notebooks"
+    notebooks.mkdir()
+    page = notebooks / "page.ipynb"
+    write_notebook(page, "Page", "print('done')")
+    page.write_text(page.read_text().replace('"python3"', '"deaf"'))
+    settings = make_settings(tmp_path / "home", WORKBENCH_DASHBOARD_PORT=str(free_ports(1)[0]))
+    deaf = settings.home / "jupyter" / "data" / "kernels" / "deaf"
+    deaf.mkdir(parents=True)
+    command = [sys.executable, "-c", "import signal, time; signal.signal(2, lambda *_: 0); time.sleep(300)"]
+    (deaf / "kernel.json").write_text(
+        json.dumps({"argv": command, "display_name": "Deaf", "language": "python"})
+    )
+    pool = {"PageKernels__pool_sizes": {"page.ipynb": 1}, "PageKernels__fill_after_s": 0.0}
+    with serving(settings, notebooks, **pool) as running:
+        wait_until(running.kernels, 60, "the kernel that is being started")
+        children = running.process.children(recursive=True)
+        assert any("time.sleep(300)" in " ".join(child.cmdline()) for child in children)
+    assert not [child.pid for child in children if child.is_running()]
+    assert "Exception in callback" not in running.log.read_text()
 
 
 def test_the_server_ends_at_once_while_a_kernel_is_being_prepared(

@@ -151,6 +151,7 @@ class PageKernels(AsyncMappingKernelManager):
             # Again and again: nbclient takes being cancelled for the kernel's death, and the pool goes on.
             self._filling.cancel()
             await asyncio.wait([self._filling], timeout=1)
+        await asyncio.gather(*(self._settle(kernel_id) for kernel_id in self.list_kernel_ids()))
         await super().shutdown_all(now=now)
 
     # The pool's supply
@@ -161,25 +162,38 @@ class PageKernels(AsyncMappingKernelManager):
 
     async def _prepare(self, page: str) -> Prepared:
         renderer = await self._renderer.open(page)
-        kernel_id = await self.start_kernel(
-            kernel_name=renderer.notebook.metadata.kernelspec.name,
-            path=ApiPath(str(PurePosixPath(page).parent)),
-            env={**os.environ, **self._environment()},
-        )
-        self._preparing.add(kernel_id)
+        # A start or an end that is broken off leaves a kernel that nobody can end: neither is ever cancelled.
+        starting = asyncio.ensure_future(self._start(renderer, page))
+        kernel_id = ""
         try:
+            kernel_id = await asyncio.shield(starting)
             kernel = self.get_kernel(kernel_id)
             _be_nice(kernel, priority.BACKGROUND)
             self.add_restart_callback(kernel_id, lambda: self._restarted.add(kernel_id), "restart")
             page_of = asyncio.ensure_future(rendering.run(renderer, kernel_id, kernel))
             pieces, _ = await page_of
         except BaseException:
-            await self.end(kernel_id)
+            await asyncio.shield(self._end_started(starting))
             raise
         finally:
             # The pool has what was made before this loop does anything else.
             self._preparing.discard(kernel_id)
         return Prepared(kernel_id, page_of, pieces)
+
+    async def _start(self, renderer: Any, page: str) -> str:
+        kernel_id = await self.start_kernel(
+            kernel_name=renderer.notebook.metadata.kernelspec.name,
+            path=ApiPath(str(PurePosixPath(page).parent)),
+            env={**os.environ, **self._environment()},
+        )
+        self._preparing.add(kernel_id)
+        return str(kernel_id)
+
+    async def _end_started(self, starting: "asyncio.Task[str]") -> None:
+        """End a kernel that may just be starting; one whose start failed is not there."""
+        await asyncio.wait([starting])
+        if not starting.cancelled() and starting.exception() is None:
+            await self.end(starting.result())
 
     def _stamp(self, page: str) -> Stamp:
         try:
