@@ -1,5 +1,6 @@
 """Which kernels the server ends by itself, asked over HTTP. No browser."""
 
+import socket
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 from tests.chain import make_settings, wait_until
 from tests.dashboard.serving import serving, write_notebook
 from workbench.priority import BACKGROUND, session_weight
+from workbench.settings import Settings
 
 SAY_WHO = """
 import os
@@ -49,3 +51,27 @@ def test_idle_kernels_are_ended_but_not_those_that_wait_for_a_visitor(
         assert "voila/" in page
         assert session_weight(pid) in (0, None)
         wait_until(lambda: waiting not in dashboard.kernels(), 60, "the end of the kernel that was given out")
+
+
+def test_a_kernel_whose_visitor_left_while_connecting_is_ended(
+    tmp_path: Path, free_ports: Callable[[int], list[int]]
+) -> None:
+    write_notebook(tmp_path / "page.ipynb", "Page", "print('here')")
+    settings = make_settings(tmp_path / "home", WORKBENCH_DASHBOARD_PORT=str(free_ports(1)[0]))
+    with serving(settings, tmp_path, PageKernels__pool_sizes={}, PageKernels__expect_s=3.0) as dashboard:
+        dashboard.ask("voila/render/page.ipynb")
+        (kernel,) = dashboard.kernels()
+        for _ in range(20):
+            _begin_to_connect(settings, kernel)
+        wait_until(lambda: not dashboard.kernels(), 60, "the kernel's end")
+
+
+def _begin_to_connect(settings: Settings, kernel: str) -> None:
+    """Ask for the kernel's socket as a page does, and leave before the answer."""
+    head = (
+        f"GET /api/kernels/{kernel}/channels HTTP/1.1\r\nHost: 127.0.0.1:{settings.dashboard_port}\r\n"
+        f"Authorization: token {settings.token}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+    )
+    with socket.create_connection(("127.0.0.1", settings.dashboard_port)) as connection:
+        connection.sendall(head.encode())

@@ -127,11 +127,25 @@ class PageKernels(AsyncMappingKernelManager):
             await asyncio.sleep(0.1)
 
     async def _end_unseen(self, kernel_id: str) -> None:
+        self._forget_uncounted(kernel_id)
         if kernel_id in self and not self._kernel_connections.get(kernel_id):
             self.log.info("nobody came for kernel %s", kernel_id)
             await self.end(kernel_id)
 
     # What the server asks
+
+    def notify_connect(self, kernel_id: str) -> None:
+        """Count a connection."""
+        self._forget_uncounted(kernel_id)
+        super().notify_connect(kernel_id)
+
+    def _forget_uncounted(self, kernel_id: str) -> None:
+        """Jupyter also takes away connections that ended before they were accepted, which it never counted.
+
+        Else the kernel of a visitor who leaves at that moment has −1 connections for ever, which it takes for some.
+        """
+        if self._kernel_connections.get(kernel_id, 0) < 0:
+            self._kernel_connections[kernel_id] = 0
 
     def kernel_model(self, kernel_id: str) -> dict[str, Any]:
         """The kernel as JSON; one that just begins to start is not there yet, where Jupyter fails with a 500."""
@@ -142,6 +156,7 @@ class PageKernels(AsyncMappingKernelManager):
 
     async def cull_kernel_if_idle(self, kernel_id: str) -> None:
         """End the kernel if it idles and nobody is connected, unless it is prepared or waits for its visitor."""
+        self._forget_uncounted(kernel_id)
         if kernel_id not in self._waiting():
             await super().cull_kernel_if_idle(kernel_id)
 

@@ -6,6 +6,9 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+FIRST_RETRY_S = 2.0
+"""After the first failure; each further one of the same doubles it: a kernel that was killed is soon made again, a page
+that cannot run is not tried all the time."""
 T = TypeVar("T")
 Stamp = Any
 """Says which state of a kind something was made from; ``None`` where there is no such kind now."""
@@ -26,6 +29,13 @@ class Supply(Generic[T]):
 class _Kept(Generic[T]):
     stamp: Stamp
     thing: T
+
+
+@dataclass(frozen=True)
+class _Failed:
+    stamp: Stamp
+    again_at: float
+    pause_s: float
 
 
 class Pool(Generic[T]):
@@ -49,7 +59,7 @@ class Pool(Generic[T]):
         self._check_s, self._pause_s, self._retry_s = check_s, pause_s, retry_s
         self._log = log or logging.getLogger(__name__)
         self._kept: dict[str, list[_Kept[T]]] = {kind: [] for kind in sizes}
-        self._failed: dict[str, tuple[Stamp, float]] = {}
+        self._failed: dict[str, _Failed] = {}
         self._taken = asyncio.Event()
 
     def count(self, kind: str) -> int:
@@ -91,9 +101,13 @@ class Pool(Generic[T]):
             thing = await self._supply.make(kind)
         except Exception:
             # Whoever opens the page is told what is wrong with it; the server goes on without its kernel.
-            self._log.exception("could not prepare %s; next try in %.0f s", kind, self._retry_s)
-            self._failed[kind] = (stamp, asyncio.get_running_loop().time() + self._retry_s)
+            before = self._failed.get(kind)
+            pause_s = 2 * before.pause_s if before and before.stamp == stamp else FIRST_RETRY_S
+            pause_s = min(pause_s, self._retry_s)
+            self._log.exception("could not prepare %s; next try in %.0f s", kind, pause_s)
+            self._failed[kind] = _Failed(stamp, asyncio.get_running_loop().time() + pause_s, pause_s)
         else:
+            self._failed.pop(kind, None)
             self._kept[kind].append(_Kept(stamp, thing))
 
     async def _drop(self) -> None:
@@ -120,8 +134,8 @@ class Pool(Generic[T]):
         now = asyncio.get_running_loop().time()
         for kind, size in self.sizes.items():
             stamp = self._supply.stamp(kind)
-            failed, again = self._failed.get(kind, (None, 0.0))
-            if stamp is None or (failed == stamp and now < again):
+            failed = self._failed.get(kind)
+            if stamp is None or (failed and failed.stamp == stamp and now < failed.again_at):
                 continue
             if self.count(kind) < size:
                 return kind
