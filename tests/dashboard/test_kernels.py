@@ -33,7 +33,8 @@ def test_idle_kernels_are_ended_but_not_those_that_wait_for_a_visitor(
         MappingKernelManager__cull_interval=1,
     ) as dashboard:
         wait_until(lambda: dashboard.ready()["page.ipynb"], 60, "the prepared kernel")
-        (waiting,) = dashboard.kernels()
+        # What is broken is tried again now and then, and ended.
+        (waiting,) = wait_until(lambda: len(found := dashboard.kernels()) == 1 and found, 60, "one kernel")
         assert dashboard.ready() == {"broken.ipynb": 0, "page.ipynb": 1, "absent.ipynb": 0}
         assert "ZeroDivisionError" in dashboard.log.read_text()
 
@@ -44,7 +45,7 @@ def test_idle_kernels_are_ended_but_not_those_that_wait_for_a_visitor(
         began = time.monotonic()
         wait_until(lambda: other not in dashboard.kernels(), 60, "the end of the idle kernel")
         assert time.monotonic() - began > 1
-        assert dashboard.kernels() == {waiting}
+        assert waiting in dashboard.kernels()
 
         page = dashboard.ask("voila/render/page.ipynb")
         assert waiting in page
