@@ -1,14 +1,16 @@
 """The whole chain as a process of its own: started, asked and ended as a user does."""
 
+import contextlib
 import json
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -114,3 +116,12 @@ def answers(url: str, expect: int = 200) -> bool:
             return error.code == expect
     except OSError:
         return False
+
+
+@contextlib.contextmanager
+def threads_end() -> Iterator[None]:
+    """Wait until the threads that were begun meanwhile have ended, before what they use is closed."""
+    before = set(threading.enumerate())
+    yield
+    for thread in set(threading.enumerate()) - before:
+        thread.join(60)

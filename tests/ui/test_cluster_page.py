@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.browser.made_jobs import make_jobs
-from tests.chain import wait_until
+from tests.chain import threads_end, wait_until
 from workbench import control, recipes
 from workbench.checks import Checked, Stopped
 from workbench.control import Control
@@ -44,9 +44,9 @@ class Stand:
 
     def press(self, action: Any) -> None:
         """Click and wait for the end of what that does."""
-        wait_until(lambda: not action.button.disabled, 10, "a button that can be pressed")
+        wait_until(lambda: not action.button.disabled, 60, "a button that can be pressed")
         action.button.click()
-        wait_until(lambda: not action.busy, 10, "the action's end")
+        wait_until(lambda: not action.busy, 60, "the action's end")
 
 
 class Workbench(Control):
@@ -59,7 +59,7 @@ class Workbench(Control):
         if isinstance(self.checks, Exception):
             raise self.checks
         if self.checks is None:
-            wait_until(stop, 5, "the wish to stop")
+            wait_until(stop, 60, "the wish to stop")
             raise Stopped("stopped")
         return self.checks
 
@@ -73,7 +73,7 @@ def stand(settings: Settings) -> Iterator[Stand]:
             raise Unavailable(f"there is no provider {name!r} here")
         return provider
 
-    with control.open_store(settings) as store:
+    with control.open_store(settings) as store, threads_end():
         workbench = Workbench(
             settings, store, start=lambda id, _: started.append(id), open_provider=open_provider
         )
@@ -100,10 +100,10 @@ def test_the_form_begins_with_the_tutorials_recipe_and_starts_nothing(stand: Sta
 
 def test_train_wants_to_know_who_asks(stand: Stand) -> None:
     form = stand.page.request
-    wait_until(lambda: form.train.button.disabled, 5, "a button that cannot be pressed")
+    wait_until(lambda: form.train.button.disabled, 60, "a button that cannot be pressed")
     assert "who you are" in form.train.button.tooltip
     stand.page.requester.name = "ann"
-    wait_until(lambda: not form.train.button.disabled, 5, "the button")
+    wait_until(lambda: not form.train.button.disabled, 60, "the button")
 
 
 def test_train_queues_what_stands_in_the_form_and_opens_its_page(stand: Stand) -> None:
@@ -119,7 +119,7 @@ def test_train_queues_what_stands_in_the_form_and_opens_its_page(stand: Stand) -
     assert asked.recipe is not None
     assert asked.recipe.helpers == code
     assert stand.started == [asked.id]
-    wait_until(lambda: page.jobs.page.id == asked.id, 5, "the job's page")
+    wait_until(lambda: page.jobs.page.id == asked.id, 60, "the job's page")
     assert page.address.values == {"job": str(asked.id)}
 
 
@@ -140,10 +140,10 @@ def test_what_cannot_be_is_said_in_words_and_not_sent(
     stand: Stand, name: str, value: str, words: str
 ) -> None:
     stand.page.requester.name = "ann"
-    wait_until(lambda: not stand.page.request.train.button.disabled, 5, "a button that can be pressed")
+    wait_until(lambda: not stand.page.request.train.button.disabled, 60, "a button that can be pressed")
     getattr(stand.page.request, name).value = value
     hints(stand, words)
-    wait_until(lambda: stand.page.request.train.button.disabled, 5, "a button that cannot be pressed")
+    wait_until(lambda: stand.page.request.train.button.disabled, 60, "a button that cannot be pressed")
     stand.page.request.train.press()
     assert stand.page.workbench.store.page().total == 0
 
@@ -179,7 +179,7 @@ def test_a_check_can_be_stopped(stand: Stand) -> None:
     check.press()
     assert check.widget.children == (check.button, check.stop)
     check.stop.click()
-    wait_until(lambda: not check.busy, 5, "the check's end")
+    wait_until(lambda: not check.busy, 60, "the check's end")
     assert "Stopped" in stand.said
     assert check.widget.children == (check.button,)
 
@@ -270,7 +270,7 @@ def made(stand: Stand, settings: Settings) -> dict[str, int]:
 def opened(stand: Stand, id: int) -> Any:
     stand.page.jobs.open(id)
     panel = stand.page.jobs.page
-    wait_until(lambda: panel.id == id and panel._job is not None, 5, "the job's page")
+    wait_until(lambda: panel.id == id and panel._job is not None, 60, "the job's page")
     return panel
 
 
@@ -282,7 +282,7 @@ def test_the_table_is_the_stores_page(stand: Stand, made: dict[str, int]) -> Non
     assert states["completed"] == 2
     assert " ".join(states) == "queued initializing training completed failed terminated"
     table.query = {**table.query, "facets": {"state": ["failed"], "requester": ["ann"]}}
-    wait_until(lambda: table.page["total"] == 1, 5, "the failed job")
+    wait_until(lambda: table.page["total"] == 1, 60, "the failed job")
     assert "modle" in table.page["rows"][0]["note"]
 
 
@@ -317,7 +317,7 @@ def test_terminate_asks_first_and_twice_is_fine(stand: Stand, made: dict[str, in
     assert store.job(made["queued"]).state == "queued"
     panel.terminate.button.click()
     panel.terminate.yes.click()
-    wait_until(lambda: not panel.terminate.busy, 10, "the end")
+    wait_until(lambda: not panel.terminate.busy, 60, "the end")
     assert store.job(made["queued"]).state == "terminated"
     stand.page.workbench.terminate(made["queued"])
     assert store.job(made["queued"]).state == "terminated"
@@ -339,7 +339,7 @@ def test_others_jobs_can_be_looked_at_and_cloned_only(stand: Stand, made: dict[s
 def test_several_jobs_are_drawn_over_each_other(stand: Stand, made: dict[str, int]) -> None:
     panel = stand.page.jobs
     panel.table.selected = [made["completed"], made["second"]]
-    wait_until(lambda: len(panel.compared.loss.series) == 4, 5, "the curves")
+    wait_until(lambda: len(panel.compared.loss.series) == 4, 60, "the curves")
     named = [s["name"] for s in panel.compared.loss.series if s["named"]]
     assert named == [f"{made['completed']} mnist-mlp", f"{made['second']} mnist-mlp"]
     assert len({s["color"] for s in panel.compared.loss.series}) == 2
@@ -350,7 +350,7 @@ def test_logs_are_text_of_the_machine_that_was_chosen(stand: Stand, made: dict[s
     assert panel.logs.text == "", "a log that nobody sees is not sent"
     panel.logs.unfolded = True
     # The page fills in a thread, and its logs come last.
-    wait_until(lambda: panel.logs.text.startswith("chief-0 is ready\n<script>"), 5, "the chief's log")
+    wait_until(lambda: panel.logs.text.startswith("chief-0 is ready\n<script>"), 60, "the chief's log")
     panel.logs.chosen = "worker 1 stdout"
     assert panel.logs.text.startswith("worker-1 is ready")
     panel.logs.following = False
@@ -372,9 +372,9 @@ def test_a_poll_without_news_sends_nothing(stand: Stand, made: dict[str, int]) -
 
 def test_a_link_to_a_job_opens_it_and_one_to_none_says_so(stand: Stand, made: dict[str, int]) -> None:
     stand.page.address._told({"kind": "here", "values": {"job": str(made["failed"])}})
-    wait_until(lambda: "mnist-broken" in stand.page.jobs.page.head.html, 5, "the job")
+    wait_until(lambda: "mnist-broken" in stand.page.jobs.page.head.html, 60, "the job")
     stand.page.address._told({"kind": "here", "values": {"job": "4711"}})
-    wait_until(lambda: "there is no job 4711" in stand.page.jobs.page.message.html, 5, "the error")
+    wait_until(lambda: "there is no job 4711" in stand.page.jobs.page.message.html, 60, "the error")
 
 
 def test_machines_are_what_the_provider_shows(stand: Stand) -> None:
@@ -403,12 +403,12 @@ def test_a_standing_cluster_is_launched_chosen_and_released(stand: Stand) -> Non
     stand.page.requester.name = "ann"
     machines.launch.button.click()
     machines.launch.yes.click()
-    wait_until(lambda: "give the cluster a name" in machines.message.html, 5, "the error")
+    wait_until(lambda: "give the cluster a name" in machines.message.html, 60, "the error")
     machines.name.value, machines.ps.value, machines.workers.value = "evening", "1", "3"
     machines.launch.button.click()
     assert stand.provider.machines() == []
     machines.launch.yes.click()
-    wait_until(lambda: "evening stands, with 5 machines" in machines.message.html, 5, "the cluster")
+    wait_until(lambda: "evening stands, with 5 machines" in machines.message.html, 60, "the cluster")
     assert ("evening", "evening") in form.cluster.options
     form.cluster.value = "evening"
     assert (form.ps.value, form.workers.value) == ("1", "3")
@@ -420,10 +420,10 @@ def test_a_standing_cluster_is_launched_chosen_and_released(stand: Stand) -> Non
     assert job(stand).cluster == "evening"
     machines.release.button.click()
     machines.release.yes.click()
-    wait_until(lambda: "is at work on evening" in machines.message.html, 5, "the error")
+    wait_until(lambda: "is at work on evening" in machines.message.html, 60, "the error")
     stand.page.workbench.store.move(job(stand).id, "initializing", "terminated")
     machines.release.button.click()
     machines.release.yes.click()
-    wait_until(lambda: "is released" in machines.message.html, 5, "the end")
+    wait_until(lambda: "is released" in machines.message.html, 60, "the end")
     assert stand.provider.machines() == []
     assert form.cluster.value == ""

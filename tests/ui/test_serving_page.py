@@ -14,7 +14,7 @@ from backend import images
 from tests.backend import making, real_server
 from tests.backend.real_server import Server
 from tests.browser import made_models
-from tests.chain import make_settings, wait_until
+from tests.chain import make_settings, threads_end, wait_until
 from tests.ui.test_widgets import Wire, connect
 from workbench import control, deployment, recipes, registry, retraining
 from workbench.control import Control
@@ -67,11 +67,11 @@ class Stand:
     def open(self, reference: str) -> None:
         self.page.poll.turn()
         self.page.models.table.opened = reference
-        wait_until(lambda: reference in self.page.models.head.html, 10, "the version")
+        wait_until(lambda: reference in self.page.models.head.html, 60, "the version")
 
     def press(self, action: Action) -> None:
         """Click, say yes, and wait for the end of what that does."""
-        wait_until(lambda: not action.button.disabled, 10, "a button that can be pressed")
+        wait_until(lambda: not action.button.disabled, 60, "a button that can be pressed")
         action.button.click()
         if action._confirm is not None:
             action.yes.click()
@@ -86,7 +86,7 @@ class Stand:
 
 @pytest.fixture
 def stand(server: Server) -> Iterator[Stand]:
-    with control.open_store(settings_of(server)) as store:
+    with control.open_store(settings_of(server)) as store, threads_end():
         page = ServingPage(Control(settings_of(server), store, start=lambda *_: None), images.fit)
         stand = Stand(page, server)
         stand.deploy(1)
@@ -156,14 +156,15 @@ def test_a_canary_answers_a_share_and_what_is_no_share_is_refused_in_words(stand
 def test_nobody_deploys_without_saying_who(stand: Stand) -> None:
     stand.page.requester.name = ""
     stand.open("mnist-cnn:3")
-    assert stand.page.models.deploy.button.disabled
-    assert "who you are" in stand.page.models.deploy.button.tooltip
+    deploy = stand.page.models.deploy.button
+    wait_until(lambda: "who you are" in deploy.tooltip, 60, "the reason")
+    assert deploy.disabled
 
 
 def test_versions_are_compared_by_accuracy_class_confusion_size_and_drawings(stand: Stand) -> None:
     models = stand.page.models
     models.table.selected = ["mnist-cnn:1", "mnist-cnn:2"]
-    wait_until(lambda: "On visitors" in models.on_drawings.html, 10, "the comparison")
+    wait_until(lambda: "On visitors" in models.on_drawings.html, 60, "the comparison")
     shown = models.compared.html
     for words in ("95 % interval", "ONNX, size", "Keras, size", "By class", "wb-behind", "hardly chance"):
         assert words in shown, words
@@ -231,7 +232,7 @@ def test_a_drawing_is_asked_about_while_it_grows(stand: Stand) -> None:
     assert (predict.width.value, predict.height.value, predict.channels.value) == ("28", "28", "1")
     wire = connect(predict.canvas)
     draw(wire, making.seven(140))
-    wait_until(lambda: "wb-headline" in predict.answer.html, 10, "the answer")
+    wait_until(lambda: "wb-headline" in predict.answer.html, 60, "the answer")
     assert '<span class="wb-headline">2</span>' in predict.answer.html
     assert "mnist-cnn:2" in predict.answer.html
     assert " ms" in predict.answer.html
@@ -253,7 +254,7 @@ def draw(wire: Wire, ink: np.ndarray) -> None:
             "buffers": [memoryview(ink.tobytes())],
         }
     )
-    wait_until(lambda: len(wire.messages) > before, 10, "the canvas")
+    wait_until(lambda: len(wire.messages) > before, 60, "the canvas")
 
 
 def test_an_uploaded_picture_is_answered_and_a_wrong_size_refused_in_the_back_ends_words(
@@ -264,8 +265,8 @@ def test_an_uploaded_picture_is_answered_and_a_wrong_size_refused_in_the_back_en
     stand.press(predict.ask)
     assert "choose a picture first" in predict.message.html
     upload(predict.file, "seven.png", making.png(making.seven()))
-    wait_until(lambda: "wb-headline" in predict.answer.html, 10, "the answer")
-    wait_until(lambda: not predict.ask.busy, 10, "the end")
+    wait_until(lambda: "wb-headline" in predict.answer.html, 60, "the answer")
+    wait_until(lambda: not predict.ask.busy, 60, "the end")
     predict.width.value = "32"
     stand.press(predict.ask)
     assert "imageSize is 32x28x1, but the model takes 28x28x1" in predict.message.html
@@ -311,18 +312,18 @@ def test_corrections_are_accepted_rejected_and_taken_back_and_sent_into_a_retrai
     for number, digit in enumerate((1, 1, 1, 4)):
         stand.correct(number, digit)
     stand.page.poll.turn()
-    wait_until(lambda: len(panel.grid.items) == 4, 10, "the corrections")
+    wait_until(lambda: len(panel.grid.items) == 4, 60, "the corrections")
     first = panel.grid.items[0]
     assert (first["predicted"], first["digit"]) == ("7", "1")
     assert panel.retrain.button.disabled
     panel.grid._told({"kind": "review", "ids": [first["id"]], "verdict": "reject"})
-    wait_until(lambda: len(panel.grid.items) == 3, 10, "what is left")
+    wait_until(lambda: len(panel.grid.items) == 3, 60, "what is left")
     panel.grid._told({"kind": "undo"})
-    wait_until(lambda: len(panel.grid.items) == 4, 10, "the one that came back")
+    wait_until(lambda: len(panel.grid.items) == 4, 60, "the one that came back")
     panel.digit.value = "1"
     assert len(panel.grid.items) == 3
     stand.press(panel.accept_all)
-    wait_until(lambda: [i["digit"] for i in panel.grid.items] == ["4"] or panel.digit.value, 10, "the rest")
+    wait_until(lambda: [i["digit"] for i in panel.grid.items] == ["4"] or panel.digit.value, 60, "the rest")
     assert panel._counts == {"waiting": 1, "accepted": 3, "rejected": 0}
     assert "Accepted (3)" in [text for text, _ in panel.state.options]
     stand.press(panel.retrain)
