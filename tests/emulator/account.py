@@ -14,8 +14,8 @@ from moto.s3.models import s3_backends
 from moto.ssm.models import Parameter, ssm_backends
 
 from tests.emulator import roles
-from tests.emulator.calls import REGION, Call
-from tests.emulator.faults import ACCOUNT, Faults
+from tests.emulator.calls import ACCOUNT, REGION, Call
+from tests.emulator.faults import Faults
 from tests.emulator.front import Answer, json_answer
 from tests.emulator.world import World
 

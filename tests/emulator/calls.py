@@ -3,12 +3,14 @@
 import json
 import re
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, parse_qsl
 from xml.sax.saxutils import escape
 
 REGION = "us-east-1"
+ACCOUNT = "123456789012"
 CALLER_KEY = "AKIAEMULATED00000000"
 SECRET = "emulated/secret/key/that/opens/nothing0000"
 _SCOPE = re.compile(r"Credential=([^/]+)/\d+/([^/]+)/([^/]+)/aws4_request")
@@ -41,6 +43,8 @@ class Call:
     """``ec2``, ``query``, ``json`` or ``rest``."""
     resource: str = ""
     """The path of an S3 request: ``bucket/key``."""
+    arns: Sequence[str] = ()
+    """What it is about, where that is told: parameters, instances that change, the document of a command."""
     at: float = field(default_factory=time.time)
     machine: str | None = None
     """The instance that called; ``None``: the account's owner."""
@@ -63,13 +67,38 @@ def read(environ: dict[str, Any], body: bytes) -> Call:
     key, service = (scope[1], scope[3]) if scope else ("", "s3")
     service = {"monitoring": "cloudwatch"}.get(service, service)
     if target := environ.get("HTTP_X_AMZ_TARGET"):
-        return Call(service, target.rpartition(".")[2], key, "json")
+        action = target.rpartition(".")[2]
+        arns = _ssm_arns(action, json.loads(body or b"{}")) if service == "ssm" else []
+        return Call(service, action, key, "json", arns=arns)
     if service == "s3":
         return Call(
             service, _s3_action(environ["REQUEST_METHOD"], path, query, environ), key, "rest", path[1:]
         )
     form = dict(parse_qsl(body.decode("utf-8", "replace") or query))
-    return Call(service, form.get("Action", "?"), key, "ec2" if service == "ec2" else "query")
+    action = form.get("Action", "?")
+    if service != "ec2":
+        return Call(service, action, key, "query")
+    return Call(service, action, key, "ec2", arns=_ec2_arns(action, form))
+
+
+def _ssm_arns(action: str, asked: Mapping[str, Any]) -> list[str]:
+    if action in ("GetParameter", "GetParameters"):
+        names = asked.get("Names") or [asked.get("Name", "")]
+        return [f"arn:aws:ssm:{REGION}:{ACCOUNT}:parameter/{name.lstrip('/')}" for name in names]
+    if action == "SendCommand":
+        document = f"arn:aws:ssm:{REGION}::document/{asked.get('DocumentName')}"
+        return [document, *map(_instance_arn, asked.get("InstanceIds", []))]
+    return []
+
+
+def _ec2_arns(action: str, form: Mapping[str, str]) -> list[str]:
+    if action not in ("StartInstances", "StopInstances", "TerminateInstances"):
+        return []
+    return [_instance_arn(value) for name, value in form.items() if name.startswith("InstanceId.")]
+
+
+def _instance_arn(id: str) -> str:
+    return f"arn:aws:ec2:{REGION}:{ACCOUNT}:instance/{id}"
 
 
 def _s3_action(method: str, path: str, query: str, environ: dict[str, Any]) -> str:

@@ -15,7 +15,7 @@ from moto.core.responses import ActionResult
 from moto.s3.models import s3_backends
 from moto.ssm.responses import SimpleSystemManagerResponse as Responses
 
-from tests.emulator.faults import ACCOUNT
+from tests.emulator.calls import ACCOUNT
 from tests.emulator.world import Machine, World
 
 MOST_TARGETS = 50
@@ -118,6 +118,8 @@ class Agents:
         except OSError as error:
             return -1, "", str(error), "Failed"
         machine.sandbox.commands[command.command_id] = process
+        if command.cancelled:  # before there was anything to kill
+            _kill(process)
         try:
             out, err = process.communicate(timeout=limit_s)
         except subprocess.TimeoutExpired:

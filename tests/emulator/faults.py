@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-ACCOUNT = "123456789012"
+from tests.emulator.calls import ACCOUNT
+
 _THROTTLED = {"ec2": "RequestLimitExceeded", "s3": "SlowDown", "ssm": "ThrottlingException"}
 _DENIED = {"ec2": "UnauthorizedOperation", "ssm": "AccessDeniedException"}
 

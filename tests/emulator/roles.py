@@ -1,10 +1,14 @@
-"""What a machine's role lets it do: actions everywhere, and in S3 the objects, too."""
+"""What a machine's role lets it do, and with what: S3 objects, parameters, instances by their tags.
+
+Of conditions, those on tags of instances count; any other is taken to be met.
+"""
 
 import json
+from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from typing import Any
 
-from tests.emulator.calls import Call
+from tests.emulator.calls import ACCOUNT, Call
 from tests.emulator.world import World
 
 MANAGED = {
@@ -48,16 +52,24 @@ class Roles:
         machine = self._world.machines.get(call.machine or "")
         if machine is None or call.action == "GetCallerIdentity":
             return None
-        action = (
-            f"{call.service}:{_S3.get(call.action, call.action) if call.service == 's3' else call.action}"
-        )
+        known = _S3.get(call.action, call.action) if call.service == "s3" else call.action
+        action = f"{call.service}:{known}"
         statements = self._statements(machine.instance)
-        if any(_allows(statement, action, call) for statement in statements):
-            return None
-        return (
-            f"User: arn:aws:sts::123456789012:assumed-role/machine/{call.machine} is not authorized to perform: "
-            f"{action} on resource: {call.resource or '*'} because no identity-based policy allows the {action} action"
-        )
+        for arn in _arns(call):
+            tags = self._tags(arn)
+            told = [s["Effect"] for s in statements if _is_about(s, action, arn, tags)]
+            if "Deny" in told:
+                return f"{_who(call)}: {action} on resource: {arn} with an explicit deny in an identity-based policy"
+            if not told:
+                return (
+                    f"{_who(call)}: {action} on resource: {arn} because no identity-based policy allows the {action} "
+                    "action"
+                )
+        return None
+
+    def _tags(self, arn: str) -> dict[str, str]:
+        machine = self._world.machines.get(arn.rpartition("/")[2])
+        return dict(machine.instance.ec2_backend.tags.get(machine.instance.id, {})) if machine else {}
 
     def _statements(self, instance: Any) -> list[dict[str, Any]]:
         association = instance.ec2_backend.iam_instance_profile_associations.get(instance.id)
@@ -73,17 +85,31 @@ class Roles:
         return found
 
 
-def _allows(statement: dict[str, Any], action: str, call: Call) -> bool:
-    if statement["Effect"] != "Allow":
-        return False
+def _who(call: Call) -> str:
+    return f"User: arn:aws:sts::{ACCOUNT}:assumed-role/machine/{call.machine} is not authorized to perform"
+
+
+def _arns(call: Call) -> Sequence[str]:
+    """What the call is about; ``*`` where that is not looked at."""
+    if call.service == "s3" and call.action != "DeleteObjects":  # whose keys are in the body
+        return [f"arn:aws:s3:::{call.resource}".rstrip("/")]
+    return call.arns or ["*"]
+
+
+def _is_about(statement: dict[str, Any], action: str, arn: str, tags: dict[str, str]) -> bool:
     if not any(fnmatchcase(action.lower(), a.lower()) for a in _listed(statement.get("Action", []))):
         return False
-    if call.service != "s3":
-        return True  # which instance or parameter it is about is not looked at
-    resource = f"arn:aws:s3:::{call.resource}".rstrip("/")
-    if call.action == "DeleteObjects":
-        return True  # the keys are in the body
-    return any(fnmatchcase(resource, r) for r in _listed(statement.get("Resource", [])))
+    resources = _listed(statement.get("Resource", []))
+    if arn == "*":
+        return statement["Effect"] == "Allow" or "*" in resources
+    if not any(fnmatchcase(arn, resource) for resource in resources):
+        return False
+    return all(
+        name in tags and any(fnmatchcase(tags[name], wanted) for wanted in _listed(value))
+        for condition in statement.get("Condition", {}).values()
+        for key, value in condition.items()
+        if (name := key.partition(":ResourceTag/")[2])
+    )
 
 
 def _listed(value: Any) -> list[Any]:

@@ -212,8 +212,7 @@ class Region:
     def clear(self) -> None:
         from moto.cloudformation.models import cloudformation_backends
 
-        from tests.emulator.calls import REGION
-        from tests.emulator.faults import ACCOUNT
+        from tests.emulator.calls import ACCOUNT, REGION
 
         self.front.faults.set([])
         self.stacks.clear(cloudformation_backends[ACCOUNT][REGION])

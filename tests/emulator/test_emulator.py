@@ -249,13 +249,13 @@ def test_a_command_runs_and_tells_its_output_and_its_exit_code(account: Account)
 def test_a_command_ends_at_its_time_out_and_by_cancel(account: Account) -> None:
     [machine] = account.managed()
     name = machine["InstanceId"]
-    late = account.do(name, "echo begun; sleep 100", executionTimeout=1)
+    late = account.do(name, "echo begun; sleep 100", executionTimeout=4)
     assert (late["Status"], late["StandardOutputContent"]) == ("TimedOut", "begun\n")
 
     command = account.send([name], "sleep 100")
     until(
         lambda: account.ssm.list_commands(CommandId=command)["Commands"][0]["Status"] == "InProgress",
-        10,
+        60,
         "begun",
     )
     account.ssm.cancel_command(CommandId=command)
@@ -388,6 +388,38 @@ for call in (lambda: s3.put_object(Bucket="models", Key="other", Body=b"1"),
     assert told.splitlines() == ["without a token 401", "AccessDenied", "UnauthorizedOperation"]
     assert account.emulator.calls("machines") == {"PutObject": 2, "TerminateInstances": 1}
     assert "PutObject" not in account.emulator.calls()
+
+
+def test_a_denial_in_a_role_outweighs_what_allows_and_tags_part_instances(account: Account) -> None:
+    for name in ("/team/token", "/team/open"):
+        account.ssm.put_parameter(Name=name, Value="x", Type="SecureString")
+    ours, other = "arn:aws:ssm:*:*:parameter/team/token", "arn:aws:ec2:*:*:instance/*"
+    account.profile(
+        '{"Effect": "Allow", "Action": "ssm:*", "Resource": "*"}',
+        f'{{"Effect": "Deny", "Action": ["ssm:GetParameter", "ssm:GetParameters"], "Resource": "{ours}"}}',
+        f'{{"Effect": "Allow", "Action": "ec2:*", "Resource": "{other}", '
+        '"Condition": {"StringLike": {"ec2:ResourceTag/cluster": "*"}}}',
+    )
+    [machine] = account.managed()
+    tags = [{"Key": "cluster", "Value": "lab"}]
+    [lab] = account.run(TagSpecifications=[{"ResourceType": "instance", "Tags": tags}])
+    [stranger] = account.run()
+    program = f"""
+import boto3, botocore.exceptions
+ssm, ec2 = (boto3.client(name, region_name="us-east-1") for name in ("ssm", "ec2"))
+for call in (lambda: ssm.get_parameter(Name="/team/open"),
+             lambda: ssm.get_parameter(Name="/team/token"),
+             lambda: ssm.get_parameters(Names=["/team/open", "/team/token"]),
+             lambda: ec2.terminate_instances(InstanceIds=["{lab["InstanceId"]}"]),
+             lambda: ec2.terminate_instances(InstanceIds=["{stranger["InstanceId"]}"])):
+    try: call(); print("done")
+    except botocore.exceptions.ClientError as error: print(error.response["Error"]["Code"])
+"""
+    told = account.say(
+        machine["InstanceId"], f'cat >p.py <<"E"\n{program}\nE\n"$WORKBENCH_MACHINE_ROOT/env/bin/python" p.py'
+    )
+    refused = "AccessDeniedException"
+    assert told.splitlines() == ["done", refused, refused, "done", "UnauthorizedOperation"]
 
 
 def test_wrong_keys_open_nothing(quick: Account, monkeypatch: pytest.MonkeyPatch) -> None:
