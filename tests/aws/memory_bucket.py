@@ -6,23 +6,38 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from workbench.errors import NotFound
+from workbench.errors import NotFound, Unavailable
 from workbench.providers.aws.bucket import Stored
 
 
 class MemoryBucket:
-    """Objects by key."""
+    """Objects by key.
+
+    Attributes
+    ----------
+    refuses
+        Parts of keys, behind ``get``, ``put`` or ``upload``: the next such request fails, once.
+    """
 
     name = "memory"
 
     def __init__(self) -> None:
         self.objects: dict[str, bytes] = {}
+        self.refuses: set[tuple[str, str]] = set()
         self.session = SimpleNamespace(home="h", s3=SimpleNamespace(upload_fileobj=self._upload))
 
+    def _ask(self, verb: str, key: str) -> None:
+        for asked, part in sorted(self.refuses):
+            if asked == verb and part in key:
+                self.refuses.discard((asked, part))
+                raise Unavailable(f"AWS does not answer: {verb} {key}")
+
     def put(self, key: str, content: Path | bytes) -> None:
+        self._ask("put", key)
         self.objects[key] = content if isinstance(content, bytes) else content.read_bytes()
 
     def get(self, key: str) -> bytes | None:
+        self._ask("get", key)
         return self.objects.get(key)
 
     def list(self, prefix: str = "") -> Iterator[Stored]:
@@ -32,6 +47,7 @@ class MemoryBucket:
                 yield Stored(key, len(content), hashlib.sha256(content).hexdigest())
 
     def download(self, key: str, path: Path) -> None:
+        self._ask("get", key)
         if key not in self.objects:
             raise NotFound(key)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -44,4 +60,5 @@ class MemoryBucket:
         return len(keys)
 
     def _upload(self, file: Any, bucket: str, key: str) -> None:
+        self._ask("upload", key)
         self.objects[key] = file.read()

@@ -142,10 +142,23 @@ def test_a_recipe_that_fails_is_not_tried_again(lab: Lab) -> None:
 def test_it_stops_and_begins_as_it_is_told(lab: Lab) -> None:
     lab.give(ENDLESS)
     first = lab.until("running").pid
-    lab.tell(lab.assignment.change([WORKER], run=False))
+    lab.tell(lab.assignment.end([WORKER]))
     assert lab.until("ended").exit == Exit(-15)
     lab.tell(lab.assignment.begin([WORKER]))
     assert lab.until("running").pid not in (None, first)
+
+
+def test_what_a_machine_said_before_it_was_told_to_stop_is_no_answer() -> None:
+    assignment = Assignment(
+        {WORKER: Post("i-1", "127.0.0.1")}, "code/here.zip", "tests.stub_node", True, "c5.xlarge"
+    )
+    said = Status("running", "i-1", assignment.generation, 1)
+    assert said.answers(assignment, assignment.posts[WORKER])
+
+    stopping = assignment.end([WORKER])
+
+    assert not stopping.posts[WORKER].run
+    assert not said.answers(stopping, stopping.posts[WORKER])
 
 
 def test_after_a_reboot_it_takes_up_what_it_did(lab: Lab) -> None:
@@ -164,6 +177,27 @@ def test_after_a_reboot_it_takes_up_what_it_did(lab: Lab) -> None:
     finally:
         again.over = True
         thread.join()
+
+
+def test_what_aws_refuses_once_is_done_a_moment_later(lab: Lab) -> None:
+    lab.bucket.refuses = {
+        ("get", assignments.FILE),
+        ("get", "job.zip"),
+        ("put", ".running."),
+        ("put", "events.jsonl/"),
+        ("upload", "checkpoints-1/"),
+        ("upload", "attempt-1/"),
+        ("put", ".ended."),
+    }
+    lab.give("STEPS = 5\n")
+
+    assert lab.until("ended").exit == Exit(0)
+
+    assert lab.bucket.refuses == set()
+    assert '"phase":"done"' in lab.events()
+    assert lab.bucket.objects[f"{JOB}checkpoints-1/step"] == b"5"
+    assert transfer.collect_export(lab.bucket, f"{JOB}attempt-1/", lab.root / "here")
+    assert (lab.root / "here" / "export" / "model.keras").read_text() == "trained for 5 steps"
 
 
 def test_who_works_sees_nothing_of_aws(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,7 @@
 """What machines cost: the list that ships, and the one that AWS gives."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -56,3 +57,21 @@ def test_a_refresh_that_is_not_allowed_names_the_permission(still_emulator: Emul
     settings = make_settings(tmp_path / "home")
     with pytest.raises(NotAllowed, match="pricing:GetProducts"):
         prices.refresh(settings, Session.open(settings))
+
+
+def test_of_spot_machines_the_price_is_told_as_the_most_that_it_can_be(
+    still_emulator: Emulator,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("WORKBENCH_HOME", str(tmp_path / "home"))
+    plan = ["plan", "cluster", "--provider", "aws", "--workers", "2"]
+    assert cli.main(plan) == 0
+    on_demand = capsys.readouterr().out.splitlines()[-1]
+    assert re.search(r"in all, \$\d+\.\d\d an hour$", on_demand)
+    monkeypatch.setenv("WORKBENCH_AWS_SPOT", "1")
+    assert cli.main(plan) == 0
+    spot = capsys.readouterr().out.splitlines()[-1]
+    price = on_demand.partition(", ")[2]
+    assert spot.endswith(f"at most {price}, as these are spot machines")

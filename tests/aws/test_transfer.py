@@ -74,6 +74,20 @@ def test_another_machine_in_the_place_goes_on_where_the_first_ended(bucket: Any,
     assert collected(bucket, tmp_path / "here") == "one\ntwo\n"
 
 
+def test_what_was_added_by_a_collection_that_was_killed_is_not_added_again(
+    bucket: Any, tmp_path: Path
+) -> None:
+    grows, here = stream(bucket, tmp_path / "there"), tmp_path / "here"
+    append(grows.path, "one\n")
+    grows.pump()
+    assert collected(bucket, here) == "one\n"
+    append(grows.path, "two\n")
+    grows.pump()
+    append(here / "machines" / "worker-0" / "events.jsonl", "two\n")  # and then it was killed
+
+    assert collected(bucket, here) == "one\ntwo\n"
+
+
 def test_of_a_log_that_is_printed_without_end_the_end_is_kept(bucket: Any, tmp_path: Path) -> None:
     prints = stream(bucket, tmp_path / "there", "stdout.log")
     append(prints.path, "y" * (3 * LOG_BYTES) + "the end")

@@ -61,7 +61,7 @@ def _show_plan(plan: "Plan", as_json: bool) -> None:
         output.json({"resources": resources, "price_per_hour": plan.price_per_hour})
         return
     print(output.columns([("WHAT", "NAME"), *((r.type, r.name) for r in plan.resources)]))
-    price = f"${plan.price_per_hour:.2f} an hour" if plan.price_per_hour else "free: it runs on this computer"
+    price = plan.price if plan.price_per_hour else "free: it runs on this computer"
     print(f"{len(plan.resources)} in all, {price}")
 
 

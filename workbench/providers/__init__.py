@@ -80,6 +80,20 @@ class Plan:
     resources: tuple[Resource, ...]
     price_per_hour: float
     """US dollars."""
+    at_most: bool = False
+    """Whether it will be less: the price of spot machines is known only when they run."""
+
+    @property
+    def price(self) -> str:
+        """The price in words.
+
+        >>> Plan((), 0.166, at_most=True).price
+        'at most $0.17 an hour, as these are spot machines'
+        """
+        if self.price_per_hour == 0:
+            return "free"
+        hour = f"${self.price_per_hour:.2f} an hour"
+        return f"at most {hour}, as these are spot machines" if self.at_most else hour
 
 
 @dataclass(frozen=True)

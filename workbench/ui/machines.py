@@ -225,11 +225,10 @@ def _count(machines: Sequence[Machine]) -> str:
 
 
 def _plan(plan: Plan) -> str:
-    price = "free" if plan.price_per_hour == 0 else f"${plan.price_per_hour:.2f} an hour"
     things = ", ".join(
         f"{escape(r.name)} <span class=wb-muted>({escape(r.type)})</span>" for r in plan.resources
     )
-    return f"{things}; {price}"
+    return f"{things}; {plan.price}"
 
 
 def _list(machines: Sequence[Machine]) -> str:

@@ -363,8 +363,7 @@ class RequestForm:
         kinds = [("chief", min(1, layout.ps)), ("parameter server", layout.ps), ("worker", layout.workers)]
         machines = ", ".join(f"{n} {kind}{'' if n == 1 else 's'}" for kind, n in kinds if n)
         how = "asynchronous" if layout.ps else "one process" if layout.workers == 1 else "synchronous"
-        price = "free" if plan.price_per_hour == 0 else f"${plan.price_per_hour:.2f} an hour"
-        return f"<b>{machines}</b>, {how}, {price}"
+        return f"<b>{machines}</b>, {how}, {plan.price}"
 
     def _layout(self) -> Layout:
         if epochs := self.epochs.value.strip():

@@ -4,28 +4,23 @@ It follows the cluster's assignment in the bucket: begins its role, brings what 
 again when it crashes, says what it does, and ends the machines when their job is over. It needs no other computer.
 """
 
-import contextlib
 import fcntl
-import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
 import time
-import zipfile
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
-from workbench import events
 from workbench.errors import Unavailable, WorkbenchError
-from workbench.providers import Exit, Place, describe_code, machine_folder
+from workbench.providers import Exit, Place
 from workbench.providers.aws import assignments, cluster, machine, names, role, transfer
 from workbench.providers.aws.assignments import ENDED, READY, RUNNING, Assignment, Post, Status
+from workbench.providers.aws.attempt import Attempt
 from workbench.providers.aws.bucket import Bucket
 from workbench.providers.aws.clients import Session
-from workbench.providers.aws.transfer import Stream, Tree
+from workbench.providers.aws.disk import Disk
 from workbench.settings import from_environment
 
 TICK_S = 0.1
@@ -33,52 +28,18 @@ REPORT_S = 1.0
 FOLLOW_S = 10.0
 """Between two looks at the assignment, when nobody says that there is a new one."""
 SEARCH_S = 1.0
-"""The same while there is none yet."""
+"""The same while there is none yet, or what it asks for could not be done."""
 NOTICE_S = 5.0
 LOST_S = 900.0
 """Without a place in an assignment, after which a machine ends itself."""
-PAUSES_S = (1.0, 2.0, 5.0, 10.0, 20.0, 30.0)
-"""Before a role begins again, the first time, the second, …"""
-STEADY_S = 120.0
-"""At work for so long counts as progress where nobody counts steps."""
-BROKE_RESTARTS = 12
-"""In a row without progress, where the fault is another machine's."""
-RESTARTS_IN_ALL = 50
-DONE, RECIPE_FAILED, CLUSTER_BROKE = 0, 3, 4
-"""Exit codes of a node."""
+DONE, RECIPE_FAILED = 0, 3
+"""Exit codes of a node that is not to begin again."""
 STOPPED = Exit(-signal.SIGTERM, "stopped")
-WAKE = "wake"
-"""Touched by whoever has changed the assignment."""
-
-
-@dataclass
-class Attempt:
-    """The role at work: its process, and what it has reported."""
-
-    place: Place
-    folder: Path
-    streams: list[Stream]
-    checkpoints: Tree | None
-    process: "subprocess.Popen[bytes] | None" = None
-    begun: float = 0.0
-    again_at: float = 0.0
-    restarts: int = 0
-    in_vain: int = 0
-    step: int = 0
-    step_then: int = 0
-    exit: Exit | None = None
-    ended_at: float = 0.0
 
 
 @dataclass
 class Agent:
-    """One machine's agent.
-
-    Attributes
-    ----------
-    root
-        The machine's folder of ours: ``env/``, ``code/``, ``jobs/``, ``home/``.
-    """
+    """One machine's agent: rounds of small things to do; what AWS refuses is done again in a later round."""
 
     root: Path
     bucket: Bucket
@@ -89,12 +50,21 @@ class Agent:
     post: Post | None = None
     attempt: Attempt | None = None
     over: bool = False
+    followed: tuple[str, Post] | None = None
+    """Generation and post that have been taken in to the end."""
     told: str = ""
+    """Key of what was said last."""
+    to_tell: tuple[str, bytes] | None = None
+    """Key and content of what is still to be said."""
     seen_wake: int = 0
     due: dict[str, float] = field(default_factory=dict)
     lost_since: float = field(default_factory=time.monotonic)
     booted: float = field(default_factory=time.monotonic)
     interrupted: str | None = None
+
+    @property
+    def disk(self) -> Disk:
+        return Disk(self.root, self.bucket)
 
     @property
     def prefix(self) -> str:
@@ -105,8 +75,9 @@ class Agent:
         role.end_all_of_user(self.root)
         while not self.over:
             for do, every_s in (
-                (self.follow, FOLLOW_S if self.post else SEARCH_S),
+                (self.follow, FOLLOW_S if self._is_settled() else SEARCH_S),
                 (self.watch, TICK_S),
+                (self.tell, TICK_S),
                 (self.report, REPORT_S),
                 (self.look_out, NOTICE_S),
                 (self.consider_the_end, REPORT_S),
@@ -119,20 +90,20 @@ class Agent:
             time.sleep(TICK_S)
         self._end_process()
         self._flush()
+        self.tell()
+
+    def _is_settled(self) -> bool:
+        assignment = self.assignment
+        return assignment is not None and self.followed == (assignment.generation, self.post)
 
     def _is_due(self, name: str, every_s: float) -> bool:
         now = time.monotonic()
-        if name == "follow" and (stamp := self._wake()) != self.seen_wake:
+        if name == "follow" and (stamp := self.disk.wake()) != self.seen_wake:
             self.seen_wake = stamp
         elif now < self.due.get(name, 0.0):
             return False
         self.due[name] = now + every_s
         return True
-
-    def _wake(self) -> int:
-        with contextlib.suppress(FileNotFoundError):
-            return (self.root / WAKE).stat().st_mtime_ns
-        return 0
 
     # ── what it is to do ────────────────────────────────────────────────────────────────────────
 
@@ -144,21 +115,19 @@ class Agent:
         place = next((p for p, post in posts.items() if post.instance == self.instance), None)
         if found is None or place is None:
             self._end_process()
-            self.assignment = self.place = self.post = None
+            self.assignment = self.place = self.post = self.followed = None
             return
         self.lost_since = time.monotonic()
-        before = (self.assignment.generation, self.post) if self.assignment and self.post else None
         self.assignment, self.place, self.post = found, place, found.posts[place]
-        if before == (found.generation, self.post):
+        if self.followed == (found.generation, self.post):
             return
-        same_job = bool(before and before[0] == found.generation and self.attempt)
         was_running = self._end_process()
-        if not same_job:
+        if self.followed is None or self.followed[0] != found.generation:
             self._flush()
             self.attempt = None
-        self._get_code(found.code)
+        self.disk.get_code(found.code)
         if found.work is None:
-            self._clear_jobs()
+            self.disk.clear_jobs()
             self._tell(READY)
         elif not self.post.run:
             self.attempt = self.attempt or self._prepare()
@@ -168,6 +137,7 @@ class Agent:
         elif not self._has_ended_before():
             self.attempt = self._prepare()
             self._begin()
+        self.followed = found.generation, self.post
 
     def _has_ended_before(self) -> bool:
         """Whether this machine had ended this very turn before it was switched off."""
@@ -182,63 +152,21 @@ class Agent:
         return True
 
     def _prepare(self) -> Attempt:
-        """Fetch the job, and what the place had reported and kept when another machine had it."""
         assert self.assignment
         assert self.assignment.work
         assert self.place
-        work, place = self.assignment.work, self.place
-        folder = self.root / "jobs" / work.prefix.rstrip("/").rpartition("/")[2]
-        self._clear_jobs(but=folder.name)
-        machine_folder(folder, place).mkdir(parents=True, exist_ok=True)
-        for path in folder.rglob(
-            "*"
-        ):  # where we are about to write as root, a recipe's code may have left links
-            if path.is_symlink():
-                path.unlink()
-        for name in ("recipe", "export", transfer.FIELDS):
-            _remove(folder / name)
-        transfer.take(self.bucket, work.prefix, folder)
-        for name in work.data:
-            target = self.root / "home" / "data" / name
-            if not target.exists():
-                self.bucket.download(f"{transfer.DATA}{name}", target)
-                target.chmod(0o644)
-        streams = []
-        reports = f"{work.prefix}reports/{place.role}-{place.index}/"
-        for name in transfer.STREAMS:
-            path = machine_folder(folder, place) / name
-            stream = Stream(self.bucket, f"{reports}{name}/", path, name == "events.jsonl")
-            stream.find_end()
-            stream.read = self._read_before(stream)
-            streams.append(stream)
-        checkpoints = None
-        if place == self.assignment.leader:
-            tree = Tree(self.bucket, f"{work.prefix}checkpoints-{work.origin}/", folder / "checkpoints")
-            origin = folder / ".origin"
-            if not origin.exists() or origin.read_text() != str(work.origin):
-                _remove(tree.folder)
-            if not tree.folder.exists():
-                tree.restore()
-            origin.write_text(str(work.origin))
-            checkpoints = tree
-        return Attempt(place, folder, streams, checkpoints)
+        return Attempt.prepare(
+            self.disk, self.assignment.work, self.place, self.place == self.assignment.leader
+        )
 
     def _begin(self) -> None:
         assert self.attempt
         assert self.assignment
-        attempt = self.attempt
-        attempt.process = role.begin(self.root, self.assignment.node, attempt.folder, attempt.place)
-        attempt.begun, attempt.exit, attempt.step_then = time.monotonic(), None, attempt.step
-        self._tell(RUNNING, pid=attempt.process.pid)
+        self._tell(RUNNING, pid=self.attempt.begin(self.assignment.node))
 
     def _end_process(self) -> bool:
-        """End the role's process; whether there was one that ran."""
-        attempt = self.attempt
-        if attempt is None or attempt.process is None:
-            return False
-        role.end(self.root, attempt.process)
-        attempt.process = None
-        return True
+        """End the role's process; whether there was one."""
+        return self.attempt is not None and self.attempt.end()
 
     # ── what its role does ──────────────────────────────────────────────────────────────────────
 
@@ -247,41 +175,18 @@ class Agent:
         attempt = self.attempt
         if attempt is None or attempt.exit is not None:
             return
-        if attempt.process is None:
-            if attempt.again_at and time.monotonic() >= attempt.again_at:
-                attempt.again_at = 0.0
-                self._begin()
-            return
-        code = attempt.process.poll()
+        if attempt.is_due():
+            self._begin()
+        code = attempt.poll()
         if code is None:
             return
-        role.end(self.root, attempt.process)
-        attempt.process = None
         self._flush()
-        if code in (DONE, RECIPE_FAILED):
-            self._end(Exit(code))
-            return
-        self._count(code)
-
-    def _count(self, code: int) -> None:
-        """The role crashed: begin it again after a pause, or give up."""
-        assert self.attempt
         assert self.assignment
-        attempt, terms = self.attempt, self.assignment.terms
-        lived = time.monotonic() - attempt.begun
-        progress = attempt.step > attempt.step_then or (attempt.checkpoints is None and lived > STEADY_S)
-        attempt.in_vain = 0 if progress else attempt.in_vain + 1
-        most = min(BROKE_RESTARTS, 4 * terms.restarts) if code == CLUSTER_BROKE else terms.restarts
-        if attempt.in_vain > most or attempt.restarts >= RESTARTS_IN_ALL or terms.restarts == 0:
-            again = f"ended again and again, {attempt.restarts + 1} times, at last with {describe_code(code)}"
-            self._end(Exit(code, again if attempt.restarts and code != CLUSTER_BROKE else ""))
-            return
-        pause = PAUSES_S[min(attempt.in_vain, len(PAUSES_S)) - 1] if attempt.in_vain else PAUSES_S[0]
-        attempt.restarts += 1
-        attempt.again_at = time.monotonic() + pause
-        self._note(
-            f"{attempt.place} ended with {describe_code(code)}; its machine starts it again in {pause:g} s"
+        ended = (
+            Exit(code) if code in (DONE, RECIPE_FAILED) else attempt.note_crash(code, self.assignment.terms)
         )
+        if ended is not None:
+            self._end(ended)
 
     def _end(self, exit: Exit) -> None:
         """The role has ended for good: leave what there is, and only then say so."""
@@ -296,37 +201,15 @@ class Agent:
 
     def report(self) -> None:
         """Bring what is new to the bucket."""
-        attempt = self.attempt
-        if attempt is None:
-            return
-        for stream in attempt.streams:
-            if stream.pump():
-                stream.trim()
-                self._keep_read(stream)
-        if attempt.checkpoints is not None:
-            attempt.checkpoints.sync()
-            attempt.step = _last_step(attempt.streams[0].path) or attempt.step
+        if self.attempt is not None:
+            self.attempt.report()
 
     def _flush(self) -> None:
-        """Bring all of it."""
-        attempt = self.attempt
-        if attempt is None:
-            return
-        for stream in attempt.streams:
-            while stream.pump():
-                self._keep_read(stream)
-        self.report()
-
-    def _note(self, line: str) -> None:
-        """Leave a line among the machine's own events."""
         if self.attempt is not None:
-            place = self.attempt.place
-            path = machine_folder(self.attempt.folder, place) / "events.jsonl"
-            with events.Writer(path, place.role, place.index) as writer:
-                writer.log(line)
+            self.attempt.flush()
 
     def _tell(self, state: str, *, pid: int | None = None, exit: Exit | None = None) -> None:
-        """Say what the machine does, in the name of one object; the one before goes."""
+        """Have it said what the machine does."""
         assert self.assignment
         assert self.place
         reason = exit.reason if exit else ""
@@ -334,10 +217,17 @@ class Agent:
             state, self.instance, self.assignment.generation, self._post().turn, pid, exit, bool(reason)
         )
         key = assignments.status_folder(self.prefix, self.place) + status.name(assignments.new_serial())
-        self.bucket.put(key, reason.encode())
+        self.to_tell = key, reason.encode()
+
+    def tell(self) -> None:
+        """Say what the machine does, in the name of one object; the one before goes."""
+        if self.to_tell is None:
+            return
+        key, content = self.to_tell
+        self.bucket.put(key, content)
         if self.told and self.told != key:
             self.bucket.delete(self.told)
-        self.told = key
+        self.told, self.to_tell = key, None
 
     def _post(self) -> Post:
         assert self.post
@@ -349,8 +239,11 @@ class Agent:
         """Hear from AWS that this machine will be taken away."""
         if self.interrupted is None and (when := machine.interruption()):
             self.interrupted = when
-            self._note(f"AWS takes this machine away at {when}; what it has is brought to the bucket")
-            self._flush()
+            if self.attempt is not None:
+                self.attempt.note(
+                    f"AWS takes this machine away at {when}; what it has is brought to the bucket"
+                )
+                self.attempt.flush()
 
     def consider_the_end(self) -> None:
         """End the machines when their job is over and nobody does, or this one when it belongs to nobody."""
@@ -376,10 +269,11 @@ class Agent:
 
     def _give_up(self, why: str) -> None:
         if self.attempt is not None and self.attempt.exit is None:
-            self._end_process()
-            self._note(why)
-            self._flush()
+            self.attempt.end()
+            self.attempt.note(why)
+            self.attempt.flush()
             self._end(Exit(-signal.SIGTERM, why))
+        self.tell()
         print(why, flush=True)
         session = self.bucket.session
         ids = [i.id for i in cluster.look(session, self.cluster) if i.id != self.instance]
@@ -388,69 +282,10 @@ class Agent:
         shut_down()
         self.over = True
 
-    # ── files ───────────────────────────────────────────────────────────────────────────────────
-
-    def _get_code(self, key: str) -> None:
-        """Have the code that the assignment names in ``code/``."""
-        said = self.root / "code.key"
-        if said.exists() and said.read_text().strip() == key:
-            return
-        packed, aside, old = (self.root / name for name in ("code.zip", "code.new", "code.old"))
-        self.bucket.download(key, packed)
-        for left in (aside, old):
-            _remove(left)
-        with zipfile.ZipFile(packed) as archive:
-            archive.extractall(aside)
-        if (self.root / "code").exists():
-            (self.root / "code").rename(old)
-        aside.rename(self.root / "code")
-        _remove(old)
-        said.write_text(key)
-
-    def _clear_jobs(self, but: str = "") -> None:
-        """Remove the jobs that the machine had before: the next one's code runs as the same user."""
-        for path in (self.root / "jobs").glob("*"):
-            if path.name != but:
-                _remove(path)
-
-    def _read_before(self, stream: Stream) -> int:
-        """How much of the file had been brought before a reboot."""
-        try:
-            return int(json.loads((self.root / "streams.json").read_text()).get(stream.prefix, 0))
-        except (OSError, ValueError):
-            return 0
-
-    def _keep_read(self, stream: Stream) -> None:
-        path = self.root / "streams.json"
-        try:
-            values: dict[str, Any] = json.loads(path.read_text())
-        except (OSError, ValueError):
-            values = {}
-        path.write_text(json.dumps({**values, stream.prefix: stream.read}))
-
 
 def shut_down() -> None:
     """Switch this machine off, which terminates it."""
     subprocess.run(["shutdown", "-h", "now"], check=False)
-
-
-def _last_step(path: Path) -> int:
-    """The newest step in a machine's events; 0 where there is none near the end."""
-    try:
-        with transfer.open_plain(path) as file:
-            file.seek(max(0, os.fstat(file.fileno()).st_size - 16_384))
-            lines = file.read().split(b"\n")
-    except OSError:
-        return 0
-    steps = [e.step for line in lines if isinstance(e := events.parse(line), events.Metric)]
-    return steps[-1] if steps else 0
-
-
-def _remove(path: Path) -> None:
-    if path.is_symlink() or path.is_file():
-        path.unlink()
-    else:
-        shutil.rmtree(path, ignore_errors=True)
 
 
 def main(arguments: list[str]) -> int:

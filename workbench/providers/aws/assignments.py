@@ -49,7 +49,7 @@ class Post:
     Attributes
     ----------
     turn
-        Grows each time the role is to begin anew.
+        Grows each time the role is to begin anew or to end, so that what was said before is no answer.
     run
         Whether the role is to be at work at all.
     since
@@ -131,6 +131,13 @@ class Assignment:
         }
         return replace(self, posts={**self.posts, **begun})
 
+    def end(self, places: Iterable[Place]) -> "Assignment":
+        """The same with these roles to be at work no more."""
+        ended = {
+            place: replace(self.posts[place], turn=self.posts[place].turn + 1, run=False) for place in places
+        }
+        return replace(self, posts={**self.posts, **ended})
+
     def dump(self) -> bytes:
         values = asdict(replace(self, posts={}))
         values["posts"] = [[*place.pair, asdict(post)] for place, post in sorted(self.posts.items())]
@@ -182,12 +189,10 @@ class Status:
         return ".".join([f"{serial:015d}", *map(str, parts)])
 
     def answers(self, assignment: Assignment, post: Post) -> bool:
-        """Whether the machine told it after it had learnt of this very assignment."""
-        return (self.instance, self.generation, self.turn) == (
-            post.instance,
-            assignment.generation,
-            post.turn,
-        )
+        """Whether the machine told it after it had learnt of this very assignment, and has done what it asks for."""
+        told = (self.instance, self.generation, self.turn)
+        obeys = post.run or self.state != RUNNING
+        return obeys and told == (post.instance, assignment.generation, post.turn)
 
 
 def read_name(name: str) -> Status:

@@ -4,25 +4,22 @@ What exists is asked of AWS: instances by their tags, what they do by one listin
 is one object there, the *assignment* (``assignments.py``), which each machine's agent (``agent.py``) follows by itself.
 """
 
-import contextlib
-import json
-import secrets
 import threading
 import time
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from workbench.errors import BadInput, NotFound, Unavailable
 from workbench.providers import Done, Layout, Machine, Place, Plan, Resource, check_cluster_name
-from workbench.providers.aws import assignments, code, commands, names, prices, transfer
+from workbench.providers.aws import assignments, code, commands, names, prices, waiting
 from workbench.providers.aws import cluster as instances
-from workbench.providers.aws.assignments import Assignment, Post, Terms, Work
+from workbench.providers.aws.assignments import Assignment, Post, Terms
 from workbench.providers.aws.bucket import Bucket
 from workbench.providers.aws.clients import Session
 from workbench.providers.aws.cluster import DISK_GB, Ground, Instance, Wish
+from workbench.providers.aws.jobfiles import JobFiles, note_addresses, read_job
 from workbench.providers.aws.looking import Sight
 from workbench.providers.aws.role import ROOT, USER
 from workbench.settings import Settings
@@ -31,13 +28,6 @@ NODE = "workbench.node"
 INSTANCE_TYPE = "c5.xlarge"
 """Four processors and 8 GB: a chief of TensorFlow's needs about 1 GB, the rest is data."""
 LOOK_EVERY_S = 3.0
-READY_TIMEOUT_S = 1200.0
-"""For a machine to install TensorFlow and begin."""
-ANSWER_TIMEOUT_S = 120.0
-"""For a machine that runs to do what it was told."""
-POLL_S = (0.2, 3.0)
-LINK_S = 3600
-WAKE = 'touch "${WORKBENCH_MACHINE_ROOT:-/opt/workbench}/wake"'
 RUN = f"""root=${{WORKBENCH_MACHINE_ROOT:-/opt/workbench}}; cd "$root"
 set -- env -i "PATH=$root/env/bin:/usr/local/bin:/usr/bin:/bin" LANG=C.UTF-8 "PYTHONPATH=$root/code" "$@"
 if [ "$(id -u)" = 0 ] && [ "$root" = {ROOT} ]; then
@@ -120,6 +110,10 @@ class AwsProvider:
     def _sight(self) -> Sight:
         return Sight(self.session, self.bucket)
 
+    @cached_property
+    def _files(self) -> JobFiles:
+        return JobFiles(self.settings, self.bucket)
+
     @property
     def warnings(self) -> tuple[str, ...]:
         return ()
@@ -141,7 +135,7 @@ class AwsProvider:
             )
         each = hour + known.disk(DISK_GB) + known.address_hour
         resources = tuple(Resource(instance_type, f"{p.role}-{p.index}") for p in layout.places)
-        return Plan(resources, each * len(layout.places))
+        return Plan(resources, each * len(layout.places), at_most=self.spot)
 
     def machines(self, name: str | None = None) -> list[Machine]:
         key = name or ""
@@ -185,12 +179,15 @@ class AwsProvider:
                 terms=self.terms,
                 created=time.time(),
             )
-            given = assignment if folder is None else self._with_work(assignment, folder)
+            given = (
+                assignment if folder is None else self._files.give(assignment, folder, self.terms.deadline_s)
+            )
             if name in self._ended:
                 raise Unavailable(f"the cluster {name} was ended while it was being launched")
             self._write(name, given)
-            self._note_addresses(given, folder)
-            self._wait(name, READY_TIMEOUT_S)
+            if folder is not None:
+                note_addresses(given, folder)
+            self._wait(name)
             return self.machines(name)
         except BaseException as error:
             try:
@@ -207,8 +204,8 @@ class AwsProvider:
         else:
             key = self.upload_code(self.bucket)
             begun = replace(assignment.begin(assignment.posts), code=key, node=self.node)
-            assignment = self._with_work(begun, folder)
-        self._note_addresses(assignment, folder)
+            assignment = self._files.give(begun, folder, self.terms.deadline_s)
+            note_addresses(assignment, folder)
         return self._tell(name, assignment)
 
     def start(self, name: str, only: Collection[Place] | None = None) -> list[Machine]:
@@ -222,7 +219,7 @@ class AwsProvider:
             assignment.work and assignment.addresses != before.addresses
         ):  # then all must be told, and begin again
             others = [p for p in assignment.posts if p not in idle]
-            assignment = self._with_addresses(assignment.begin(others))
+            assignment = self._files.give_anew(assignment.begin(others))
         return self._tell(name, assignment, idle)
 
     def stop(self, name: str, only: Collection[Place] | None = None) -> list[Machine]:
@@ -247,7 +244,7 @@ class AwsProvider:
         ]
         if not at_work:
             return self.machines(name)
-        return self._tell(name, assignment.change(at_work, run=False), at_work)
+        return self._tell(name, assignment.end(at_work), at_work)
 
     def terminate(self, name: str) -> None:
         self._ended.add(name)
@@ -276,25 +273,14 @@ class AwsProvider:
         key = str(folder)
         if not whole and time.monotonic() - self._collected.get(key, -1e9) < self.look_every_s:
             return
-        prefix = self._job_prefix(folder)
-        transfer.collect(self.bucket, prefix, folder)
-        if whole:
-            job = _read_job(folder)
-            transfer.collect_export(self.bucket, f"{prefix}attempt-{job.get('attempt', 1)}/", folder)
+        self._files.collect(folder, whole)
         self._collected[key] = time.monotonic()
 
     def keep(self, folder: Path, version: str, pack: Callable[[Path], object]) -> None:
-        packed = folder / ".version.zip"
-        try:
-            pack(packed)
-            self.bucket.put(self._version_key(version), packed)
-        finally:
-            packed.unlink(missing_ok=True)
-        self.bucket.delete(self._job_prefix(folder))
+        self._files.keep(folder, version, pack)
 
     def link(self, version: str) -> str | None:
-        key = self._version_key(version)
-        return self.bucket.link(key, LINK_S) if self.bucket.has(key) else None
+        return self._files.link(version)
 
     # ── the steps of it ─────────────────────────────────────────────────────────────────────────
 
@@ -305,7 +291,7 @@ class AwsProvider:
         )
 
     def _make(self, ground: Ground, name: str, wish: Wish, folder: Path | None) -> list[Instance]:
-        job = _read_job(folder) if folder else {}
+        job = read_job(folder) if folder else {}
         tags = {"job": str(job["job"])} if "job" in job else {}
         if job.get("requester"):
             tags["requester"] = str(job["requester"])
@@ -357,32 +343,6 @@ class AwsProvider:
         self._write(name, replaced)
         return replaced
 
-    def _with_work(self, assignment: Assignment, folder: Path) -> Assignment:
-        """The assignment with the job of the folder, which is put into the bucket with the machines' addresses."""
-        job = _read_job(folder)
-        prefix = self._job_prefix(folder)
-        data = transfer.give_data(self.bucket, self.settings.data, folder / "recipe")
-        deadline = None if self.terms.deadline_s is None else time.time() + self.terms.deadline_s
-        work = Work(prefix, secrets.token_hex(6), job.get("origin", 1), job.get("attempt", 1), data, deadline)
-        transfer.give(self.bucket, prefix, folder, assignment.addresses)
-        return replace(assignment, work=work)
-
-    def _note_addresses(self, assignment: Assignment, folder: Path | None) -> None:
-        """Note in the job's own folder that machines work for it; only now, for whoever reads it believes that."""
-        if folder is not None:
-            path = folder / "job.json"
-            aside = path.with_name(".job.json")
-            aside.write_text(json.dumps({**_read_job(folder), "cluster": assignment.addresses}))
-            aside.replace(path)
-
-    def _with_addresses(self, assignment: Assignment) -> Assignment:
-        """The assignment with its job given anew, because addresses have changed."""
-        assert assignment.work
-        folder = self.settings.home / "jobs" / assignment.work.prefix.rstrip("/").rpartition("/")[2]
-        transfer.give(self.bucket, assignment.work.prefix, folder, assignment.addresses)
-        self._note_addresses(assignment, folder)
-        return replace(assignment, work=replace(assignment.work, generation=secrets.token_hex(6)))
-
     def _write(self, name: str, assignment: Assignment) -> None:
         self.bucket.put(self._prefix(name) + assignments.FILE, assignment.dump())
         self._forget(name)
@@ -392,51 +352,13 @@ class AwsProvider:
     ) -> list[Machine]:
         """Write the assignment, wake the machines that run, and wait until those in the places have answered."""
         self._write(name, assignment)
-        self._wake(name)
-        self._wait(name, READY_TIMEOUT_S, places)
+        waiting.wake(self.session, self.bucket, name)
+        self._wait(name, places)
         return self.machines(name)
 
-    def _wake(self, name: str) -> None:
-        """Spare the machines the time until they look by themselves; one that takes no command will look."""
-        running = [i.id for i in instances.look(self.session, name, ["running"])]
-        if awake := sorted(commands.online(self.session, running)):
-            with contextlib.suppress(NotFound):
-                commands.run(
-                    self.session,
-                    self.bucket,
-                    awake,
-                    ["sh", "-c", WAKE],
-                    timeout_s=ANSWER_TIMEOUT_S,
-                    comment=f"{name}: a new assignment",
-                    outputs=False,
-                )
-
-    def _wait(self, name: str, timeout_s: float, places: Iterable[Place] | None = None) -> None:
-        """Until the machines do what they are to do, and take commands."""
-        pause, longest = POLL_S
-        give_up = time.monotonic() + timeout_s
-        wanted = None if places is None else set(places)
-        while True:
-            found = [m for m in self._sight.look(name) if wanted is None or m.place in wanted]
-            late = [m for m in found if m.state == "pending" or (m.state == "stopped" and m.exit is None)]
-            if not late and not (late := self._deaf(found)):
-                self._forget(name)
-                return
-            if name in self._ended:
-                raise Unavailable(f"the cluster {name} was ended meanwhile")
-            if time.monotonic() > give_up:
-                raise Unavailable(
-                    f"these machines of {name} were not ready within {timeout_s:.0f} s: "
-                    f"{', '.join(f'{m.place} ({m.instance})' for m in late)}; their boot log is in the EC2 console"
-                )
-            time.sleep(pause)
-            pause = min(pause * 1.3, longest)
-
-    def _deaf(self, found: Iterable[Machine]) -> list[Machine]:
-        """The machines that run but take no commands yet."""
-        running = {m.instance: m for m in found if m.state == "running" and m.instance}
-        hear = commands.online(self.session, sorted(running)) if running else set()
-        return [m for id, m in running.items() if id not in hear]
+    def _wait(self, name: str, places: Iterable[Place] | None = None) -> None:
+        waiting.wait(self.session, self._sight, name, places, is_ended=lambda: name in self._ended)
+        self._forget(name)
 
     def _forget(self, name: str) -> None:
         self._seen.pop(name, None)
@@ -444,20 +366,6 @@ class AwsProvider:
 
     def _prefix(self, name: str) -> str:
         return names.cluster_prefix(self.session.home, name)
-
-    def _job_prefix(self, folder: Path) -> str:
-        return names.cluster_prefix(f"_jobs/{self.session.home}", folder.name)
-
-    def _version_key(self, version: str) -> str:
-        name, _, number = version.rpartition(":")
-        return names.version_key(self.session.home, name, int(number))
-
-
-def _read_job(folder: Path) -> dict[str, Any]:
-    try:
-        return dict(json.loads((folder / "job.json").read_text()))
-    except FileNotFoundError:
-        return {}
 
 
 def _is_about_the_address(error: Exception) -> bool:

@@ -223,9 +223,9 @@ def leave_export(bucket: Bucket, prefix: str, folder: Path) -> bool:
 
 
 def collect(bucket: Bucket, prefix: str, folder: Path) -> None:
-    """Add to the files of each machine what came since the last time."""
+    """Add to the files of each machine what came since the last time, each byte once, whenever this is killed."""
     state = folder / _COLLECTED
-    have: dict[str, int] = _read_state(state)
+    have = _read_state(state)
     streams: dict[str, list[Stored]] = {}
     begin = f"{prefix}reports/"
     for stored in bucket.list(begin):
@@ -235,17 +235,20 @@ def collect(bucket: Bucket, prefix: str, folder: Path) -> None:
         role, _, index = machine.rpartition("-")
         if file not in STREAMS or not index.isdecimal():
             continue
-        at = have.get(name, 0)
+        at, size = have.get(name, (0, 0))
         if at > _offset(parts[-1]) + parts[-1].size:
             at = 0  # begun anew since
         for stored in parts:
             if _offset(stored) + stored.size <= at:
                 continue
             data = bucket.get(stored.key) or b""
-            _add(machine_folder(folder, Place(role, int(index))) / file, data[max(0, at - _offset(stored)) :])
+            path = machine_folder(folder, Place(role, int(index))) / file
+            size = _add(path, size, data[max(0, at - _offset(stored)) :])
             at = _offset(stored) + len(data)
-            have[name] = at
-            state.write_text(json.dumps(have))
+            have[name] = at, size
+            aside = state.with_suffix(".part")
+            aside.write_text(json.dumps(have))
+            aside.replace(state)
 
 
 def collect_export(bucket: Bucket, prefix: str, folder: Path) -> bool:
@@ -260,18 +263,23 @@ def collect_export(bucket: Bucket, prefix: str, folder: Path) -> bool:
     return True
 
 
-def _add(path: Path, data: bytes) -> None:
+def _add(path: Path, size: int, data: bytes) -> int:
+    """Add to a file that is known to have this size; its new one."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    if path.exists() and path.stat().st_size > size:
+        os.truncate(path, size)  # whoever added more was killed before it was noted
     if path.suffix == ".log" and path.exists() and path.stat().st_size + len(data) > LOG_BYTES:
         path.replace(path.with_name(f"{path.name}.1"))
     with path.open("ab") as file:
         file.write(data)
+        return file.tell()
 
 
-def _read_state(path: Path) -> dict[str, int]:
+def _read_state(path: Path) -> dict[str, tuple[int, int]]:
+    """Of each stream how much was taken, and the size of the file that it goes to."""
     try:
-        return dict(json.loads(path.read_text()))
-    except (OSError, ValueError):
+        return {name: (at, size) for name, (at, size) in json.loads(path.read_text()).items()}
+    except FileNotFoundError:
         return {}
 
 
