@@ -9,7 +9,7 @@ from pathlib import Path
 from benchmarks.measuring import Row, describe_machine, table
 from workbench.errors import WorkbenchError
 
-SECTIONS = ("predict", "startup", "train", "fast", "dashboard", "store", "aws")
+SECTIONS = ("predict", "startup", "train", "fast", "dashboard", "store", "aws", "scaling")
 RESULTS = Path(__file__).with_name("results.json")
 
 

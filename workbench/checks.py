@@ -47,8 +47,8 @@ class Checked:
         Of one example.
     steps_per_epoch
         Batches in an epoch.
-    parameters
-        Of the model.
+    parameters, largest
+        Of the model, and of its largest variable.
     epochs, batch_size
         As the recipe says.
     step_s
@@ -61,6 +61,7 @@ class Checked:
     output_shape: tuple[int, ...]
     steps_per_epoch: int
     parameters: int
+    largest: int
     epochs: int
     batch_size: int
     step_s: float

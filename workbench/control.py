@@ -1,6 +1,7 @@
 """What may be done with jobs, for the commands and the pages alike: request, check, estimate, end, try again."""
 
 import io
+import os
 import secrets
 import socket
 import urllib.parse
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from workbench import artifact, checks, estimating, recipes, registry, runner
+from workbench import artifact, checks, estimating, recipes, registry, runner, scaling
 from workbench.errors import BadInput, NotFound, Unavailable
 from workbench.jobs import ACTIVE, ENDED, Filter, Job, Store
 from workbench.providers import Layout, Machine, Plan, Provider, clusters
@@ -231,9 +232,31 @@ class Control:
 
     def estimate(self, request: Request, checked: checks.Checked | None = None) -> estimating.Estimate:
         """How long the training may take and what it may cost; ``checked`` is what a dry run of this recipe found."""
-        former = self.store.newest(request.recipe.sha256, request.ps, request.workers)
-        price = self.plan(request.provider, request.layout).price_per_hour
-        return estimating.estimate(former, checked, request.epochs, price)
+        layout, sha256 = request.layout, request.recipe.sha256
+        found = self.store.newest(sha256, layout.ps, layout.workers) + self.store.newest(sha256)
+        former = {
+            job.id: job
+            for job in found
+            if (job.provider, job.instance_type) == (request.provider, request.instance_type)
+        }
+        return estimating.estimate(
+            list(former.values()),
+            checked,
+            request.epochs,
+            self.plan(request.provider, layout).price_per_hour,
+            layout=layout,
+            site=_site(request.provider),
+            variables={job.id: size for job in former.values() if (size := self._size(job))},
+        )
+
+    def _size(self, job: Job) -> int | None:
+        """Bytes of the variables in the version that a job has made, as far as its files tell."""
+        try:
+            files = registry.find(f"{job.name}:{job.version}", self.settings).manifest["files"]
+        except (NotFound, BadInput):
+            return None  # it may have been removed since
+        form = files.get("model.onnx") or files.get("saved_model/variables/variables.data-00000-of-00001")
+        return int(form["bytes"]) if form else None
 
     def next_version(self, name: str) -> int:
         """The number that the next version of this model will have; others may take it first.
@@ -261,6 +284,12 @@ class Control:
 
     def _states_of(self, requester: str) -> dict[str, int]:
         return self.store.page(Filter(requesters=[requester]), limit=1).states if requester else {}
+
+
+def _site(provider: str) -> scaling.Site:
+    if provider == "local":
+        return scaling.Site(cores=os.cpu_count() or 1, shared=True)
+    return scaling.network(estimating.GBIT_PER_S)
 
 
 def _listens(address: str, port: int) -> bool:

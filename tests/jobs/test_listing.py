@@ -131,6 +131,7 @@ def test_former_jobs_of_the_same_recipe_and_layout_are_found(
     submit(ps=1, workers=2)
     assert [job.id for job in store.newest(RECIPE.sha256, 1, 2)] == [same]
     assert [job.id for job in store.newest(RECIPE.sha256, 0, 1)] == [other]
+    assert [job.id for job in store.newest(RECIPE.sha256)] == [same, other]
     assert store.newest("0" * 64, 1, 2) == []
 
 

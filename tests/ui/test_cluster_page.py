@@ -23,7 +23,9 @@ from workbench.ui.cluster import ClusterPage
 from workbench.ui.drawing import draw
 from workbench.ui.request import DRAFT, HANDED
 
-CHECKED = Checked(100, 10, (4,), (3,), steps_per_epoch=50, parameters=9, epochs=2, batch_size=2, step_s=0.1)
+CHECKED = Checked(
+    100, 10, (4,), (3,), steps_per_epoch=50, parameters=9, largest=6, epochs=2, batch_size=2, step_s=0.1
+)
 
 
 @dataclass

@@ -67,6 +67,7 @@ def test_a_recipe_that_works_is_described(settings: Settings) -> None:
         output_shape=(3,),
         steps_per_epoch=9,
         parameters=15,
+        largest=12,
         epochs=3,
         batch_size=8,
         step_s=found.step_s,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from workbench import control, logs, recipes
+from workbench import artifact, control, logs, recipes
 from workbench.checks import Checked
 from workbench.control import Control, Request, read_upload
 from workbench.errors import BadInput, NotFound, RecipeError, Unavailable
@@ -21,7 +21,9 @@ from workbench.recipes import Recipe
 from workbench.settings import Settings
 
 RECIPE = Recipe("# ü ' \"\n", "def load_data(): ...\n", "def build_model(): ...\n")
-CHECKED = Checked(100, 10, (4,), (3,), steps_per_epoch=50, parameters=9, epochs=2, batch_size=2, step_s=0.1)
+CHECKED = Checked(
+    100, 10, (4,), (3,), steps_per_epoch=50, parameters=9, largest=6, epochs=2, batch_size=2, step_s=0.1
+)
 
 
 @pytest.fixture
@@ -202,6 +204,27 @@ def test_without_a_former_job_the_dry_run_tells_and_without_that_nobody() -> Non
     assert (nobody.seconds, nobody.price) == (None, 0.0)
     assert "nobody knows" in nobody.basis
     assert estimate([], None, None, 1.0).price is None
+
+
+def test_another_layout_is_estimated_from_a_former_job_and_the_model_that_it_made(
+    workbench: Control, settings: Settings
+) -> None:
+    id = workbench.submit(request(workers=1))
+    workbench.store.move(id, "initializing", "training")
+    at = workbench.store.job(id).times["training"]
+    workbench.store.apply(id, [Metric(at + 1, "worker", 0, step=9, of=9, epoch=3)])
+    workbench.store.move(id, "training", "exporting")
+    workbench.store.move(id, "exporting", "completed", version=1)
+    assert workbench.estimate(request(ps=1, workers=2)).seconds is None, "its version is not here"
+
+    version = settings.models / "digits" / "1"
+    version.mkdir(parents=True)
+    (version / "model.onnx").write_bytes(bytes(4000))
+    artifact.write_manifest(version, {"name": "digits", "version": 1})
+    found = workbench.estimate(request(ps=1, workers=2))
+    assert f"with one process in job {id}" in found.basis
+    assert "cores" in found.basis
+    assert workbench.estimate(request()).basis.startswith("measured")
 
 
 def write_log(settings: Settings, text: str, name: str = "worker-0") -> Path:

@@ -240,14 +240,15 @@ class Store:
         with self._database.reading() as connection:
             return listing.read_pulse(connection)
 
-    def newest(self, recipe_sha256: str, ps: int, workers: int, limit: int = 5) -> "builtins.list[Job]":
-        """The newest completed jobs of this very recipe and layout, without their recipes."""
-        query = MANY.where(
-            jobs.c.recipe == recipe_sha256,
-            jobs.c.state == "completed",
-            jobs.c.ps == ps,
-            jobs.c.workers == workers,
-        )
+    def newest(
+        self, recipe_sha256: str, ps: int | None = None, workers: int | None = None, limit: int = 5
+    ) -> "builtins.list[Job]":
+        """The newest completed jobs of this very recipe, and of this layout if one is given, without their recipes."""
+        query = MANY.where(jobs.c.recipe == recipe_sha256, jobs.c.state == "completed")
+        if ps is not None:
+            query = query.where(jobs.c.ps == ps)
+        if workers is not None:
+            query = query.where(jobs.c.workers == workers)
         with self._database.reading() as connection:
             return read_jobs(connection, query.order_by(jobs.c.id.desc()).limit(limit), self._clock())
 

@@ -85,6 +85,7 @@ def _try_recipe(folder: Path, workers: int) -> dict[str, Any]:
         "output_shape": outputs.shape[1:],
         "steps_per_epoch": batches.steps_per_epoch,
         "parameters": int(model.count_params()),
+        "largest": max((math.prod(v.shape) for v in model.variables), default=0),
         "epochs": program.epochs,
         "batch_size": program.batch_size,
         "step_s": _time_step(step, feed),

@@ -72,7 +72,7 @@ class RequestForm:
         self._workbench, self._requester, self._browser = workbench, requester, browser
         self._address, self._submitted = address, submitted
         self._offered = control.offered_recipes()
-        self._checked: dict[tuple[str, int], Checked] = {}
+        self._checked: dict[str, Checked] = {}
         self._asked_for = False
         self._filling = False
         self._there: Mapping[str, Mapping[str, Layout]] = {}
@@ -304,19 +304,18 @@ class RequestForm:
     def _try(self, workers: int) -> Checked:
         recipe = self.recipe
         found = self._workbench.check(recipe, workers, lambda: self.check.asked_to_stop)
-        self._checked[recipe.sha256, workers] = found
+        self._checked[recipe.sha256] = found
         return found
 
     def _estimate(self) -> None:
         request = self._request()
-        found = self._workbench.estimate(request, self._checked.get((request.recipe.sha256, request.workers)))
+        found = self._workbench.estimate(request, self._checked.get(request.recipe.sha256))
         time = "Nobody knows how long" if found.seconds is None else f"About {duration(found.seconds)}"
         price = "price unknown" if found.price is None else f"about ${found.price:.2f}"
         if found.price == 0:
             price = "costs nothing: this computer"
-        self.message.html = banner(
-            f"{time}; {price}", f"{found.basis[0].upper()}{found.basis[1:]}.", kind="note"
-        )
+        said = " ".join(f"{text[0].upper()}{text[1:]}." for text in (found.basis, found.hint) if text)
+        self.message.html = banner(f"{time}; {price}", said, kind="note")
 
     def _train(self) -> None:
         try:
