@@ -31,6 +31,9 @@ TRAINING = [
     Machine("job-3", role, n, "running", f"192.168.0.4{{n}}:2222", instance=f"i-{{role}}{{n}}")
     for role, n in (("chief", 0), ("ps", 0), ("worker", 0), ("worker", 1))
 ]
+def fail(tell):
+    raise Unavailable("VcpuLimitExceeded: 5 vCPU are allowed, 6 are needed; ask for a higher quota")
+
 stand = Stand()
 panel = ApplicationPanel(stand)
 
@@ -46,8 +49,7 @@ STATES = {
     "planned": "show(); panel.plan.start()",
     "asked": "show(); panel.launch.press()",
     "launching": "show(); panel.launch.start()",
-    "failed": 'stand.refuses = None; show(); stand.refuses = Unavailable("VcpuLimitExceeded: 5 vCPU are allowed, '
-    '6 are needed; ask for a higher quota"); stand.go.set(); panel.launch.start()',
+    "failed": "stand.launch = fail; show(); panel.launch.start()",
     "running": "stand.app = RUNNING; show(TRAINING)",
     "stopped": "stand.stop(print); show()",
 }
@@ -68,8 +70,7 @@ def take(browser: Browser, folder: Path) -> None:
                     context.set_default_timeout(WAIT_MS)
                     page = context.new_page()
                     page.goto(f"{running.origin}/voila/render/{name}.ipynb?token={settings.token}")
-                    page.get_by_role("group").filter(has_text="The application").first.wait_for()
-                    page.locator(".wb-card").first.wait_for()
+                    page.locator(".wb-card").get_by_text("The application").first.wait_for()
                     page.wait_for_timeout(1_500)
                     page.screenshot(path=folder / f"application-{name}-{look}.png", full_page=True)
                     context.close()
