@@ -175,7 +175,12 @@ def judge(point: Point, outcome: Outcome) -> list[str]:
             return []
         return [f"it was to be killed and ended with {outcome.code}: {outcome.said[-300:]}"]
     if point.kind == "denied":
-        words: tuple[str, ...] = (point.action, point.action.split(":")[1], "lack the permission")
+        words: tuple[str, ...] = (
+            point.action,
+            point.action.split(":")[1],
+            "lack the permission",
+            "these credentials lack",
+        )
     else:
         words = SAID[point.kind]
     if not any(word in outcome.said for word in words):

@@ -43,7 +43,8 @@ class Loopback:
     def __init__(self) -> None:
         self._claim, self.number = _claimed_number()
         self.outside = "127.0.0.1"
-        self._fresh = (f"127.{self.number}.255.{n}" for n in itertools.count(1))
+        # From 255 down to 128: beyond what the subnets of ``private`` reach.
+        self._fresh = (f"127.{self.number}.{255 - n // 254 % 128}.{1 + n % 254}" for n in itertools.count())
         self._forwarders: dict[str, list[_Forwarder]] = {}
 
     def private(self, address: str) -> str:

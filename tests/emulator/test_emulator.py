@@ -1,5 +1,6 @@
 """What the emulator does as AWS does; each test runs with both kinds of machines where the system allows both."""
 
+import ipaddress
 import os
 import signal
 import subprocess
@@ -14,6 +15,7 @@ from botocore.exceptions import ClientError, ConnectionClosedError, ConnectionEr
 
 from tests.emulator import Emulator, Fault
 from tests.emulator.asking import EVERYBODY, SERVE, Account, tcp, until
+from tests.emulator.network import Loopback
 
 
 @pytest.fixture(params=["proc_emulator", "emulator"])
@@ -420,6 +422,15 @@ for call in (lambda: ssm.get_parameter(Name="/team/open"),
     )
     refused = "AccessDeniedException"
     assert told.splitlines() == ["done", refused, refused, "done", "UnauthorizedOperation"]
+
+
+def test_public_addresses_do_not_run_out_in_a_long_run() -> None:
+    network = Loopback()
+    try:
+        given = [network.new_public() for _ in range(2000)]
+    finally:
+        network.close()
+    assert len({ipaddress.IPv4Address(address) for address in given}) == 2000
 
 
 def test_wrong_keys_open_nothing(quick: Account, monkeypatch: pytest.MonkeyPatch) -> None:
