@@ -53,6 +53,8 @@ ONE_PLACE = {
     "sqlalchemy": {"workbench/jobs", "workbench/jobs.py", "workbench/migrations"},
     "tensorflow": {"workbench/node", "backend/model_server.py"},
     "onnxruntime": {"workbench/node", "backend/engines.py"},
+    "grpc": {"backend/grpc_channel.py", "backend/grpc_service.py"},
+    "google.protobuf": {"backend/protos.py"},
 }
 SOURCES = [path for top in ("workbench", "backend") for path in sorted((PROJECT / top).rglob("*.py"))]
 
