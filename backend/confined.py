@@ -1,11 +1,12 @@
 """Runs a model server that nobody trusts: ``python -m backend.confined SPEC``, the standard library alone.
 
 Three processes: this one watches, and ends the others when its parent goes, when its socket is removed, when too
-much memory is used or nobody asks any more. Its child passes what comes through the Unix socket on to the server's port. The
-server is the grandchild: it has nothing but its model, Python and a small temporary folder, a user of its own, no
-network but a loopback of its own, no secrets, and limits.
+much memory is used or nobody asks any more. Its child passes what comes through the Unix socket on to the server's
+ports. The server is the grandchild: it has nothing but its model, Python and a small temporary folder, a user of its
+own, no network but a loopback of its own, no secrets, and limits.
 
-Where the system allows no namespaces the limits alone are left; ``protection`` in the folder says what holds.
+Where the system allows no namespaces the limits are left, and a filter of system calls (:mod:`backend.seccomp`) stands
+in for the network of its own; ``protection`` in the folder says what holds.
 """
 
 import contextlib
@@ -14,17 +15,18 @@ import fcntl
 import json
 import os
 import resource
-import selectors
 import signal
 import socket
 import struct
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+
+from backend import seccomp
+from backend.passing import pass_on
 
 SOCKET, LOG, PROTECTION = "socket", "log", "protection"
 MODEL = Path("/model")
@@ -33,6 +35,8 @@ WORK_MB = 64
 FIRST_UID, UIDS = 63352, 2000
 """Of the range that systemd keeps for users without a name; clusters of the workbench use its first half."""
 LOOK_S = 0.2
+_LISTENING = 3
+"""The descriptor under which a server is given the socket on which it listens."""
 
 _NEWNS, _NEWUTS, _NEWIPC, _NEWUSER, _NEWPID, _NEWNET = (
     0x00020000,
@@ -54,7 +58,8 @@ class Spec:
     """What is to run, and within which limits."""
 
     command: list[str]
-    """``{port}``, ``{grpc_port}`` and ``{model}`` in it are filled in."""
+    """``{model}`` and ``{grpc_port}`` in it are filled in, and ``{port}``, or ``{fd}`` for a server that takes the
+    socket on which it listens; such a one gets 0 as ``grpc_port`` where it may have no socket of its own."""
     environment: dict[str, str]
     folder: str
     """Absolute; has ``model/``, and gets the socket and the log."""
@@ -64,6 +69,7 @@ class Spec:
     cpu_s: int
     idle_s: float
     uid: int
+    """Whom it runs as, if this runs as root; 0 remains root."""
 
 
 def main() -> int:
@@ -79,14 +85,14 @@ def main() -> int:
     parent = os.getppid()
     log = os.open(LOG, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC, 0o600)
     isolated = _leave()
-    (folder / PROTECTION).write_text(
-        json.dumps({"files": isolated, "network": isolated, "user": os.geteuid() == 0 or isolated})
-    )
+    network = isolated or seccomp.works()
+    user = isolated or (os.geteuid() == 0 and spec.uid != 0)
+    (folder / PROTECTION).write_text(json.dumps({"files": isolated, "network": network, "user": user}))
     watcher = os.getpid()
     child = os.fork()
     if child == 0:
         try:
-            _between(spec, listener, log, isolated, watcher)
+            _between(spec, listener, log, isolated, network, watcher)
         except BaseException as error:
             with contextlib.suppress(OSError):
                 os.write(log, f"refused: the model server cannot be shut in: {error}\n".encode())
@@ -149,7 +155,9 @@ def _memory_mb(child: int) -> int:
 # ── between ──────────────────────────────────────────────────────────────────────────────────────
 
 
-def _between(spec: Spec, listener: socket.socket, log: int, isolated: bool, watcher: int) -> None:
+def _between(
+    spec: Spec, listener: socket.socket, log: int, isolated: bool, network: bool, watcher: int
+) -> None:
     """Start the server, and pass on what comes for it until it ends or nobody asks any more."""
     _check(_libc.prctl(_PDEATHSIG, signal.SIGKILL, 0, 0, 0), "prctl")
     if not isolated and os.getppid() != watcher:
@@ -159,20 +167,25 @@ def _between(spec: Spec, listener: socket.socket, log: int, isolated: bool, watc
         _build_root(spec)
         _bring_loopback_up()
     port, grpc_port = (8501, 8500) if isolated else (_free_port(), _free_port())
-    filled = [
-        part.replace("{port}", str(port))
-        .replace("{grpc_port}", str(grpc_port))
-        .replace("{model}", str(model))
-        for part in spec.command
-    ]
+    listening = None
+    if any("{fd}" in part for part in spec.command):
+        listening = socket.create_server(("127.0.0.1", port))
+        grpc_port = grpc_port if isolated else 0
+    values = {"{port}": port, "{grpc_port}": grpc_port, "{fd}": _LISTENING, "{model}": model}
+    filled = [_fill(part, values) for part in spec.command]
+    refused = None
+    if network and not isolated:
+        refused = seccomp.NO_CALLS if listening is None else seccomp.NO_SOCKETS
     server = os.fork()
     if server == 0:
         try:
-            _become(spec, filled, log, isolated)
+            _become(spec, filled, log, isolated, listening, refused)
         except BaseException as error:
             os.write(2, f"refused: the model server cannot be started: {error}\n".encode())
         finally:
             os._exit(1)
+    if listening is not None:
+        listening.close()
     asked = [time.monotonic(), 0.0]  # when last, and how many are asking now
     lock = threading.Lock()
 
@@ -181,7 +194,8 @@ def _between(spec: Spec, listener: socket.socket, log: int, isolated: bool, watc
             asked[0] = time.monotonic()
             asked[1] += change
 
-    threading.Thread(target=_pass_on, args=(listener, port, count), daemon=True).start()
+    passing = threading.Thread(target=pass_on, args=(listener, port, grpc_port, count), daemon=True)
+    passing.start()
     while True:
         ended, _ = os.waitpid(-1, os.WNOHANG)
         if ended == server or (not asked[1] and time.monotonic() - asked[0] > spec.idle_s):
@@ -189,31 +203,10 @@ def _between(spec: Spec, listener: socket.socket, log: int, isolated: bool, watc
         time.sleep(LOOK_S)
 
 
-def _pass_on(listener: socket.socket, port: int, count: Callable[[int], None]) -> None:
-    while True:
-        client, _ = listener.accept()
-        threading.Thread(target=_pump, args=(client, port, count), daemon=True).start()
-
-
-def _pump(client: socket.socket, port: int, count: Callable[[int], None]) -> None:
-    """Both ways, until either end closes."""
-    count(1)
-    try:
-        with client, contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 5) as server:
-            server.settimeout(None)
-            server.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            with selectors.DefaultSelector() as ready:
-                ready.register(client, selectors.EVENT_READ, server)
-                ready.register(server, selectors.EVENT_READ, client)
-                while True:
-                    for key, _ in ready.select():
-                        source: Any = key.fileobj
-                        data = source.recv(256 * 1024)
-                        if not data:
-                            return
-                        key.data.sendall(data)
-    finally:
-        count(-1)
+def _fill(part: str, values: Mapping[str, object]) -> str:
+    for name, value in values.items():
+        part = part.replace(name, str(value))
+    return part
 
 
 def _free_port() -> int:
@@ -307,8 +300,15 @@ def _show(path: Path, target: Path) -> None:
     _mount("none", str(target), None, _BIND | _REMOUNT | _RDONLY | _NOSUID | _NODEV)
 
 
-def _become(spec: Spec, command: list[str], log: int, isolated: bool) -> None:
-    """Turn into the server: limits, a user of its own, no secrets."""
+def _become(
+    spec: Spec,
+    command: list[str],
+    log: int,
+    isolated: bool,
+    listening: socket.socket | None,
+    refused: Sequence[seccomp.Refuse] | None,
+) -> None:
+    """Turn into the server: limits, a user of its own, no secrets, no system calls that are refused."""
     _check(_libc.prctl(_PDEATHSIG, signal.SIGKILL, 0, 0, 0), "prctl")
     nothing = os.open("/dev/null", os.O_RDONLY)
     for number, source in ((0, nothing), (1, log), (2, log)):
@@ -336,8 +336,13 @@ def _become(spec: Spec, command: list[str], log: int, isolated: bool) -> None:
         _drop_capabilities()
     _check(_libc.prctl(_NO_NEW_PRIVS, 1, 0, 0, 0), "prctl")
     _check(_libc.prctl(_PDEATHSIG, signal.SIGKILL, 0, 0, 0), "prctl")  # a change of user cleared it
-    os.closerange(3, 256)
+    if listening is not None:
+        os.dup2(listening.fileno(), _LISTENING)
+        os.set_inheritable(_LISTENING, True)  # it may have been there
+    os.closerange(_LISTENING + (listening is not None), 256)
     os.chdir("/" if isolated else spec.folder)
+    if refused is not None:
+        seccomp.install(refused)
     os.execve(command[0], command, spec.environment)  # noqa: S606
 
 

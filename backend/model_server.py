@@ -1,6 +1,7 @@
 """The embedded model server: one model behind TensorFlow Serving's REST API, on loopback.
 
-``python -m backend.model_server --form saved_model|keras|onnx --model PATH --name NAME --port PORT``. A stand-in for
+``python -m backend.model_server --form saved_model|keras|onnx --model PATH --name NAME --port PORT``, or ``--fd`` with
+the number of a socket that listens; with ``--grpc-port`` behind the gRPC API too. A stand-in for
 ``tensorflow_model_server`` where there is none, and the only part of the back end that imports TensorFlow: always in a
 process of its own, shut in by :mod:`backend.confined`.
 """
@@ -9,6 +10,8 @@ import argparse
 import json
 import os
 import re
+import socket
+import socketserver
 import sys
 import threading
 from collections.abc import Callable, Mapping
@@ -22,6 +25,7 @@ from backend import engines, tensors
 from backend.tensors import Arrays, Signature, Tensor
 from workbench.errors import BadInput, NotFound, WorkbenchError
 
+HOST = "127.0.0.1"
 MAX_BODY = 64 * 1024 * 1024
 _PATH = re.compile(r"/v1/models/([^/:]+)(?:/versions/(\d+))?(/metadata|:predict)?")
 
@@ -141,8 +145,14 @@ class Server(ThreadingHTTPServer):
     """Answers *LOADING* until the model is there."""
 
     daemon_threads = True
-    name: str
-    loaded: Loaded | None = None
+
+    def __init__(self, listening: socket.socket, name: str) -> None:
+        # Not TCPServer's own, which makes a socket: that may be refused to this process.
+        socketserver.BaseServer.__init__(self, listening.getsockname(), Handler)
+        self.socket, self.name = listening, name
+        self.loaded: Loaded | None = None
+        self.grpc: object = None
+        """The same by gRPC, which stops answering when nobody refers to it."""
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -212,10 +222,19 @@ def main() -> int:
     parser.add_argument("--form", choices=["saved_model", "keras", "onnx"], required=True)
     parser.add_argument("--model", type=Path, required=True)
     parser.add_argument("--name", default="model")
-    parser.add_argument("--port", type=int, required=True)
+    where = parser.add_mutually_exclusive_group(required=True)
+    where.add_argument("--port", type=int)
+    where.add_argument("--fd", type=int)
+    parser.add_argument("--grpc-port", type=int, default=0, help="0: none")
     asked = parser.parse_args()
-    server = Server(("127.0.0.1", asked.port), Handler)
-    server.name = asked.name
+    listening = (
+        socket.create_server((HOST, asked.port)) if asked.fd is None else socket.socket(fileno=asked.fd)
+    )
+    server = Server(listening, asked.name)
+    if asked.grpc_port:
+        from backend import grpc_service  # takes a while, and is not always installed
+
+        server.grpc = grpc_service.start(asked.name, asked.grpc_port, lambda: server.loaded, MAX_BODY)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
         server.loaded = load(asked.form, asked.model)

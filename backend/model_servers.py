@@ -1,17 +1,15 @@
 """Model servers, started when a model is asked for, stopped when it no longer is; one for all workers of gunicorn.
 
 A SavedModel is given to a real ``tensorflow_model_server`` where there is one, everything else and everywhere else to
-the embedded one; both are shut in by :mod:`backend.confined` and speak TensorFlow Serving's REST API through a Unix
-socket in the model's folder, so that what is here does not know which of them answers.
+the embedded one; both are shut in by :mod:`backend.confined` and speak TensorFlow Serving's REST and gRPC APIs through
+a Unix socket in the model's folder (:mod:`backend.channels`), so that what is here does not know which of them answers.
 """
 
-import http.client
 import importlib.util
 import json
 import logging
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import threading
@@ -25,16 +23,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 import backend
-from backend import tensors
+from backend import channels, tensors
+from backend.channels import NAME, Channel, Rest
 from backend.confined import FIRST_UID, LOG, PROTECTION, SOCKET, UIDS, Spec
 from backend.engines import NeedsTensorFlow
 from backend.model_files import ModelFile, ModelFiles, locked
 from backend.tensors import Arrays, Signature
-from workbench.errors import ModelRefused, Unavailable
+from workbench.errors import BadInput, ModelRefused, Unavailable
 
 log = logging.getLogger("backend")
 
-NAME = "model"
 RUNNING = 2
 """Model servers at once; TensorFlow takes some 500 MB each."""
 REMEMBERED_S = 600.0
@@ -47,20 +45,25 @@ class ModelServer:
     def __init__(self, file: ModelFile, name: str, timeout_s: float) -> None:
         self.file, self.name, self._timeout_s = file, name, timeout_s
         self.signatures: dict[str, Signature] = {}
+        self.rest = Rest(file.folder)
+        self.fast: Channel | None = None
+        """Asked first; ``None`` where nothing faster than REST can be had.
+
+        gRPC's answers took 1.3 times less than REST's for one value (2.0 ms against 2.8, medians with the embedded
+        server on a busy machine), 2.5 times less for a picture of 784 and 14 times less for 16,384, since REST writes
+        each value as text; also the first on a new connection was not slower (3.6 ms against 4.5 for 784 values).
+        """
 
     def is_available(self) -> bool:
-        """Whether it answers that the model is loaded; learns the signatures from it."""
-        try:
-            status, told = self._ask("GET", f"/v1/models/{NAME}", timeout_s=2.0)
-            if status != 200 or told["model_version_status"][0]["state"] != "AVAILABLE":
-                return False
-            if not self.signatures:
-                status, told = self._ask("GET", f"/v1/models/{NAME}/metadata", timeout_s=5.0)
-                if status != 200:
-                    return False
-                self.signatures = tensors.read_metadata(told)
-        except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError, IndexError):
+        """Whether it answers that the model is loaded; learns from it what it takes, and how it is spoken to."""
+        if self.rest.status() != "AVAILABLE":
             return False
+        if not self.signatures:
+            try:
+                self.signatures = self.rest.signatures()
+            except (OSError, BadInput):
+                return False
+            self.fast = channels.open_grpc(self.file.folder)
         return True
 
     def predict(self, inputs: Arrays, signature_name: str = "serving_default") -> Arrays:
@@ -73,41 +76,34 @@ class ModelServer:
         Unavailable
             Its server has just ended.
         """
+        asked = inputs, signature_name, self.signatures[signature_name], self._timeout_s
         try:
-            status, told = self._ask(
-                "POST",
-                f"/v1/models/{NAME}:predict",
-                tensors.write_request(inputs, signature_name),
-                self._timeout_s,
-            )
+            if (fast := self.fast) is not None:
+                try:
+                    return fast.predict(*asked)
+                except ConnectionError as error:
+                    if self.rest.status() != "AVAILABLE":
+                        raise
+                    log.warning(
+                        "a model server is spoken to by REST from now on: %s fails: %s", fast.name, error
+                    )
+                    self.fast = None
+            return self.rest.predict(*asked)
         except TimeoutError as error:
             self.stop()
             raise ModelRefused(
                 f"the model did not answer within {self._timeout_s:g} s and was stopped"
             ) from error
-        except (OSError, http.client.HTTPException, ValueError) as error:
+        except OSError as error:
             if reason := _reason(self.file.folder):
                 raise ModelRefused(f"the model's server was ended: {reason}") from error
             raise Unavailable("the model's server has ended; ask again") from error
-        if status != 200:
-            raise ModelRefused(f"the model failed: {told.get('error', told)}"[:600])
-        return tensors.read_answer(json.dumps(told).encode(), self.signatures[signature_name])
+        except BadInput as error:
+            raise ModelRefused(f"the model failed: {error}") from error
 
     def stop(self) -> None:
         """End it; whoever watches it sees its socket gone."""
         (self.file.folder / SOCKET).unlink(missing_ok=True)
-
-    def _ask(
-        self, method: str, path: str, body: bytes | None = None, timeout_s: float = 5.0
-    ) -> tuple[int, Any]:
-        connection = _Connection(self.file.folder, timeout_s)
-        try:
-            connection.request(method, path, body, {"Content-Type": "application/json"} if body else {})
-            answer = connection.getresponse()
-            data = answer.read(64 * 1024 * 1024)
-            return answer.status, json.loads(data)
-        finally:
-            connection.close()
 
 
 class ModelServers:
@@ -122,10 +118,11 @@ class ModelServers:
         predict_s: float = 10.0,
         idle_s: float = 600.0,
         memory_mb: int = 2048,
+        uids: range = range(FIRST_UID, FIRST_UID + UIDS),
     ) -> None:
         self._files = files
         self._binary = tf_model_server or shutil.which("tensorflow_model_server")
-        self._start_s, self._predict_s = start_s, predict_s
+        self._start_s, self._predict_s, self._uids = start_s, predict_s, uids
         self._spec = Spec([], {}, "", [], memory_mb, 3600, idle_s, 0)
         self._known: dict[str, ModelServer] = {}
         self._watchers: list[subprocess.Popen[bytes]] = []
@@ -174,7 +171,7 @@ class ModelServers:
         return sum(1 for _ in self._files.folder.glob(f"*/{SOCKET}"))
 
     def protection(self, file: ModelFile) -> dict[str, bool]:
-        """What holds a running server: ``files``, ``network`` and ``user`` of its own."""
+        """What a running server has of its own, so that it has none of ours: ``files``, ``network`` and ``user``."""
         try:
             return dict(json.loads((file.folder / PROTECTION).read_text()))
         except (OSError, ValueError):
@@ -216,8 +213,11 @@ class ModelServers:
         give_up = time.monotonic() + self._start_s
         while time.monotonic() < give_up:
             if server.is_available():
-                if not all(protection := self.protection(file).values()) or not protection:
-                    log.warning("a model runs with limits alone: this system allows no namespaces")
+                if missing := [what for what, kept in self.protection(file).items() if not kept]:
+                    log.warning(
+                        "this system allows no namespaces: a model runs with limits, but has no own %s",
+                        " and ".join(missing),
+                    )
                 return
             if watcher.poll() is not None:
                 reason = _reason(file.folder) or "its server ended at once"
@@ -243,7 +243,9 @@ class ModelServers:
         shown = [os.path.realpath(sys.base_prefix), *path, str(code), str(project / "workbench")]
         if name == "embedded":
             command = [python, "-m", "backend.model_server", "--form", file.form, "--name", NAME]
-            command += ["--model", f"{{model}}/{file.path}", "--port", "{port}"]
+            command += ["--model", f"{{model}}/{file.path}", "--fd", "{fd}"]
+            if channels.has_grpc():
+                command += ["--grpc-port", "{grpc_port}"]
         else:
             binary = os.path.realpath(str(self._binary))
             shown.append(binary)
@@ -257,6 +259,7 @@ class ModelServers:
             "PYTHONPATH": os.pathsep.join([str(project), *path]),
             "PYTHONDONTWRITEBYTECODE": "1",
             "TF_CPP_MIN_LOG_LEVEL": "3",
+            "GRPC_VERBOSITY": "NONE",  # the log's last line is the reason why a server ended
             "OMP_NUM_THREADS": "1",
             "OPENBLAS_NUM_THREADS": "1",
             "CUDA_VISIBLE_DEVICES": "-1",
@@ -267,7 +270,7 @@ class ModelServers:
             environment=environment,
             folder=str(file.folder),
             shown=shown,
-            uid=FIRST_UID + zlib.crc32(file.sha256.encode()) % UIDS,
+            uid=self._uids[zlib.crc32(file.sha256.encode()) % len(self._uids)],
         )
 
 
@@ -309,21 +312,3 @@ def _reason(folder: Path) -> str:
         return ""
     said = [line.removeprefix("refused: ") for line in lines if line.startswith("refused: ")]
     return said[-1] if said else (lines[-1][:300] if lines else "")
-
-
-class _Connection(http.client.HTTPConnection):
-    """HTTP through the Unix socket in a folder."""
-
-    def __init__(self, folder: Path, timeout_s: float) -> None:
-        super().__init__("localhost", timeout=timeout_s)
-        self._folder = folder
-
-    def connect(self) -> None:
-        # By descriptor: the path of a Unix socket may have 107 bytes only.
-        descriptor = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-            self.sock.settimeout(self.timeout)
-            self.sock.connect(f"/proc/self/fd/{descriptor}/{SOCKET}")
-        finally:
-            os.close(descriptor)

@@ -106,17 +106,26 @@ def write_request(inputs: Arrays, signature_name: str) -> bytes:
     return json.dumps({"signature_name": signature_name, "inputs": named}).encode()
 
 
-def read_answer(body: bytes, signature: Signature) -> Arrays:
-    """The arrays in an answer in the column format."""
-    try:
-        outputs = json.loads(body)["outputs"]
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise BadInput(f"the model server's answer is none: {body[:80]!r}") from error
+def read_answer(answer: Any, signature: Signature) -> Arrays:
+    """The arrays in the JSON of an answer in the column format, of the signature's own types."""
+    if not isinstance(answer, dict) or "outputs" not in answer:
+        raise BadInput(f"the model server's answer is none: {str(answer)[:80]}")
+    outputs = answer["outputs"]
     names = list(signature.outputs)
     named = {names[0]: outputs} if len(names) == 1 else outputs
-    if not isinstance(named, dict):
-        raise BadInput("the model server's answer lacks outputs")
-    return {name: np.asarray(value) for name, value in named.items()}
+    if not isinstance(named, dict) or not named.keys() <= signature.outputs.keys():
+        raise BadInput("the model server's answer lacks outputs, or has some that the signature does not")
+    return {name: _read_output(value, signature.outputs[name], name) for name, value in named.items()}
+
+
+def _read_output(value: Any, tensor: Tensor, name: str) -> NDArray[Any]:
+    """With the signature's own type, ``null`` as not a number, strings as ``bytes``."""
+    try:
+        if tensor.dtype == "DT_STRING":
+            return np.array(_decode(value, True), dtype=object)
+        return np.array(value, dtype=DTYPES[tensor.dtype])
+    except (KeyError, ValueError, TypeError, OverflowError) as error:
+        raise BadInput(f"the model server's answer for {name} is no {tensor.dtype}: {error}"[:300]) from error
 
 
 def describe(signatures: Mapping[str, Signature], name: str, version: str) -> dict[str, Any]:

@@ -1,4 +1,5 @@
-"""Stands in for ``tensorflow_model_server``, which no package registry has: its flags, with the embedded server behind.
+"""Stands in for ``tensorflow_model_server``, which no package registry has: its flags, with the embedded server behind,
+which speaks REST on the one port and gRPC on the other.
 
 It is written to an executable file with this Python in its first line; the real one is used where it is installed.
 """
@@ -15,7 +16,8 @@ if unknown:
 base = flags["model_base_path"]
 version = max((v for v in os.listdir(base) if v.isdigit()), key=int)
 os.execv(sys.executable, [sys.executable, "-m", "backend.model_server", "--form", "saved_model",
-         "--model", f"{{base}}/{{version}}", "--name", flags["model_name"], "--port", flags["rest_api_port"]])
+         "--model", f"{{base}}/{{version}}", "--name", flags["model_name"], "--port", flags["rest_api_port"],
+         "--grpc-port", flags["port"]])
 """
 
 

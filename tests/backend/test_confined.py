@@ -25,7 +25,9 @@ def test_a_user_without_rights_shuts_a_server_in_all_the_same():
     watcher = None
     try:
         (home / "model").mkdir()
-        shutil.copy(confined.__file__, home / "confined.py")
+        (home / "backend").mkdir()
+        for module in ("__init__", "confined", "passing", "seccomp"):
+            shutil.copy(Path(confined.__file__).with_name(f"{module}.py"), home / "backend")
         for path in (home, *home.rglob("*")):
             os.chown(path, NOBODY, NOBODY)
         command = [
@@ -40,11 +42,11 @@ def test_a_user_without_rights_shuts_a_server_in_all_the_same():
         ]
         spec = confined.Spec(command, {}, str(home), ["/usr/bin", "/usr/share"], 300, 100, 60.0, 0)
         watcher = subprocess.Popen(
-            [SYSTEM_PYTHON, str(home / "confined.py"), json.dumps(vars(spec))],
+            [SYSTEM_PYTHON, "-m", "backend.confined", json.dumps(vars(spec))],
             user=NOBODY,
             group=NOBODY,
             extra_groups=[],
-            cwd="/",
+            cwd=home,
         )
         listing = _ask(home / "socket", watcher)
         if not json.loads((home / "protection").read_text())["files"]:

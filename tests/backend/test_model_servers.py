@@ -15,8 +15,10 @@ import onnx
 import psutil
 import pytest
 
+from backend.channels import NAME
+from backend.grpc_channel import IDLE_MS
 from backend.model_files import ModelFiles
-from backend.model_servers import NAME, ModelServers
+from backend.model_servers import ModelServers
 from tests.backend import making, stand_in_model_server
 from workbench.errors import ModelRefused
 
@@ -94,7 +96,7 @@ def test_both_kinds_of_server_keep_one_contract(shelf, strange, kind):
     """Status, metadata, both formats and the errors; a stand-in executable where there is no real one."""
     server = shelf.open(strange / "mnist.zip", kind)
     assert server.name == kind
-    told = server._ask("GET", f"/v1/models/{NAME}")
+    told = server.rest.ask("GET", f"/v1/models/{NAME}")
     assert told[0] == 200
     assert told[1]["model_version_status"][0]["state"] == "AVAILABLE"
     assert told[1]["model_version_status"][0]["version"] == "1"
@@ -104,7 +106,7 @@ def test_both_kinds_of_server_keep_one_contract(shelf, strange, kind):
     np.testing.assert_array_equal(server.predict({"image": x})["scores"].argmax(1), [2, 7])
 
     def post(asked, path=f"/v1/models/{NAME}:predict"):
-        return server._ask("POST", path, json.dumps(asked).encode())
+        return server.rest.ask("POST", path, json.dumps(asked).encode())
 
     rows = post({"instances": x.tolist()})[1]["predictions"]
     named = post({"instances": [{"image": one} for one in x.tolist()]})[1]["predictions"]
@@ -120,7 +122,56 @@ def test_both_kinds_of_server_keep_one_contract(shelf, strange, kind):
         status, told = post(bad)
         assert (status, list(told)) == (400, ["error"]), bad
     assert post({"instances": x.tolist()}, "/v1/models/other:predict")[0] == 404
-    assert server._ask("GET", "/v1/models/other")[0] == 404
+    assert server.rest.ask("GET", "/v1/models/other")[0] == 404
+
+
+@pytest.mark.parametrize("way", ["REST", "gRPC"])
+@pytest.mark.parametrize("kind", ["embedded", "tensorflow_model_server"])
+def test_rest_and_grpc_keep_one_contract(shelf, strange, kind, way):
+    server = shelf.open(strange / "mnist.zip", kind)
+    channel = {c.name: c for c in (server.rest, server.fast)}[way]
+    signature = server.signatures["serving_default"]
+
+    def ask(inputs, signature_name="serving_default", timeout_s=5.0):
+        return channel.predict(inputs, signature_name, signature, timeout_s)
+
+    scores = ask({"image": np.concatenate([bright(2), bright(7)])})["scores"]
+    assert (scores.shape, scores.dtype, scores.argmax(1).tolist()) == ((2, 10), np.float32, [2, 7])
+    np.testing.assert_allclose(
+        scores, server.predict({"image": np.concatenate([bright(2), bright(7)])})["scores"]
+    )
+    with pytest.raises(ModelRefused, match=r"the model failed: .*shape"):
+        ask({"image": bright(2)[:, :5]})
+    with pytest.raises(ModelRefused, match=r"the model failed: .*signature"):
+        ask({"image": bright(2)}, "none")
+    with pytest.raises(TimeoutError):
+        ask({"image": np.repeat(bright(2), 1000, axis=0)}, timeout_s=1e-6)  # gRPC counts milliseconds
+    assert ask({"image": bright(3)})["scores"].argmax() == 3
+
+
+@pytest.mark.parametrize("way", ["REST", "gRPC"])
+def test_texts_are_bytes_by_either_way(shelf, strange, way):
+    server = shelf.open(strange / "hostile.zip")
+    channel = {c.name: c for c in (server.rest, server.fast)}[way]
+    inputs = {"text": np.array([b"/nothing/of/the/sort\xff*"], object)}
+    answer = channel.predict(inputs, "lists", server.signatures["lists"], 5.0)
+    assert {name: (array.dtype, array.tolist()) for name, array in answer.items()} == {
+        "scores": (np.dtype(object), [b""])
+    }
+
+
+def test_a_server_that_is_spoken_to_by_grpc_is_idle_when_nobody_asks(shelf, tmp_path):
+    """A connection that stayed open would keep a model in memory for ever."""
+    folder = making.version(tmp_path / "version", 2)
+    server = shelf.open(folder / "model.onnx")
+    assert server.fast is not None
+    assert server.predict({"input": bright(1)})["output"].argmax() == 2
+    shut_in = psutil.Process(next(p.pid for p in descendants_using(server.file.folder) if _passes(p)))
+    give_up = time.monotonic() + IDLE_MS / 1000 + 15
+    while len(shut_in.threads()) > 2:  # its own, the one that waits for connections, and one for each of them
+        assert time.monotonic() < give_up
+        time.sleep(0.1)
+    assert server.predict({"input": bright(1)})["output"].argmax() == 2
 
 
 def test_a_keras_file_and_an_onnx_file_are_served_alike(shelf, strange, tmp_path):
@@ -131,6 +182,12 @@ def test_a_keras_file_and_an_onnx_file_are_served_alike(shelf, strange, tmp_path
     folder = making.version(tmp_path / "version", 6)
     server = shelf.open(folder / "model.onnx")
     assert server.predict({"input": x})["output"].argmax() == 6
+
+
+def _passes(process):
+    """Whether it is the one between the watcher and the server."""
+    command, parent = process.cmdline(), process.parent()
+    return "backend.confined" in command and parent is not None and "backend.confined" in parent.cmdline()
 
 
 def test_a_model_is_started_once_for_all_who_ask(shelf, strange, tmp_path):
@@ -208,10 +265,10 @@ def test_a_savedmodel_that_reads_files_reads_none_of_ours(hostile, tmp_path, pat
 
 
 def test_a_savedmodel_sees_nothing_but_its_model_and_python(hostile):
-    seen = str(try_(hostile, "lists", "/*")["scores"])
+    seen = try_(hostile, "lists", "/*")["scores"][0].decode()
     assert "/model" in seen
     assert not [name for name in ("/etc", "/home", "/root/.ssh", "/var", "/srv") if f"{name} " in f"{seen} "]
-    assert str(try_(hostile, "lists", "/home/*")["scores"]) == "['']"
+    assert try_(hostile, "lists", "/home/*")["scores"].tolist() == [b""]
 
 
 def test_a_savedmodel_that_opens_sockets_reaches_nobody(hostile):
