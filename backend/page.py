@@ -25,7 +25,8 @@ def serve_page(app: Flask, folder: Path, settings: Settings) -> None:
     @app.get("/static/<path:path>", endpoint="static_file")
     def page(path: str = "") -> Response:
         if path == "config.js":
-            text = f"export const backend = {json.dumps(settings.backend_url or '/api')};\n"
+            told = {"backend": settings.backend_url or "/api", "notice": settings.notice}
+            text = "".join(f"export const {name} = {json.dumps(value)};\n" for name, value in told.items())
             response = Response(text, mimetype="text/javascript")
         elif path:
             response = send_from_directory(folder / "static", path)

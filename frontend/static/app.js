@@ -2,6 +2,7 @@
 
 import { next, start } from "./asking.js";
 import * as backend from "./backend.js";
+import * as config from "./config.js";
 import { PEN, blank, cleared, drawn, isEmpty, redone, restored, undone } from "./drawing.js";
 import { paper } from "./paper.js";
 import { dataUrl } from "./picture.js";
@@ -259,6 +260,8 @@ addEventListener("online", nudge);
 document.addEventListener("visibilitychange", nudge);
 
 // ── beginning ───────────────────────────────────────────────────────────────────────────────────
+
+if (config.notice) set(part("remark"), { textContent: config.notice, hidden: false });
 
 function showTheme() {
   const choice = document.documentElement.dataset.theme;

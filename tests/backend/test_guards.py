@@ -222,7 +222,8 @@ def test_the_page_is_served_with_the_routes_under_api_where_there_is_no_apache(h
         assert "default-src 'none'" in page.headers["Content-Security-Policy"]
     with client.get("/static/drawing.js") as script:
         assert (script.status_code, script.mimetype) == (200, "text/javascript")
-    assert client.get("/static/config.js").text == 'export const backend = "/api";\n'
+    told = 'export const backend = "/api";\nexport const notice = "";\n'
+    assert client.get("/static/config.js").text == told
     assert client.get("/api/readyz").status_code == client.get("/readyz").status_code == 503
     assert client.post("/api/predict/", data=URL).json["error"]["code"] == "no_model"
     for path in ("/httpd.conf", "/static/../httpd.conf", "/static/%2e%2e/httpd.conf", "/static/", "/api"):

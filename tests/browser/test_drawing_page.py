@@ -736,6 +736,23 @@ def test_the_back_end_may_be_of_another_origin(
         backend.stop()
 
 
+def test_a_notice_stands_above_the_page_as_text_and_without_one_there_is_no_room_for_it(
+    browser: Browser, front: Front, tmp_path: Path, free_ports: Callable[[int], list[int]]
+) -> None:
+    notice = 'Only a <b>"demo"</b>'
+    settings = make_settings(
+        tmp_path,
+        WORKBENCH_FRONTEND_PORT=str(free_ports(1)[0]),
+        WORKBENCH_BACKEND_PORT=str(front.backend.port),
+        WORKBENCH_NOTICE=notice,
+    )
+    with running(settings) as service, visit(browser, service.url) as (page, seen):
+        expect(page.get_by_role("note")).to_have_text(notice)
+        assert seen.complaints == []
+    with visit(browser, front.url) as (page, _):
+        expect(page.locator("#remark")).to_be_hidden()
+
+
 def test_the_policy_stops_what_is_not_the_pages_own(browser: Browser, front: Front) -> None:
     with visit(browser, front.url) as (page, _):
         directives, ran = page.evaluate(

@@ -33,13 +33,18 @@ class Emulator:
         ``False``: machines are states only, for thousands of them; a Run Command succeeds and says nothing.
     minute_s
         How long the machines' ``shutdown +1`` takes, in seconds.
+    notice
+        What the machines' own pages say above all else.
     """
 
-    def __init__(self, folder: Path, mode: str = "auto", *, boot: bool = True, minute_s: int = 60) -> None:
+    def __init__(
+        self, folder: Path, mode: str = "auto", *, boot: bool = True, minute_s: int = 60, notice: str = ""
+    ) -> None:
         self.folder = folder
         self.why_not_ns = namespaces_work() if mode == "auto" else None
         if mode == "auto":
             mode = os.environ.get("EMULATOR_MODE") or ("proc" if self.why_not_ns else "ns")
+        self._notice = notice
         self._asked = [mode, str(int(boot)), str(minute_s)]
         self._process: subprocess.Popen[bytes] | None = None
         self.mode = mode
@@ -71,7 +76,7 @@ class Emulator:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "tests.emulator", "serve", str(self.folder), *self._asked],
                 cwd=PROJECT,
-                env=environ,
+                env={**environ, "WORKBENCH_NOTICE": self._notice},
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=stream,

@@ -60,7 +60,7 @@ def run(home: Path = HOME) -> int:
     """Start the emulator and ``workbench up``; ends with it, and leaves no process."""
     home.mkdir(parents=True, exist_ok=True)
     share_data(home)
-    with Emulator(home / "emulator", "proc") as emulator:
+    with Emulator(home / "emulator", "proc", notice=NOTICE) as emulator:
         told = environment(emulator, os.environ, home)
         file = home / "environment"
         write(file, told)

@@ -8,11 +8,13 @@ import pytest
 
 from tests.emulator import Emulator
 
+NOTICE = "Only a 'test'"
+
 
 @pytest.fixture(scope="session")
 def running_emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
     """The process, with the most real machines that this system allows."""
-    with Emulator(_folder(tmp_path_factory, "machines"), minute_s=1) as emulator:
+    with Emulator(_folder(tmp_path_factory, "machines"), minute_s=1, notice=NOTICE) as emulator:
         yield emulator
 
 
@@ -25,7 +27,7 @@ def emulator(running_emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Ite
 @pytest.fixture(scope="session")
 def running_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
     """One whose machines are folders, whatever else the system allows: they start at once."""
-    with Emulator(_folder(tmp_path_factory, "folders"), "proc", minute_s=1) as emulator:
+    with Emulator(_folder(tmp_path_factory, "folders"), "proc", minute_s=1, notice=NOTICE) as emulator:
         yield emulator
 
 

@@ -44,6 +44,13 @@ def test_the_server_and_the_pages_are_given_the_notice(tmp_path: Path) -> None:
     )
 
 
+def test_jupyterlab_says_it_by_its_own_style_sheet_for_its_user(tmp_path: Path) -> None:
+    settings = replace(make_settings(tmp_path), notice='Only a "demo"\nof {it}; \\')
+    assert "c.LabApp.custom_css = True" in dashboard.configuration(settings)
+    assert r'content: "Only a \"demo\" of {it}; \\";' in dashboard.lab_css(settings.notice)
+    assert "c.LabApp.custom_css = False" in dashboard.configuration(replace(settings, notice=""))
+
+
 def test_the_demonstration_leads_everything_to_the_emulator(tmp_path: Path) -> None:
     emulator = Emulator(tmp_path / "emulator", "proc")
     emulator.port = 4321

@@ -15,6 +15,7 @@ from botocore.exceptions import ClientError, ConnectionClosedError, ConnectionEr
 
 from tests.emulator import Emulator, Fault
 from tests.emulator.asking import EVERYBODY, SERVE, Account, tcp, until
+from tests.emulator.fixtures import NOTICE
 from tests.emulator.network import Loopback
 
 
@@ -67,15 +68,16 @@ def test_an_instance_runs_its_user_data_once_and_its_scripts_at_each_boot(accoun
     until(lambda: account.say(name, "cat boots") == "first\nagain", 20, "the script of the second boot")
 
 
-def test_a_machine_knows_who_it_is_and_has_the_tests_python(account: Account) -> None:
+def test_a_machine_knows_who_it_is_and_what_its_pages_say_and_has_the_tests_python(account: Account) -> None:
     _, subnet = account.network()
     [machine] = account.managed(SubnetId=subnet)
     told = account.say(
-        machine["InstanceId"], 'echo "$INSTANCE_ID $PRIVATE_IP"; "$WORKBENCH_MACHINE_ROOT/env/bin/python" -V'
+        machine["InstanceId"],
+        'echo "$INSTANCE_ID $PRIVATE_IP"; echo "$WORKBENCH_NOTICE"; "$WORKBENCH_MACHINE_ROOT/env/bin/python" -V',
     )
     shown = account.ec2.describe_instances()["Reservations"][0]["Instances"][0]
     version = ".".join(map(str, sys.version_info[:3]))
-    assert told == f"{machine['InstanceId']} {shown['PrivateIpAddress']}\nPython {version}"
+    assert told == f"{machine['InstanceId']} {shown['PrivateIpAddress']}\n{NOTICE}\nPython {version}"
     if account.emulator.mode == "ns":
         assert shown["PrivateIpAddress"].startswith("192.168.0.")
 

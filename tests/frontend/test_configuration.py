@@ -42,6 +42,11 @@ def test_one_setting_puts_the_back_end_elsewhere(settings: Settings) -> None:
     assert policy(elsewhere)["connect-src"] == ["'self'", ELSEWHERE]
 
 
+def test_the_page_is_told_the_notice(settings: Settings) -> None:
+    config = frontend.config_js(dataclasses.replace(settings, notice='Only a "demo"'))
+    assert config.endswith('export const notice = "Only a \\"demo\\"";\n')
+
+
 def test_who_serves_the_page_itself_may_have_its_api_elsewhere(settings: Settings) -> None:
     assert told(frontend.config_js(settings, api="")) == ""
 

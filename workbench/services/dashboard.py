@@ -40,6 +40,8 @@ def prepare(settings: Settings) -> Service:
     overrides = _jupyter(settings) / "config" / "labconfig" / "default_setting_overrides.json"
     overrides.parent.mkdir(parents=True, exist_ok=True)
     overrides.write_text(json.dumps(LAB_SETTINGS, indent=2) + "\n")
+    _lab_css(settings).parent.mkdir(parents=True, exist_ok=True)
+    _lab_css(settings).write_text(lab_css(settings.notice))
     kernels = _jupyter(settings) / "ipython" / "profile_default" / "ipython_kernel_config.py"
     kernels.parent.mkdir(parents=True, exist_ok=True)
     kernels.write_text(KERNEL_SETTINGS)
@@ -90,6 +92,7 @@ def configuration(settings: Settings, certificate: certificates.Certificate | No
         "LabApp.check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
         "LabApp.extension_manager": "readonly",
         "LabApp.news_url": None,
+        "LabApp.custom_css": bool(settings.notice),
         "PageKernels.pool_sizes": {
             page.notebook: settings.prepared_kernels for page in catalogue.PAGES if page.light
         },
@@ -200,6 +203,29 @@ def complete_page(
         "scripts": settings["workbench_page_scripts"],
     }
     return {**page_config, "fullMathjaxUrl": None, "mathjaxConfig": None, "workbench": bar}
+
+
+def lab_css(notice: str) -> str:
+    """JupyterLab's own style sheet for its user, which is how one line gets above its page."""
+    quoted = json.dumps(" ".join(notice.split()), ensure_ascii=False).replace("<", "\\3c ")
+    return f"""body::before {{
+  content: {quoted};
+  display: block;
+  height: 28px;
+  overflow: hidden;
+  padding: 0 12px;
+  background: var(--jp-layout-color2);
+  color: var(--jp-ui-font-color1);
+  font: var(--jp-ui-font-size1)/28px var(--jp-ui-font-family);
+  text-overflow: ellipsis;
+  white-space: nowrap;
+}}
+#main {{ top: 28px; }}
+"""
+
+
+def _lab_css(settings: Settings) -> Path:
+    return _jupyter(settings) / "config" / "custom" / "custom.css"
 
 
 def _jupyter(settings: Settings) -> Path:

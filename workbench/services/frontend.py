@@ -78,7 +78,11 @@ def config_js(settings: Settings, *, api: str = API) -> str:
         Path of the back end on the page's own origin, where ``WORKBENCH_BACKEND_URL`` names no other.
     """
     backend = settings.backend_url if backend_origin(settings) else api
-    return f"// Generated from WORKBENCH_BACKEND_URL.\nexport const backend = {json.dumps(backend)};\n"
+    return (
+        "// Generated from WORKBENCH_BACKEND_URL and WORKBENCH_NOTICE.\n"
+        f"export const backend = {json.dumps(backend)};\n"
+        f"export const notice = {json.dumps(settings.notice)};\n"
+    )
 
 
 def content_security_policy(settings: Settings) -> str:
