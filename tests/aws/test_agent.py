@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from tests.aws.memory_bucket import MemoryBucket
@@ -40,7 +41,7 @@ class Lab:
         (folder / "recipe").mkdir(parents=True, exist_ok=True)
         (folder / "recipe" / "training.py").write_text(training)
         (folder / "job.json").write_text(json.dumps({"job": 7, "attempt": attempt}))
-        transfer.give(self.bucket, JOB, folder, self.assignment.addresses)
+        transfer.give(self.bucket, JOB, folder, self.assignment.addresses, self.root / "data")
         work = Work(JOB, f"generation{attempt}", attempt=attempt)
         self.tell(replace(self.assignment, work=work))
 
@@ -109,6 +110,22 @@ def test_it_stands_ready_then_works_reports_and_leaves_the_export(lab: Lab) -> N
     assert (lab.root / "here" / "export" / "model.keras").read_text() == "trained for 5 steps"
     assert lab.bucket.objects[f"{JOB}checkpoints-1/step"] == b"5"
     assert len([k for k in lab.bucket.objects if "/status/" in k]) == 1, "what it said before is gone"
+
+
+def test_a_recipe_reads_the_corrections_that_came_with_its_job_and_no_earlier_ones(lab: Lab) -> None:
+    exported = lab.root / "data" / "corrections" / "2"
+    exported.mkdir(parents=True)
+    x, y = np.zeros((1, 28, 28), np.uint8), np.array([4])
+    np.savez(exported / "corrections.npz", x=x, y=y, predicted=y)
+    (exported / "manifest.json").write_text('{"corrections": [{"id": "a"}]}')
+    (lab.root / "home" / "data" / "corrections" / "3").mkdir(parents=True)
+    (lab.root / "home" / "data" / "corrections" / "3" / "manifest.json").write_text('{"corrections": []}')
+    lab.give("from workbench import datasets\nSTEPS = int(datasets.corrections()[1][0])\n")
+
+    assert lab.until("ended").exit == Exit(0)
+
+    assert transfer.collect_export(lab.bucket, f"{JOB}attempt-1/", lab.root / "here")
+    assert (lab.root / "here" / "export" / "model.keras").read_text() == "trained for 4 steps"
 
 
 def test_a_role_that_crashes_begins_again_from_its_checkpoint(lab: Lab) -> None:

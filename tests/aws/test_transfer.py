@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.aws.memory_bucket import MemoryBucket
+from workbench.errors import BadInput
 from workbench.providers.aws import transfer
 from workbench.providers.aws.transfer import LOG_BYTES, PART_BYTES, Stream, Tree
 
@@ -157,7 +158,7 @@ def test_a_request_arrives_byte_for_byte(bucket: Any, tmp_path: Path) -> None:
     (folder / "recipe" / "training.py").write_bytes(source)
     (folder / "job.json").write_text(json.dumps({"job": 7}))
 
-    transfer.give(bucket, PREFIX, folder, {"worker": ["10.0.0.1:2222"]})
+    transfer.give(bucket, PREFIX, folder, {"worker": ["10.0.0.1:2222"]}, tmp_path / "data")
     transfer.take(bucket, PREFIX, there)
 
     assert (there / "recipe" / "training.py").read_bytes() == source
@@ -165,6 +166,33 @@ def test_a_request_arrives_byte_for_byte(bucket: Any, tmp_path: Path) -> None:
         "job": 7,
         "cluster": {"worker": ["10.0.0.1:2222"]},
     }
+
+
+def test_corrections_travel_only_with_a_recipe_that_names_them_and_not_without_end(
+    bucket: Any, tmp_path: Path
+) -> None:
+    folder, data, there = tmp_path / "job", tmp_path / "data", tmp_path / "there"
+    (folder / "recipe").mkdir(parents=True)
+    (folder / "job.json").write_text("{}")
+    (folder / "recipe" / "preprocessing.py").write_text("datasets.load('mnist')")
+    for path in ("corrections/1/manifest.json", "corrections/.new-2/manifest.json", "corrections/.lock"):
+        (data / path).parent.mkdir(parents=True, exist_ok=True)
+        (data / path).write_text("{}")
+
+    transfer.give(bucket, PREFIX, folder, {}, data)
+    transfer.take(bucket, PREFIX, there)
+    assert not (there / "corrections").exists()
+
+    (folder / "recipe" / "preprocessing.py").write_text("datasets.corrections()")
+    transfer.give(bucket, PREFIX, folder, {}, data)
+    transfer.take(bucket, PREFIX, there)
+    found = [p.relative_to(there).as_posix() for p in there.rglob("*") if p.is_file()]
+    assert sorted(found) == ["corrections/1/manifest.json", "job.json", "recipe/preprocessing.py"]
+
+    with (data / "corrections" / "1" / "corrections.npz").open("wb") as file:
+        file.truncate(transfer.MAX_JOB_BYTES)
+    with pytest.raises(BadInput, match="remove old versions from "):
+        transfer.give(bucket, PREFIX, folder, {}, data)
 
 
 def test_a_data_set_that_a_recipe_names_is_brought_once(bucket: Any, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from workbench.providers import Place, machine_folder
 from workbench.providers.aws import transfer
 from workbench.providers.aws.assignments import Work
 from workbench.providers.aws.bucket import Bucket
-from workbench.providers.aws.transfer import Stream, Tree
+from workbench.providers.aws.transfer import CORRECTIONS, Stream, Tree
 
 WAKE = "wake"
 """Touched by whoever has changed the assignment."""
@@ -62,11 +62,15 @@ class Disk:
         for path in folder.rglob("*"):  # where we write as root, a recipe's code may have left links
             if path.is_symlink():
                 path.unlink()
-        for name in ("recipe", "export", transfer.FIELDS):
+        data = self.root / "home" / "data"
+        for name in ("recipe", "export", transfer.FIELDS, CORRECTIONS):
             _remove(folder / name)
+        _remove(data / CORRECTIONS)  # of an earlier job
         transfer.take(self.bucket, work.prefix, folder)
+        if (folder / CORRECTIONS).exists():
+            (folder / CORRECTIONS).rename(data / CORRECTIONS)
         for name in work.data:
-            target = self.root / "home" / "data" / name
+            target = data / name
             if not target.exists():
                 self.bucket.download(f"{transfer.DATA}{name}", target)
                 target.chmod(0o644)

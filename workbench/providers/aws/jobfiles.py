@@ -34,14 +34,14 @@ class JobFiles:
         data = transfer.give_data(self.bucket, self.settings.data, folder / "recipe")
         deadline = None if deadline_s is None else time.time() + deadline_s
         work = Work(prefix, secrets.token_hex(6), job.get("origin", 1), job.get("attempt", 1), data, deadline)
-        transfer.give(self.bucket, prefix, folder, assignment.addresses)
+        transfer.give(self.bucket, prefix, folder, assignment.addresses, self.settings.data)
         return replace(assignment, work=work)
 
     def give_anew(self, assignment: Assignment) -> Assignment:
         """The assignment with its job given once more, because addresses have changed."""
         assert assignment.work
         folder = self.settings.home / "jobs" / assignment.work.prefix.rstrip("/").rpartition("/")[2]
-        transfer.give(self.bucket, assignment.work.prefix, folder, assignment.addresses)
+        transfer.give(self.bucket, assignment.work.prefix, folder, assignment.addresses, self.settings.data)
         note_addresses(assignment, folder)
         return replace(assignment, work=replace(assignment.work, generation=secrets.token_hex(6)))
 

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from workbench.errors import BadInput
 from workbench.providers import Place, machine_folder
 from workbench.providers.aws.bucket import Bucket, Stored
 from workbench.providers.aws.clients import AwsFailure, said
@@ -28,6 +29,8 @@ LOG_BYTES = 4 * 1024 * 1024
 """Of a log that is kept; of what was before, one more file of that size."""
 MAX_JOB_BYTES = 64 * 1024 * 1024
 FIELDS = "fields.json"
+CORRECTIONS = "corrections"
+"""The folder of a home's data in which exported corrections are, and that of a request in which they travel."""
 DATA = "clusters/_data/"
 """Data sets, for all clusters."""
 _COLLECTED = ".collected.json"
@@ -36,8 +39,28 @@ _COLLECTED = ".collected.json"
 # ── to the machines ──────────────────────────────────────────────────────────────────────────────
 
 
-def give(bucket: Bucket, prefix: str, folder: Path, addresses: Mapping[str, Sequence[str]]) -> None:
-    """Put the job's request there: ``job.json`` with its machines' addresses, and the recipe, byte for byte."""
+def give(
+    bucket: Bucket, prefix: str, folder: Path, addresses: Mapping[str, Sequence[str]], data: Path
+) -> None:
+    """Put the job's request there: ``job.json`` with its machines' addresses, and the recipe, byte for byte.
+
+    With it go visitors' corrections, as far as they were exported to ``data``, if the recipe names them.
+
+    Raises
+    ------
+    BadInput
+        They are more than :data:`MAX_JOB_BYTES`.
+    """
+    corrected = (
+        sorted(data.glob(f"{CORRECTIONS}/[0-9]*/*"))
+        if CORRECTIONS.encode() in _text(folder / "recipe")
+        else []
+    )
+    if (size := sum(path.stat().st_size for path in corrected)) > MAX_JOB_BYTES // 2:
+        raise BadInput(
+            f"the exported corrections are {size:,} bytes, more than travel with a job ({MAX_JOB_BYTES // 2:,}): "
+            f"remove old versions from {data / CORRECTIONS}"
+        )
     packed = io.BytesIO()
     job = {**json.loads((folder / "job.json").read_text()), "cluster": addresses}
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -45,6 +68,8 @@ def give(bucket: Bucket, prefix: str, folder: Path, addresses: Mapping[str, Sequ
         for path in sorted((folder / "recipe").glob("*")):
             if path.is_file():
                 archive.write(path, path.relative_to(folder).as_posix())
+        for path in corrected:
+            archive.write(path, path.relative_to(data).as_posix())
     bucket.put(f"{prefix}job.zip", packed.getvalue())
 
 
@@ -61,13 +86,17 @@ def take(bucket: Bucket, prefix: str, folder: Path) -> None:
 
 def give_data(bucket: Bucket, folder: Path, recipe: Path) -> tuple[str, ...]:
     """Put the data sets that the recipe names there, unless they are; the names of their files."""
-    text = b"".join(path.read_bytes() for path in sorted(recipe.glob("*.py")))
+    text = _text(recipe)
     wanted = [path for path in sorted(folder.glob("*.npz")) if path.stem.encode() in text]
     there = {stored.key: stored.size for stored in bucket.list(DATA)} if wanted else {}
     for path in wanted:
         if there.get(f"{DATA}{path.name}") != path.stat().st_size:
             bucket.put(f"{DATA}{path.name}", path.resolve())
     return tuple(path.name for path in wanted)
+
+
+def _text(recipe: Path) -> bytes:
+    return b"".join(path.read_bytes() for path in sorted(recipe.glob("*.py")))
 
 
 # ── on a machine ─────────────────────────────────────────────────────────────────────────────────
