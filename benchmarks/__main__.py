@@ -9,7 +9,9 @@ from pathlib import Path
 from benchmarks.measuring import Row, describe_machine, table
 from workbench.errors import WorkbenchError
 
-SECTIONS = ("predict", "startup", "train", "fast", "dashboard", "store", "aws", "scaling")
+SECTIONS = ("predict", "peers", "startup", "train", "trainers", "fast", "dashboard", "store", "aws", "scaling")
+MODULES = {"peers": "beside"}
+"""Of sections that are not named like theirs."""
 RESULTS = Path(__file__).with_name("results.json")
 
 
@@ -23,7 +25,7 @@ def main(arguments: list[str] | None = None) -> int:
     for section in asked:
         print(f"{section} …", file=sys.stderr)
         try:
-            rows += importlib.import_module(f"benchmarks.{section}").run()
+            rows += importlib.import_module(f"benchmarks.{MODULES.get(section, section)}").run()
         except WorkbenchError as error:
             print(f"{section}: {error}", file=sys.stderr)
             return error.exit_code

@@ -1,7 +1,8 @@
-"""The first widget of one small page: our dashboard, with and without a kernel ready, beside stock Voilà.
+"""The first widget of one small page: our dashboard, with and without a kernel ready, beside stock Voilà, Solara and Panel.
 
-Voilà's own command with its own template and settings, a new browser context for each visit, in turns. Requests to
-other hosts, which Voilà's template makes, are refused at once, so that no network is measured.
+Each by its own command with its own template and settings, a new browser context for each visit, in turns. Requests to
+other hosts, which Voilà's template makes, are refused at once, so that no network is measured. Solara and Panel run the
+page in the server's own process: there is no kernel of one's own, which others' code cannot end or look into.
 """
 
 import statistics
@@ -17,15 +18,22 @@ import nbformat
 import psutil
 from playwright.sync_api import Browser, sync_playwright
 
-from benchmarks.measuring import Row, Server, free_port, serve
+from benchmarks import environments
+from benchmarks.measuring import Row
+from benchmarks.serving import Server, free_port, serve
 from tests.browser import chromium
 from workbench.errors import Unavailable
 from workbench.services import dashboard
-from workbench.settings import from_environment
+from workbench.settings import PROJECT, from_environment
 
 ROUNDS = 5
 NO_OTHER_HOST = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
 PATIENCE_MS = 60_000
+PEERS = {
+    "Solara": ("solara", "-m solara run --production --no-open --host=127.0.0.1 --port={port} {page}"),
+    "Panel": ("panel", "-m panel serve --address=127.0.0.1 --port={port} {page}"),
+}
+"""By name: what the environment is made of, ``peers/NAME.txt``, and what its Python is given; it serves one page."""
 CELL = 'import ipywidgets\nipywidgets.Button(description="Here")'
 
 
@@ -40,12 +48,13 @@ def run() -> list[Row]:
             _write(folder / "notebooks" / f"{name}.ipynb")
         ours, token = _ours(stack, folder)
         stock = _stock(stack, folder)
+        peers, failed = _peers(stack, folder)
         playwright = stack.enter_context(sync_playwright())
         browser = playwright.chromium.launch(executable_path=program, args=[*chromium.FLAGS, NO_OTHER_HOST])
         stack.callback(browser.close)
         address = f"http://127.0.0.1:{ours.port}"
         login = f"{address}/workbench?token={token}"
-        times: dict[str, list[float]] = {"ready": [], "cold": [], "stock": []}
+        times: dict[str, list[float]] = {name: [] for name in ("ready", "cold", "stock", *peers)}
         memory: dict[str, list[float]] = {"ready": [], "stock": []}
         for turn in range(ROUNDS + 1):
             _wait(lambda: len(_kernels(ours)) == 1, "one kernel that is ready")
@@ -54,6 +63,10 @@ def run() -> list[Row]:
                 "ready": (f"{address}/voila/render/ready.ipynb", login, ours),
                 "stock": (f"http://127.0.0.1:{stock.port}/voila/render/ready.ipynb", "", stock),
                 "cold": (f"{address}/voila/render/cold.ipynb", login, ours),
+                **{
+                    name: (f"http://127.0.0.1:{peer.port}/{path}", "", peer)
+                    for name, (peer, path) in peers.items()
+                },
             }
             for name, (url, before, server) in visits.items():
                 took, pss = _visit(browser, url, before, server)
@@ -71,6 +84,16 @@ def run() -> list[Row]:
             goal=round(0.5 * middle["stock"], 2),
         ),
         Row("dashboard: first widget, no kernel ready", middle["cold"], "s", middle["stock"]),
+        *(
+            Row(
+                f"dashboard: first widget beside {name}",
+                middle["ready"],
+                "s",
+                middle.get(name),
+                note=failed.get(name, ""),
+            )
+            for name in PEERS
+        ),
         Row(
             "dashboard: memory a visitor",
             statistics.median(memory["ready"]),
@@ -101,6 +124,22 @@ def _stock(stack: ExitStack, folder: Path) -> Server:
     return stack.enter_context(serve(command, port, environment, _answers("/"), folder / "stock.log"))
 
 
+def _peers(stack: ExitStack, folder: Path) -> tuple[dict[str, tuple[Server, str]], dict[str, str]]:
+    """The servers that serve the page, each with its path there, and why the others do not."""
+    served, failed = {}, {}
+    for name, (environment, words) in PEERS.items():
+        port, page = free_port(), PROJECT / "benchmarks" / "peers" / f"{environment}_page.py"
+        path = "" if name == "Solara" else page.stem
+        try:
+            command = f"{environments.make(environment)} {words.format(port=port, page=page)}".split()
+            server = serve(command, port, {}, _answers(f"/{path}"), folder / f"{environment}.log")
+            served[name] = stack.enter_context(server), path
+        except Unavailable as error:
+            print(f"{name}: {error}", file=sys.stderr)
+            failed[name] = f"not measured: {str(error).partition(chr(10))[0]}"
+    return served, failed
+
+
 def _visit(browser: Browser, url: str, login: str, server: Server) -> tuple[float, float]:
     """Seconds until the widget is to be seen, and the memory of its kernel, MB (PSS)."""
     before = _kernels(server)
@@ -113,7 +152,7 @@ def _visit(browser: Browser, url: str, login: str, server: Server) -> tuple[floa
         page.get_by_role("button", name="Here").wait_for(timeout=PATIENCE_MS)
         took = time.monotonic() - began
         used = before or _kernels(server)  # the one that was ready, or the only one there is
-        pss = max(used.values())
+        pss = max(used.values(), default=0.0)
         page.goto("about:blank")
     return took, pss
 

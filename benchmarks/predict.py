@@ -18,7 +18,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.measuring import Connection, Load, Row, Server, free_port, serve
+from benchmarks.measuring import Row
+from benchmarks.serving import Connection, Load, Server, free_port, serve
 from workbench import artifact
 from workbench.errors import NotFound
 from workbench.settings import PROJECT, from_environment
@@ -37,12 +38,12 @@ def run() -> list[Row]:
     page_bodies = [b'{"image":"' + body + b'"}' for body in own_bodies]
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
-        _deploy(version, home)
+        deploy(version, home)
         starts = []
         for _ in range(3):
-            with _ours(home, bodies[3]) as server:
+            with start_ours(home, bodies[3]) as server:
                 starts.append(server.first_answer_s)
-        with _ours(home, bodies[3]) as ours, _tutorial(version, home, bodies[3]) as peer:
+        with start_ours(home, bodies[3]) as ours, _tutorial(version, home, bodies[3]) as peer:
             for server in (ours, peer):
                 Load().add_round(server, bodies, 32)  # to warm up
             our_load, own_load, page_load, peer_load = Load(), Load(), Load(), Load()
@@ -160,7 +161,7 @@ def _answers(port: int, body: bytes) -> bool:
         return False
 
 
-def _ours(home: Path, body: bytes | None) -> AbstractContextManager[Server]:
+def start_ours(home: Path, body: bytes | None) -> AbstractContextManager[Server]:
     """Our server, once it answers the drawing, or without one once it listens."""
     port = free_port()
     command = [sys.executable, "-m", "gunicorn", "-c", "backend/gunicorn.conf.py", "backend.wsgi:app"]
@@ -186,7 +187,7 @@ def _tutorial(version: Path, home: Path, body: bytes) -> AbstractContextManager[
     )
 
 
-def _deploy(version: Path, home: Path) -> None:
+def deploy(version: Path, home: Path) -> None:
     """Push and activate the version over the back end's own routes."""
     name, number = version.parent.name, version.name
     archive = artifact.pack(version, home / "version.zip")
@@ -197,7 +198,7 @@ def _deploy(version: Path, home: Path) -> None:
         )
         urllib.request.urlopen(request, timeout=60).close()
 
-    with _ours(home, None) as server:
+    with start_ours(home, None) as server:
         send(server, "PUT", f"/models/{name}/versions/{number}", archive.read_bytes())
         send(server, "POST", f"/models/{name}:activate", b'{"version": %d}' % int(number))
 

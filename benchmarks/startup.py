@@ -17,7 +17,8 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks.homes import make_home
-from benchmarks.measuring import Row, free_port
+from benchmarks.measuring import Row
+from benchmarks.serving import free_port
 from workbench import checks, events, recipes
 from workbench.errors import Unavailable
 from workbench.providers import Layout, machine_folder

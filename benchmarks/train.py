@@ -58,12 +58,12 @@ def run() -> list[Row]:
         home = settings.home
         ways = {
             "plain Keras fit": partial(_keras, home),
-            **{name: partial(_machines, provider, home, layout) for name, layout in LAYOUTS.items()},
+            **{name: partial(machines, provider, home, layout) for name, layout in LAYOUTS.items()},
         }
         runs: dict[str, list[Run]] = {name: [] for name in ways}
         for _ in range(ROUNDS):
             for name, way in ways.items():
-                runs[name].append(_train(home, way))
+                runs[name].append(measure(home, way))
     return _rows(runs)
 
 
@@ -97,15 +97,16 @@ def _seconds(runs: Sequence[Run]) -> float:
 
 @dataclass(frozen=True)
 class Training:
-    """Something that trains: where it reports, whether it is done, its processes, and what became of it."""
+    """Something that trains: where it reports, whether it is done, what its processes cost, and what became of it."""
 
     log: Path
     done: Callable[[], bool]
-    processes: Sequence[psutil.Process]
+    cpu_s: Callable[[], float]
     accuracy: Callable[[], float]
 
 
-def _train(home: Path, way: Callable[[Path], AbstractContextManager[Training]]) -> Run:
+def measure(home: Path, way: Callable[[Path], AbstractContextManager[Training]]) -> Run:
+    """Train once, to the end, in a job's folder that is removed."""
     job = home / "jobs" / "1"
     job.mkdir(parents=True)
     try:
@@ -119,9 +120,9 @@ def _train(home: Path, way: Callable[[Path], AbstractContextManager[Training]]) 
                     raise Unavailable(f"no end within {TIMEOUT_S:.0f} s; see {training.log}")
                 found = _metrics(training.log)
                 if not found:
-                    before = _cpu_s(training.processes)
+                    before = training.cpu_s()
                 elif found[-1].step < found[-1].of:
-                    after = _cpu_s(training.processes)
+                    after = training.cpu_s()
                 time.sleep(0.1)
             found = _metrics(training.log)
             first, last = found[0], found[-1]
@@ -148,8 +149,11 @@ def _cpu_s(found: Sequence[psutil.Process]) -> float:
 
 
 @contextmanager
-def _machines(provider: LocalProvider, home: Path, layout: Layout, job: Path) -> Iterator[Training]:
-    values = {"job": 1, "epochs": None, "seed": 0, "ps": layout.ps, "workers": layout.workers}
+def machines(
+    provider: LocalProvider, home: Path, layout: Layout, job: Path, *, epochs: int | None = None
+) -> Iterator[Training]:
+    """The default recipe on machines of ours; ``epochs`` if not those of the recipe."""
+    values = {"job": 1, "epochs": epochs, "seed": 0, "ps": layout.ps, "workers": layout.workers}
     (job / "job.json").write_text(json.dumps(values))
     provider.launch("job-1", layout, job)
     log = machine_folder(job, layout.leader) / "events.jsonl"
@@ -162,7 +166,7 @@ def _machines(provider: LocalProvider, home: Path, layout: Layout, job: Path) ->
 
     try:
         found = [psutil.Process(process.pid) for process in processes.living(home)]
-        yield Training(log, done, found, accuracy)
+        yield Training(log, done, partial(_cpu_s, found), accuracy)
     finally:
         provider.terminate("job-1")
 
@@ -179,7 +183,7 @@ def _keras(home: Path, job: Path) -> Iterator[Training]:
     )
     try:
         found = [psutil.Process(process.pid)]
-        yield Training(log, result.exists, found, lambda: float(result.read_text()))
+        yield Training(log, result.exists, partial(_cpu_s, found), lambda: float(result.read_text()))
     finally:
         process.kill()
         process.wait()

@@ -1,0 +1,39 @@
+"""kserve: ``kserve_model.py --http_port=PORT --workers=2 --enable_grpc=false --model=MODEL.onnx``, its v1 protocol.
+
+It listens on all interfaces and has no setting for that, so uvicorn's own is given another default here.
+"""
+
+import argparse
+import functools
+
+import kserve
+import uvicorn
+from reading import open_model, read
+
+
+class Digits(kserve.Model):
+    def __init__(self, path: str) -> None:
+        super().__init__("digits")
+        self.path = path
+        self.ready = True
+
+    @functools.cached_property
+    def answer(self):
+        return open_model(
+            self.path
+        )  # in the worker: a model is sent there as a pickle, and a session makes none
+
+    async def predict(self, payload, headers=None, response_headers=None):
+        return {"predictions": [self.answer(read(image)) for image in payload["instances"]]}
+
+
+class OnLoopback(uvicorn.Config):
+    def __init__(self, *arguments, **settings) -> None:
+        super().__init__(*arguments, **{**settings, "host": "127.0.0.1"})
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(parents=[kserve.model_server.parser], conflict_handler="resolve")
+    parser.add_argument("--model", required=True)
+    uvicorn.Config = OnLoopback
+    kserve.ModelServer().start([Digits(parser.parse_known_args()[0].model)])
