@@ -112,6 +112,14 @@ def augment(x):
 )
 
 
+def test_machines_of_one_core_train_as_well(job: Callable[..., Job]) -> None:
+    # TensorFlow gives a process as many threads as it has cores, and a worker's only one waited for itself.
+    made = job(SMALL, ps=1, workers=1)
+    for machine in made.machines.values():
+        machine.start(before="import os; os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:1])")
+    made.until_step(20)
+
+
 def test_variables_that_only_the_chief_has_are_refused_with_advice(job: Callable[..., Job]) -> None:
     made = job({"preprocessing": NUMBERS, "training": STRAY}, ps=1, workers=1).start()
     assert made.leader.wait() == 3, made.words()

@@ -31,6 +31,9 @@ def main(arguments: Sequence[str]) -> int:
     os.environ.setdefault("GRPC_FAIL_FAST", "use_caller")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    if hasattr(os, "sched_getaffinity") and len(os.sched_getaffinity(0)) == 1:
+        # On one core a worker beside parameter servers has one thread, which then waits for itself for ever.
+        os.environ.setdefault("TF_NUM_INTEROP_THREADS", "2")
     with events.Writer(own / "events.jsonl", role, index, echo=_say) as writer:
         writer.phase("starting")
         try:
