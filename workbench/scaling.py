@@ -15,6 +15,10 @@ MOST_WORKERS = 256
 """What the model was looked at for."""
 
 
+PAYLOAD = 1448 / 1538
+"""What of a link's bytes is not Ethernet's, IP's and TCP's own, in full packets; ``benchmarks/hosts.py`` saw about as much."""
+
+
 @dataclass(frozen=True)
 class Site:
     """Where the machines are.
@@ -35,6 +39,14 @@ class Site:
     latency_s: float = 3e-5
     cores: int = 2
     shared: bool = False
+
+    def sending_s(self, payload: float) -> float:
+        """How long so many bytes, and the packets around them, are on a link.
+
+        >>> round(network(1).sending_s(125e6), 3)
+        1.062
+        """
+        return payload / (self.bytes_per_s * PAYLOAD)
 
 
 def network(gbit_per_s: float, latency_s: float = 1e-4, cores: int = 2) -> Site:
@@ -213,7 +225,7 @@ def _ring(work: Work, layout: Layout, site: Site, costs: Costs) -> Pace:
     parts = {
         "computing": (fixed + (whole - fixed) / workers) / (costs.busy * site.cores),
         "the processors, which send and add gradients": costs.ring_byte_s * sent,
-        "the network": sent / site.bytes_per_s,
+        "the network": site.sending_s(sent),
         "waiting for each other in the ring": rounds * (costs.ring_round_s + site.latency_s),
     }
     return Pace(layout, sum(parts.values()), max(parts, key=lambda name: parts[name]))
@@ -241,7 +253,7 @@ def _queue(work: Work, layout: Layout, site: Site, costs: Costs) -> Pace:
         whose = "the parameter server" if layout.ps == 1 else "the parameter servers"
         if layout.ps > 1 and count == 1:
             whose = "the parameter server that holds the largest variable"
-        wire = share * work.variables / site.bytes_per_s
+        wire = site.sending_s(share * work.variables)
         stations += [
             _Station(f"the processor of {whose}", served * share, count),
             _Station(f"the network into {whose}", wire, count),
