@@ -17,6 +17,7 @@ from pathlib import Path
 import nbformat
 import psutil
 from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Error as PlaywrightError
 
 from benchmarks import environments
 from benchmarks.measuring import Row
@@ -69,12 +70,19 @@ def run() -> list[Row]:
                 },
             }
             for name, (url, before, server) in visits.items():
-                took, pss = _visit(browser, url, before, server)
+                try:
+                    took, pss = _visit(browser, url, before, server)
+                except PlaywrightError as error:
+                    if name not in peers:
+                        raise
+                    failed[name] = f"not measured: {error.message.partition(chr(10))[0]}"
+                    del peers[name], times[name]
+                    continue
                 if turn:  # the first visits warm the disk's cache
                     times[name].append(took)
                     if name in memory:
                         memory[name].append(pss)
-    middle = {name: statistics.median(values) for name, values in times.items()}
+    middle = {name: statistics.median(values) for name, values in times.items() if values}
     return [
         Row(
             "dashboard: first widget",

@@ -125,6 +125,8 @@ def measure(home: Path, way: Callable[[Path], AbstractContextManager[Training]])
                     after = training.cpu_s()
                 time.sleep(0.1)
             found = _metrics(training.log)
+            if not found:
+                raise Unavailable(f"the training ended before its first step; see {training.log.parent}")
             first, last = found[0], found[-1]
             if last.step < last.of:
                 raise Unavailable(f"the training ended after step {last.step} of {last.of}")

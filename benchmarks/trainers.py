@@ -69,7 +69,7 @@ def _rows(runs: dict[str, list[Run]], failed: dict[str, str]) -> list[Row]:
         for name in PEERS:
             title, value = f"trainers: {what}, {OURS}, beside {name}", statistics.median(mine)
             if name in failed:
-                note = f"not measured: {failed[name].partition(chr(10))[0]}"
+                note = f"not measured: {' '.join(failed[name].split())}"
                 rows.append(Row(title, value, unit, more=more, note=note))
             else:
                 theirs = _values(runs[name], more)
@@ -91,7 +91,13 @@ def _peer(command: str, data: Path, job: Path) -> AbstractContextManager[Trainin
             values = {"data": data, "log": log, "result": result, "epochs": EPOCHS, "folder": folder}
             words = [word.format(**values, port=free_port(), peers=FOLDER) for word in command.split()]
             own = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_AUTH_TOKEN": "of-the-benchmark-alone"}
-            with serve(words, 0, own, lambda _: log.exists(), job / "log") as server:
-                yield Training(log, result.exists, server.cpu_s, lambda: float(result.read_text()))
+            with serve(words, 0, own, lambda _: True, job / "log") as server:
+
+                def done() -> bool:
+                    if server.process.poll() is not None and not result.exists():
+                        raise Unavailable(f"it ended: …{(job / 'log').read_text()[-300:].strip()}")
+                    return result.exists()
+
+                yield Training(log, done, server.cpu_s, lambda: float(result.read_text()))
 
     return started()
