@@ -2,6 +2,7 @@
 
 import contextlib
 import math
+import shutil
 import threading
 import time
 import traceback
@@ -387,9 +388,9 @@ class _Work:
         if failure.error is not None:
             return replace(failure.error, message=failure.message)
         words = checks.last_lines(machine_folder(self.folder, failure.place) / "stderr.log", 20)
-        last = words.splitlines()[-1] if words else "nothing"
         field, line = checks.find_place(words, self.folder) or (None, None)
-        return self._error(f"{failure.message}; its last words: {last}", field, line, words, failure.place)
+        message = f"{failure.message}; {_last_words(words, self.folder)}"
+        return self._error(message, field, line, words, failure.place)
 
     def _explain_silence(self, silence: Hangs) -> Error:
         """Blame a machine that hangs in the recipe's code; where none does, the leading one."""
@@ -512,6 +513,13 @@ class _Work:
 
 def _list(places: Collection[Place]) -> str:
     return ", ".join(map(str, sorted(places)))
+
+
+def _last_words(words: str, folder: Path) -> str:
+    if words:
+        return f"its last words: {words.splitlines()[-1]}"
+    full = shutil.disk_usage(folder).free < 1024 * 1024
+    return "it left no words" + (", and the disk is full" if full else "")
 
 
 def _nothing() -> None:
