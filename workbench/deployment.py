@@ -170,6 +170,29 @@ def corrections(
     return dict(ask("GET", f"{backend_url}/corrections?{urllib.parse.urlencode(query)}", token))
 
 
+def all_corrections(backend_url: str, token: str, *, state: str | None = None) -> list[dict[str, Any]]:
+    """All corrections in a state, or in any, the oldest first; without their pictures."""
+    found: list[dict[str, Any]] = []
+    after: int | None = 0
+    while after is not None:
+        page = corrections(backend_url, token, state=state, after=after, limit=200)
+        found += [{k: v for k, v in c.items() if k != "picture"} for c in page["corrections"]]
+        after = page["next"]
+    return found
+
+
+def review_many(
+    ids: list[str] | None, verdict: Literal["accept", "reject"], backend_url: str, token: str
+) -> list[dict[str, Any]]:
+    """As :func:`review`, however many they are; all that wait where no ids are given."""
+    if ids is None:
+        ids = [c["id"] for c in all_corrections(backend_url, token, state="waiting")]
+    done: list[dict[str, Any]] = []
+    for i in range(0, len(ids), 500):
+        done += review(ids[i : i + 500], verdict, backend_url, token)["corrections"]
+    return done
+
+
 def review(
     ids: list[str], verdict: Literal["accept", "reject", "reopen"], backend_url: str, token: str
 ) -> dict[str, Any]:
@@ -182,9 +205,18 @@ def export_corrections(backend_url: str, token: str, settings: Settings) -> "dat
 
     The same corrections are not kept twice: what is there already is given back.
     """
+    return keep_corrections(fetch_corrections(backend_url, token), settings)
+
+
+def fetch_corrections(backend_url: str, token: str) -> bytes:
+    """The accepted corrections, as a zip."""
+    return ask_bytes("GET", f"{backend_url}/corrections/export.zip", token)
+
+
+def keep_corrections(zipped: bytes, settings: Settings) -> "datasets.Corrected":
+    """Keep what :func:`fetch_corrections` gave as a data set version of this computer."""
     from workbench import datasets  # NumPy comes with it
 
-    zipped = ask_bytes("GET", f"{backend_url}/corrections/export.zip", token)
     with tempfile.TemporaryDirectory() as aside:
         archive, folder = Path(aside) / "corrections.zip", Path(aside) / "corrections"
         archive.write_bytes(zipped)

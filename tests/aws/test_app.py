@@ -74,9 +74,10 @@ def person(emulator: Emulator, tmp_path: Path) -> Person:
     return Person(tmp_path / "home", emulator)
 
 
-def ask(url: str, data: bytes | None = None) -> tuple[int, str]:
+def ask(url: str, data: bytes | None = None, kind: str | None = None) -> tuple[int, str]:
+    headers = {"Content-Type": kind} if kind else {}
     try:
-        with urllib.request.urlopen(urllib.request.Request(url, data=data), timeout=10) as answer:
+        with urllib.request.urlopen(urllib.request.Request(url, data, headers), timeout=10) as answer:
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as error:
         with error:
@@ -129,6 +130,17 @@ def test_the_application_is_launched_deployed_to_stopped_started_and_released(pe
     assert ask(f"{page}api/predict", drawn) == (200, "3")
     assert person.reads("rollback", "mnist-cnn", "--to", "aws")["version"] == 1
     assert ask(f"{page}api/predict", drawn) == (200, "7")
+
+    sent = json.dumps({"image": drawn.decode(), "predicted": 7, "digit": 1}).encode()
+    assert ask(f"{page}api/corrections", sent, "application/json")[0] == 201
+    (waiting,) = person.reads("corrections", "--to", "aws")
+    assert (waiting["predicted"], waiting["digit"], waiting["state"]) == (7, 1, "waiting")
+    person.types("corrections", "accept", "ffffff", "--to", "aws", code=3)
+    assert "1 accepted" in person.types("corrections", "accept", "--all", "--to", "aws").stdout
+    assert person.reads("corrections", "list", "--state", "waiting", "--to", "aws") == []
+    exported = person.reads("corrections", "export", "--to", "aws")
+    assert (exported["version"], exported["corrections"]) == (1, [waiting["id"]])
+    assert person.reads("corrections", "export", "--to", "aws") == exported
 
     if person.emulator.enforces_groups:
         assert reachable(machine(app, "frontend")["public_address"], PAGE_PORT)

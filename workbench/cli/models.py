@@ -48,9 +48,8 @@ def add(verbs: output.Verbs) -> None:
     )
     corrections.add_argument("--state", choices=["waiting", "accepted", "rejected"], help="of the list")
     corrections.add_argument("--all", action="store_true", help="accept or reject all that wait")
-    for verb in (deploy, rollback):
+    for verb in (deploy, rollback, corrections):
         verb.add_argument("--to", metavar="URL", help="another back end than the one here, or: aws")
-    corrections.add_argument("--to", metavar="URL", help="another back end than the one here")
     predict = verbs.add("predict", _predict, "ask the back end which digit a picture shows", json=True)
     predict.add_argument("image", metavar="IMAGE", type=Path)
 
@@ -155,46 +154,63 @@ def _rollback(arguments: argparse.Namespace, settings: Settings) -> None:
 
 
 def _corrections(arguments: argparse.Namespace, settings: Settings) -> None:
-    from workbench import deployment
-
-    where = _backend(arguments.to, settings), settings.deploy_token
     if arguments.action == "export":
-        exported = deployment.export_corrections(*where, settings)
-        if arguments.json:
-            output.json(
-                {
-                    "version": exported.version,
-                    "folder": str(exported.folder),
-                    "corrections": list(exported.ids),
-                }
-            )
-        else:
-            print(
-                f"version {exported.version} of the corrections, {len(exported.ids)} drawings: {exported.folder}"
-            )
+        _export(arguments, settings)
     elif arguments.action in ("accept", "reject"):
-        _review(arguments, where)
+        _review(arguments, settings)
     else:
-        _list_corrections(arguments, where)
+        _list_corrections(arguments, settings)
 
 
-def _review(arguments: argparse.Namespace, where: tuple[str, str]) -> None:
-    from workbench import deployment
+def _export(arguments: argparse.Namespace, settings: Settings) -> None:
+    if arguments.to == AWS:
+        from workbench.providers.aws import deploying
+        from workbench.providers.aws.clients import Session
 
+        exported = deploying.export_corrections(Session.open(settings), settings)
+    else:
+        from workbench import deployment
+
+        where = _backend(arguments.to, settings), settings.deploy_token
+        exported = deployment.export_corrections(*where, settings)
+    if arguments.json:
+        output.json(
+            {"version": exported.version, "folder": str(exported.folder), "corrections": list(exported.ids)}
+        )
+    else:
+        print(
+            f"version {exported.version} of the corrections, {len(exported.ids)} drawings: {exported.folder}"
+        )
+
+
+def _review(arguments: argparse.Namespace, settings: Settings) -> None:
     if bool(arguments.ids) == arguments.all:
         raise BadInput(f"say which: workbench corrections {arguments.action} ID…, or --all that wait")
-    ids = [c["id"] for c in _pages(where, "waiting")] if arguments.all else arguments.ids
-    done: list[dict[str, Any]] = []
-    for i in range(0, len(ids), 500):
-        done += deployment.review(ids[i : i + 500], arguments.action, *where)["corrections"]
-    if arguments.json:
-        output.json(done)
+    ids = None if arguments.all else arguments.ids
+    if arguments.to == AWS:
+        from workbench.providers.aws import deploying
+        from workbench.providers.aws.clients import Session
+
+        done = deploying.review(Session.open(settings), settings, ids, arguments.action)
     else:
-        print(f"{len(done)} {arguments.action}ed")
+        from workbench import deployment
+
+        where = _backend(arguments.to, settings), settings.deploy_token
+        done = deployment.review_many(ids, arguments.action, *where)
+    output.json(done) if arguments.json else print(f"{len(done)} {arguments.action}ed")
 
 
-def _list_corrections(arguments: argparse.Namespace, where: tuple[str, str]) -> None:
-    found = _pages(where, arguments.state)
+def _list_corrections(arguments: argparse.Namespace, settings: Settings) -> None:
+    if arguments.to == AWS:
+        from workbench.providers.aws import deploying
+        from workbench.providers.aws.clients import Session
+
+        found = deploying.corrections(Session.open(settings), settings, state=arguments.state)
+    else:
+        from workbench import deployment
+
+        where = _backend(arguments.to, settings), settings.deploy_token
+        found = deployment.all_corrections(*where, state=arguments.state)
     if arguments.json:
         output.json(found)
     elif not found:
@@ -212,19 +228,6 @@ def _list_corrections(arguments: argparse.Namespace, where: tuple[str, str]) -> 
             for c in found
         ]
         print(output.columns([("ID", "STATE", "SAID", "IS", "MODEL", "SENT"), *rows]))
-
-
-def _pages(where: tuple[str, str], state: str | None) -> list[dict[str, Any]]:
-    """All corrections in a state, without their pictures."""
-    from workbench import deployment
-
-    found: list[dict[str, Any]] = []
-    after: int | None = 0
-    while after is not None:
-        page = deployment.corrections(*where, state=state, after=after, limit=200)
-        found += [{k: v for k, v in c.items() if k != "picture"} for c in page["corrections"]]
-        after = page["next"]
-    return found
 
 
 def _predict(arguments: argparse.Namespace, settings: Settings) -> None:

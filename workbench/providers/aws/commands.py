@@ -110,7 +110,7 @@ def _send(
     timeout_s: float,
     comment: str,
 ) -> str:
-    where = {"OutputS3BucketName": bucket.name, "OutputS3KeyPrefix": _outputs(session)} if bucket else {}
+    where = {"OutputS3BucketName": bucket.name, "OutputS3KeyPrefix": left_in(session)} if bucket else {}
     try:
         answer = session.ssm.send_command(
             InstanceIds=list(instances),
@@ -163,7 +163,7 @@ def _read(session: Session, bucket: Bucket, id: str, instance: str) -> tuple[str
     found = {"stdout": told["StandardOutputContent"], "stderr": told["StandardErrorContent"]}
     for stream, limit in IN_LINE.items():
         if len(found[stream]) >= limit:
-            key = f"{_outputs(session)}/{id}/{instance}/awsrunShellScript/0.awsrunShellScript/{stream}"
+            key = f"{left_in(session)}/{id}/{instance}/awsrunShellScript/0.awsrunShellScript/{stream}"
             found[stream] = (bucket.get(key) or found[stream].encode()).decode(errors="replace")
     return found["stdout"], found["stderr"]
 
@@ -176,5 +176,6 @@ def _done(instance: str, answer: _Answer, out: str, err: str, timeout_s: float) 
     return Done(answer.code, out, err)
 
 
-def _outputs(session: Session) -> str:
+def left_in(session: Session) -> str:
+    """Where in the bucket machines may leave what a command gives."""
     return names.cluster_prefix(session.home, "_commands").rstrip("/")

@@ -1,20 +1,24 @@
-"""A version put behind the application's back end: to the bucket, then fetched, checked and activated on that machine.
+"""What the application's back end is asked for, by a command on its machine: deployments, visitors' corrections.
 
 No token leaves AWS: the back end's machine has its own.
 """
 
 import json
+import secrets
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
-from workbench import artifact
+from workbench import artifact, deployment
 from workbench.errors import BadInput, ModelRefused, NotFound, Unavailable, WorkbenchError
 from workbench.providers.aws import commands, names, stack
 from workbench.providers.aws.bucket import Bucket
 from workbench.providers.aws.clients import Session
 from workbench.registry import Version
 from workbench.settings import Settings
+
+if TYPE_CHECKING:
+    from workbench import datasets
 
 TIMEOUT_S = 300.0
 KINDS = {kind.__name__: kind for kind in (BadInput, NotFound, ModelRefused, Unavailable)}
@@ -35,7 +39,10 @@ def deploy(
     canary: float | None = None,
     anyway: bool = False,
 ) -> dict[str, Any]:
-    """Let a version answer on AWS; parameters, answer and errors as those of ``deployment.deploy``."""
+    """Let a version answer on AWS: put into the bucket, then fetched, checked and activated on the back end's machine.
+
+    Parameters, answer and errors are those of ``deployment.deploy``.
+    """
     given = stack.outputs(session, settings)
     artifact.verify(version.folder)
     bucket = Bucket(session)
@@ -54,7 +61,7 @@ def deploy(
         "canary": canary,
         "anyway": anyway,
     }
-    return _ask(session, given.backend, asked)
+    return dict(_ask(session, given.backend, asked))
 
 
 def rollback(
@@ -63,10 +70,40 @@ def rollback(
     """Let the version that served before answer again on AWS, as ``deployment.rollback``."""
     given = stack.outputs(session, settings)
     asked = {"do": "rollback", "name": artifact.check_name(name), "reason": reason, "who": who}
-    return _ask(session, given.backend, asked)
+    return dict(_ask(session, given.backend, asked))
 
 
-def _ask(session: Session, machine: str, asked: dict[str, Any]) -> dict[str, Any]:
+def corrections(session: Session, settings: Settings, *, state: str | None = None) -> list[dict[str, Any]]:
+    """What visitors corrected on AWS, as ``deployment.all_corrections``."""
+    given = stack.outputs(session, settings)
+    return list(_ask(session, given.backend, {"do": "corrections", "state": state}))
+
+
+def review(
+    session: Session, settings: Settings, ids: list[str] | None, verdict: Literal["accept", "reject"]
+) -> list[dict[str, Any]]:
+    """Accept or reject corrections on AWS, as ``deployment.review_many``."""
+    given = stack.outputs(session, settings)
+    return list(_ask(session, given.backend, {"do": "review", "ids": ids, "verdict": verdict}))
+
+
+def export_corrections(session: Session, settings: Settings) -> "datasets.Corrected":
+    """Fetch the corrections that were accepted on AWS by way of the bucket, as ``deployment.export_corrections``."""
+    given = stack.outputs(session, settings)
+    bucket = Bucket(session)
+    key = f"{commands.left_in(session)}/{secrets.token_hex(8)}/corrections.zip"
+    try:
+        _ask(session, given.backend, {"do": "export", "bucket": bucket.name, "key": key})
+        zipped = bucket.get(key)
+    finally:
+        bucket.delete(key)
+    if zipped is None:
+        raise Unavailable(f"the back end's machine put no corrections to {key}; ask again")
+    return deployment.keep_corrections(zipped, settings)
+
+
+def _ask(session: Session, machine: str, asked: dict[str, Any]) -> Any:
+    """What the back end of the machine says to it."""
     try:
         done = commands.run(
             session,
@@ -74,7 +111,7 @@ def _ask(session: Session, machine: str, asked: dict[str, Any]) -> dict[str, Any
             [machine],
             ["sh", "-c", _RECEIVE, "receive", json.dumps(asked)],
             timeout_s=TIMEOUT_S,
-            comment=f"workbench {asked['do']} {asked['name']}",
+            comment=f"workbench {asked['do']} {asked.get('name', '')}".strip(),
         )[machine]
     except NotFound as error:
         raise NotFound(
@@ -90,4 +127,4 @@ def _ask(session: Session, machine: str, asked: dict[str, Any]) -> dict[str, Any
         ) from error
     if failed := answer.get("failed"):
         raise KINDS.get(failed["kind"], WorkbenchError)(failed["message"])
-    return dict(answer["said"])
+    return answer["said"]

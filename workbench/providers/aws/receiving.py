@@ -1,4 +1,4 @@
-"""What the back end's machine does with a deployment: ``python -m workbench.providers.aws.receiving '{"do": …}'``.
+"""What the back end's machine does when it is asked: ``python -m workbench.providers.aws.receiving '{"do": …}'``.
 
 Prints one line of JSON: what the back end says, or what went wrong.
 """
@@ -11,28 +11,46 @@ from pathlib import Path
 from typing import Any
 
 from workbench import artifact, deployment
-from workbench.errors import WorkbenchError
+from workbench.errors import BadInput, WorkbenchError
 from workbench.providers.aws.bucket import Bucket
 from workbench.providers.aws.clients import Session
 from workbench.registry import Version
-from workbench.settings import PROJECT, from_environment
+from workbench.settings import PROJECT, Settings, from_environment
 
 
-def main(asked: dict[str, Any]) -> dict[str, Any]:
+def main(asked: dict[str, Any]) -> Any:
     """Do what is asked with the back end of this machine."""
     settings = from_environment()
     where = settings.backend_service, settings.deploy_token
-    told = {"reason": asked["reason"], "who": asked["who"]}
-    if asked["do"] == "rollback":
-        return deployment.rollback(asked["name"], *where, **told)
+    match asked["do"]:
+        case "corrections":
+            return deployment.all_corrections(*where, state=asked["state"])
+        case "review":
+            return deployment.review_many(asked["ids"], asked["verdict"], *where)
+        case "export":
+            _bucket(asked, settings).put(asked["key"], deployment.fetch_corrections(*where))
+            return {}
+        case "rollback":
+            return deployment.rollback(asked["name"], *where, reason=asked["reason"], who=asked["who"])
+        case "deploy":
+            return _deploy(asked, settings)
+    raise BadInput(f"this machine's back end is of another version and knows no {asked['do']!r}")
+
+
+def _deploy(asked: dict[str, Any], settings: Settings) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as aside:
         archive, folder = Path(aside) / "version.zip", Path(aside) / "version"
-        bucket = Bucket(Session.open(settings))
-        bucket.name = asked["bucket"]
-        bucket.download(asked["key"], archive)
+        _bucket(asked, settings).download(asked["key"], archive)
         artifact.unpack(archive, folder)
         version = Version(asked["name"], asked["version"], folder, artifact.read_manifest(folder))
-        return deployment.deploy(version, *where, canary=asked["canary"], anyway=asked["anyway"], **told)
+        told = {key: asked[key] for key in ("reason", "who", "canary", "anyway")}
+        return deployment.deploy(version, settings.backend_service, settings.deploy_token, **told)
+
+
+def _bucket(asked: dict[str, Any], settings: Settings) -> Bucket:
+    bucket = Bucket(Session.open(settings))
+    bucket.name = asked["bucket"]
+    return bucket
 
 
 def read_environment(path: Path) -> dict[str, str]:
@@ -44,7 +62,7 @@ def read_environment(path: Path) -> dict[str, str]:
 if __name__ == "__main__":
     os.environ |= read_environment(PROJECT.parent / "environment")
     try:
-        answer: dict[str, Any] = {"said": main(json.loads(sys.argv[1]))}
+        answer = {"said": main(json.loads(sys.argv[1]))}
     except WorkbenchError as error:
         kinds = [kind.__name__ for kind in type(error).__mro__ if kind.__module__ == "workbench.errors"]
         answer = {"failed": {"kind": kinds[0], "message": str(error)}}

@@ -49,7 +49,7 @@ def give(
     Raises
     ------
     BadInput
-        They are more than :data:`MAX_JOB_BYTES`.
+        They are more than half of :data:`MAX_JOB_BYTES`.
     """
     corrected = (
         sorted(data.glob(f"{CORRECTIONS}/[0-9]*/*"))
