@@ -35,6 +35,7 @@ PEERS = {
     "Panel": ("panel", "-m panel serve --address=127.0.0.1 --port={port} {page}"),
 }
 """By name: what the environment is made of, ``peers/NAME.txt``, and what its Python is given; it serves one page."""
+QUIET = {"SOLARA_TELEMETRY_MIXPANEL_ENABLE": "false"}
 CELL = 'import ipywidgets\nipywidgets.Button(description="Here")'
 
 
@@ -140,7 +141,7 @@ def _peers(stack: ExitStack, folder: Path) -> tuple[dict[str, tuple[Server, str]
         path = "" if name == "Solara" else page.stem
         try:
             command = f"{environments.make(environment)} {words.format(port=port, page=page)}".split()
-            server = serve(command, port, {}, _answers(f"/{path}"), folder / f"{environment}.log")
+            server = serve(command, port, QUIET, _answers(f"/{path}"), folder / f"{environment}.log")
             served[name] = stack.enter_context(server), path
         except Unavailable as error:
             print(f"{name}: {error}", file=sys.stderr)

@@ -49,6 +49,8 @@ class Run:
     """Seconds until the end, if the model is as good as wanted."""
     cpu_s: float
     """Of all its processes, a thousand images."""
+    accuracy: float
+    """Of the finished model, on the test part."""
 
 
 def run() -> list[Row]:
@@ -139,6 +141,7 @@ def measure(home: Path, way: Callable[[Path], AbstractContextManager[Training]])
         images_per_s=images / took,
         wanted_s=took if accuracy >= WANTED else None,
         cpu_s=(after - before) / images * 1000,
+        accuracy=accuracy,
     )
 
 

@@ -74,12 +74,17 @@ def _rows(runs: dict[str, list[Run]], failed: dict[str, str]) -> list[Row]:
             else:
                 theirs = _values(runs[name], more)
                 note = f"{min(mine):.3g}–{max(mine):.3g} and {min(theirs):.3g}–{max(theirs):.3g}"
+                note += f"; right {_accuracy(runs[OURS]):.2%} and {_accuracy(runs[name]):.2%}"
                 rows.append(Row(title, value, unit, statistics.median(theirs), more=more, note=note))
     return rows
 
 
 def _values(runs: list[Run], pace: bool) -> list[float]:
     return [run.images_per_s if pace else run.cpu_s for run in runs]
+
+
+def _accuracy(runs: list[Run]) -> float:
+    return statistics.median(run.accuracy for run in runs)
 
 
 def _peer(command: str, data: Path, job: Path) -> AbstractContextManager[Training]:

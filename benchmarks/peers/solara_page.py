@@ -1,4 +1,7 @@
-"""The page with one button in Solara: ``solara run --production solara_page.py``."""
+"""The page with one button in Solara: ``solara run --production solara_page.py``.
+
+Of its last release that has a package of all its scripts; without that the server fetches them from another host.
+"""
 
 import ipywidgets
 import solara
