@@ -101,8 +101,9 @@ def stand(emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 def test_a_job_trains_on_instances_and_its_model_comes_back(stand: Stand) -> None:
     """Also when its runner is killed on the way: the next one takes its machines up."""
     id = stand.submit(LONG)
-    training = stand.until(id, lambda job: job.step and job.step >= 2)
-    assert {m.state for m in training.machines} == {"running"}
+    training = stand.until(
+        id, lambda job: job.step and job.step >= 2 and {m.state for m in job.machines} == {"running"}
+    )
     instances = {m.instance for m in training.machines}
     assert sorted(stand.left()) == sorted(map(str, instances))
 
