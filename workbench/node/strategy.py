@@ -313,6 +313,7 @@ class ParameterServers:
         self._tally.assign([float(step), 0.0, 0.0])
         self._last = np.array([float(step), 0.0, 0.0])
         self._given = step
+        self._read()  # traced now: later workers would go on meanwhile, and leave a checkpoint's step behind its weights
 
     def advance(self, total: int, pace: float, asks: Sequence[bool]) -> Advance:
         begun = time.monotonic()
