@@ -153,7 +153,9 @@ def create_app(settings: Settings, *, page: Path | None = None) -> Flask:
         from backend.page import serve_page
 
         serve_page(app, page, settings)
-    app.wsgi_app = Shortcut(app.wsgi_app, drawings, metrics, settings.allowed_origins, EXPOSED)  # type: ignore[assignment, method-assign]
+    shortcut = Shortcut(app.wsgi_app, drawings, metrics, settings.allowed_origins, EXPOSED)
+    app.extensions["is_quick"] = shortcut.is_quick
+    app.wsgi_app = shortcut  # type: ignore[assignment, method-assign]
     return app
 
 

@@ -27,6 +27,7 @@ MAX_SCANS = 64
 """Of a progressive JPEG; cameras and encoders make about ten, and each takes as long as a whole picture."""
 KINDS = ("PNG", "JPEG", "GIF", "WebP", "BMP", "TIFF")
 
+PNG = b"\x89PNG\r\n\x1a\n"
 _CHANNELS = {0: 1, 2: 3, 4: 2, 6: 4}  # of PNG's colour types without a palette
 
 
@@ -109,7 +110,7 @@ def read_header(data: bytes) -> Header:
         415 for what is none of :data:`KINDS`, 400 for a header that is cut off.
     """
     try:
-        if data.startswith(b"\x89PNG\r\n\x1a\n"):
+        if data.startswith(PNG):
             if data[12:16] != b"IHDR":
                 raise PictureError("the PNG's header is damaged")
             return Header("PNG", *struct.unpack_from(">II", data, 16))

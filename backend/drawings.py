@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from backend import images
 from backend.bodies import json_bytes
 from backend.comparisons import Comparisons
+from backend.engines import InProcess
 from backend.guards import Refusal
 from backend.inputs import prepare
 from backend.metrics import Metrics
@@ -63,6 +64,12 @@ class Drawings:
         if deployment is not active and scores is not None and seen is not None:
             self._compare(active, deployment, drawing.picture, scores, seen)
         return answer
+
+    def are_quick(self) -> bool:
+        """Whether a drawing is answered by one version that this process has in memory."""
+        serving = self._deployments.settled()
+        active = serving and serving.default
+        return bool(active and active.canary is None and active.engine.name == InProcess.name)
 
     def _choose(self, name: str | None) -> Deployment:
         serving = self._deployments.now()

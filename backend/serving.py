@@ -104,13 +104,19 @@ class Deployments:
 
     def now(self) -> Serving:
         """What serves now; where that has changed, the new version is loaded first."""
-        if self._seen != self._record.mark() or (self._serving.failed and time.monotonic() > self._retry_at):
+        if self.settled() is None:
             with self._lock:
                 mark = self._record.mark()
                 if self._seen != mark or (self._serving.failed and time.monotonic() > self._retry_at):
                     self._serving = self._load()
                     self._retry_at = time.monotonic() + RETRY_S
                     self._seen = mark
+        return self._serving
+
+    def settled(self) -> Serving | None:
+        """What serves now; ``None`` where that has to be loaded first."""
+        if self._seen != self._record.mark() or (self._serving.failed and time.monotonic() > self._retry_at):
+            return None
         return self._serving
 
     def answering(self, picture: bytes) -> Deployment | None:

@@ -219,6 +219,26 @@ def test_requests_sent_one_right_behind_the_other_are_all_answered(server):
         assert everything(sock).count(b"HTTP/1.1 200 ") == 4
 
 
+def test_who_reads_no_answers_takes_nobodys_turn(server):
+    one = b"POST /predict/ HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(URL) + URL
+    with contextlib.ExitStack() as stack:
+        deaf = []
+        for _ in range(6):
+            sock = stack.enter_context(socket.socket())
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+            sock.connect(("127.0.0.1", server.settings.backend_port))
+            sock.setblocking(False)
+            deaf.append(sock)
+        began = time.monotonic()
+        while time.monotonic() - began < 6:
+            for sock in deaf:
+                with contextlib.suppress(BlockingIOError):
+                    sock.send(one * 20)
+            asked = time.monotonic()
+            assert says(server) == "1"
+            assert time.monotonic() - asked < 4
+
+
 def test_a_body_in_chunks_is_answered(server):
     half = len(URL) // 2
     chunks = b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in (URL[:half], URL[half:], b""))

@@ -106,3 +106,39 @@ def test_only_allowed_origins_are_named_in_an_answer(here, seven):
 def test_what_was_drawn_is_found_in_json_of_any_order_of_spaces(seven):
     spaced = json.dumps({"image": URL.decode()}, indent=4)
     assert seven.post("/predict", data=spaced, content_type="application/json").json["digit"] == 7
+
+
+def request(body, line=b"POST /predict/ HTTP/1.1"):
+    return line + b"\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+
+
+def test_usual_drawings_are_quick_and_nothing_that_may_take_longer_is(seven):
+    is_quick = seven.application.extensions["is_quick"]
+    for body in (URL, b'{"image":"' + URL + b'"}', json.dumps({"image": URL.decode()}).encode()):
+        assert is_quick(request(body))
+        assert is_quick(request(body, b"POST /predict HTTP/1.1"))
+    large = making.data_url(making.png(making.seven(600)))
+    jpeg = making.data_url(making.saved(making.seven(), "JPEG"), "image/jpeg")
+    padded = URL + b"A" * MOST_BYTES
+    for body in (large, jpeg, padded, b"data:image/png;base64,AAAA", b"A" * 44, b""):
+        assert not is_quick(request(body))
+    for line in (b"POST /serve HTTP/1.1", b"POST /predict?model=x HTTP/1.1", b"POST /predict HTTP/1.0", b""):
+        assert not is_quick(request(URL, line))
+    assert not is_quick(b"POST /predict HTTP/1.1\r\n" + URL)
+
+
+def test_no_drawing_is_quick_without_a_model(client):
+    assert not client.application.extensions["is_quick"](request(URL))
+
+
+def test_no_drawing_is_quick_while_a_version_is_to_be_loaded_or_two_are_asked(here, seven, push):
+    is_quick = seven.application.extensions["is_quick"]
+    push(8)
+    elsewhere = create_app(here).extensions["deployments"]
+    elsewhere.activate("mnist-cnn", 8)
+    assert not is_quick(request(URL))
+    assert seven.post("/predict", data=URL).data == b"8"
+    assert is_quick(request(URL))
+    elsewhere.let_try("mnist-cnn", 7, 50)
+    assert seven.post("/predict", data=URL).data in (b"7", b"8")
+    assert not is_quick(request(URL))
