@@ -35,8 +35,8 @@ MAX_HEAD = 32 * 1024
 """Longer heads are passed on, for the parser to refuse."""
 QUEUE = 128
 """Requests that wait for one worker's threads; more are told at once that it is busy."""
-SLOW_S = 0.05
-"""After an answer that took the loop longer, threads give them all for :data:`PAUSE_S`."""
+SLOW_S = 0.02
+"""After an answer that took the loop more CPU time, as a large model's does, threads give them all for :data:`PAUSE_S`."""
 PAUSE_S = 10.0
 HELD = 128 * 1024 * 1024
 """Bytes of unfinished requests that one worker keeps at most."""
@@ -189,11 +189,11 @@ class PatientWorker(ThreadWorker):
 
     def _answer(self, conn: Any) -> None:
         """Answer a request in the loop."""
-        begun = time.monotonic()
+        begun = time.thread_time()
         done: Future[Any] = Future()
         done.set_result(self.handle(conn))
-        if time.monotonic() - begun > SLOW_S:
-            self._threads_until = begun + PAUSE_S
+        if time.thread_time() - begun > SLOW_S:
+            self._threads_until = time.monotonic() + PAUSE_S
         # Not at once: a client that sends many in a row would be answered before all others, ever deeper in the stack.
         self.method_queue.defer(self.finish_request, conn, done)
 
