@@ -113,20 +113,19 @@ class Costs:
 
 
 MEASURED = Costs(
-    busy=0.81,
-    step_s=0.026,
-    update_byte_s=1.4e-9,
-    ring_round_s=0.0,
-    ring_byte_s=2.1e-9,
-    worker_step_s=0.012,
-    worker_byte_s=0.0,
-    ps_step_s=0.025,
-    ps_byte_s=1.3e-9,
-    chief_busy=0.054,
-    chief_step_s=0.0014,
+    busy=0.87,
+    step_s=0.0,
+    update_byte_s=3.9e-9,
+    ring_round_s=0.0028,
+    ring_byte_s=1.7e-9,
+    worker_step_s=0.0047,
+    worker_byte_s=1.3e-9,
+    ps_step_s=0.015,
+    ps_byte_s=1.2e-9,
+    chief_busy=0.066,
+    chief_step_s=0.0,
 )
-"""By ``python -m benchmarks scaling`` on 2026-11-22; AMD EPYC, 2 cores, TensorFlow 2.21. Other work shared the cores, so
-what a step costs is rather too much; ``busy`` is from ``python -m benchmarks train`` on the same day, which ran alone."""
+"""By ``python -m benchmarks scaling`` on 2026-11-22, running alone; AMD EPYC, 2 cores, TensorFlow 2.21."""
 
 
 @dataclass(frozen=True)
