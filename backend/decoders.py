@@ -187,18 +187,21 @@ def _read_png(data: bytes) -> Planes:
     if len(start) != 13:
         raise PictureError("the PNG's header is damaged")
     width, height, depth, colour, *ways = struct.unpack(">II5B", start)
-    if width * height * depth // 8 * _CHANNELS.get(colour, 3) > MAX_UNPACKED:
+    unpacked = width * height * depth // 8 * _CHANNELS.get(colour, 3)
+    if unpacked > MAX_UNPACKED:
         raise PictureError(f"the picture unpacks to more than {MAX_UNPACKED:,} bytes", 413)
+    packed = b"".join(content for kind, content in parts if kind == b"IDAT")
     if (
         depth == 8
         and colour in _CHANNELS
         and ways == [0, 0, 0]
         and not any(kind == b"tRNS" for kind, _ in parts)
     ):
-        packed = b"".join(content for kind, content in parts if kind == b"IDAT")
         planes = _unfilter(packed, width, height, _CHANNELS[colour])
         if planes is not None:
             return planes
+    if _is_longer(packed, 2 * (unpacked + width + height) + 65536):  # interlaced ones have more rows
+        raise PictureError("the PNG's data is longer than its size says")
     image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if image is None:
         raise PictureError("the PNG cannot be decoded: it is damaged")
@@ -223,6 +226,18 @@ def _png_parts(data: bytes) -> list[tuple[bytes, bytes]]:
     if at != len(data):
         raise PictureError("the PNG goes on after its end")
     return parts
+
+
+def _is_longer(packed: bytes, size: int) -> bool:
+    """Whether it inflates to more; OpenCV would inflate all of it. A piece at a time, none of which is kept."""
+    inflate = zlib_ng.decompressobj()
+    try:
+        while packed and size >= 0:
+            size -= len(inflate.decompress(packed, 1024 * 1024))
+            packed = inflate.unconsumed_tail
+        return size < 0
+    except zlib_ng.error:  # type: ignore[misc]  # its stub says it is an instance
+        return False  # OpenCV says what is wrong
 
 
 def _unfilter(packed: bytes, width: int, height: int, channels: int) -> Planes | None:

@@ -133,6 +133,16 @@ def test_a_bomb_is_refused_by_its_header_before_a_byte_of_it_is_unpacked():
     assert caught.value.status == 413
 
 
+@pytest.mark.parametrize(("colour", "depth", "interlaced"), [(0, 8, 0), (0, 1, 1), (2, 16, 0), (6, 8, 1)])
+def test_data_that_goes_on_behind_the_last_row_is_refused_before_all_of_it_is_unpacked(
+    colour, depth, interlaced
+):
+    bomb = zlib.compress(bytes(20_000_000), 9)
+    header = struct.pack(">II5B", 28, 28, depth, colour, 0, 0, interlaced)
+    with pytest.raises(PictureError, match="longer than its size"):
+        images.decode(making.png_of(header, bomb))
+
+
 def test_a_frame_larger_than_its_file_says_is_refused():
     data = bytearray(making.saved(making.seven(64), "GIF"))
     at = data.index(b",\0\0\0\0") + 5
