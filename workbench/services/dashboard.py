@@ -40,8 +40,9 @@ def prepare(settings: Settings) -> Service:
     overrides = _jupyter(settings) / "config" / "labconfig" / "default_setting_overrides.json"
     overrides.parent.mkdir(parents=True, exist_ok=True)
     overrides.write_text(json.dumps(LAB_SETTINGS, indent=2) + "\n")
-    _lab_css(settings).parent.mkdir(parents=True, exist_ok=True)
-    _lab_css(settings).write_text(lab_css(settings.notice))
+    if settings.notice:
+        _lab_css(settings).parent.mkdir(parents=True, exist_ok=True)
+        _lab_css(settings).write_text(lab_css(settings.notice))
     kernels = _jupyter(settings) / "ipython" / "profile_default" / "ipython_kernel_config.py"
     kernels.parent.mkdir(parents=True, exist_ok=True)
     kernels.write_text(KERNEL_SETTINGS)
