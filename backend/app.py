@@ -13,20 +13,24 @@ from pathlib import Path
 from flask import Flask, Response, request
 from flask_cors import CORS
 
-from backend import deploying, images, rest, review, serve
-from backend.bodies import body_object, json_answer, read_body
-from backend.comparisons import Comparisons
-from backend.corrections import Corrections
-from backend.deploying import describe
-from backend.drawings import Drawing, Drawings
-from backend.fetching import Fetcher
-from backend.guards import Refusal, install, log_to_stderr
-from backend.metrics import Labels, Metrics
-from backend.model_files import ModelFiles
-from backend.model_servers import ModelServers, Remote
-from backend.serving import Deployments
-from backend.shortcut import REFUSED, Shortcut
+from backend.corrections import routes as corrections_routes
+from backend.corrections.store import Corrections
+from backend.deployments import routes as deployments_routes
+from backend.deployments.comparisons import Comparisons
+from backend.deployments.routes import describe
+from backend.deployments.store import Deployments
+from backend.http.bodies import body_object, json_answer, read_body
+from backend.http.guards import Refusal, install, log_to_stderr
+from backend.http.metrics import Labels, Metrics
+from backend.predict.answer import Drawing, Drawings
+from backend.predict.fast_path import REFUSED, Shortcut
+from backend.tfserving import routes as tfserving_routes
+from backend.untrusted import serve
+from backend.untrusted.fetching import Fetcher
+from backend.untrusted.model_files import ModelFiles
+from backend.untrusted.model_servers import ModelServers, Remote
 from workbench.errors import BadInput
+from workbench.pictures import ink
 from workbench.settings import Settings
 
 CROSS_ORIGIN = r"/(predict/?|corrections|models|readyz)$"
@@ -110,7 +114,7 @@ def create_app(settings: Settings, *, page: Path | None = None) -> Flask:
 
     @app.get("/openapi.json")
     def openapi() -> Response:
-        from backend.openapi import describe as describe_routes
+        from backend.http.openapi import describe as describe_routes
 
         return json_answer(describe_routes())
 
@@ -145,12 +149,12 @@ def create_app(settings: Settings, *, page: Path | None = None) -> Flask:
         gauges.append(("workbench_ready", (), float(serving.default is not None)))
         return Response(metrics.render(_DESCRIBED, gauges), mimetype="text/plain; version=0.0.4")
 
-    review.add_routes(app, settings, deployments, corrections)
-    deploying.add_routes(app, settings, deployments, corrections, comparisons)
-    rest.add_routes(app, deployments, metrics)
+    corrections_routes.add_routes(app, settings, deployments, corrections)
+    deployments_routes.add_routes(app, settings, deployments, corrections, comparisons)
+    tfserving_routes.add_routes(app, deployments, metrics)
     serve.add_routes(app, settings, serving, metrics)
     if page is not None:
-        from backend.page import serve_page
+        from backend.http.page import serve_page
 
         serve_page(app, page, settings)
     shortcut = Shortcut(app.wsgi_app, drawings, metrics, settings.allowed_origins, EXPOSED)
@@ -171,7 +175,7 @@ def read_drawing() -> Drawing:
     body = read_body()
     kind = request.mimetype
     if body[:5].lower() == b"data:" or body[:64].lstrip()[:5].lower() == b"data:":
-        return Drawing(images.from_data_url(body), _wanted(None), _prefers_text(by_default=True))
+        return Drawing(ink.from_data_url(body), _wanted(None), _prefers_text(by_default=True))
     model: object = None
     if not body:
         raise Refusal(400, "empty", "the body is empty; send a picture or the canvas' data URL")
@@ -180,13 +184,13 @@ def read_drawing() -> Drawing:
         picture, model = asked.get("image"), asked.get("model")
         if not isinstance(picture, str):
             raise BadInput('"image" must be a data URL: {"image": "data:image/png;base64,…"}')
-        data = images.from_data_url(picture)
+        data = ink.from_data_url(picture)
     elif kind == "multipart/form-data":
         model = request.form.get("model")
         if file := request.files.get("image"):
             data = file.read()
         elif text := request.form.get("image"):
-            data = images.from_data_url(text)
+            data = ink.from_data_url(text)
         else:
             raise BadInput("the form has no file 'image'")
     elif kind.startswith("image/") or kind in (

@@ -9,14 +9,14 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 os.environ["OPENBLAS_NUM_THREADS"] = "1"  # before NumPy is imported; its threads would not survive the fork
 
-from backend.memory import keep_pieces
-from backend.metrics import PARTS
+from backend.http.metrics import PARTS
+from workbench.pictures.memory import keep_pieces
 from workbench.settings import from_environment
 
 _settings = from_environment()
 bind = f"{_settings.backend_address}:{_settings.backend_port}"
 proc_name = "workbench-backend"
-worker_class = "backend.worker.PatientWorker"
+worker_class = "backend.http.worker.PatientWorker"
 workers = 2
 threads = 4
 worker_connections = 500

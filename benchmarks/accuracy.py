@@ -130,13 +130,13 @@ def learn(recipe: recipes.Recipe, seed: int) -> Seed:
 
 def draw(count: int) -> tuple[np.ndarray, np.ndarray]:
     """Drawings as the back end gives them to a model: uint8 ``(n, 28, 28, 1)``, and what they are, ``(n,)``."""
-    from backend import images
-    from backend.decoders import Planes
     from tests.drawings import drawing
+    from workbench.pictures import ink
+    from workbench.pictures.decoders import Planes
 
     random = np.random.default_rng(0)
     y = np.arange(count) % 10
-    fitted = [images.fit(images.find_ink(Planes((drawing(int(digit), random),), None))) for digit in y]
+    fitted = [ink.fit(ink.find_ink(Planes((drawing(int(digit), random),), None))) for digit in y]
     there = [picture is not None for picture in fitted]
     assert all(there), "a drawing was taken for dirt"
     return np.stack(fitted)[..., None], y  # type: ignore[arg-type]

@@ -15,12 +15,12 @@ from benchmarks.measuring import Row
 from tests.aws.ground import make_ground
 from tests.chain import make_settings
 from tests.emulator import Emulator
-from workbench.providers import Layout
-from workbench.providers.aws import cluster as instances
-from workbench.providers.aws import commands
-from workbench.providers.aws.clients import Session
-from workbench.providers.aws.cluster import Ground, Wish
-from workbench.providers.aws.provider import AwsProvider
+from workbench.aws import commands
+from workbench.aws.session import Session
+from workbench.machines import Layout
+from workbench.machines.aws import instances
+from workbench.machines.aws.instances import Ground, Wish
+from workbench.machines.aws.provider import AwsProvider
 
 SIZES = (3, 30, 300, 1000)
 VCPUS = 4000

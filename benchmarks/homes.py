@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from workbench import datasets
-from workbench.providers.local import LocalProvider, end_all
+from workbench.machines.local.provider import LocalProvider, end_all
 from workbench.settings import Settings, from_environment
 
 

@@ -1,4 +1,4 @@
-"""A small cluster across two hosts, by how fast their link is, and what the model of ``workbench/scaling.py`` makes of it.
+"""A small cluster across two hosts, by how fast their link is, and what the model of ``workbench/estimates/scaling.py`` makes of it.
 
 Each host is one processor core (``benchmarks/cable.py``). One process alone on each, both at once and without a word to
 each other, is what the rest is foretold from: so what else ran on this computer is in both.
@@ -25,10 +25,11 @@ from benchmarks import cable
 from benchmarks.cable import Host
 from benchmarks.measuring import Row
 from benchmarks.scaling import BATCH, Net, make_nets
-from workbench import datasets, events, scaling
+from workbench import datasets, events
 from workbench.errors import Unavailable
-from workbench.providers import Layout, Place, machine_folder
-from workbench.scaling import Costs, Work
+from workbench.estimates import scaling
+from workbench.estimates.scaling import Costs, Work
+from workbench.machines import Layout, Place, machine_folder
 from workbench.settings import PROJECT, from_environment
 
 T = TypeVar("T")

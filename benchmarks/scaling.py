@@ -1,4 +1,4 @@
-"""What the parts of a distributed step cost on this computer, and what the model of ``workbench/scaling.py`` makes of it.
+"""What the parts of a distributed step cost on this computer, and what the model of ``workbench/estimates/scaling.py`` makes of it.
 
 Two models, one of few variables and one of many, are trained on real clusters of the local provider. CPU seconds a step
 are counted by role; ``Costs`` are fitted to five of the layouts, and the pace of all, two more among them, is foretold
@@ -22,12 +22,14 @@ import psutil
 
 from benchmarks.homes import make_home
 from benchmarks.measuring import Row
-from workbench import events, recipes, scaling
+from workbench import events, recipes
 from workbench.errors import Unavailable
-from workbench.providers import Layout, machine_folder, processes
-from workbench.providers.local import LocalProvider
+from workbench.estimates import scaling
+from workbench.estimates.scaling import Costs, Site, Work
+from workbench.machines import Layout, machine_folder
+from workbench.machines.local import processes
+from workbench.machines.local.provider import LocalProvider
 from workbench.recipes import Recipe
-from workbench.scaling import Costs, Site, Work
 
 BATCH = 256
 WARM_S, WINDOW_S = 1.5, 6.0

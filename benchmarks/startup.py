@@ -19,11 +19,12 @@ from pathlib import Path
 from benchmarks.homes import make_home
 from benchmarks.measuring import Row
 from benchmarks.serving import free_port
-from workbench import checks, events, recipes
+from workbench import events, recipes
 from workbench.errors import Unavailable
-from workbench.providers import Layout, machine_folder
-from workbench.providers.local import LocalProvider
+from workbench.machines import Layout, machine_folder
+from workbench.machines.local.provider import LocalProvider
 from workbench.settings import PROJECT
+from workbench.tasks import check
 
 ROUNDS = 3
 LAYOUTS = {
@@ -42,7 +43,7 @@ def run() -> list[Row]:
         provider.prewarm()
         warm_s = time.monotonic() - began
         began = time.monotonic()
-        checks.check(recipes.read(recipes.DEFAULT), settings, provider=provider)
+        check.check(recipes.read(recipes.DEFAULT), settings, provider=provider)
         rows = [
             Row("startup: the warm process, once", warm_s, "s"),
             Row("startup: the check", time.monotonic() - began, "s"),

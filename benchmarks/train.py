@@ -22,8 +22,9 @@ from benchmarks.homes import make_home
 from benchmarks.measuring import Row
 from workbench import events, recipes
 from workbench.errors import Unavailable
-from workbench.providers import Layout, machine_folder, processes
-from workbench.providers.local import LocalProvider
+from workbench.machines import Layout, machine_folder
+from workbench.machines.local import processes
+from workbench.machines.local.provider import LocalProvider
 from workbench.settings import PROJECT
 
 ROUNDS = 2

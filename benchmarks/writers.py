@@ -13,15 +13,16 @@ from pathlib import Path
 
 import numpy as np
 
-from backend import engines
-from backend.inputs import prepare
+from backend.deployments import engines
 from benchmarks import scans
 from benchmarks.measuring import Row
 from benchmarks.scans import Scans
-from workbench import recipes, registry
+from workbench import recipes
 from workbench.datasets import Part
 from workbench.errors import BadInput, WorkbenchError
-from workbench.evaluation import Evaluation, classify
+from workbench.models import registry
+from workbench.models.evaluation import Evaluation, classify
+from workbench.pictures.inputs import prepare
 from workbench.settings import PROJECT, Settings, from_environment
 
 FAST = PROJECT / "recipes" / "mnist-fast"

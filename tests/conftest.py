@@ -41,7 +41,7 @@ LONGEST_FIRST = (
 )
 """Parts of the names of groups; what is not named comes after them."""
 PORTS = range(12_000, 20_000)
-"""Below those that Linux gives to outgoing connections, and beside the machines' (``providers.local.PORTS``)."""
+"""Below those that Linux gives to outgoing connections, and beside the machines' (``machines.local.provider.PORTS``)."""
 PORTS_EACH = 1_000
 
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from tests.chain import make_settings
-from workbench.providers import Machine, Provider
-from workbench.providers.fake import FakeProvider
-from workbench.providers.local import LocalProvider, end_all
+from workbench.machines import Machine, Provider
+from workbench.machines.fake import FakeProvider
+from workbench.machines.local.provider import LocalProvider, end_all
 
 ENDLESS = "STEPS = 10**6\n"
 

@@ -5,13 +5,14 @@ import os
 import signal
 import sys
 
-from workbench import detached, runner
+from workbench import runner
 from workbench.jobs import Store
-from workbench.providers import Provider
-from workbench.providers.local import LocalProvider
+from workbench.machines import Provider
+from workbench.machines.local.provider import LocalProvider
 from workbench.runner import Rules
 from workbench.runner.__main__ import end
 from workbench.settings import Settings, from_environment
+from workbench.system import detached
 
 RULES = Rules(silent_s=float(os.environ.get("STUB_SILENT_S", "60")), settle_s=1.0, heartbeat_s=0.5)
 
@@ -38,8 +39,8 @@ def tick(store: Store, settings: Settings) -> list[int]:
 def _on_aws(settings: Settings) -> Provider:
     """The provider of AWS with the stub node; ``STUB_GROUND`` and ``STUB_TERMS`` say where and how long."""
     from tests.aws.ground import make_stub_provider
-    from workbench.providers.aws.assignments import Terms
-    from workbench.providers.aws.cluster import Ground
+    from workbench.machines.aws.exchange.assignments import Terms
+    from workbench.machines.aws.instances import Ground
 
     told = json.loads(os.environ.get("STUB_GROUND", "null"))
     ground = Ground(told["template"], tuple(told["subnets"]), told["group"]) if told else None

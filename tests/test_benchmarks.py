@@ -8,12 +8,12 @@ import numpy as np
 import psutil
 import pytest
 
-from backend import images
 from benchmarks import environments
 from benchmarks.peers import reading
 from benchmarks.predict import canvas
 from benchmarks.serving import serve
 from workbench.errors import Unavailable
+from workbench.pictures import ink
 
 LEAVER = """
 import subprocess, sys, time
@@ -30,7 +30,7 @@ time.sleep(60)
 @pytest.mark.parametrize("digit", range(10))
 def test_the_peers_read_a_drawing_as_our_back_end_does(digit: int) -> None:
     url = canvas(digit)
-    ours = images.fit(images.decode(images.from_data_url(url)))
+    ours = ink.fit(ink.decode(ink.from_data_url(url)))
     assert ours is not None
     theirs = reading.read(url)[0, :, :, 0]
     # Ours also brings strokes to the usual width, and rounding may set one a pixel beside the other.

@@ -20,8 +20,8 @@ import pytest
 from tests.chain import Chain, answers, end_chain, start_chain, wait_until
 from tests.drawings import data_url, drawing, scan
 from workbench import datasets
-from workbench.services import processes
 from workbench.settings import PROJECT
+from workbench.system import processes
 
 
 def ask_as_in_2020(url: str, body: str) -> str:

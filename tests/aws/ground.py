@@ -6,12 +6,12 @@ import zipfile
 from pathlib import Path
 
 from tests.chain import make_settings
-from workbench.providers.aws import code
-from workbench.providers.aws.assignments import Terms
-from workbench.providers.aws.bucket import Bucket
-from workbench.providers.aws.clients import Session
-from workbench.providers.aws.cluster import Ground
-from workbench.providers.aws.provider import AwsProvider
+from workbench.aws import code
+from workbench.aws.bucket import Bucket
+from workbench.aws.session import Session
+from workbench.machines.aws.exchange.assignments import Terms
+from workbench.machines.aws.instances import Ground
+from workbench.machines.aws.provider import AwsProvider
 from workbench.settings import PROJECT, Settings
 
 IMAGE = "/aws/service/canonical/ubuntu/server/24.04/stable/current/amd64/hvm/ebs-gp3/ami-id"

@@ -6,8 +6,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+from workbench.aws.bucket import Stored
 from workbench.errors import NotFound, Unavailable
-from workbench.providers.aws.bucket import Stored
 
 
 class MemoryBucket:

@@ -47,7 +47,7 @@ class User:
 
     def prepare(self) -> None:
         """Let the application's machines say that they are ready, and do nothing else."""
-        from workbench.providers.aws import names
+        from workbench.aws import names
 
         bucket = names.bucket(ACCOUNT, REGION)
         self.emulator.pretend(

@@ -13,10 +13,10 @@ import pytest
 
 from tests.aws.memory_bucket import MemoryBucket
 from tests.chain import wait_until
-from workbench.providers import Exit, Place
-from workbench.providers.aws import assignments, transfer
-from workbench.providers.aws.agent import Agent
-from workbench.providers.aws.assignments import Assignment, Post, Status, Terms, Work
+from workbench.machines import Exit, Place
+from workbench.machines.aws.exchange import assignments, transfer
+from workbench.machines.aws.exchange.assignments import Assignment, Post, Status, Terms, Work
+from workbench.machines.aws.on_machine.agent import Agent
 from workbench.settings import PROJECT
 
 WORKER = Place("worker", 0)

@@ -9,9 +9,10 @@ from tests.aws.steps import APP, User
 from tests.chain import make_settings
 from tests.emulator import Emulator
 from workbench import cli
+from workbench.application import audit
+from workbench.aws import names
+from workbench.aws.session import Session
 from workbench.jobs import ENDED
-from workbench.providers.aws import audit, names
-from workbench.providers.aws.clients import Session
 
 IMAGE = "/aws/service/canonical/ubuntu/server/24.04/stable/current/amd64/hvm/ebs-gp3/ami-id"
 

@@ -8,11 +8,11 @@ import pytest
 from tests.aws.ground import make_ground
 from tests.chain import make_settings
 from tests.emulator import Emulator, Fault
+from workbench.aws.session import NoCapacity, NoQuota, Session
 from workbench.errors import BadInput
-from workbench.providers import Place
-from workbench.providers.aws import cluster
-from workbench.providers.aws.clients import NoCapacity, NoQuota, Session
-from workbench.providers.aws.cluster import Ground, Wish
+from workbench.machines import Place
+from workbench.machines.aws import instances
+from workbench.machines.aws.instances import Ground, Wish
 
 SCRIPT = "#!/bin/sh\n"
 
@@ -31,8 +31,8 @@ def wish(count: int = 3, **more: object) -> Wish:
     return Wish("worker", count, "c5.xlarge", False, SCRIPT, **more)  # type: ignore[arg-type]
 
 
-def make(session: Session, ground: Ground, name: str, asked: Wish) -> Sequence[cluster.Instance]:
-    return cluster.make(session, ground, name, asked, {"job": "7"})
+def make(session: Session, ground: Ground, name: str, asked: Wish) -> Sequence[instances.Instance]:
+    return instances.make(session, ground, name, asked, {"job": "7"})
 
 
 def test_three_hundred_machines_take_as_many_calls_as_three(
@@ -44,9 +44,9 @@ def test_three_hundred_machines_take_as_many_calls_as_three(
         still_emulator.forget_calls()
         made = make(session, ground, f"of-{count}", wish(count))
         assert [i.place for i in made] == [Place("worker", n) for n in range(count)]
-        found = cluster.look(session, f"of-{count}")
+        found = instances.look(session, f"of-{count}")
         assert [(i.id, i.place) for i in found] == [(i.id, i.place) for i in made]
-        cluster.end(session, [i.id for i in found])
+        instances.end(session, [i.id for i in found])
         calls.append(still_emulator.calls())
     assert calls[0] == calls[1]
     assert calls[0]["RunInstances"] == 1
@@ -96,36 +96,36 @@ def test_a_quota_is_said_at_once(session: Session, ground: Ground, still_emulato
     still_emulator.quota(4)
     with pytest.raises(NoQuota, match="quota"):
         make(session, ground, "lab", wish())
-    assert cluster.look(session) == []
+    assert instances.look(session) == []
 
 
 def test_one_that_takes_anothers_place_has_its_number_and_address(session: Session, ground: Ground) -> None:
     first = make(session, ground, "lab", wish(3))
-    cluster.end(session, [first[1].id])
-    cluster.wait(session, "lab", lambda there: len(there) == 2, 30, "the end", "shutting-down")
+    instances.end(session, [first[1].id])
+    instances.wait(session, "lab", lambda there: len(there) == 2, 30, "the end", "shutting-down")
 
     (again,) = make(session, ground, "lab", wish(1, index=1, address=first[1].address))
 
     assert (again.place, again.address) == (Place("worker", 1), first[1].address)
-    assert [i.place.index for i in cluster.look(session, "lab")] == [0, 1, 2]
+    assert [i.place.index for i in instances.look(session, "lab")] == [0, 1, 2]
 
 
 def test_homes_do_not_see_each_others_clusters(session: Session, ground: Ground, tmp_path: Path) -> None:
     make(session, ground, "job-1", wish(1))
     other = Session.open(make_settings(tmp_path / "other"))
 
-    assert cluster.look(other) == []
-    assert cluster.end_cluster(other, "job-1") == 0
-    assert len(cluster.look(session, "job-1")) == 1
-    assert cluster.end_cluster(session, "job-1") == 1
-    assert cluster.end_cluster(session, "job-1") == 0
+    assert instances.look(other) == []
+    assert instances.end_cluster(other, "job-1") == 0
+    assert len(instances.look(session, "job-1")) == 1
+    assert instances.end_cluster(session, "job-1") == 1
+    assert instances.end_cluster(session, "job-1") == 0
 
 
 def test_nothing_that_is_no_plain_word_gets_into_a_machines_script() -> None:
-    script = cluster.user_data("bucket", "code/1.zip", "eu-central-1", "1a2b", "job-7", 24)
+    script = instances.user_data("bucket", "code/1.zip", "eu-central-1", "1a2b", "job-7", 24)
     assert "CLUSTER='job-7'" in script
     assert "MINUTES='1440'" in script
     assert "@" not in script.replace('"$@"', "").replace("\\$@", "")
     assert len(script) < 16_000, "AWS takes no longer one"
     with pytest.raises(BadInput, match="cluster cannot be told"):
-        cluster.user_data("bucket", "code/1.zip", "eu-central-1", "1a2b", "x'; rm -rf /", 24)
+        instances.user_data("bucket", "code/1.zip", "eu-central-1", "1a2b", "x'; rm -rf /", 24)

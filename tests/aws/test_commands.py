@@ -11,12 +11,13 @@ import pytest
 from tests.aws.ground import make_ground
 from tests.chain import make_settings, wait_until
 from tests.emulator import Emulator
+from workbench.aws import commands
+from workbench.aws.bucket import Bucket
+from workbench.aws.session import Session
 from workbench.errors import NotFound
-from workbench.providers import Done
-from workbench.providers.aws import cluster, commands
-from workbench.providers.aws.bucket import Bucket
-from workbench.providers.aws.clients import Session
-from workbench.providers.aws.cluster import Wish
+from workbench.machines import Done
+from workbench.machines.aws import instances
+from workbench.machines.aws.instances import Wish
 
 
 @pytest.fixture
@@ -29,10 +30,10 @@ def machines(session: Session) -> Iterator[list[str]]:
     """Two machines that take commands."""
     ground = make_ground(session)
     asked = Wish("worker", 2, "c5.xlarge", False, "#!/bin/sh\n")
-    ids = [i.id for i in cluster.make(session, ground, "lab", asked, {})]
+    ids = [i.id for i in instances.make(session, ground, "lab", asked, {})]
     wait_until(lambda: len(commands.online(session, ids)) == 2, 30, "the machines")
     yield ids
-    cluster.end_cluster(session, "lab")
+    instances.end_cluster(session, "lab")
 
 
 def test_commands_say_how_they_went_whole_and_end_in_time(session: Session, machines: list[str]) -> None:
@@ -81,7 +82,7 @@ def test_a_command_that_nobody_waits_for_any_more_is_cancelled(
 
 
 def test_a_machine_that_is_gone_is_not_found(session: Session, machines: list[str]) -> None:
-    cluster.end(session, machines[:1])
+    instances.end(session, machines[:1])
     with pytest.raises(NotFound, match=machines[0]):
         commands.run(session, Bucket(session), machines[:1], ["true"])
     assert commands.online(session, machines) <= set(machines[1:])

@@ -17,13 +17,15 @@ from tests import stub_runner
 from tests.aws.ground import make_ground, make_stub_provider
 from tests.chain import make_settings, wait_until
 from tests.emulator import Emulator, Fault
-from workbench import control, registry, runner
-from workbench.control import Control, Request
+from workbench import runner
 from workbench.jobs import ENDED, Job
-from workbench.providers import Layout
-from workbench.providers.aws.provider import AwsProvider
-from workbench.providers.local import end_all
+from workbench.machines import Layout
+from workbench.machines.aws.provider import AwsProvider
+from workbench.machines.local.provider import end_all
+from workbench.models import registry
 from workbench.recipes import Recipe
+from workbench.verbs import jobs
+from workbench.verbs.jobs import Control, Request
 
 LONG = "import time\nSTEPS = 40\ndef step(place, n):\n    time.sleep(0.25)\n"
 PS = Layout(ps=1, workers=2)
@@ -87,7 +89,7 @@ def stand(emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     ground = make_ground(make_stub_provider(settings).session)
     monkeypatch.setenv("STUB_GROUND", json.dumps(asdict(ground)))
     provider = make_stub_provider(settings, ground)
-    with control.open_store(settings) as store:
+    with jobs.open_store(settings) as store:
         start = lambda id, name: stub_runner.start(id, name, settings)  # noqa: E731
         workbench = Control(settings, store, start=start, open_provider=lambda *_: provider)
         try:

@@ -9,10 +9,12 @@ from cfnlint.decode import cfn_yaml
 from tests.chain import make_settings
 from tests.emulator import Emulator, Fault
 from workbench import cli
+from workbench.application import plan as planning
+from workbench.application import template
+from workbench.application.template import Wish
+from workbench.aws import prices
+from workbench.aws.session import NotAllowed, Refused, Session
 from workbench.errors import BadInput
-from workbench.providers.aws import planning, prices, template
-from workbench.providers.aws.clients import NotAllowed, Refused, Session
-from workbench.providers.aws.template import Wish
 
 LOOKING = ("Describe", "Get", "List", "Simulate", "Head")
 

@@ -8,10 +8,10 @@ import pytest
 
 from tests.aws.steps import User
 from tests.emulator import Emulator
-from workbench.providers.aws.clients import _S3_ACTIONS, policy_actions
+from workbench.aws.session import _S3_ACTIONS, policy_actions
 from workbench.settings import PROJECT
 
-POLICY = PROJECT / "workbench" / "providers" / "aws" / "policy.json"
+POLICY = PROJECT / "workbench" / "aws" / "policy.json"
 SERVICES = {"service-quotas": "servicequotas", "quotas": "servicequotas", "cfn": "cloudformation"}
 
 

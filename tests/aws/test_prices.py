@@ -9,8 +9,8 @@ import pytest
 from tests.chain import make_settings
 from tests.emulator import Emulator, Fault
 from workbench import cli
-from workbench.providers.aws import prices
-from workbench.providers.aws.clients import NotAllowed, Session
+from workbench.aws import prices
+from workbench.aws.session import NotAllowed, Session
 
 OFFER = {
     "product": {"attributes": {"instanceType": "m5.xlarge", "operatingSystem": "Linux"}},

@@ -6,11 +6,13 @@ from pathlib import Path
 from tests.aws.ground import make_ground
 from tests.chain import make_settings
 from tests.emulator import Emulator
-from workbench import control, recipes, registry, runner
-from workbench.control import Control, Request
-from workbench.providers.aws.clients import Session
-from workbench.providers.aws.provider import AwsProvider
-from workbench.providers.local import LocalProvider, end_all
+from workbench import recipes, runner
+from workbench.aws.session import Session
+from workbench.machines.aws.provider import AwsProvider
+from workbench.machines.local.provider import LocalProvider, end_all
+from workbench.models import registry
+from workbench.verbs import jobs
+from workbench.verbs.jobs import Control, Request
 
 
 def test_a_shipped_recipe_trains_with_a_parameter_server_and_two_workers(
@@ -20,9 +22,9 @@ def test_a_shipped_recipe_trains_with_a_parameter_server_and_two_workers(
     settings.logs.mkdir(parents=True)
     ground = make_ground(Session.open(settings))
     provider = AwsProvider(settings, find_ground=lambda *_: ground)
-    recipe = recipes.read(control.find_recipe("tabular"))
+    recipe = recipes.read(jobs.find_recipe("tabular"))
     try:
-        with control.open_store(settings) as store:
+        with jobs.open_store(settings) as store:
             workbench = Control(
                 settings, store, start=lambda id, name: None, open_provider=lambda *_: provider
             )

@@ -9,8 +9,8 @@ import pytest
 
 from tests.aws.memory_bucket import MemoryBucket
 from workbench.errors import BadInput
-from workbench.providers.aws import transfer
-from workbench.providers.aws.transfer import LOG_BYTES, PART_BYTES, Stream, Tree
+from workbench.machines.aws.exchange import transfer
+from workbench.machines.aws.exchange.transfer import LOG_BYTES, PART_BYTES, Stream, Tree
 
 PREFIX = "clusters/_jobs/h/7/"
 

@@ -15,7 +15,7 @@ if unknown:
     sys.exit(f"unknown argument: {{unknown}}")
 base = flags["model_base_path"]
 version = max((v for v in os.listdir(base) if v.isdigit()), key=int)
-os.execv(sys.executable, [sys.executable, "-m", "backend.model_server", "--form", "saved_model",
+os.execv(sys.executable, [sys.executable, "-m", "backend.tfserving.server", "--form", "saved_model",
          "--model", f"{{base}}/{{version}}", "--name", flags["model_name"], "--port", flags["rest_api_port"],
          "--grpc-port", flags["port"]])
 """

@@ -1,4 +1,4 @@
-"""``backend.confined`` by itself: also without root it shuts a server in, where the system allows namespaces."""
+"""``backend.untrusted.confined`` by itself: also without root it shuts a server in, where the system allows namespaces."""
 
 import http.client
 import json
@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from backend import confined
+from backend.untrusted import confined
 
 NOBODY = 65534
 SYSTEM_PYTHON = Path("/usr/bin/python3")
@@ -25,9 +25,10 @@ def test_a_user_without_rights_shuts_a_server_in_all_the_same():
     watcher = None
     try:
         (home / "model").mkdir()
-        (home / "backend").mkdir()
-        for module in ("__init__", "confined", "passing", "seccomp"):
-            shutil.copy(Path(confined.__file__).with_name(f"{module}.py"), home / "backend")
+        (home / "backend" / "untrusted").mkdir(parents=True)
+        (home / "backend" / "__init__.py").touch()
+        for module in ("__init__", "confined", "relay", "seccomp"):
+            shutil.copy(Path(confined.__file__).with_name(f"{module}.py"), home / "backend" / "untrusted")
         for path in (home, *home.rglob("*")):
             os.chown(path, NOBODY, NOBODY)
         command = [
@@ -42,7 +43,7 @@ def test_a_user_without_rights_shuts_a_server_in_all_the_same():
         ]
         spec = confined.Spec(command, {}, str(home), ["/usr/bin", "/usr/share"], 300, 100, 60.0, 0)
         watcher = subprocess.Popen(
-            [SYSTEM_PYTHON, "-m", "backend.confined", json.dumps(vars(spec))],
+            [SYSTEM_PYTHON, "-m", "backend.untrusted.confined", json.dumps(vars(spec))],
             user=NOBODY,
             group=NOBODY,
             extra_groups=[],

@@ -13,12 +13,12 @@ import zipfile
 import numpy as np
 import pytest
 
-from backend import corrections as module
 from backend.app import create_app
-from backend.corrections import Corrections, Full
-from backend.images import decode, fit
+from backend.corrections import store as module
+from backend.corrections.store import Corrections, Full
 from tests.backend import making
 from tests.backend.real_server import BEARER
+from workbench.pictures.ink import decode, fit
 from workbench.settings import PROJECT, from_environment
 
 
@@ -134,7 +134,7 @@ def test_a_full_disk_is_said_and_nothing_is_half_there(tmp_path):
 def test_a_disk_that_is_really_full_is_said_and_the_rest_goes_on(tmp_path):
     code = """
         import ctypes, json, pathlib, sys
-        from backend.corrections import Corrections, Full
+        from backend.corrections.store import Corrections, Full
         from tests.backend.test_corrections import drawing
         libc = ctypes.CDLL(None, use_errno=True)
         assert libc.unshare(0x20000) == 0
@@ -179,7 +179,7 @@ def test_a_disk_that_is_really_full_is_said_and_the_rest_goes_on(tmp_path):
 def test_what_was_acknowledged_is_there_after_kill_9(tmp_path):
     code = """
         import sys, pathlib
-        from backend.corrections import Corrections
+        from backend.corrections.store import Corrections
         from tests.backend.test_corrections import drawing
         store = Corrections(pathlib.Path(sys.argv[1]))
         for number in range(1000):

@@ -1,4 +1,4 @@
-"""What ``workbench.deployment`` and its commands ask of a real back end: parts, canaries, histories, retrainings."""
+"""What ``workbench.backends.http`` and its commands ask of a real back end: parts, canaries, histories, retrainings."""
 
 import http.server
 import json
@@ -15,8 +15,10 @@ import pytest
 
 from tests.backend import making
 from tests.backend.real_server import start, stop, wait_for
-from workbench import artifact, datasets, deployment, registry
+from workbench import artifact, datasets
+from workbench.backends import http as deployment
 from workbench.errors import BadInput, ModelRefused, NotFound, Unavailable
+from workbench.models import registry
 from workbench.settings import PROJECT
 
 TOKEN = making.TOKEN

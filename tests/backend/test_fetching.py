@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from backend import fetching
-from backend.fetching import Fetcher, NotFetched, UrlRefused
+from backend.untrusted import fetching
+from backend.untrusted.fetching import Fetcher, NotFetched, UrlRefused
 
 
 class Site(http.server.ThreadingHTTPServer):

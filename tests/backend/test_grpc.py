@@ -8,15 +8,16 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 
-from backend import grpc_service, model_server, protos
-from backend.channels import NAME
-from backend.confined import SOCKET
-from backend.grpc_channel import Grpc
-from backend.model_files import ModelFile
-from backend.model_server import Loaded
-from backend.model_servers import ModelServer
-from backend.passing import pass_on
-from backend.tensors import MAX_VALUES, Signature, Tensor
+from backend.tfserving import grpc_format, grpc_server
+from backend.tfserving import server as model_server
+from backend.tfserving.client import NAME
+from backend.tfserving.grpc_client import Grpc
+from backend.tfserving.rest_format import MAX_VALUES, Signature, Tensor
+from backend.tfserving.server import Loaded
+from backend.untrusted.confined import SOCKET
+from backend.untrusted.model_files import ModelFile
+from backend.untrusted.model_servers import ModelServer
+from backend.untrusted.relay import pass_on
 from workbench.errors import BadInput, ModelRefused
 
 SIDE = Tensor("DT_FLOAT", (-1, 300))
@@ -34,7 +35,7 @@ def running(folder, free_ports, loaded=DOUBLES, *, grpc=True):
     rest = model_server.Server(socket.create_server(("127.0.0.1", port)), NAME)
     rest.loaded = loaded
     threading.Thread(target=rest.serve_forever, args=(0.02,), daemon=True).start()
-    service = grpc_service.start(NAME, grpc_port, lambda: loaded, model_server.MAX_BODY) if grpc else None
+    service = grpc_server.start(NAME, grpc_port, lambda: loaded, model_server.MAX_BODY) if grpc else None
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(str(folder / SOCKET))
     listener.listen()
@@ -122,17 +123,17 @@ def test_a_model_under_another_name_or_version_is_not_there(tmp_path, free_ports
 
     with running(tmp_path, free_ports), grpc.insecure_channel(f"unix:{tmp_path / SOCKET}") as channel:
         for call, kind in (
-            (protos.PREDICT, "PredictRequest"),
-            (protos.GET_MODEL_STATUS, "GetModelStatusRequest"),
+            (grpc_format.PREDICT, "PredictRequest"),
+            (grpc_format.GET_MODEL_STATUS, "GetModelStatusRequest"),
         ):
             for spec in ({"name": "other"}, {"name": NAME, "version": {"value": 2}}):
-                request = protos.new(kind, model_spec=spec).SerializeToString()
+                request = grpc_format.new(kind, model_spec=spec).SerializeToString()
                 with pytest.raises(grpc.RpcError) as refused:
                     channel.unary_unary(call)(request, timeout=5)
                 assert refused.value.code() == grpc.StatusCode.NOT_FOUND
                 assert "Servable not found for request" in refused.value.details()
         with pytest.raises(grpc.RpcError) as refused:
-            channel.unary_unary(protos.PREDICT)(b"\xff\xff", timeout=5)
+            channel.unary_unary(grpc_format.PREDICT)(b"\xff\xff", timeout=5)
         assert refused.value.code() == grpc.StatusCode.INVALID_ARGUMENT
 
 
@@ -156,7 +157,7 @@ def test_inputs_that_do_not_fit_are_refused_in_words(sent, tmp_path, free_ports)
         Grpc(tmp_path).predict(sent, "serving_default", signature, 5.0)
 
 
-FLOAT, STRING, BOOL = (protos.NUMBERS[f"DT_{name}"] for name in ("FLOAT", "STRING", "BOOL"))
+FLOAT, STRING, BOOL = (grpc_format.NUMBERS[f"DT_{name}"] for name in ("FLOAT", "STRING", "BOOL"))
 HOSTILE = {
     "more than fits": {"dtype": FLOAT, "tensor_shape": {"dim": [{"size": 2**40}]}, "float_val": [1.0]},
     "more by product": {"dtype": FLOAT, "tensor_shape": {"dim": [{"size": 2**32}] * 4}, "float_val": [1.0]},
@@ -175,26 +176,26 @@ HOSTILE = {
 
 @pytest.mark.parametrize("case", HOSTILE)
 def test_a_tensor_that_cannot_be_is_refused_in_words(case):
-    data = protos.new("TensorProto", **HOSTILE[case]).SerializeToString()
+    data = grpc_format.new("TensorProto", **HOSTILE[case]).SerializeToString()
     with pytest.raises(BadInput, match="it "):
-        protos.read_tensor(protos.read("TensorProto", data), "it")
+        grpc_format.read_tensor(grpc_format.read("TensorProto", data), "it")
 
 
 def test_bytes_that_are_no_message_are_refused_in_words():
-    for name in protos.MESSAGES:
+    for name in grpc_format.MESSAGES:
         with pytest.raises(BadInput, match=f"3 bytes are no {name}"):
-            protos.read(name, b"\xff\xff\xff")
+            grpc_format.read(name, b"\xff\xff\xff")
 
 
 def test_a_bool_is_one_whatever_byte_stands_for_it():
     shape = {"dim": [{"size": 3}]}
-    tensor = protos.new("TensorProto", dtype=BOOL, tensor_shape=shape, tensor_content=b"\x00\x01\x7f")
-    assert protos.read_tensor(tensor, "it").view(np.uint8).tolist() == [0, 1, 1]
+    tensor = grpc_format.new("TensorProto", dtype=BOOL, tensor_shape=shape, tensor_content=b"\x00\x01\x7f")
+    assert grpc_format.read_tensor(tensor, "it").view(np.uint8).tolist() == [0, 1, 1]
 
 
 def test_no_more_values_are_read_than_a_request_may_have():
-    tensor = protos.new("TensorProto", dtype=FLOAT, tensor_shape={"dim": [{"size": MAX_VALUES}]})
-    assert protos.read_tensor(tensor, "it").size == MAX_VALUES
+    tensor = grpc_format.new("TensorProto", dtype=FLOAT, tensor_shape={"dim": [{"size": MAX_VALUES}]})
+    assert grpc_format.read_tensor(tensor, "it").size == MAX_VALUES
     tensor.tensor_shape.dim[0].size += 1
     with pytest.raises(BadInput, match="more than"):
-        protos.read_tensor(tensor, "it")
+        grpc_format.read_tensor(tensor, "it")

@@ -10,7 +10,7 @@ import threading
 import pytest
 
 from backend.app import create_app
-from backend.guards import JsonLines, Refusal, one_at_a_time
+from backend.http.guards import JsonLines, Refusal, one_at_a_time
 from tests.backend import making
 from workbench.settings import PROJECT, from_environment
 
@@ -192,7 +192,7 @@ def test_a_large_picture_waits_for_the_one_before():
 
 
 def test_a_queue_of_large_pictures_is_cut_short(monkeypatch):
-    monkeypatch.setattr("backend.guards.HEAVY_WAIT_S", 0.01)
+    monkeypatch.setattr("backend.http.guards.HEAVY_WAIT_S", 0.01)
     inside, done = threading.Event(), threading.Event()
 
     def hold():

@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from backend import images
-from backend.images import PictureError
 from tests.backend import making
+from workbench.pictures import ink as images
+from workbench.pictures.ink import PictureError
 
 RGBA_BLACK, RGBA_WHITE, NOTHING = (0, 0, 0, 255), (255, 255, 255, 255), (0, 0, 0, 0)
 KINDS = ("PNG", "JPEG", "GIF", "WebP", "BMP", "TIFF")

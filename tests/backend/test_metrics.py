@@ -4,8 +4,8 @@ import os
 
 import pytest
 
-from backend import metrics as module
-from backend.metrics import Metrics
+from backend.http import metrics as module
+from backend.http.metrics import Metrics
 from tests.backend import making
 
 

@@ -15,10 +15,10 @@ import onnx
 import psutil
 import pytest
 
-from backend.channels import NAME
-from backend.grpc_channel import IDLE_MS
-from backend.model_files import ModelFiles
-from backend.model_servers import ModelServers
+from backend.tfserving.client import NAME
+from backend.tfserving.grpc_client import IDLE_MS
+from backend.untrusted.model_files import ModelFiles
+from backend.untrusted.model_servers import ModelServers
 from tests.backend import making, stand_in_model_server
 from workbench.errors import ModelRefused
 
@@ -187,7 +187,11 @@ def test_a_keras_file_and_an_onnx_file_are_served_alike(shelf, strange, tmp_path
 def _passes(process):
     """Whether it is the one between the watcher and the server."""
     command, parent = process.cmdline(), process.parent()
-    return "backend.confined" in command and parent is not None and "backend.confined" in parent.cmdline()
+    return (
+        "backend.untrusted.confined" in command
+        and parent is not None
+        and "backend.untrusted.confined" in parent.cmdline()
+    )
 
 
 def test_a_model_is_started_once_for_all_who_ask(shelf, strange, tmp_path):
@@ -200,7 +204,9 @@ def test_a_model_is_started_once_for_all_who_ask(shelf, strange, tmp_path):
     for thread in threads:
         thread.join(60)
     assert len(servers) == 4
-    watchers = [p for p in descendants_using(servers[0].file.folder) if "backend.confined" in p.cmdline()]
+    watchers = [
+        p for p in descendants_using(servers[0].file.folder) if "backend.untrusted.confined" in p.cmdline()
+    ]
     assert len([p for p in watchers if p.ppid() == os.getpid()]) == 1
 
 

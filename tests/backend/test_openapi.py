@@ -7,7 +7,7 @@ import pytest
 import schemathesis
 
 from backend.app import create_app
-from backend.openapi import describe
+from backend.http.openapi import describe
 from tests.backend import making
 from tests.backend.real_server import BEARER
 from workbench.settings import from_environment

@@ -129,7 +129,7 @@ def test_damaged_json_is_said_to_be_so(tried):
 
 
 def test_no_answer_holds_what_json_cannot_say():
-    from backend.tensors import write_answer
+    from backend.tfserving.rest_format import write_answer
 
     answer = write_answer({"a": np.array([[np.nan, np.inf, 1.0]])}, rows=True)
     assert json.loads(answer) == {"predictions": [[None, None, 1.0]]}

@@ -9,7 +9,7 @@ import textwrap
 
 import pytest
 
-from backend import seccomp
+from backend.untrusted import seccomp
 from workbench.settings import PROJECT
 
 pytestmark = pytest.mark.skipif(not seccomp.works(), reason="this system has no filters of system calls")

@@ -20,7 +20,8 @@ import pytest
 from tests.backend import making
 from tests.backend.real_server import BEARER, start, stop, wait_for
 from tests.backend.test_fetching import Site
-from workbench import artifact, deployment
+from workbench import artifact
+from workbench.backends import http
 from workbench.settings import PROJECT
 
 SIZES = {"mnist": "28x28x1", "cifar": "32x32x3", "fashion": "28x28x1"}
@@ -229,7 +230,7 @@ def test_while_a_hostile_model_is_held_others_are_answered(server, strange):
 
 def test_the_typed_function_serves_files_and_urls(server, site, tmp_path):
     (tmp_path / "four.png").write_bytes(picture())
-    said = deployment.serve(
+    said = http.serve(
         tmp_path / "four.png",
         server.url,
         making.TOKEN,

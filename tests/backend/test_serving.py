@@ -12,7 +12,7 @@ import onnx
 import pytest
 
 from backend.app import create_app
-from backend.serving import Deployments
+from backend.deployments.store import Deployments
 from tests.backend import making
 from workbench import artifact
 

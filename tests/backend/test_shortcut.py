@@ -6,7 +6,7 @@ import re
 import pytest
 
 from backend.app import create_app
-from backend.shortcut import MOST_BYTES
+from backend.predict.fast_path import MOST_BYTES
 from tests.backend import making
 from workbench.settings import from_environment
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from backend import seccomp
-from backend.model_files import ModelFiles
-from backend.model_servers import ModelServers
+from backend.untrusted import seccomp
+from backend.untrusted.model_files import ModelFiles
+from backend.untrusted.model_servers import ModelServers
 from workbench.errors import ModelRefused
 
 

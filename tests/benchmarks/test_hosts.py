@@ -9,11 +9,11 @@ import pytest
 
 from benchmarks import cable, hosts
 from benchmarks.scaling import Net
-from workbench import scaling
 from workbench.errors import Unavailable
-from workbench.providers import Layout
+from workbench.estimates import scaling
+from workbench.estimates.scaling import Work
+from workbench.machines import Layout
 from workbench.recipes import Recipe
-from workbench.scaling import Work
 
 NET = Net("small", Recipe("", "", ""), 1_000)
 LISTEN = """

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from backend.inputs import prepare
 from benchmarks import scans, writers
 from benchmarks.scans import MFEAT, OPTDIGITS
 from workbench.errors import Unavailable
+from workbench.pictures.inputs import prepare
 from workbench.settings import from_environment
 
 NAMES = ",".join(str(number) for number in range(64)) + ",0\n"

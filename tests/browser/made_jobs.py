@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from workbench import evaluation, recipes, registry
-from workbench.control import SHIPPED, open_store
+from workbench import recipes
 from workbench.events import Error, Event, Metric, Phase
 from workbench.jobs import Machine, Store
+from workbench.models import evaluation, registry
 from workbench.settings import Settings
+from workbench.verbs.jobs import SHIPPED, open_store
 
 RECIPE = recipes.read(SHIPPED / "mnist-mlp")
 STEPS, EPOCHS = 2_100, 5

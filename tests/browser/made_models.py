@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from tests.backend import making
-from workbench import artifact, evaluation, registry
-from workbench.registry import Version
+from workbench import artifact
+from workbench.models import evaluation, registry
+from workbench.models.registry import Version
 from workbench.settings import Settings
 
 DIGITS = [str(n) for n in range(10)]

@@ -15,7 +15,7 @@ from tests.browser.cluster_screenshots import LOOKS, WAIT_MS, own_ports
 from tests.browser.made_jobs import make_jobs
 from tests.chain import make_settings
 from tests.dashboard.serving import serving
-from workbench import deployment
+from workbench.backends import http
 from workbench.services import dashboard
 from workbench.settings import Settings
 
@@ -97,7 +97,7 @@ def _fill(settings: Settings, server: Server) -> None:
     make_jobs(settings)
     for one, reason in zip(made, ("the first", "surer of sevens", ""), strict=True):
         canary = None if reason else 10.0
-        deployment.deploy(
+        http.deploy(
             one, server.url, making.TOKEN, who="ann", reason=reason or "a try", canary=canary, anyway=True
         )
     for number, digit in enumerate((1, 2, 1, 4, 9, 1, 3)):

@@ -16,10 +16,10 @@ from tests.chain import Chain, make_settings, wait_until
 from tests.dashboard.serving import serving
 from tests.jobs.test_listing import fill
 from workbench import runner
-from workbench.control import open_store
 from workbench.services import dashboard as service
 from workbench.settings import Settings
-from workbench.ui import theme
+from workbench.ui.widgets import theme
+from workbench.verbs.jobs import open_store
 
 WAIT_MS = 120_000
 JOB_MS = 240_000

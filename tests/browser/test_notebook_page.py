@@ -15,10 +15,10 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.chain import answers, make_settings, wait_until
-from workbench import registry
+from workbench.models import registry
 from workbench.services import Service, dashboard
 from workbench.settings import Settings
-from workbench.ui import theme
+from workbench.ui.widgets import theme
 
 SEVEN = [(0.3, 0.25), (0.5, 0.22), (0.72, 0.25), (0.6, 0.5), (0.48, 0.85)]
 WAIT_MS = 120_000

@@ -11,7 +11,7 @@ import pytest
 
 from tests.chain import make_settings
 from tests.dashboard.serving import Dashboard, serving
-from workbench import registry
+from workbench.models import registry
 
 
 @pytest.fixture(scope="module")

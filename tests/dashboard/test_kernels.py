@@ -7,8 +7,8 @@ from pathlib import Path
 
 from tests.chain import make_settings, wait_until
 from tests.dashboard.serving import serving, write_notebook
-from workbench.priority import BACKGROUND, session_weight
 from workbench.settings import Settings
+from workbench.system.priority import BACKGROUND, session_weight
 
 SAY_WHO = """
 import os

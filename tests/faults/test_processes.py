@@ -16,11 +16,12 @@ import pytest
 from tests import stub_runner
 from tests.chain import make_settings, wait_until
 from tests.machines import clear
-from workbench import registry, runner
+from workbench import runner
 from workbench.jobs import ENDED, Job, Store
-from workbench.providers import Machine, Place
-from workbench.providers.local import LocalProvider
-from workbench.providers.processes import living
+from workbench.machines import Machine, Place
+from workbench.machines.local.processes import living
+from workbench.machines.local.provider import LocalProvider
+from workbench.models import registry
 from workbench.recipes import Recipe
 from workbench.settings import Settings
 

@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 
 from tests.chain import make_settings, wait_until
-from workbench import events, registry, runner
+from workbench import events, runner
 from workbench.jobs import ENDED, Job, Store
-from workbench.providers import Place
-from workbench.providers.local import LocalProvider, end_all
-from workbench.providers.processes import living
+from workbench.machines import Place
+from workbench.machines.local.processes import living
+from workbench.machines.local.provider import LocalProvider, end_all
+from workbench.models import registry
 from workbench.recipes import Recipe
 from workbench.runner.faults import Rules
 from workbench.settings import Settings

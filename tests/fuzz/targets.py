@@ -11,11 +11,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from backend import decoders, fitting, images
-from backend.fetching import Fetcher, NotFetched, UrlRefused
-from backend.model_files import ModelFiles
-from workbench import artifact, control, events, recipes
+from backend.untrusted import fitting
+from backend.untrusted.fetching import Fetcher, NotFetched, UrlRefused
+from backend.untrusted.model_files import ModelFiles
+from workbench import artifact, events, recipes
 from workbench.errors import BadInput, ModelRefused, RecipeError
+from workbench.pictures import decoders, ink
+from workbench.verbs import jobs
 
 MAX_UNPACKED = 1_000_000
 
@@ -50,7 +52,7 @@ def _pictures() -> tuple[bytes, ...]:
 
 
 def _feed_picture(data: bytes) -> None:
-    seen = images.fit(images.decode(data))
+    seen = ink.fit(ink.decode(data))
     assert seen is None or (seen.shape == (28, 28) and np.isfinite(seen).all())
 
 
@@ -139,7 +141,7 @@ def _feed_notebook(data: bytes) -> None:
 
 
 def _feed_upload(data: bytes) -> None:
-    recipes.check(control.read_upload({"recipe.zip": data}))
+    recipes.check(jobs.read_upload({"recipe.zip": data}))
 
 
 def _feed_size(data: bytes) -> None:

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from backend import protos
-from backend.tensors import DTYPES
+from backend.tfserving import grpc_format
+from backend.tfserving.rest_format import DTYPES
 
 SHAPES = arrays.array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=4)
 NUMERIC = [name for name in DTYPES if name != "DT_STRING"]
@@ -40,7 +40,7 @@ def test_tensorflow_reads_what_is_written_here(array):
     import tensorflow as tf
     from tensorflow.core.framework import tensor_pb2
 
-    data = protos.write_tensor(array, name_of(array)).SerializeToString()
+    data = grpc_format.write_tensor(array, name_of(array)).SerializeToString()
     theirs = tensor_pb2.TensorProto.FromString(data)
     assert theirs.SerializeToString() == data  # not a field that TensorFlow would not know
     same(tf.make_ndarray(theirs), array)
@@ -51,8 +51,10 @@ def test_tensorflow_reads_what_is_written_here(array):
 def test_what_tensorflow_writes_is_read_here(array):
     import tensorflow as tf
 
-    theirs = tf.make_tensor_proto(array, dtype=tf.as_dtype(protos.NUMBERS[name_of(array)]), shape=array.shape)
-    same(protos.read_tensor(protos.read("TensorProto", theirs.SerializeToString()), "it"), array)
+    theirs = tf.make_tensor_proto(
+        array, dtype=tf.as_dtype(grpc_format.NUMBERS[name_of(array)]), shape=array.shape
+    )
+    same(grpc_format.read_tensor(grpc_format.read("TensorProto", theirs.SerializeToString()), "it"), array)
 
 
 @given(any_array(), st.booleans())
@@ -63,7 +65,7 @@ def test_values_one_by_one_are_read_as_tensorflow_reads_them(array, cut):
     from tensorflow.core.framework import tensor_pb2
 
     name = name_of(array)
-    theirs = tensor_pb2.TensorProto(dtype=protos.NUMBERS[name])
+    theirs = tensor_pb2.TensorProto(dtype=grpc_format.NUMBERS[name])
     for side in array.shape:
         theirs.tensor_shape.dim.add(size=side)
     values = array.ravel().view(np.uint16) if name == "DT_HALF" else array.ravel()
@@ -81,7 +83,7 @@ def test_values_one_by_one_are_read_as_tensorflow_reads_them(array, cut):
             "DT_STRING": "string_val",
         }.get(name, "int_val"),
     ).extend(values)
-    ours = protos.read_tensor(protos.read("TensorProto", theirs.SerializeToString()), "it")
+    ours = grpc_format.read_tensor(grpc_format.read("TensorProto", theirs.SerializeToString()), "it")
     if array.size:
         same(ours, tf.make_ndarray(theirs))
     same(ours, array)
@@ -95,7 +97,7 @@ def test_fields_have_tensorflows_numbers_and_names(ours, theirs):
 
     generated = importlib.import_module(f"tensorflow.core.framework.{theirs}_pb2")
     known = {f.name: f for f in getattr(generated, ours).DESCRIPTOR.fields}
-    for field in protos.MESSAGES[ours].DESCRIPTOR.fields:
+    for field in grpc_format.MESSAGES[ours].DESCRIPTOR.fields:
         assert field.full_name == known[field.name].full_name
         assert field.number == known[field.name].number
         assert field.is_repeated == known[field.name].is_repeated
@@ -104,4 +106,4 @@ def test_fields_have_tensorflows_numbers_and_names(ours, theirs):
 def test_types_have_tensorflows_numbers():
     from tensorflow.core.framework import types_pb2
 
-    assert {name: types_pb2.DataType.Value(name) for name in DTYPES} == protos.NUMBERS
+    assert {name: types_pb2.DataType.Value(name) for name in DTYPES} == grpc_format.NUMBERS

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.node.training_cluster import Forks
-from workbench.node.sockets import narrow
+from workbench.upstream.tensorflow_bind import narrow
 
 IP = socket.inet_aton("10.1.2.3")
 

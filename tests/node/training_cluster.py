@@ -20,7 +20,7 @@ from workbench.settings import PROJECT
 LIMIT_S = 200.0
 FORKS = """
 import json, os, sys, traceback
-import workbench.node.machine
+import workbench.node.role
 from workbench.node.__main__ import main
 
 def begin(own, arguments, before):

@@ -13,9 +13,10 @@ import nbformat
 import numpy as np
 import pytest
 
-from workbench import artifact, recipes, registry
-from workbench.control import open_store
+from workbench import artifact, recipes
+from workbench.models import registry
 from workbench.settings import PROJECT, from_environment
+from workbench.verbs.jobs import open_store
 
 NOTEBOOKS = sorted((PROJECT / "notebooks").glob("*.ipynb"))
 MOST_LINES = 12

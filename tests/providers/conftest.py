@@ -10,7 +10,7 @@ from tests.chain import make_settings
 from tests.emulator import Emulator
 from tests.emulator.fixtures import emulator, running_emulator
 from tests.machines import Bench
-from workbench.providers import Machine
+from workbench.machines import Machine
 
 __all__ = ["emulator", "running_emulator"]
 

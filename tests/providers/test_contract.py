@@ -8,7 +8,7 @@ from tests.chain import wait_until
 from tests.machines import ENDLESS, Bench
 from workbench import events
 from workbench.errors import BadInput, NotFound
-from workbench.providers import Exit, Layout, Machine, Place, machine_folder
+from workbench.machines import Exit, Layout, Machine, Place, machine_folder
 
 CLUSTER = Layout(ps=1, workers=2)
 CHIEF, PS, FIRST, SECOND = CLUSTER.places

@@ -13,13 +13,13 @@ import pytest
 from tests.chain import make_settings, wait_until
 from tests.machines import ENDLESS, Bench
 from workbench.errors import BadInput, Unavailable
-from workbench.priority import BACKGROUND, session_weight
-from workbench.providers import Exit, Layout, Machine
-from workbench.providers.cluster import LOG_BYTES
-from workbench.providers.local import LocalProvider, end_all
-from workbench.providers.processes import find_warm, living
-from workbench.providers.sandbox import Limits
+from workbench.machines import Exit, Layout, Machine
+from workbench.machines.local.head import LOG_BYTES
+from workbench.machines.local.processes import find_warm, living
+from workbench.machines.local.provider import LocalProvider, end_all
+from workbench.machines.local.sandbox import Limits
 from workbench.settings import PROJECT
+from workbench.system.priority import BACKGROUND, session_weight
 
 SMALL = Limits(memory_bytes=200_000_000, file_bytes=1_000_000)
 
@@ -107,7 +107,7 @@ def test_root_without_the_right_to_make_namespaces_is_told_what_is_missing(tmp_p
     script = (
         "from pathlib import Path\n"
         "from tests.machines import make_local\n"
-        "from workbench.providers import Layout\n"
+        "from workbench.machines import Layout\n"
         f"provider = make_local(Path({str(tmp_path)!r}))\n"
         "print(provider.warnings[0])\n"
         "print({m.state for m in provider.launch('one', Layout(workers=2))})\n"

@@ -8,9 +8,10 @@ from tests import stub_runner
 from tests.soak.notes import Change, Notes
 from tests.soak.schedule import LAYOUTS
 from tests.soak.world import DIGITS, NAME, World
-from workbench import control, recipes
+from workbench import recipes
 from workbench.errors import WorkbenchError
 from workbench.jobs import ENDED, Store
+from workbench.verbs import jobs
 
 RECIPE = Path(__file__).with_name("recipe")
 MOST_OPEN = 5
@@ -77,12 +78,12 @@ class Users:
     def _submit_stub(self, ps: int, workers: int) -> None:
         """As a page does: its runners are started by what it was given."""
         settings = self._world.settings
-        request = control.Request(
+        request = jobs.Request(
             name="soak", requester="ann", recipe=recipes.read(RECIPE), ps=ps, workers=workers
         )
         try:
             with self._store() as store:
-                workbench = control.Control(
+                workbench = jobs.Control(
                     settings, store, start=lambda id, name: stub_runner.start(id, name, settings)
                 )
                 self._notes.submitted.append(workbench.submit(request))

@@ -10,9 +10,10 @@ from typing import Any
 
 from tests.chain import answers
 from tests.soak.world import World
-from workbench import artifact, registry
+from workbench import artifact
 from workbench.errors import WorkbenchError
 from workbench.jobs import ENDED, Store
+from workbench.models import registry
 from workbench.settings import PROJECT
 
 LOAD = """

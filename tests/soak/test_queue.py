@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.chain import make_settings, wait_until
-from workbench.services import queue
+from workbench.services import job_queue
 
 
 def test_a_queue_that_begins_without_its_store_waits_for_it(
@@ -16,7 +16,7 @@ def test_a_queue_that_begins_without_its_store_waits_for_it(
     file.mkdir()  # so nothing can be opened there
     settings = make_settings(tmp_path / "home", WORKBENCH_DATABASE_URL=f"sqlite:///{file}")
     ended = threading.Event()
-    watching = threading.Thread(target=queue.watch, args=(settings, ended))
+    watching = threading.Thread(target=job_queue.watch, args=(settings, ended))
     watching.start()
     try:
         wait_until(lambda: "cannot be written" in capsys.readouterr().err, 10, "what it says")

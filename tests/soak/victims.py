@@ -6,9 +6,9 @@ from collections.abc import Iterable
 import psutil
 
 from workbench import runner
-from workbench.providers.processes import living, roots
-from workbench.services import processes
+from workbench.machines.local.processes import living, roots
 from workbench.settings import Settings
+from workbench.system import processes
 
 SERVICES = {"backend": "gunicorn", "frontend": "apache", "dashboard": "jupyter", "queue": "queue"}
 

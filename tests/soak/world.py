@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from backend.serving import Deployments
+from backend.deployments.store import Deployments
 from tests import mariadb
 from tests.browser import made_models
 from tests.chain import Chain, answers, end_chain, make_settings, start_chain, wait_until

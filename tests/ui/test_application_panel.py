@@ -7,12 +7,12 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from tests.chain import wait_until
+from workbench.application.plan import AppPlan, Check, Cost
+from workbench.application.stack import App, AppMachine
 from workbench.errors import Unavailable
-from workbench.providers import Machine, Resource
-from workbench.providers.aws.planning import AppPlan, Check, Cost
-from workbench.providers.aws.stack import App, AppMachine
-from workbench.ui.actions import Action
-from workbench.ui.application import LOOK_EVERY_S, ApplicationPanel
+from workbench.machines import Machine, Resource
+from workbench.ui.cluster.application import LOOK_EVERY_S, ApplicationPanel
+from workbench.ui.widgets.actions import Action
 
 ABSENT = App("workbench", "absent", "123456789012", "eu-central-1", "ab12")
 

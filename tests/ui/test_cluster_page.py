@@ -10,18 +10,19 @@ import pytest
 
 from tests.browser.made_jobs import make_jobs
 from tests.chain import threads_end, wait_until
-from workbench import control, recipes
-from workbench.checks import Checked, Stopped
-from workbench.control import Control
+from workbench import recipes
 from workbench.errors import RecipeError, Unavailable
 from workbench.jobs import Job
-from workbench.providers import Layout
-from workbench.providers.fake import FakeProvider
+from workbench.machines import Layout
+from workbench.machines.fake import FakeProvider
 from workbench.recipes import Recipe
 from workbench.settings import Settings
+from workbench.tasks.check import Checked, Stopped
 from workbench.ui.cluster import ClusterPage
-from workbench.ui.drawing import draw
-from workbench.ui.request import DRAFT, HANDED
+from workbench.ui.cluster.machines_diagram import draw
+from workbench.ui.cluster.request import DRAFT, HANDED
+from workbench.verbs import jobs
+from workbench.verbs.jobs import Control
 
 CHECKED = Checked(
     100, 10, (4,), (3,), steps_per_epoch=50, parameters=9, largest=6, epochs=2, batch_size=2, step_s=0.1
@@ -75,7 +76,7 @@ def stand(settings: Settings) -> Iterator[Stand]:
             raise Unavailable(f"there is no provider {name!r} here")
         return provider
 
-    with control.open_store(settings) as store, threads_end():
+    with jobs.open_store(settings) as store, threads_end():
         workbench = Workbench(
             settings, store, start=lambda id, _: started.append(id), open_provider=open_provider
         )
@@ -227,7 +228,7 @@ def test_a_draft_survives_a_reload_and_a_link_to_a_recipe_wins(stand: Stand) -> 
     form.name.value = "other"
     assert stand.page.browser[DRAFT]["name"] == "other"
     stand.page.address._told({"kind": "here", "values": {"recipe": "tabular"}})
-    assert form.recipe == recipes.read(control.SHIPPED / "tabular")
+    assert form.recipe == recipes.read(jobs.SHIPPED / "tabular")
     assert "recipe" not in stand.page.address.values
 
 
@@ -238,7 +239,7 @@ def test_a_link_in_jupyterlab_hands_its_recipe_over_once_and_soon(
     draft = {"name": "mine", "ps": "2", "workers": "3", "training": "t"}
     stand.arrive(handed={"recipe": "tabular", "t": minutes and time.time() - 60 * minutes}, draft=draft)
     form = stand.page.request
-    tabular = recipes.read(control.SHIPPED / "tabular").training
+    tabular = recipes.read(jobs.SHIPPED / "tabular").training
     assert (form.name.value, form.recipe.training) == (("tabular", tabular) if taken else ("mine", "t"))
     assert stand.page.browser[HANDED] is None
 

@@ -8,8 +8,8 @@ import pytest
 
 from tests.chain import wait_until
 from workbench.errors import Unavailable
-from workbench.ui.browser import Browser
-from workbench.ui.poll import Poll
+from workbench.ui.widgets.browser import Browser
+from workbench.ui.widgets.poll import Poll
 
 
 class Question:

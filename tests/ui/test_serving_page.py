@@ -10,19 +10,22 @@ from typing import Any
 import numpy as np
 import pytest
 
-from backend import images
 from tests.backend import making, real_server
 from tests.backend.real_server import Server
 from tests.browser import made_models
 from tests.chain import make_settings, threads_end, wait_until
 from tests.ui.test_widgets import Wire, connect
-from workbench import control, deployment, recipes, registry, retraining
-from workbench.control import Control
+from workbench import recipes
+from workbench.backends import http
+from workbench.models import registry
+from workbench.pictures import ink as images
 from workbench.settings import Settings
-from workbench.ui.actions import Action
-from workbench.ui.request import DRAFT
+from workbench.ui.cluster.request import DRAFT
 from workbench.ui.serving import ServingPage
 from workbench.ui.serving.predict import PUBLISHED, UPLOAD, URL, ZIP
+from workbench.ui.widgets.actions import Action
+from workbench.verbs import jobs, retraining
+from workbench.verbs.jobs import Control
 
 WHEN = datetime(2026, 11, 22, tzinfo=UTC)
 
@@ -62,7 +65,7 @@ class Stand:
 
     def deploy(self, version: int) -> None:
         found = registry.find(f"mnist-cnn:{version}", self.page.workbench.settings)
-        deployment.deploy(found, self.server.url, making.TOKEN, reason="to begin with", who="ann")
+        http.deploy(found, self.server.url, making.TOKEN, reason="to begin with", who="ann")
 
     def open(self, reference: str) -> None:
         self.page.poll.turn()
@@ -86,7 +89,7 @@ class Stand:
 
 @pytest.fixture
 def stand(server: Server) -> Iterator[Stand]:
-    with control.open_store(settings_of(server)) as store, threads_end():
+    with jobs.open_store(settings_of(server)) as store, threads_end():
         page = ServingPage(Control(settings_of(server), store, start=lambda *_: None), images.fit)
         stand = Stand(page, server)
         stand.deploy(1)
@@ -124,17 +127,17 @@ def test_a_version_is_deployed_with_a_reason_which_the_history_keeps(stand: Stan
     assert "deployed" in models.head.html
     assert "surer &lt;of&gt; sevens" in models.history.html
     assert "bea" in models.history.html
-    assert deployment.deployed(stand.server.url)["models"][0]["version"] == 3
+    assert http.deployed(stand.server.url)["models"][0]["version"] == 3
 
 
 def test_roll_back_asks_first_and_lets_the_version_before_answer(stand: Stand) -> None:
     models = stand.page.models
     stand.open("mnist-cnn:2")
     models.rollback.button.click()
-    assert deployment.deployed(stand.server.url)["models"][0]["version"] == 2
+    assert http.deployed(stand.server.url)["models"][0]["version"] == 2
     models.rollback.no.click()
     stand.press(models.rollback)
-    assert deployment.deployed(stand.server.url)["models"][0]["version"] == 1
+    assert http.deployed(stand.server.url)["models"][0]["version"] == 1
     assert "mnist-cnn:1 answers on the drawing page again" in models.message.html
 
 
@@ -185,7 +188,7 @@ def test_without_a_back_end_the_page_says_so_and_finds_it_again(
     stand: Stand, free_ports: Callable[[int], list[int]]
 ) -> None:
     away = settings_of(stand.server, free_ports(1)[0])
-    with control.open_store(away) as store:
+    with jobs.open_store(away) as store:
         page = ServingPage(Control(away, store), images.fit)
         page.poll.turn()
         assert "The back end does not answer" in page.models.served.html
@@ -197,7 +200,7 @@ def test_without_a_back_end_the_page_says_so_and_finds_it_again(
 
 
 def test_an_empty_home_says_how_to_get_a_first_model(settings: Settings) -> None:
-    with control.open_store(settings) as store:
+    with jobs.open_store(settings) as store:
         page = ServingPage(Control(settings, store), images.fit)
         page.poll.turn()
         assert page.models.table.page["total"] == 0
@@ -354,7 +357,7 @@ def test_versions_trained_with_corrections_show_what_they_gained(settings: Setti
     told = {"before": {"right": 2, "of": 10}, "after": {"right": 9, "of": 10}}
     made_models.publish(settings, 1)
     made_models.publish(settings, 2, corrections={"version": 1, "used": ["a"] * 10, "evaluation": told})
-    with control.open_store(settings) as store:
+    with jobs.open_store(settings) as store:
         page = ServingPage(Control(settings, store), images.fit)
         page.poll.turn()
         assert "2 of 10 → 9 of 10" in page.corrections.versions.html

@@ -5,7 +5,7 @@ from typing import Any
 
 from tests.chain import wait_until
 from workbench.errors import Unavailable
-from workbench.ui.table import MAX_COUNT, Column, Page, Query, Table
+from workbench.ui.widgets.table import MAX_COUNT, Column, Page, Query, Table
 
 COLUMNS = [Column("id", "Id", "number"), Column("name", "Name")]
 ROWS = [{"key": n, "id": n, "name": f"net-{n}"} for n in range(1000)]

@@ -12,7 +12,7 @@ import pytest
 
 from workbench import ui
 from workbench.node.training import Progress
-from workbench.ui.training import TrainingPanel
+from workbench.ui.tutorial.training import TrainingPanel
 
 
 def report(step: int, of: int, epochs: int, **more: Any) -> Progress:

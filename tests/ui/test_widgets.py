@@ -9,10 +9,10 @@ import pytest
 
 from workbench import ui
 from workbench.errors import RecipeError
-from workbench.evaluation import evaluate
-from workbench.ui import pieces, theme
-from workbench.ui.curves import thin
-from workbench.ui.pictures import data_url
+from workbench.models.evaluation import evaluate
+from workbench.ui.tutorial.results import data_url
+from workbench.ui.widgets import pieces, theme
+from workbench.ui.widgets.curves import thin
 
 
 class Wire:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workbench import charts
+from workbench.models import charts
 
 SVG = "{http://www.w3.org/2000/svg}"
 

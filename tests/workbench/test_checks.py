@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from tests.chain import make_settings
-from workbench import checks
 from workbench.errors import ModelRefused, RecipeError
-from workbench.providers.local import LocalProvider, end_all
-from workbench.providers.processes import living
+from workbench.machines.local.processes import living
+from workbench.machines.local.provider import LocalProvider, end_all
 from workbench.recipes import Recipe
 from workbench.settings import Settings
+from workbench.tasks import check as checks
 
 IMPORTED = ("workbench.node.trial", "workbench.node.training", "workbench.node.export")
 DATA = """

@@ -9,16 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from workbench import artifact, control, logs, recipes
-from workbench.checks import Checked
-from workbench.control import Control, Request, read_upload
+from workbench import artifact, recipes
 from workbench.errors import BadInput, NotFound, RecipeError, Unavailable
-from workbench.estimating import STARTING_S, estimate
+from workbench.estimates.estimate import STARTING_S, estimate
 from workbench.events import Metric
 from workbench.jobs import Job
-from workbench.providers.fake import FakeProvider
+from workbench.machines.fake import FakeProvider
 from workbench.recipes import Recipe
 from workbench.settings import Settings
+from workbench.tasks.check import Checked
+from workbench.verbs import jobs, logs
+from workbench.verbs.jobs import Control, Request, read_upload
 
 RECIPE = Recipe("# ü ' \"\n", "def load_data(): ...\n", "def build_model(): ...\n")
 CHECKED = Checked(
@@ -34,7 +35,7 @@ def started() -> list[int]:
 
 @pytest.fixture
 def workbench(settings: Settings, started: list[int]) -> Iterator[Control]:
-    with control.open_store(settings) as store:
+    with jobs.open_store(settings) as store:
         yield Control(
             settings,
             store,
@@ -97,7 +98,7 @@ def test_limits_say_what_runs_and_waits_for_whom(workbench: Control) -> None:
 
 
 def test_a_name_that_is_taken_becomes_its_next_version(workbench: Control, settings: Settings) -> None:
-    from workbench import registry
+    from workbench.models import registry
 
     assert workbench.next_version("digits") == 1
     registry.add("digits", lambda aside: {"metrics": {}}, settings)
@@ -115,7 +116,7 @@ def test_only_what_has_ended_is_tried_again(workbench: Control) -> None:
 
 
 def test_the_tutorial_comes_first_among_the_recipes_that_are_offered() -> None:
-    offered = control.offered_recipes()
+    offered = jobs.offered_recipes()
     assert next(iter(offered)) == "00-mnist-cnn"
     assert {"mnist-mlp", "tabular"} <= offered.keys()
     assert "deploy_cluster" not in offered
@@ -124,10 +125,10 @@ def test_the_tutorial_comes_first_among_the_recipes_that_are_offered() -> None:
 
 
 def test_a_recipe_is_found_by_path_or_by_its_shipped_name(tmp_path: Path) -> None:
-    assert control.find_recipe("tabular") == control.SHIPPED / "tabular"
-    assert control.find_recipe(str(tmp_path)) == tmp_path
+    assert jobs.find_recipe("tabular") == jobs.SHIPPED / "tabular"
+    assert jobs.find_recipe(str(tmp_path)) == tmp_path
     with pytest.raises(NotFound, match="mnist-mlp"):
-        control.find_recipe("nowhere")
+        jobs.find_recipe("nowhere")
 
 
 def files() -> dict[str, bytes]:

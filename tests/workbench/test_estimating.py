@@ -4,13 +4,13 @@ from dataclasses import replace
 
 import pytest
 
-from workbench import scaling
-from workbench.checks import Checked
-from workbench.estimating import STARTING_S, Estimate, describe, estimate
+from workbench.estimates import scaling
+from workbench.estimates.estimate import STARTING_S, Estimate, describe, estimate
+from workbench.estimates.scaling import Site, Work, network
 from workbench.jobs import Job
 from workbench.jobs.values import Change, Progress
-from workbench.providers import Layout
-from workbench.scaling import Site, Work, network
+from workbench.machines import Layout
+from workbench.tasks.check import Checked
 
 CHECKED = Checked(
     examples=10_000,

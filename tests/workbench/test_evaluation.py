@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workbench import evaluation
+from workbench.models import evaluation
 
 
 def classified(*arguments: Any) -> evaluation.Evaluation:

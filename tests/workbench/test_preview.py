@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from workbench import preview as module
-from workbench.control import SHIPPED, open_store
 from workbench.errors import Unavailable, WorkbenchError
-from workbench.preview import Preview, Wanted
-from workbench.providers import Machine
+from workbench.machines import Machine
 from workbench.recipes import read
 from workbench.settings import Settings
+from workbench.tasks import preview as module
+from workbench.tasks.preview import Preview, Wanted
+from workbench.verbs.jobs import SHIPPED, open_store
 
 READY = {"input": {"kind": "image", "shape": [28, 28, 1]}, "preprocessing": "mnist", "labels": ["a", "b"]}
 

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from workbench import artifact, registry
+from workbench import artifact
 from workbench.errors import BadInput, ModelRefused, NotFound
+from workbench.models import registry
 from workbench.settings import PROJECT, Settings
 
 

@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 
 from tests.chain import wait_until
-from workbench import events, registry, runner
+from workbench import events, runner
 from workbench.errors import ModelRefused, RecipeError, Unavailable
 from workbench.jobs import Job, Store
-from workbench.providers import Layout, Machine, Place
-from workbench.providers.fake import Behaviour, FakeProvider
+from workbench.machines import Layout, Machine, Place
+from workbench.machines.fake import Behaviour, FakeProvider
+from workbench.models import registry
 from workbench.recipes import Recipe
 from workbench.runner.faults import Rules
 from workbench.settings import Settings

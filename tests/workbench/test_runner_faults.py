@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from workbench.events import Error
-from workbench.providers import Exit, Layout, Machine, Place
+from workbench.machines import Exit, Layout, Machine, Place
 from workbench.runner.faults import Again, Fail, Hangs, Publish, Restart, Rules, View, Wait, decide
 
 RULES = Rules(silent_s=100, settle_s=5, restarts=2, restarts_in_all=10)

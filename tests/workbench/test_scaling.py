@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from workbench import scaling
-from workbench.providers import Layout
-from workbench.scaling import Costs, Site, Work, choose, foretell, infer, network, pays_from
+from workbench.estimates import scaling
+from workbench.estimates.scaling import Costs, Site, Work, choose, foretell, infer, network, pays_from
+from workbench.machines import Layout
 
 small = some.floats(0, 1e-2)
 a_byte = some.floats(0, 1e-7)

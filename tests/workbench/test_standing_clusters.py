@@ -6,13 +6,14 @@ from collections.abc import Iterator
 import pytest
 
 from tests.workbench.test_runner import RECIPE, RULES, works
-from workbench import cli, control, runner
-from workbench.control import Control, Request
+from workbench import cli, runner
 from workbench.errors import BadInput, NotFound
 from workbench.jobs import Job
-from workbench.providers import Layout
-from workbench.providers.fake import FakeProvider
+from workbench.machines import Layout
+from workbench.machines.fake import FakeProvider
 from workbench.settings import Settings
+from workbench.verbs import jobs
+from workbench.verbs.jobs import Control, Request
 
 TWO = Layout(workers=2)
 
@@ -25,7 +26,7 @@ def provider() -> FakeProvider:
 @pytest.fixture
 def workbench(settings: Settings, provider: FakeProvider) -> Iterator[Control]:
     settings.logs.mkdir(parents=True)
-    with control.open_store(settings) as store:
+    with jobs.open_store(settings) as store:
         yield Control(settings, store, start=lambda id, name: None, open_provider=lambda *_: provider)
 
 

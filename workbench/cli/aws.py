@@ -11,9 +11,9 @@ from workbench.errors import WorkbenchError
 from workbench.settings import Settings
 
 if TYPE_CHECKING:
-    from workbench.providers.aws.planning import AppPlan
-    from workbench.providers.aws.stack import App
-    from workbench.providers.aws.template import Wish
+    from workbench.application.plan import AppPlan
+    from workbench.application.stack import App
+    from workbench.application.template import Wish
 
 ROLES = ("working", "frontend", "backend")
 MARKS = {True: "yes", False: "NO", None: "unknown"}
@@ -61,8 +61,8 @@ def add_options(verbs: dict[str, argparse.ArgumentParser]) -> None:
 
 
 def plan_app(arguments: argparse.Namespace, settings: Settings) -> None:
-    from workbench.providers.aws import planning
-    from workbench.providers.aws.clients import Session
+    from workbench.application import plan as planning
+    from workbench.aws.session import Session
 
     plan = planning.plan(Session.open(settings), settings, _wish(arguments))
     if arguments.json:
@@ -72,7 +72,7 @@ def plan_app(arguments: argparse.Namespace, settings: Settings) -> None:
 
 
 def _plan_as_json(plan: "AppPlan") -> dict[str, Any]:
-    from workbench.providers.aws.prices import HOURS_A_MONTH
+    from workbench.aws.prices import HOURS_A_MONTH
 
     return {
         **asdict(plan),
@@ -82,7 +82,7 @@ def _plan_as_json(plan: "AppPlan") -> dict[str, Any]:
 
 
 def _show_plan(plan: "AppPlan") -> None:
-    from workbench.providers.aws.prices import HOURS_A_MONTH
+    from workbench.aws.prices import HOURS_A_MONTH
 
     print(output.columns([("WHAT", "NAME"), *((r.type, r.name) for r in plan.resources)]))
     print()
@@ -99,45 +99,45 @@ def _show_plan(plan: "AppPlan") -> None:
 
 
 def launch_app(arguments: argparse.Namespace, settings: Settings) -> int:
-    from workbench.providers.aws import launching
-    from workbench.providers.aws.clients import Session
+    from workbench.application import launch
+    from workbench.aws.session import Session
 
-    app = launching.launch(Session.open(settings), settings, _wish(arguments), _Told())
+    app = launch.launch(Session.open(settings), settings, _wish(arguments), _Told())
     show_app(app, settings, arguments.json)
     return 0
 
 
 def stop_app(arguments: argparse.Namespace, settings: Settings) -> None:
-    from workbench.providers.aws import launching, stack
-    from workbench.providers.aws.clients import Session
+    from workbench.application import launch, stack
+    from workbench.aws.session import Session
 
     session = Session.open(settings)
-    launching.stop(session, settings, _Told(), arguments.only or ROLES)
+    launch.stop(session, settings, _Told(), arguments.only or ROLES)
     show_app(stack.app(session, settings), settings, arguments.json)
 
 
 def start_app(arguments: argparse.Namespace, settings: Settings) -> None:
-    from workbench.providers.aws import launching, stack
-    from workbench.providers.aws.clients import Session
+    from workbench.application import launch, stack
+    from workbench.aws.session import Session
 
     session = Session.open(settings)
-    launching.start(session, settings, _Told(), arguments.only or ROLES)
+    launch.start(session, settings, _Told(), arguments.only or ROLES)
     show_app(stack.app(session, settings), settings, arguments.json)
 
 
 def release_app(arguments: argparse.Namespace, settings: Settings) -> None:
-    from workbench.providers.aws import releasing
-    from workbench.providers.aws.clients import Session
+    from workbench.application import release
+    from workbench.aws.session import Session
 
-    releasing.release(
+    release.release(
         Session.open(settings), settings, _Told(), arguments.bucket, everybody=arguments.everybody
     )
     print("the application on AWS is released", file=sys.stderr)
 
 
 def machines_of_app(arguments: argparse.Namespace, settings: Settings) -> None:
-    from workbench.providers.aws import stack
-    from workbench.providers.aws.clients import Session
+    from workbench.application import stack
+    from workbench.aws.session import Session
 
     show_app(stack.app(Session.open(settings), settings), settings, arguments.json)
 
@@ -176,7 +176,7 @@ def show_app(app: "App", settings: Settings, as_json: bool) -> None:
 
 
 def _secret_command(settings: Settings, region: str) -> str:
-    from workbench.providers.aws import names
+    from workbench.aws import names
 
     name = names.parameter(settings.aws_stack, "token")
     return (
@@ -194,7 +194,7 @@ def _forward(instance: str, address: str, region: str) -> str:
 
 
 def _wish(arguments: argparse.Namespace) -> "Wish":
-    from workbench.providers.aws.template import Wish, check
+    from workbench.application.template import Wish, check
 
     chosen = {
         "working_type": arguments.working_type,
@@ -220,12 +220,12 @@ class _Told:
 
 
 def _audit(arguments: argparse.Namespace, settings: Settings) -> int:
-    from workbench import control
-    from workbench.providers.aws import audit, releasing
-    from workbench.providers.aws.clients import Session
+    from workbench.application import audit, release
+    from workbench.aws.session import Session
+    from workbench.verbs import jobs
 
     session = Session.open(settings)
-    with control.opened(settings) as workbench:
+    with jobs.opened(settings) as workbench:
         found = workbench.audit(session)
     if arguments.json:
         output.json([asdict(one) for one in found])
@@ -238,7 +238,7 @@ def _audit(arguments: argparse.Namespace, settings: Settings) -> int:
     if not found or not arguments.fix:
         return 1 if found else 0
     wanted = _agreed(found, arguments.yes)
-    releasing.fix(session, wanted, _Told())
+    release.fix(session, wanted, _Told())
     return 0 if len(wanted) == len(found) else 1
 
 
@@ -259,8 +259,8 @@ def _agreed(found: list[Any], yes: bool) -> list[Any]:
 
 
 def _prices(arguments: argparse.Namespace, settings: Settings) -> None:
-    from workbench.providers.aws import prices
-    from workbench.providers.aws.clients import Session
+    from workbench.aws import prices
+    from workbench.aws.session import Session
 
     if arguments.refresh:
         known = prices.refresh(settings, Session.open(settings))

@@ -56,7 +56,8 @@ def _with_id(verb: argparse.ArgumentParser) -> argparse.ArgumentParser:
 
 
 def _submit(arguments: argparse.Namespace, settings: Settings) -> int:
-    from workbench import control, recipes
+    from workbench import recipes
+    from workbench.verbs import jobs as control
 
     with control.opened(settings) as workbench:
         ps, workers = arguments.ps, arguments.workers
@@ -125,7 +126,7 @@ def _progress(job: "Job", store: "Store") -> str:
 def _jobs(arguments: argparse.Namespace, settings: Settings) -> None:
     if arguments.limit < 1:
         raise BadInput(f"--limit must be a whole number from 1. Received: {arguments.limit}")
-    from workbench import control
+    from workbench.verbs import jobs as control
 
     with control.open_store(settings) as store:
         found = store.list(state=arguments.state, requester=arguments.requester, limit=arguments.limit)
@@ -155,7 +156,7 @@ def _row(job: "Job") -> tuple[str, ...]:
 
 
 def _job(arguments: argparse.Namespace, settings: Settings) -> None:
-    from workbench import control
+    from workbench.verbs import jobs as control
 
     with control.opened(settings) as workbench:
         job = workbench.store.job(arguments.id)
@@ -198,8 +199,9 @@ def _because(job: "Job") -> str:
 
 
 def _logs(arguments: argparse.Namespace, settings: Settings) -> None:
-    from workbench import control, logs
     from workbench.jobs import ENDED
+    from workbench.verbs import jobs as control
+    from workbench.verbs import logs
 
     offsets: dict[Path, int] = {}
     with control.open_store(settings) as store:
@@ -218,7 +220,7 @@ def _logs(arguments: argparse.Namespace, settings: Settings) -> None:
 
 
 def _terminate(arguments: argparse.Namespace, settings: Settings) -> None:
-    from workbench import control
+    from workbench.verbs import jobs as control
 
     with control.opened(settings) as workbench:
         job = workbench.terminate(arguments.id)
@@ -226,7 +228,7 @@ def _terminate(arguments: argparse.Namespace, settings: Settings) -> None:
 
 
 def _retry(arguments: argparse.Namespace, settings: Settings) -> None:
-    from workbench import control
+    from workbench.verbs import jobs as control
 
     with control.opened(settings) as workbench:
         workbench.retry(arguments.id, anew=arguments.anew)

@@ -12,7 +12,7 @@ from workbench.errors import BadInput
 from workbench.settings import Settings
 
 if TYPE_CHECKING:
-    from workbench.providers import Machine, Plan
+    from workbench.machines import Machine, Plan
 
 PARTS = ("app", "cluster")
 SERVICES = ("drawing page", "back end", "dashboard")
@@ -40,8 +40,8 @@ def add(verbs: output.Verbs) -> None:
 
 
 def _plan(arguments: argparse.Namespace, settings: Settings) -> None:
-    from workbench import control
-    from workbench.providers import Layout, Plan, Resource
+    from workbench.machines import Layout, Plan, Resource
+    from workbench.verbs import jobs
 
     if _is_aws_app(arguments):
         aws.plan_app(arguments, settings)
@@ -50,7 +50,7 @@ def _plan(arguments: argparse.Namespace, settings: Settings) -> None:
         plan = Plan(tuple(Resource("service", name) for name in SERVICES), 0.0)
     else:
         layout = Layout(arguments.ps, arguments.workers, arguments.type)
-        with control.opened(settings) as workbench:
+        with jobs.opened(settings) as workbench:
             plan = workbench.plan(arguments.provider, layout)
     _show_plan(plan, arguments.json)
 
@@ -66,22 +66,22 @@ def _show_plan(plan: "Plan", as_json: bool) -> None:
 
 
 def _launch(arguments: argparse.Namespace, settings: Settings) -> int:
-    from workbench import control
-    from workbench.providers import Layout
+    from workbench.machines import Layout
+    from workbench.verbs import jobs
 
     if _is_aws_app(arguments):
         return aws.launch_app(arguments, settings)
     if _is_local_app(arguments):
         return services.up_detached(settings)
     layout = Layout(arguments.ps, arguments.workers, arguments.type)
-    with control.opened(settings) as workbench:
+    with jobs.opened(settings) as workbench:
         found = workbench.launch(_name(arguments), layout, arguments.provider)
     _show(found, arguments.json)
     return 0
 
 
 def _stop(arguments: argparse.Namespace, settings: Settings) -> None:
-    from workbench import control
+    from workbench.verbs import jobs
 
     if _is_aws_app(arguments):
         aws.stop_app(arguments, settings)
@@ -89,27 +89,27 @@ def _stop(arguments: argparse.Namespace, settings: Settings) -> None:
     if _is_local_app(arguments):
         services.down(settings)
         return
-    with control.opened(settings) as workbench:
+    with jobs.opened(settings) as workbench:
         found = workbench.stop(_name(arguments), arguments.provider)
     _show(found, arguments.json)
 
 
 def _start(arguments: argparse.Namespace, settings: Settings) -> int:
-    from workbench import control
+    from workbench.verbs import jobs
 
     if _is_aws_app(arguments):
         aws.start_app(arguments, settings)
         return 0
     if _is_local_app(arguments):
         return services.up_detached(settings)
-    with control.opened(settings) as workbench:
+    with jobs.opened(settings) as workbench:
         found = workbench.start(_name(arguments), arguments.provider)
     _show(found, arguments.json)
     return 0
 
 
 def _release(arguments: argparse.Namespace, settings: Settings) -> None:
-    from workbench import control
+    from workbench.verbs import jobs
 
     if _is_aws_app(arguments):
         aws.release_app(arguments, settings)
@@ -118,13 +118,13 @@ def _release(arguments: argparse.Namespace, settings: Settings) -> None:
         services.down(settings)
         return
     name = _name(arguments)
-    with control.opened(settings) as workbench:
+    with jobs.opened(settings) as workbench:
         workbench.release(name, arguments.provider)
     print(f"the cluster {name} is released", file=sys.stderr)
 
 
 def _machines(arguments: argparse.Namespace, settings: Settings) -> None:
-    from workbench import control
+    from workbench.verbs import jobs
 
     if _is_aws_app(arguments):
         aws.machines_of_app(arguments, settings)
@@ -132,7 +132,7 @@ def _machines(arguments: argparse.Namespace, settings: Settings) -> None:
     if _is_local_app(arguments):
         services.status(arguments, settings)
         return
-    with control.opened(settings) as workbench:
+    with jobs.opened(settings) as workbench:
         found = workbench.provider(arguments.provider).machines()
     if not found and not arguments.json:
         print("no machine exists")

@@ -55,7 +55,7 @@ def add(verbs: output.Verbs) -> None:
 
 
 def _models(arguments: argparse.Namespace, settings: Settings) -> None:
-    from workbench import registry
+    from workbench.models import registry
 
     found = registry.versions(settings)
     if arguments.json:
@@ -75,7 +75,7 @@ def _models(arguments: argparse.Namespace, settings: Settings) -> None:
 
 
 def _model(arguments: argparse.Namespace, settings: Settings) -> None:
-    from workbench import registry
+    from workbench.models import registry
 
     version = registry.find(arguments.model, settings)
     if arguments.json:
@@ -101,7 +101,7 @@ def _model(arguments: argparse.Namespace, settings: Settings) -> None:
 
 
 def _download(arguments: argparse.Namespace, settings: Settings) -> None:
-    from workbench import registry
+    from workbench.models import registry
 
     if not arguments.file.parent.is_dir():
         raise BadInput(f"there is no folder {arguments.file.parent}; make it first")
@@ -110,7 +110,8 @@ def _download(arguments: argparse.Namespace, settings: Settings) -> None:
 
 
 def _deploy(arguments: argparse.Namespace, settings: Settings) -> None:
-    from workbench import deployment, registry
+    from workbench.backends import http
+    from workbench.models import registry
 
     version = registry.find(arguments.model, settings)
     told = {
@@ -120,12 +121,12 @@ def _deploy(arguments: argparse.Namespace, settings: Settings) -> None:
         "anyway": arguments.anyway,
     }
     if arguments.to == AWS:
-        from workbench.providers.aws import deploying
-        from workbench.providers.aws.clients import Session
+        from workbench.aws.session import Session
+        from workbench.backends import aws
 
-        said = deploying.deploy(Session.open(settings), settings, version, **told)
+        said = aws.deploy(Session.open(settings), settings, version, **told)
     else:
-        said = deployment.deploy(version, _backend(arguments.to, settings), settings.deploy_token, **told)
+        said = http.deploy(version, _backend(arguments.to, settings), settings.deploy_token, **told)
     if arguments.json:
         output.json(said)
     elif arguments.canary is None:
@@ -139,17 +140,17 @@ def _deploy(arguments: argparse.Namespace, settings: Settings) -> None:
 
 
 def _rollback(arguments: argparse.Namespace, settings: Settings) -> None:
-    from workbench import deployment
+    from workbench.backends import http
 
     told = {"reason": arguments.reason, "who": settings.requester}
     if arguments.to == AWS:
-        from workbench.providers.aws import deploying
-        from workbench.providers.aws.clients import Session
+        from workbench.aws.session import Session
+        from workbench.backends import aws
 
-        said = deploying.rollback(Session.open(settings), settings, arguments.name, **told)
+        said = aws.rollback(Session.open(settings), settings, arguments.name, **told)
     else:
         where = _backend(arguments.to, settings), settings.deploy_token
-        said = deployment.rollback(arguments.name, *where, **told)
+        said = http.rollback(arguments.name, *where, **told)
     output.json(said) if arguments.json else print(f"{arguments.name}:{said['version']} is deployed again")
 
 
@@ -164,15 +165,15 @@ def _corrections(arguments: argparse.Namespace, settings: Settings) -> None:
 
 def _export(arguments: argparse.Namespace, settings: Settings) -> None:
     if arguments.to == AWS:
-        from workbench.providers.aws import deploying
-        from workbench.providers.aws.clients import Session
+        from workbench.aws.session import Session
+        from workbench.backends import aws
 
-        exported = deploying.export_corrections(Session.open(settings), settings)
+        exported = aws.export_corrections(Session.open(settings), settings)
     else:
-        from workbench import deployment
+        from workbench.backends import http
 
         where = _backend(arguments.to, settings), settings.deploy_token
-        exported = deployment.export_corrections(*where, settings)
+        exported = http.export_corrections(*where, settings)
     if arguments.json:
         output.json(
             {"version": exported.version, "folder": str(exported.folder), "corrections": list(exported.ids)}
@@ -188,29 +189,29 @@ def _review(arguments: argparse.Namespace, settings: Settings) -> None:
         raise BadInput(f"say which: workbench corrections {arguments.action} ID…, or --all that wait")
     ids = None if arguments.all else arguments.ids
     if arguments.to == AWS:
-        from workbench.providers.aws import deploying
-        from workbench.providers.aws.clients import Session
+        from workbench.aws.session import Session
+        from workbench.backends import aws
 
-        done = deploying.review(Session.open(settings), settings, ids, arguments.action)
+        done = aws.review(Session.open(settings), settings, ids, arguments.action)
     else:
-        from workbench import deployment
+        from workbench.backends import http
 
         where = _backend(arguments.to, settings), settings.deploy_token
-        done = deployment.review_many(ids, arguments.action, *where)
+        done = http.review_many(ids, arguments.action, *where)
     output.json(done) if arguments.json else print(f"{len(done)} {arguments.action}ed")
 
 
 def _list_corrections(arguments: argparse.Namespace, settings: Settings) -> None:
     if arguments.to == AWS:
-        from workbench.providers.aws import deploying
-        from workbench.providers.aws.clients import Session
+        from workbench.aws.session import Session
+        from workbench.backends import aws
 
-        found = deploying.corrections(Session.open(settings), settings, state=arguments.state)
+        found = aws.corrections(Session.open(settings), settings, state=arguments.state)
     else:
-        from workbench import deployment
+        from workbench.backends import http
 
         where = _backend(arguments.to, settings), settings.deploy_token
-        found = deployment.all_corrections(*where, state=arguments.state)
+        found = http.all_corrections(*where, state=arguments.state)
     if arguments.json:
         output.json(found)
     elif not found:
@@ -231,7 +232,7 @@ def _list_corrections(arguments: argparse.Namespace, settings: Settings) -> None
 
 
 def _predict(arguments: argparse.Namespace, settings: Settings) -> None:
-    from workbench import deployment
+    from workbench.backends import http
 
     try:
         picture = arguments.image.read_bytes()
@@ -239,7 +240,7 @@ def _predict(arguments: argparse.Namespace, settings: Settings) -> None:
         raise NotFound(f"there is no picture {arguments.image}") from error
     except OSError as error:
         raise BadInput(f"{arguments.image} cannot be read: {error.strerror}") from error
-    said = deployment.predict(picture, _backend(None, settings))
+    said = http.predict(picture, _backend(None, settings))
     if arguments.json:
         output.json(said)
     elif said["digit"] is None:

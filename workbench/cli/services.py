@@ -14,7 +14,7 @@ from workbench.errors import WorkbenchError
 from workbench.settings import Settings
 
 if TYPE_CHECKING:
-    from workbench.providers.processes import Found
+    from workbench.machines.local.processes import Found
 
 DETACH_TIMEOUT_S = 120.0
 HEAD = ("WHAT", "STATE", "WHERE")
@@ -112,7 +112,7 @@ def down(settings: Settings) -> None:
 
 def status(arguments: argparse.Namespace, settings: Settings) -> None:
     """What runs here."""
-    from workbench.providers import processes
+    from workbench.machines.local import processes
     from workbench.services import state
 
     running = state.read(settings)

@@ -9,8 +9,8 @@ from jupyter_server.base.handlers import JupyterHandler
 from tornado import web
 from tornado.iostream import StreamClosedError
 
-from workbench import registry
 from workbench.errors import NotFound, WorkbenchError
+from workbench.models import registry
 from workbench.settings import Settings
 
 PIECE = 1024**2

@@ -24,9 +24,9 @@ from traitlets import Dict, Float, TraitError
 from voila import __version__ as voila_version
 from voila.utils import ENV_VARIABLE
 
-from workbench import priority
 from workbench.dashboard import rendering
 from workbench.dashboard.pool import Pool, Stamp, Supply
+from workbench.system import priority
 
 SETTLE_S = 20.0
 CAP_SYS_NICE = 23

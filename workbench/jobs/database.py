@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from workbench.errors import BadInput, Unavailable, WorkbenchError
 
-MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
+MIGRATIONS = Path(__file__).resolve().parent / "migrations"
 BUSY_S = 30
 """How long a writer waits for another."""
 ATTEMPTS = 8

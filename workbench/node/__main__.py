@@ -52,7 +52,8 @@ def _say(line: str) -> None:
 def _run(folder: Path, role: str, index: int, writer: events.Writer) -> int:
     import tensorflow as tf
 
-    from workbench.node import machine, strategy
+    from workbench.node import role as machine
+    from workbench.node import strategy
 
     with _silent_without_gpu():
         tf.config.list_physical_devices()

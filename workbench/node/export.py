@@ -18,7 +18,7 @@ import tensorflow as tf
 
 from workbench import datasets
 from workbench.errors import ModelRefused
-from workbench.evaluation import Evaluation, Regression
+from workbench.models.evaluation import Evaluation, Regression
 from workbench.node.model import plain, predict
 from workbench.node.training import Trained
 from workbench.recipes import Program

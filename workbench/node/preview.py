@@ -1,6 +1,6 @@
 """A job's model as its newest checkpoint has it, asked about drawings while the job goes on training.
 
-A task of its own, shut in as any machine: it builds the model with the user's code. ``workbench.preview`` begins it and
+A task of its own, shut in as any machine: it builds the model with the user's code. ``workbench.tasks.preview`` begins it and
 speaks to it by files in its folder, each written aside and renamed:
 
 - ``newest.json`` ``{"name": "ckpt-420"}``: a checkpoint that lies in the folder;
@@ -18,8 +18,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from workbench import evaluation, recipes
+from workbench import recipes
 from workbench.errors import RecipeError, WorkbenchError
+from workbench.models import evaluation
 from workbench.node import data, export
 from workbench.node import model as models
 from workbench.node.checkpoint import Checkpoints

@@ -14,8 +14,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from workbench import evaluation, recipes
+from workbench import recipes
 from workbench.errors import RecipeError
+from workbench.models import evaluation
 from workbench.node import data
 from workbench.node import model as models
 

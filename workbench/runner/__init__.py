@@ -9,7 +9,7 @@ machines show, ``reports`` listens to them, ``folders`` and ``publishing`` are w
 """
 
 from workbench.runner.faults import Rules
-from workbench.runner.turns import (
+from workbench.runner.queue import (
     MARK,
     Start,
     end_orphans,
@@ -20,7 +20,7 @@ from workbench.runner.turns import (
     terminate,
     tick,
 )
-from workbench.runner.work import Lost, open_provider, run
+from workbench.runner.run import Lost, open_provider, run
 
 __all__ = [
     "MARK",

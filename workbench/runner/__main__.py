@@ -6,8 +6,8 @@ import sys
 from types import FrameType
 
 from workbench.jobs import Store
-from workbench.runner.turns import tick
-from workbench.runner.work import Lost, run
+from workbench.runner.queue import tick
+from workbench.runner.run import Lost, run
 from workbench.settings import from_environment
 
 

@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from workbench.events import Error
-from workbench.providers import Layout, Machine, Place
+from workbench.machines import Layout, Machine, Place
 
 DONE, RECIPE_FAILED, CLUSTER_BROKE = 0, 3, 4
 """Exit codes of a node."""

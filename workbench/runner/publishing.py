@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from workbench import registry
 from workbench.errors import ModelRefused
 from workbench.jobs import Job
+from workbench.models import registry
 from workbench.runner.folders import read_json
 from workbench.settings import Settings
 

@@ -5,9 +5,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
-from workbench import checks, events
+from workbench import events
 from workbench.events import Error, Event, Metric, Phase
-from workbench.providers import Layout, Place, machine_folder
+from workbench.machines import Layout, Place, machine_folder
+from workbench.tasks import check
 
 E = TypeVar("E", bound=Event)
 
@@ -80,5 +81,5 @@ def shorten(event: E, folder: Path) -> E:
     """The event, which, if it is an error, calls the recipe's files as the user knows them."""
     if not isinstance(event, Error):
         return event
-    message, traceback = (checks.shorten(text, folder) for text in (event.message, event.traceback))
+    message, traceback = (check.shorten(text, folder) for text in (event.message, event.traceback))
     return replace(event, message=message, traceback=traceback)

@@ -22,12 +22,13 @@ from typing import IO
 
 import psutil
 
-from workbench import first_model, runner
+from workbench import runner
 from workbench.errors import BadInput, Unavailable, WorkbenchError
-from workbench.services import Service, backend, dashboard, frontend, processes, queue, state
+from workbench.services import Service, backend, dashboard, first_model, frontend, job_queue, state
 from workbench.services.environment import marked, minimal
 from workbench.services.state import Row, State
 from workbench.settings import Settings
+from workbench.system import processes
 
 TICK_S = 0.1
 START_TIMEOUT_S = 90.0
@@ -192,7 +193,7 @@ class _Supervisor:
                 services = [backend.prepare(self.settings, serve_page=True)]
                 warning = f"{error}. Until then the back end serves the drawing page, at {services[0].url}"
         if "dashboard" in self.only:
-            services += [dashboard.prepare(self.settings), queue.prepare(self.settings)]
+            services += [dashboard.prepare(self.settings), job_queue.prepare(self.settings)]
         return services, warning
 
     def _launch(self, child: _Child) -> None:
@@ -257,7 +258,7 @@ class _Supervisor:
             return
         service = Service(
             name="first_model",
-            command=(sys.executable, "-m", "workbench.first_model"),
+            command=(sys.executable, "-m", "workbench.services.first_model"),
             environment=minimal(
                 self.settings,
                 WORKBENCH_BACKEND_PORT=str(self.settings.backend_port),

@@ -2,21 +2,21 @@
 
 from IPython.display import display
 
-from workbench import control
-from workbench.control import Control
 from workbench.settings import Settings, from_environment
-from workbench.ui import theme
-from workbench.ui.address import Address
-from workbench.ui.browser import Browser
-from workbench.ui.pieces import Html, error_banner
-from workbench.ui.poll import Poll
-from workbench.ui.request import DRAFT
-from workbench.ui.requester import Requester
-from workbench.ui.serving.backend import BackEnd, Look, make_look
+from workbench.ui.cluster.request import DRAFT
 from workbench.ui.serving.corrections import CorrectionsPanel
 from workbench.ui.serving.live import Fit, LivePanel
+from workbench.ui.serving.look import BackEnd, Look, make_look
 from workbench.ui.serving.models import ModelsPanel
 from workbench.ui.serving.predict import PredictPanel
+from workbench.ui.widgets import theme
+from workbench.ui.widgets.address import Address
+from workbench.ui.widgets.browser import Browser
+from workbench.ui.widgets.pieces import Html, error_banner
+from workbench.ui.widgets.poll import Poll
+from workbench.ui.widgets.requester import Requester
+from workbench.verbs import jobs
+from workbench.verbs.jobs import Control
 
 
 class Problem(Html):
@@ -73,4 +73,4 @@ class ServingPage:
 def open_serving_page(fit: Fit, settings: Settings | None = None) -> ServingPage:
     """The page of the workbench that the environment names; ``fit`` brings ink to 28×28 as MNIST was made."""
     settings = settings or from_environment()
-    return ServingPage(Control(settings, control.open_store(settings)), fit)
+    return ServingPage(Control(settings, jobs.open_store(settings)), fit)

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from workbench import evaluation
-from workbench.ui.canvas import Answer, Canvas
-from workbench.ui.pieces import percent
-from workbench.ui.poll import in_thread
+from workbench.models import evaluation
+from workbench.ui.widgets.canvas import Answer, Canvas
+from workbench.ui.widgets.pieces import percent
+from workbench.ui.widgets.poll import in_thread
 
 SHOWN = 10
 """Classes in an answer, the likeliest of them where there are more."""

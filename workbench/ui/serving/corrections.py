@@ -8,18 +8,19 @@ import anywidget
 import ipywidgets
 import traitlets
 
-from workbench import registry, retraining
-from workbench.control import Control
 from workbench.errors import NotFound
-from workbench.registry import Version
-from workbench.ui import theme
-from workbench.ui.actions import Action, Message
-from workbench.ui.browser import Browser
-from workbench.ui.pieces import Html, banner, percent, waiting
-from workbench.ui.poll import Newest, in_thread
-from workbench.ui.request import DRAFT
-from workbench.ui.serving.backend import BackEnd, Look, Verdict
-from workbench.ui.serving.modelviews import seconds
+from workbench.models import registry
+from workbench.models.registry import Version
+from workbench.ui.cluster.request import DRAFT
+from workbench.ui.serving.look import BackEnd, Look, Verdict
+from workbench.ui.serving.version_views import seconds
+from workbench.ui.widgets import theme
+from workbench.ui.widgets.actions import Action, Message
+from workbench.ui.widgets.browser import Browser
+from workbench.ui.widgets.pieces import Html, banner, percent, waiting
+from workbench.ui.widgets.poll import Newest, in_thread
+from workbench.verbs import retraining
+from workbench.verbs.jobs import Control
 
 STATES = ("waiting", "accepted", "rejected")
 SHOWN = 120

@@ -5,16 +5,16 @@ from collections.abc import Callable
 import ipywidgets
 import numpy as np
 
-from workbench.control import Control
 from workbench.errors import Unavailable, WorkbenchError
 from workbench.jobs import Job
-from workbench.preview import Preview, Wanted
-from workbench.ui.actions import Action, Message
-from workbench.ui.canvas import Answer
-from workbench.ui.pieces import Html, banner, waiting, when
-from workbench.ui.poll import Newest
+from workbench.tasks.preview import Preview, Wanted
 from workbench.ui.serving.asking import AskingCanvas
-from workbench.ui.serving.backend import Look
+from workbench.ui.serving.look import Look
+from workbench.ui.widgets.actions import Action, Message
+from workbench.ui.widgets.canvas import Answer
+from workbench.ui.widgets.pieces import Html, banner, waiting, when
+from workbench.ui.widgets.poll import Newest
+from workbench.verbs.jobs import Control
 
 Fit = Callable[[np.ndarray], np.ndarray | None]
 """Ink ``(h, w)`` → ``(28, 28)`` as MNIST was made, or ``None`` where nothing is drawn."""

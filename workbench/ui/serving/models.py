@@ -6,19 +6,19 @@ from typing import Any
 
 import ipywidgets
 
-from workbench import registry
-from workbench.control import Control
 from workbench.errors import BadInput, NotFound, WorkbenchError
-from workbench.registry import Version
-from workbench.ui import jobviews
-from workbench.ui.actions import Action, Message
-from workbench.ui.address import Address
-from workbench.ui.pieces import Html, banner, waiting
-from workbench.ui.poll import Newest
-from workbench.ui.requester import Requester
-from workbench.ui.serving import modelviews
-from workbench.ui.serving.backend import BackEnd, Look
-from workbench.ui.table import Column, Facet, Page, Query, Table
+from workbench.models import registry
+from workbench.models.registry import Version
+from workbench.ui.cluster import job_views
+from workbench.ui.serving import version_views
+from workbench.ui.serving.look import BackEnd, Look
+from workbench.ui.widgets.actions import Action, Message
+from workbench.ui.widgets.address import Address
+from workbench.ui.widgets.pieces import Html, banner, waiting
+from workbench.ui.widgets.poll import Newest
+from workbench.ui.widgets.requester import Requester
+from workbench.ui.widgets.table import Column, Facet, Page, Query, Table
+from workbench.verbs.jobs import Control
 
 COLUMNS = (
     Column("model", "Model"),
@@ -55,7 +55,7 @@ class ModelsPanel:
     ) -> None:
         self._workbench, self._backend = workbench, backend
         self._requester, self._address, self._changed = requester, address, changed
-        self._served: modelviews.Served = ()
+        self._served: version_views.Served = ()
         self._away = False
         self._version: Version | None = None
         self.served, self.head, self.facts = Html(), Html(), Html()
@@ -86,7 +86,7 @@ class ModelsPanel:
         if look.problem:
             self.served.html = banner("The back end does not answer", look.problem)
         elif look.models:
-            self.served.html = modelviews.overview(look.models)
+            self.served.html = version_views.overview(look.models)
         else:
             self.served.html = waiting("Nothing is deployed: open a version below and press Deploy.")
         self.again.widget.layout.display = "" if look.problem else "none"
@@ -118,18 +118,18 @@ class ModelsPanel:
 
     def _row(self, version: Version) -> dict[str, Any]:
         manifest = version.manifest
-        metrics, found = manifest.get("metrics", {}), modelviews.sizes(version)
+        metrics, found = manifest.get("metrics", {}), version_views.sizes(version)
         created = manifest.get("created")
         return {
             "key": str(version),
             "model": version.name,
             "version": version.version,
-            "standing": modelviews.standing(version.name, version.version, self._served),
+            "standing": version_views.standing(version.name, version.version, self._served),
             "accuracy": metrics.get("accuracy"),
-            "interval": modelviews.interval(metrics),
-            "size": modelviews.megabytes(sum(found.values())) if found else "–",
+            "interval": version_views.interval(metrics),
+            "size": version_views.megabytes(sum(found.values())) if found else "–",
             "job": manifest.get("job"),
-            "created": modelviews.seconds(created) if created else None,
+            "created": version_views.seconds(created) if created else None,
         }
 
     # The version that is open
@@ -154,14 +154,14 @@ class ModelsPanel:
         self.page.layout.display = "" if version else "none"
         if version is None:
             return
-        state = modelviews.standing(version.name, version.version, self._served)
-        self.head.html, self.facts.html = modelviews.head(version, state), modelviews.facts(version)
+        state = version_views.standing(version.name, version.version, self._served)
+        self.head.html, self.facts.html = version_views.head(version, state), version_views.facts(version)
         path = f"{escape(version.name)}/{version.version}.zip"
         self.links.html = (
             f'<a class="wb-button" href="/workbench/models/{path}" download="{escape(version.name)}-{version.version}.zip">'
             "Download</a>"
         )
-        found = jobviews.evaluation(version)
+        found = job_views.evaluation(version)
         self.evaluation.html = (
             f'<details class="wb-more"><summary>Evaluation</summary>{found}</details>' if found else ""
         )
@@ -173,7 +173,7 @@ class ModelsPanel:
             self.history.html = ""
             return
         try:
-            self.history.html = modelviews.history(self._backend.history(name), name)
+            self.history.html = version_views.history(self._backend.history(name), name)
         except WorkbenchError as error:
             self.history.html = banner("The history cannot be read", str(error))
 
@@ -182,7 +182,7 @@ class ModelsPanel:
         self.beside.layout.display = "" if len(chosen) > 1 else "none"
         if len(chosen) < 2:
             return
-        self.compared.html = f'<h4 class="wb-part">Compared</h4>{modelviews.comparison(chosen)}'
+        self.compared.html = f'<h4 class="wb-part">Compared</h4>{version_views.comparison(chosen)}'
         self.on_drawings.html = ""
         one, other = chosen[0], chosen[1]
         if len(chosen) == 2 and one.name == other.name:
@@ -194,7 +194,7 @@ class ModelsPanel:
                     "deployed or tried there.</p>"
                 )
             else:
-                self.on_drawings.html = modelviews.on_drawings(said, one.name)
+                self.on_drawings.html = version_views.on_drawings(said, one.name)
 
     # What may be done
 

@@ -10,17 +10,17 @@ from typing import Any
 import ipywidgets
 import numpy as np
 
-from workbench import registry
-from workbench.control import Control
 from workbench.errors import BadInput, WorkbenchError
-from workbench.registry import Version
-from workbench.ui.actions import Action, Message
-from workbench.ui.pictures import data_url
-from workbench.ui.pieces import Html, waiting
-from workbench.ui.poll import Newest
+from workbench.models import registry
+from workbench.models.registry import Version
 from workbench.ui.serving.asking import AskingCanvas, show_answer
-from workbench.ui.serving.backend import BackEnd, Look
-from workbench.ui.serving.modelviews import standing
+from workbench.ui.serving.look import BackEnd, Look
+from workbench.ui.serving.version_views import standing
+from workbench.ui.tutorial.results import data_url
+from workbench.ui.widgets.actions import Action, Message
+from workbench.ui.widgets.pieces import Html, waiting
+from workbench.ui.widgets.poll import Newest
+from workbench.verbs.jobs import Control
 
 DRAWING, UPLOAD, URL = "Draw it", "Upload it", "Give its URL"
 PUBLISHED, BY_URL, ZIP = "Published here", "By its URL", "As a zip"

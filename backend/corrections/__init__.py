@@ -1,0 +1,1 @@
+"""Drawings whose true digit a visitor gave: stored once, reviewed, exported."""

@@ -1,0 +1,1 @@
+"""Which version of each model serves: pushed, checked, activated, compared, rolled back."""

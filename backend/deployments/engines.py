@@ -1,0 +1,125 @@
+"""What computes a model version's answers in this process: ONNX Runtime, imported here and nowhere else.
+
+An engine has a ``name`` and answers ``predict``; the other kind is :class:`backend.untrusted.model_servers.Remote`.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workbench.errors import ModelRefused, Unavailable, WorkbenchError
+
+MODEL = "model.onnx"
+EXAMPLES = "examples.npz"
+TOLERANCE = 1e-3
+"""Largest difference to the answers that the version gave when it was published."""
+
+
+class NeedsTensorFlow(WorkbenchError):
+    """The version has no ONNX form, so that the back end cannot run it without the ``serving`` extra."""
+
+
+class Engine(Protocol):
+    """What answers for one model; ``predict`` may be called from many threads at once."""
+
+    @property
+    def name(self) -> str:
+        """Which kind it is."""
+
+    def predict(self, x: NDArray[Any]) -> NDArray[Any]:
+        """Answers ``(n, …)`` for inputs ``(n, …)``, as the manifest describes them."""
+
+
+def open_session(model: Path) -> Any:
+    """An ``onnxruntime.InferenceSession`` on one thread."""
+    # At the first model and not at import: the runtime starts a thread, which would not survive the fork
+    # from gunicorn's master to its workers.
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1  # requests are what runs in parallel
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+
+class InProcess:
+    """One of our own versions in memory."""
+
+    name = "onnxruntime"
+
+    def __init__(self, model: Path) -> None:
+        session = open_session(model)
+        inputs, outputs = session.get_inputs(), session.get_outputs()
+        if len(inputs) != 1 or len(outputs) != 1 or inputs[0].type != "tensor(float)":
+            got = ", ".join(f"{i.name}: {i.type}" for i in inputs)
+            raise ModelRefused(
+                f"{MODEL} must have one float32 input and one output. Received: {got}; {len(outputs)} out"
+            )
+        self._run, self._input, self._outputs = session.run, inputs[0].name, [outputs[0].name]
+
+    def predict(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Answers ``(n, …)`` for inputs ``(n, …)``, float32 as the manifest describes them."""
+        return self._run(self._outputs, {self._input: x})[0]
+
+
+Other = Callable[[Path, dict[str, Any]], Engine]
+"""Makes an engine of a version that ONNX Runtime cannot run."""
+
+
+def load(folder: Path, manifest: dict[str, Any], other: Other | None = None) -> Engine:
+    """Load a version and let it answer its own examples; by ``other`` where it has no ONNX form.
+
+    Raises
+    ------
+    NeedsTensorFlow
+        It has no ONNX form.
+    ModelRefused
+        It cannot be loaded, or its answers are not those that it gave when it was published.
+    """
+    own = (folder / MODEL).is_file()
+    if not own and (other is None or not (folder / "saved_model").is_dir()):
+        missing = manifest.get("missing")
+        reason = missing.get(MODEL, "none was exported") if isinstance(missing, dict) else "none was exported"
+        raise NeedsTensorFlow(
+            f"{_title(manifest)} has no {MODEL} ({reason}), and without it a model needs TensorFlow: "
+            "install the extra 'serving'"
+        )
+    try:
+        engine = InProcess(folder / MODEL) if own or other is None else other(folder, manifest)
+        _check(engine, folder / EXAMPLES, manifest)
+    except (ModelRefused, NeedsTensorFlow, Unavailable):
+        raise
+    except Exception as error:  # the runtime raises its own tree, which is not ours to list
+        raise ModelRefused(f"{_title(manifest)} cannot be loaded: {error}") from error
+    return engine
+
+
+def _check(engine: Engine, examples: Path, manifest: dict[str, Any]) -> None:
+    if not examples.is_file():
+        raise ModelRefused(f"{_title(manifest)} has no {EXAMPLES} to check its answers on; publish it again")
+    with np.load(examples, allow_pickle=False) as archive:
+        x, expected = archive["x"].astype(np.float32), archive["y"].astype(np.float32)
+    shape = tuple(manifest["input"]["shape"])
+    if len(x) == 0 or x.shape[1:] != shape:
+        raise ModelRefused(
+            f"{EXAMPLES} must hold inputs (n, {', '.join(map(str, shape))}). Received: {x.shape}"
+        )
+    answers = engine.predict(x)
+    if answers.ndim != 2 or answers.shape != expected.shape:
+        raise ModelRefused(
+            f"{_title(manifest)} answers {answers.shape} to its own examples, not {expected.shape}"
+        )
+    difference = float(np.abs(answers - expected).max())
+    if not difference <= TOLERANCE:  # also where it is not a number
+        raise ModelRefused(
+            f"{_title(manifest)} does not give the answers that it gave when it was published: "
+            f"they differ by {difference:.3g}, more than {TOLERANCE}"
+        )
+
+
+def _title(manifest: dict[str, Any]) -> str:
+    return f"{manifest.get('name')}:{manifest.get('version')}"

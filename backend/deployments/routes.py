@@ -1,0 +1,190 @@
+"""The routes that change what serves, or tell of it: guarded by the deploy token, but for signed links."""
+
+import os
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+from flask import Flask, Response, g, request, send_file
+
+from backend.corrections.store import Corrections
+from backend.deployments.comparisons import Comparisons, on_corrections
+from backend.deployments.store import Deployment, Deployments
+from backend.deployments.uploads import Uploads, check
+from backend.http import signed_links
+from backend.http.bodies import blocks_of_body, body_object, json_answer, save_body, text_in
+from backend.http.guards import MAX_VERSION, Refusal, has_token, needs_token
+from workbench.errors import BadInput, NotFound
+from workbench.settings import Settings
+
+_RANGE = re.compile(r"bytes (\d{1,15})-(\d{1,15})/(\d{1,15})")
+
+
+def add_routes(
+    app: Flask,
+    settings: Settings,
+    deployments: Deployments,
+    corrections: Corrections,
+    comparisons: Comparisons,
+) -> None:
+    """Add the routes under ``/models/NAME``."""
+    guarded = needs_token(settings.deploy_token)
+    uploads = Uploads(settings.backend)
+
+    @app.put("/models/<name>/versions/<int:version>")
+    @guarded
+    def push(name: str, version: int) -> Response:
+        request.max_content_length = MAX_VERSION
+        sha256 = request.headers.get("X-Content-SHA256", "").lower()
+        if (part := request.headers.get("Content-Range")) is not None:
+            start, total = _read_range(part)
+            received = uploads.append(sha256, start, total, blocks_of_body())
+            if received < total:
+                return json_answer({"name": name, "version": version, "received": received}, 202)
+            with uploads.whole(sha256) as zipped:
+                new = deployments.push(name, version, zipped)
+        else:
+            with deployments.receiving() as zipped:
+                save_body(zipped)
+                if sha256:
+                    check(zipped, sha256)
+                new = deployments.push(name, version, zipped)
+        g.model = f"{name}:{version}"
+        return json_answer({"name": name, "version": version, "new": new}, 201 if new else 200)
+
+    @app.get("/models/<name>/versions/<int:version>/upload")
+    @guarded
+    def received(name: str, version: int) -> Response:
+        return json_answer({"received": uploads.received(request.args.get("sha256", ""))})
+
+    @app.get("/models/<name>/versions/<int:version>.zip")
+    def download(name: str, version: int) -> Response:
+        signed = request.args.get("expires", ""), request.args.get("signature", "")
+        if not signed_links.opens(request.path, *signed, settings.deploy_token):
+            if signed[1] and not has_token(settings.deploy_token):
+                raise Refusal(401, "token", "this link is out of date or was changed; ask for a new one")
+            needs_token(settings.deploy_token)(lambda: None)()
+        file = deployments.open_zip(name, version)
+        size = os.fstat(file.fileno()).st_size
+        answer = send_file(file, "application/zip", as_attachment=True, download_name=f"{name}-{version}.zip")
+        answer.content_length = size
+        return answer
+
+    @app.post("/models/<name>/versions/<int:version>:link")
+    @guarded
+    def link(name: str, version: int) -> Response:
+        lasts_s = body_object().get("expires_s", 3600)
+        if (
+            isinstance(lasts_s, bool)
+            or not isinstance(lasts_s, int)
+            or not 0 < lasts_s <= signed_links.MOST_S
+        ):
+            raise BadInput(
+                f'"expires_s" is a whole number from 1 to {signed_links.MOST_S}. Received: {str(lasts_s)[:40]}'
+            )
+        deployments.check_pushed(name, version)
+        url = signed_links.sign(f"/models/{name}/versions/{version}.zip", settings.deploy_token, lasts_s)
+        expires = int(url.partition("expires=")[2].partition("&")[0])
+        return json_answer(
+            {"url": url, "expires": datetime.fromtimestamp(expires, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")}
+        )
+
+    @app.post("/models/<name>:activate")
+    @guarded
+    def activate(name: str) -> Response:
+        asked = body_object()
+        anyway = asked.get("anyway", False)
+        if "version" not in asked or not isinstance(anyway, bool):
+            raise BadInput('say which version: {"version": 3}, and "anyway": true where it may be worse')
+        done = deployments.activate(
+            name, asked["version"], text_in(asked, "reason"), who=text_in(asked, "who"), anyway=anyway
+        )
+        return json_answer(describe(_noted(done)))
+
+    @app.post("/models/<name>:canary")
+    @guarded
+    def canary(name: str) -> Response:
+        asked = body_object()
+        if not {"version", "percent"} <= asked.keys():
+            raise BadInput('say which version answers how much: {"version": 4, "percent": 10}')
+        done = deployments.let_try(
+            name, asked["version"], asked["percent"], text_in(asked, "reason"), who=text_in(asked, "who")
+        )
+        return json_answer(describe(_noted(done)))
+
+    @app.post("/models/<name>:rollback")
+    @guarded
+    def rollback(name: str) -> Response:
+        asked = body_object()
+        done = deployments.rollback(name, text_in(asked, "reason"), who=text_in(asked, "who"))
+        return json_answer(describe(_noted(done)))
+
+    @app.get("/models/<name>/history")
+    @guarded
+    def history(name: str) -> Response:
+        return json_answer({"name": name, "history": deployments.history(name)})
+
+    @app.get("/models/<name>/compare")
+    @guarded
+    def compare(name: str) -> Response:
+        one, other = _pair(deployments, name)
+        return json_answer(
+            {
+                "name": name,
+                "versions": [one.version, other.version],
+                "metrics": {str(d.version): d.manifest.get("metrics", {}) for d in (one, other)},
+                "drawings": comparisons.of(name, one.version, other.version),
+                "corrections": on_corrections([one, other], corrections),
+            }
+        )
+
+
+def describe(deployment: Deployment) -> dict[str, Any]:
+    """What ``/models`` says of a model."""
+    manifest, canary = deployment.manifest, deployment.canary
+    return {
+        "name": deployment.name,
+        "version": deployment.version,
+        "since": deployment.since,
+        "previous": deployment.previous,
+        "canary": canary
+        and {
+            "version": canary.deployment.version,
+            "percent": canary.percent,
+            "since": canary.deployment.since,
+        },
+        "labels": manifest["labels"],
+        "preprocessing": manifest["preprocessing"],
+        "metrics": manifest.get("metrics", {}),
+    }
+
+
+def _pair(deployments: Deployments, name: str) -> Iterator[Deployment]:
+    """The versions that ``?versions=7,8`` names; else the active one and its canary, or the one before."""
+    active = deployments.now().deployments.get(name)
+    if active is None:
+        raise NotFound(f"no model {name[:64]!r} serves here")
+    if text := request.args.get("versions"):
+        numbers = [int(v) for v in text.split(",") if v.isascii() and v.isdecimal() and len(v) < 10]
+        if len(numbers) != 2 or numbers[0] == numbers[1]:
+            raise BadInput(f"compare two versions: ?versions=7,8. Received: {text[:40]!r}")
+    elif (second := active.canary.deployment.version if active.canary else active.previous) is not None:
+        numbers = [active.version, second]
+    else:
+        raise Refusal(
+            409, "conflict", f"{name} has no second version to compare with; ?versions=7,8 names two"
+        )
+    return iter([deployments.version(name, number) for number in numbers])
+
+
+def _read_range(text: str) -> tuple[int, int]:
+    match = _RANGE.fullmatch(text.strip())
+    if match is None:
+        raise BadInput(f"Content-Range: bytes FIRST-LAST/TOTAL. Received: {text[:80]!r}")
+    return int(match[1]), int(match[3])
+
+
+def _noted(deployment: Deployment) -> Deployment:
+    g.model = f"{deployment.name}:{deployment.version}"
+    return deployment

@@ -1,0 +1,365 @@
+"""Which versions are here, which of them serve, and how that changes under running workers.
+
+On disk, under the back end's own folder::
+
+    models/NAME/V/      pushed versions; a folder is there whole or not at all, and never changes
+    deployments.json    which version of each model serves, since when, and which one did before
+    under_way.json      what ``workbench up`` says while there is no model yet
+
+Every worker looks at ``deployments.json``'s inode and time at each request (a microsecond), so that a change made
+by any worker holds for every request that begins after it. The version that served before stays in memory.
+"""
+
+import json
+import secrets
+import shutil
+import threading
+import time
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from backend.deployments import engines
+from backend.deployments.manifests import check_manifest, check_number, refuse_worse
+from backend.deployments.record import FILE, Record, note, now, switch
+from workbench import artifact
+from workbench.errors import BadInput, ModelRefused, NotFound, WorkbenchError
+
+RETRY_S = 5.0
+STALE_S = 3600.0
+
+
+class Conflict(WorkbenchError):
+    """What is asked for contradicts what is there; nothing was changed."""
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """The version of a model that answers."""
+
+    name: str
+    version: int
+    since: str
+    previous: int | None
+    manifest: Mapping[str, Any] = field(repr=False)
+    engine: engines.Engine = field(repr=False)
+    canary: "Canary | None" = None
+
+    def loaded(self) -> "dict[int, Deployment]":
+        """The versions of this model that may be asked by number: the active one and the canary."""
+        return {self.version: self} | (
+            {self.canary.deployment.version: self.canary.deployment} if self.canary else {}
+        )
+
+    @property
+    def takes_pictures(self) -> bool:
+        """Whether a drawing can be brought into the form of its input."""
+        wanted = self.manifest["input"]
+        return wanted.get("kind") == "image" and len(wanted["shape"]) == 3 and wanted["shape"][2] in (1, 3)
+
+
+@dataclass(frozen=True)
+class Canary:
+    """A second version that answers a share of the drawings."""
+
+    percent: float
+    deployment: Deployment
+
+    def draws(self, picture: bytes) -> bool:
+        """Whether it answers this drawing; the same drawing has the same answer, in every worker."""
+        return zlib.crc32(picture) % 10_000 < self.percent * 100
+
+
+@dataclass(frozen=True)
+class Serving:
+    """What serves at one moment."""
+
+    deployments: Mapping[str, Deployment]
+    """By name, the most recently activated last."""
+    failed: Mapping[str, str]
+    """Why a deployed version could not be loaded here; the one before it answers if there is one."""
+
+    @property
+    def default(self) -> Deployment | None:
+        """The most recently activated model whose input is a picture."""
+        return next((d for d in reversed([*self.deployments.values()]) if d.takes_pictures), None)
+
+
+class Deployments:
+    """The back end's folder as one worker sees it; all methods may be called from many threads."""
+
+    def __init__(self, folder: Path, other: engines.Other | None = None) -> None:
+        self._folder, self._other = folder, other
+        self._record = Record(folder)
+        self._lock = threading.Lock()
+        self._engines: dict[tuple[str, int], tuple[dict[str, Any], engines.Engine]] = {}
+        self._seen: object = ()
+        self._serving = Serving({}, {})
+        self._retry_at = 0.0
+
+    # ── reading ──────────────────────────────────────────────────────────────────────────────────
+
+    def now(self) -> Serving:
+        """What serves now; where that has changed, the new version is loaded first."""
+        if self.settled() is None:
+            with self._lock:
+                mark = self._record.mark()
+                if self._seen != mark or (self._serving.failed and time.monotonic() > self._retry_at):
+                    self._serving = self._load()
+                    self._retry_at = time.monotonic() + RETRY_S
+                    self._seen = mark
+        return self._serving
+
+    def settled(self) -> Serving | None:
+        """What serves now; ``None`` where that has to be loaded first."""
+        if self._seen != self._record.mark() or (self._serving.failed and time.monotonic() > self._retry_at):
+            return None
+        return self._serving
+
+    def answering(self, picture: bytes) -> Deployment | None:
+        """The version that answers this drawing where no model is named."""
+        default = self.now().default
+        if default is not None and default.canary is not None and default.canary.draws(picture):
+            return default.canary.deployment
+        return default
+
+    def history(self, name: str) -> list[dict[str, Any]]:
+        """Who changed what serves, when and why, the latest last: ``[{"t", "action", "version", "who", "reason"}]``."""
+        entry = self._record.read().get(artifact.check_name(name))
+        if entry is None:
+            raise NotFound(f"no model {name!r} serves here")
+        return list(entry["history"])
+
+    def version(self, name: str, version: int) -> Deployment:
+        """A pushed version with its engine, deployed or not."""
+        manifest, engine = self._engine(name, version)
+        return Deployment(name, version, "", None, manifest, engine)
+
+    def under_way(self) -> dict[str, Any]:
+        """``state``, ``message``, ``step`` and ``of`` of what is being done while no model answers."""
+        if failed := self._serving.failed:
+            return {"state": "failed", "message": "; ".join(failed.values())}
+        try:
+            said = json.loads((self._folder / "under_way.json").read_text())
+            return {
+                "state": str(said["state"]),
+                "message": str(said["message"]),
+                "step": said.get("step"),
+                "of": said.get("of"),
+            }
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return {"state": "waiting", "message": "no model is deployed yet"}
+
+    def check_pushed(self, name: str, version: int) -> None:
+        """Raise ``NotFound`` unless the version is here."""
+        self._find(name, version)
+
+    def open_zip(self, name: str, version: int) -> BinaryIO:
+        """The version as an open zip, gone from the disk once it is closed."""
+        folder = self._find(name, version)
+        with self._aside() as aside:
+            return artifact.pack(folder, aside / "version.zip").open("rb")
+
+    # ── changing ─────────────────────────────────────────────────────────────────────────────────
+
+    @contextmanager
+    def receiving(self) -> Iterator[Path]:
+        """Where to put a zip that is to be pushed; removed at the end."""
+        with self._aside() as aside:
+            yield aside / "version.zip"
+
+    def push(self, name: str, version: int, zipped: Path) -> bool:
+        """Check a zipped version and keep it; whether it is new (the very same one may come again).
+
+        Raises
+        ------
+        ModelRefused, NeedsTensorFlow
+            It is damaged, is not what its name says, or fails its own check.
+        Conflict
+            Another version of that number is here: versions never change.
+        """
+        check_number(artifact.check_name(name), version)
+        with self._aside() as aside:
+            folder = aside / "version"
+            artifact.unpack(zipped, folder)
+            manifest = artifact.verify(folder)
+            if (manifest.get("name"), manifest.get("version")) != (name, version):
+                raise ModelRefused(
+                    f"the zip holds {manifest.get('name')}:{manifest.get('version')}, not {name}:{version}"
+                )
+            check_manifest(manifest)
+            engines.load(folder, manifest, self._other)
+            target = self._path(name, version)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                folder.rename(target)
+            except OSError as error:
+                if not target.is_dir():
+                    raise
+                if artifact.read_manifest(target)["files"] != manifest["files"]:
+                    raise Conflict(
+                        f"another {name}:{version} is here already and versions never change; "
+                        "publish this one under the next number"
+                    ) from error
+                return False
+        return True
+
+    def activate(
+        self, name: str, version: int, reason: str = "", *, who: str = "", anyway: bool = False
+    ) -> Deployment:
+        """Let a pushed version answer from the next request on, in every worker. Already active: nothing changes.
+
+        A canary of the model ends.
+
+        Raises
+        ------
+        NotFound
+            It was never pushed.
+        ModelRefused
+            It fails its own check, or is a retraining that is worse than what serves and ``anyway`` is not set;
+            the one before it keeps answering.
+        """
+        folder = self._find(name, version)
+        manifest, _ = self._engine(name, version)
+        before = self.now().deployments.get(name)
+        if before is not None and before.version != version and not anyway:
+            refuse_worse(manifest, folder, before.manifest, self._path(name, before.version))
+        with self._record.changing() as models:
+            entry = models.get(name, {})
+            if entry.get("version") != version or entry.get("canary"):
+                switch(models, name, version, {"action": "activate", "who": who, "reason": reason})
+                models[name] = models.pop(name)  # the most recently activated is last
+        return self._answering(name, version)
+
+    def let_try(
+        self, name: str, version: int, percent: float, reason: str = "", *, who: str = ""
+    ) -> Deployment:
+        """Let a pushed version answer ``percent`` of the drawings from the next request on; 0 ends that.
+
+        Raises
+        ------
+        NotFound
+            It was never pushed, or no version of the model serves yet.
+        Conflict
+            It is the active version.
+        """
+        if isinstance(percent, bool) or not isinstance(percent, int | float) or not 0 <= percent <= 100:
+            raise BadInput(f'"percent" is a number from 0 to 100. Received: {str(percent)[:40]}')
+        self._find(name, version)
+        self._engine(name, version)
+        with self._record.changing() as models:
+            entry = models.get(name)
+            if entry is None:
+                raise NotFound(f"no version of {name} serves yet; activate one first")
+            if entry["version"] == version and percent:
+                raise Conflict(f"{name}:{version} is active and answers all drawings already")
+            entry.pop("canary", None)
+            done = {"action": "canary", "percent": percent, "version": version, "who": who, "reason": reason}
+            if percent:
+                entry["canary"] = {"version": version, "percent": percent, "since": now()}
+            note(entry, done)
+        return self._answering(name, version)
+
+    def rollback(self, name: str, reason: str = "", *, who: str = "") -> Deployment:
+        """Let the version answer that did before; once more, and it is the newer one again. A canary ends.
+
+        Raises
+        ------
+        NotFound
+            No such model serves.
+        Conflict
+            None did before.
+        """
+        before = self.now().deployments.get(name)
+        if before is not None and before.previous is not None:
+            self._engine(name, before.previous)
+        with self._record.changing() as models:
+            if name not in models:
+                raise NotFound(f"no model {name!r} serves here, so there is nothing to roll back")
+            version = models[name].get("previous")
+            if version is None:
+                raise Conflict(f"{name}:{models[name]['version']} is the first version that served here")
+            switch(models, name, version, {"action": "rollback", "who": who, "reason": reason})
+        return self._answering(name, version)
+
+    def _answering(self, name: str, version: int) -> Deployment:
+        deployment = self.now().deployments.get(name)
+        if deployment is None or name in self.now().failed:
+            raise ModelRefused(
+                f"{name}:{version} could not be loaded: {self.now().failed.get(name, 'removed')}"
+            )
+        return deployment
+
+    @contextmanager
+    def _aside(self) -> Iterator[Path]:
+        """A new folder beside the versions, removed at the end; those of killed processes go too."""
+        incoming = self._folder / "incoming"
+        incoming.mkdir(parents=True, exist_ok=True)
+        for left in incoming.iterdir():
+            if time.time() - left.stat().st_mtime > STALE_S:
+                shutil.rmtree(left, ignore_errors=True)
+        folder = incoming / secrets.token_hex(8)
+        folder.mkdir()
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    # ── loading ──────────────────────────────────────────────────────────────────────────────────
+
+    def _load(self) -> Serving:
+        deployments, failed = {}, {}
+        try:
+            entries = self._record.read()
+        except WorkbenchError as error:
+            return Serving(self._serving.deployments, {FILE: str(error)})
+        for name, entry in entries.items():
+            try:
+                manifest, engine = self._engine(name, entry["version"])
+                canary = None
+                try:
+                    canary = self._canary(name, entry.get("canary"))
+                except (WorkbenchError, OSError) as error:
+                    failed[f"{name}'s canary"] = str(error)
+                deployments[name] = Deployment(
+                    name, entry["version"], entry["since"], entry.get("previous"), manifest, engine, canary
+                )
+            except (WorkbenchError, OSError, KeyError, TypeError) as error:
+                failed[name] = str(error)
+                if name in self._serving.deployments:
+                    deployments[name] = self._serving.deployments[name]
+        wanted = {(d.name, v) for d in deployments.values() for v in (*d.loaded(), d.previous)}
+        self._engines = {key: loaded for key, loaded in self._engines.items() if key in wanted}
+        return Serving(deployments, failed)
+
+    def _canary(self, name: str, entry: dict[str, Any] | None) -> Canary | None:
+        if not entry:
+            return None
+        manifest, engine = self._engine(name, entry["version"])
+        deployment = Deployment(name, entry["version"], entry["since"], None, manifest, engine)
+        return Canary(float(entry["percent"]), deployment)
+
+    def _engine(self, name: str, version: int) -> tuple[dict[str, Any], engines.Engine]:
+        """Manifest and engine of a version, loaded and checked at first use."""
+        loaded = self._engines.get((name, version))
+        if loaded is None:
+            folder = self._find(name, version)
+            manifest = artifact.read_manifest(folder)
+            loaded = manifest, engines.load(folder, manifest, self._other)
+            self._engines[name, version] = loaded
+        return loaded
+
+    def _path(self, name: str, version: int) -> Path:
+        return self._folder / "models" / name / str(version)
+
+    def _find(self, name: str, version: int) -> Path:
+        check_number(artifact.check_name(name), version)
+        path = self._path(name, version)
+        if not path.is_dir():
+            raise NotFound(
+                f"{name}:{version} was not pushed to this back end; PUT /models/{name}/versions/{version}"
+            )
+        return path

@@ -1,0 +1,100 @@
+"""A version's zip that arrives in parts: what came stays after a broken connection, and the whole is checked."""
+
+import fcntl
+import re
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from backend.http.guards import MAX_VERSION, Refusal
+from workbench import artifact
+from workbench.errors import BadInput, ModelRefused
+
+STALE_S = 24 * 3600.0
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+class Uploads:
+    """Parts on their way, a folder for each zip, named by its SHA-256; forgotten after a day without news."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder / "uploads"
+
+    def received(self, sha256: str) -> int:
+        """How many bytes of this zip are here."""
+        try:
+            return (self._path(sha256) / "part").stat().st_size
+        except FileNotFoundError:
+            return 0
+
+    def append(self, sha256: str, start: int, total: int, blocks: Iterator[bytes]) -> int:
+        """Add a part that begins at byte ``start``; how many bytes are here then.
+
+        Raises
+        ------
+        Refusal
+            409 where another byte is the next one; its ``Upload-Offset`` says which.
+        """
+        if not 0 < total <= MAX_VERSION:
+            raise Refusal(
+                413, "too_large", f"a version has at most {MAX_VERSION:,} bytes. Received: {total:,}"
+            )
+        self._clear()
+        folder = self._path(sha256)
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / "part").open("ab") as file:
+            _lock(file)
+            here = file.tell()
+            if start != here:
+                raise Refusal(
+                    409, "conflict", f"{here:,} bytes are here, so go on there", {"Upload-Offset": str(here)}
+                )
+            for block in blocks:
+                if here + len(block) > total:
+                    raise BadInput(f"more came than the {total:,} bytes that were announced")
+                file.write(block)
+                file.flush()
+                here += len(block)
+        return here
+
+    @contextmanager
+    def whole(self, sha256: str) -> Iterator[Path]:
+        """The zip that has come whole; gone afterwards, taken or not."""
+        folder = self._path(sha256)
+        try:
+            check(folder / "part", sha256)
+            yield folder / "part"
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _path(self, sha256: str) -> Path:
+        if not _SHA256.fullmatch(sha256):
+            raise BadInput(f"a SHA-256 is 64 of 0-9 and a-f. Received: {sha256[:80]!r}")
+        return self._folder / sha256
+
+    def _clear(self) -> None:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        for left in self._folder.iterdir():
+            if time.time() - max(p.stat().st_mtime for p in (left, *left.iterdir())) > STALE_S:
+                shutil.rmtree(left, ignore_errors=True)
+
+
+def check(zipped: Path, sha256: str) -> None:
+    """Refuse a zip that is not the one that was announced."""
+    found = artifact.sha256(zipped)
+    if found != sha256:
+        raise ModelRefused(
+            f"the zip that arrived is another one: SHA-256 {found[:12]}…, announced {sha256[:12]}…"
+        )
+
+
+def _lock(file: BinaryIO) -> None:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise Refusal(
+            409, "conflict", "another part of this zip is arriving just now", {"Retry-After": "1"}
+        ) from error

@@ -1,0 +1,1 @@
+"""``POST /predict``: find the drawing in a request and answer it."""

@@ -1,0 +1,125 @@
+"""One drawing from a request's picture to its answer, whichever way the request came in."""
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from backend.deployments.comparisons import Comparisons
+from backend.deployments.engines import InProcess
+from backend.deployments.store import Deployment, Deployments
+from backend.http.bodies import json_bytes
+from backend.http.guards import Refusal
+from backend.http.metrics import Metrics
+from workbench.pictures import ink
+from workbench.pictures.inputs import prepare
+
+TEXT, JSON = "text/plain; charset=utf-8", "application/json"
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """What a caller of ``/predict`` sent."""
+
+    picture: bytes
+    """An encoded picture."""
+    model: str | None
+    """The model that is asked for; ``None`` leaves the choice to the back end."""
+    as_text: bool
+    """Whether the answer is the bare digit."""
+
+
+class Drawings:
+    """Answers drawings by what is deployed, and counts them."""
+
+    def __init__(self, deployments: Deployments, comparisons: Comparisons, metrics: Metrics) -> None:
+        self._deployments, self._comparisons, self._metrics = deployments, comparisons, metrics
+
+    def answer(self, drawing: Drawing, begun: float) -> tuple[bytes, str]:
+        """The answer's body and its Content-Type; ``begun`` is when work on the request began, by ``perf_counter``.
+
+        Raises
+        ------
+        Refusal
+            No such model, or none yet, or one that takes no pictures.
+        PictureError
+            The picture cannot be read.
+        """
+        metrics = self._metrics
+        active = self._choose(drawing.model)
+        canary = active.canary
+        deployment = canary.deployment if canary and canary.draws(drawing.picture) else active
+        x, seen = prepare(drawing.picture, deployment.manifest)
+        fitted = time.perf_counter()
+        scores = None if x is None else deployment.engine.predict(x)[0]
+        answered = time.perf_counter()
+        answer = _write(deployment, scores, seen, drawing.as_text, begun)
+        name, version = deployment.name, str(deployment.version)
+        metrics.observe("workbench_predict_stage_seconds", fitted - begun, (("stage", "picture"),))
+        metrics.observe("workbench_predict_stage_seconds", answered - fitted, (("stage", "model"),))
+        said = "nothing drawn" if scores is None else str(scores.argmax())
+        metrics.add("workbench_predictions_total", (("model", name), ("version", version), ("class", said)))
+        if deployment is not active and scores is not None and seen is not None:
+            self._compare(active, deployment, drawing.picture, scores, seen)
+        return answer
+
+    def are_quick(self) -> bool:
+        """Whether a drawing is answered by one version that this process has in memory."""
+        serving = self._deployments.settled()
+        active = serving and serving.default
+        return bool(active and active.canary is None and active.engine.name == InProcess.name)
+
+    def _choose(self, name: str | None) -> Deployment:
+        serving = self._deployments.now()
+        deployment = serving.default if name is None else serving.deployments.get(name)
+        if deployment is None and name is not None and serving.deployments:
+            raise Refusal(
+                404, "not_found", f"no model {name[:64]!r} serves here; GET /models lists those that do"
+            )
+        if deployment is None:
+            raise Refusal(503, "no_model", self._deployments.under_way()["message"], {"Retry-After": "2"})
+        if not deployment.takes_pictures:
+            raise Refusal(422, "no_picture", f"{deployment.name}'s input is no picture")
+        return deployment
+
+    def _compare(
+        self,
+        active: Deployment,
+        canary: Deployment,
+        picture: bytes,
+        scores: NDArray[np.float32],
+        seen: NDArray[np.uint8],
+    ) -> None:
+        """Keep what the active version would have said."""
+        x, _ = prepare(picture, active.manifest)
+        kept = x is None or self._comparisons.keep(active, canary, active.engine.predict(x)[0], scores, seen)
+        if not kept:
+            self._metrics.add("workbench_comparisons_lost_total")
+
+
+def _write(
+    deployment: Deployment,
+    scores: NDArray[np.float32] | None,
+    seen: NDArray[np.uint8] | None,
+    as_text: bool,
+    begun: float,
+) -> tuple[bytes, str]:
+    labels = deployment.manifest["labels"]
+    digit = None if scores is None else int(scores.argmax())
+    label = None if digit is None else labels[digit] if digit < len(labels) else str(digit)
+    if as_text:
+        return (label or "nothing drawn").encode(), TEXT
+    answer: dict[str, Any] = {
+        "digit": digit,
+        "label": label,
+        "probabilities": None if scores is None else [round(p, 6) for p in scores.tolist()],
+        "model": deployment.name,
+        "version": deployment.version,
+        "seen": None if seen is None else ink.to_data_url(seen),
+    }
+    if digit is None:
+        answer["reason"] = "nothing drawn"
+    answer["latency_ms"] = round((time.perf_counter() - begun) * 1e3, 2)
+    return json_bytes(answer), JSON

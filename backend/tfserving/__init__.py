@@ -1,0 +1,1 @@
+"""TensorFlow Serving's protocol, as server and as client, over REST and gRPC."""

@@ -1,0 +1,135 @@
+"""TensorFlow Serving's REST API over the versions that serve here: ``/v1/models/NAME…``, same shapes, same errors.
+
+https://www.tensorflow.org/tfx/serving/api_rest. Of each model the active version and its canary can be asked, by number
+or as the labels ``stable`` and ``canary``. Besides, where a model takes pictures, an input may be ``{"b64": …}`` with the
+bytes of a picture, which is then prepared as a drawing is.
+"""
+
+import base64
+import binascii
+import json
+from typing import Any
+
+import numpy as np
+from flask import Flask, Response, g
+from numpy.typing import NDArray
+
+from backend.deployments.store import Deployment, Deployments
+from backend.http.bodies import json_answer, read_body
+from backend.http.metrics import Metrics
+from backend.tfserving import rest_format
+from backend.tfserving.rest_format import Signature, Tensor
+from workbench.errors import BadInput, NotFound
+from workbench.pictures.inputs import prepare
+
+MAX_PICTURES = 100
+SIGNATURE = "serving_default"
+
+
+def add_routes(app: Flask, deployments: Deployments, metrics: Metrics) -> None:
+    """Add ``/v1/models``."""
+
+    def find(name: str, version: int | None, label: str | None) -> Deployment:
+        active = deployments.now().deployments.get(name)
+        if active is None:
+            raise rest_format.no_such_model(name)
+        if label is not None:
+            canary = active.canary.deployment if active.canary else None
+            found = {"stable": active, "canary": canary}.get(label)
+            if found is None:
+                raise NotFound(f"Unrecognized servable version label: {label[:64]}")
+            return found
+        found = active if version is None else active.loaded().get(version)
+        if found is None:
+            raise rest_format.no_such_model(name, str(version))
+        return found
+
+    def status(name: str, version: int | None = None, label: str | None = None) -> Response:
+        active = deployments.now().deployments.get(name)
+        if active is None:
+            raise NotFound(f"Could not find any versions of model {name[:64]}")
+        chosen = active.loaded().values()
+        if version is not None or label is not None:
+            try:
+                chosen = {0: find(name, version, label)}.values()
+            except NotFound as error:
+                raise NotFound(f"Could not find version {label or version} of model {name[:64]}") from error
+        lines = [rest_format.status(str(d.version)) for d in sorted(chosen, key=lambda d: -d.version)]
+        return json_answer({"model_version_status": lines})
+
+    def metadata(name: str, version: int | None = None, label: str | None = None) -> Response:
+        found = find(name, version, label)
+        return json_answer(rest_format.describe(signatures(found), name, str(found.version)))
+
+    def predict(name: str, version: int | None = None, label: str | None = None) -> Response:
+        found = find(name, version, label)
+        g.model = f"{found.name}:{found.version}"
+        body = read_body()
+        pictures, rows = _pictures(body, found)
+        if pictures is not None:
+            x = pictures
+        else:
+            asked = rest_format.read_request(body, signatures(found))
+            (x,), rows = asked.inputs.values(), asked.rows
+        if len(x) == 0:
+            raise BadInput("the input is empty")
+        scores = found.engine.predict(x)
+        labels = (("model", found.name), ("version", str(found.version)))
+        metrics.add("workbench_tensors_total", labels, len(x))
+        return Response(rest_format.write_answer({"output": scores}, rows), mimetype="application/json")
+
+    for place in ("", "/versions/<int:version>", "/labels/<label>"):
+        at = f"/v1/models/<name>{place}"
+        app.add_url_rule(at, f"v1_status{place}", status, methods=["GET"])
+        app.add_url_rule(f"{at}/metadata", f"v1_metadata{place}", metadata, methods=["GET"])
+        app.add_url_rule(f"{at}:predict", f"v1_predict{place}", predict, methods=["POST"])
+
+
+def signatures(deployment: Deployment) -> dict[str, Signature]:
+    """What a version of ours takes and gives."""
+    manifest = deployment.manifest
+    output = manifest.get("output") or {}
+    shape = tuple(output.get("shape") or (len(manifest["labels"]),))
+    return {
+        SIGNATURE: Signature(
+            {"input": Tensor("DT_FLOAT", (-1, *manifest["input"]["shape"]))},
+            {"output": Tensor("DT_FLOAT", (-1, *shape))},
+        )
+    }
+
+
+def _pictures(body: bytes, deployment: Deployment) -> tuple[NDArray[np.float32] | None, bool]:
+    """The inputs, where the request sends pictures as base64 to a model that takes some; and whether in rows."""
+    if b'"b64"' not in body or not deployment.takes_pictures:
+        return None, True
+    try:
+        asked = json.loads(body)
+    except (ValueError, RecursionError):
+        return None, True  # said by whoever reads it next
+    if not isinstance(asked, dict) or ("instances" in asked) == ("inputs" in asked):
+        return None, True
+    rows = "instances" in asked
+    sent: Any = asked["instances" if rows else "inputs"]
+    if not rows and isinstance(sent, dict) and sent.keys() == {"input"}:
+        sent = sent["input"]
+    if rows and isinstance(sent, list):
+        sent = [i["input"] if isinstance(i, dict) and i.keys() == {"input"} else i for i in sent]
+    if not isinstance(sent, list) or not 0 < len(sent) <= MAX_PICTURES:
+        raise BadInput(f"send a list of 1 to {MAX_PICTURES} pictures")
+    if asked.get("signature_name", SIGNATURE) != SIGNATURE:
+        return None, rows
+    return np.concatenate([_picture(one, deployment) for one in sent]), rows
+
+
+def _picture(value: Any, deployment: Deployment) -> NDArray[np.float32]:
+    text = value.get("b64") if isinstance(value, dict) else None
+    if not isinstance(text, str):
+        raise BadInput(f'expected {{"b64": "…"}}. Received: {str(value)[:60]}')
+    try:
+        data = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise BadInput(f"the base64 is damaged: {error}") from error
+    x, _ = prepare(data, deployment.manifest)
+    if x is None:
+        raise BadInput("nothing is drawn on a picture")
+    return x

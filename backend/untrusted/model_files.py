@@ -1,0 +1,224 @@
+"""Strangers' models on the disk: known by their SHA-256, unpacked within limits, kept by use.
+
+A folder a model, ``strangers/SHA256/``: ``model/`` is what its server sees, ``form.json`` says what it is.
+"""
+
+import fcntl
+import hashlib
+import json
+import os
+import secrets
+import shutil
+import time
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from backend.deployments.manifests import check_manifest
+from workbench import artifact
+from workbench.errors import ModelRefused
+
+KEPT = 6
+"""Models on the disk."""
+MAX_BYTES = 1024**3
+STALE_S = 3600.0
+_ZIP, _HDF5 = b"PK\x03\x04", b"\x89HDF\r\n\x1a\n"
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """A model that can be started."""
+
+    sha256: str
+    folder: Path
+    form: str
+    """``saved_model``, ``keras`` or ``onnx``."""
+    path: str
+    """Of the file or folder to load, in ``model/``; a SavedModel's is ``served/1``."""
+    manifest: dict[str, Any] | None
+    """Of an artifact of ours."""
+
+
+class ModelFiles:
+    """The folder of strangers' models; all methods may be called from many threads and processes."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder / "strangers"
+
+    @contextmanager
+    def receiving(self) -> Iterator[Path]:
+        """Where to put a file that is to be kept; removed at the end."""
+        incoming = self.folder / ".incoming"
+        incoming.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for left in incoming.iterdir():
+            if time.time() - left.stat().st_mtime > STALE_S:
+                shutil.rmtree(left, ignore_errors=True)
+        aside = incoming / secrets.token_hex(8)
+        aside.mkdir()
+        try:
+            yield aside / "file"
+        finally:
+            shutil.rmtree(aside, ignore_errors=True)
+
+    def find(self, sha256: str) -> ModelFile | None:
+        """The model with this checksum, if it is here; its use is noted."""
+        folder = self.folder / sha256
+        try:
+            told = json.loads((folder / "form.json").read_text())
+            os.utime(folder / "form.json")
+        except (FileNotFoundError, NotADirectoryError, ValueError):
+            return None
+        return ModelFile(folder=folder, **told)
+
+    def keep(self, file: Path) -> ModelFile:
+        """Check and unpack a file, unless it is here already.
+
+        Raises
+        ------
+        ModelRefused
+            It is no model of a form known here, or a hostile zip.
+        """
+        sha256 = artifact.sha256(file)
+        if found := self.find(sha256):
+            return found
+        aside = file.with_name("kept")
+        return self._settle(aside, {"sha256": sha256, **_place(file, aside / "model")})
+
+    def _settle(self, aside: Path, told: dict[str, Any]) -> ModelFile:
+        """Give a model that was unpacked aside its place, and let the least used ones go."""
+        for path in (aside, *aside.rglob("*")):
+            path.chmod(0o755 if path.is_dir() else 0o644)  # its server runs as another user
+        (aside / "form.json").write_text(json.dumps(told))
+        place = self.folder / told["sha256"]
+        try:
+            aside.rename(place)
+        except OSError:
+            if not (place / "form.json").exists():
+                raise
+        self._forget_all_but(KEPT)
+        found = self.find(told["sha256"])
+        if found is None:
+            raise ModelRefused("the model was pushed out by others at once; send it again")
+        return found
+
+    def keep_version(self, version: Path, manifest: dict[str, Any]) -> ModelFile:
+        """The SavedModel of one of our own versions, known by its files' checksums."""
+        files = {k: v for k, v in manifest["files"].items() if k.startswith("saved_model/")}
+        sha256 = hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest()
+        if found := self.find(sha256):
+            return found
+        with self.receiving() as path:
+            aside = path.with_name("kept")
+            shutil.copytree(version / "saved_model", aside / "model" / "served" / "1")
+            told = {"sha256": sha256, "form": "saved_model", "path": "served/1", "manifest": manifest}
+            return self._settle(aside, told)
+
+    def by_use(self) -> list[Path]:
+        """The models' folders, the most recently used first."""
+        found = []
+        for path in self.folder.glob("*/form.json"):
+            try:
+                found.append((path.stat().st_mtime, path.parent))
+            except FileNotFoundError:
+                continue
+        return [folder for _, folder in sorted(found, reverse=True)]
+
+    def _forget_all_but(self, kept: int) -> None:
+        for folder in self.by_use()[kept:]:
+            (folder / "socket").unlink(missing_ok=True)  # its server ends
+            gone = folder.with_name(f".gone-{secrets.token_hex(4)}")
+            try:
+                folder.rename(gone)
+            except OSError:  # another process was faster
+                continue
+            shutil.rmtree(gone, ignore_errors=True)
+
+
+@contextmanager
+def locked(folder: Path, timeout_s: float) -> Iterator[None]:
+    """One process or thread at a time per model.
+
+    Raises
+    ------
+    TimeoutError
+        Another one has had it for so long.
+    """
+    with (folder / ".lock").open("a") as lock:
+        give_up = time.monotonic() + timeout_s
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > give_up:
+                    raise TimeoutError from None
+                time.sleep(0.02)
+        yield
+
+
+def _place(file: Path, model: Path) -> dict[str, Any]:
+    """Put what the file holds into the folder; ``form``, ``path`` and ``manifest``."""
+    with file.open("rb") as opened:
+        head = opened.read(8)
+    if head[:4] == _ZIP:
+        names = _names(file)
+        if {"config.json", "metadata.json"} <= names:
+            artifact.unpack(file, model.with_name("tried"), max_bytes=MAX_BYTES)  # Keras itself has no limits
+            shutil.rmtree(model.with_name("tried"))
+            return _one(file, model, "keras", "model.keras")
+        unpacked = model.with_name("unpacked")
+        artifact.unpack(file, unpacked, max_bytes=MAX_BYTES)
+        try:
+            return _find(unpacked, model)
+        finally:
+            shutil.rmtree(unpacked, ignore_errors=True)
+    if head == _HDF5:
+        raise ModelRefused(
+            "HDF5 files (.h5) are not taken; save the model as .keras or export it as a SavedModel"
+        )
+    if head[:1] != b"\x08":  # the field ir_version, with which every ONNX file begins
+        raise ModelRefused(
+            "a model is a zip (an artifact of the workbench, or a SavedModel), a .keras or an ONNX file. "
+            f"Received a file that begins with {head[:4]!r}"
+        )
+    return _one(file, model, "onnx", "model.onnx")
+
+
+def _one(file: Path, model: Path, form: str, name: str) -> dict[str, Any]:
+    model.mkdir(parents=True)
+    shutil.copyfile(file, model / name)
+    return {"form": form, "path": name, "manifest": None}
+
+
+def _names(file: Path) -> set[str]:
+    try:
+        with zipfile.ZipFile(file) as archive:
+            return set(archive.namelist())
+    except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError) as error:
+        raise ModelRefused(f"not a zip that can be read: {error}") from error
+
+
+def _find(unpacked: Path, model: Path) -> dict[str, Any]:
+    """The model in an unpacked zip, at any depth."""
+    manifest = None
+    for path in sorted(unpacked.rglob(artifact.MANIFEST), key=lambda p: len(p.parts))[:1]:
+        if (path.parent / "model.onnx").exists() or (path.parent / "saved_model").exists():
+            manifest, unpacked = artifact.verify(path.parent), path.parent
+            check_manifest(manifest)
+    for pattern, form in (("*.onnx", "onnx"), ("saved_model.pb", "saved_model"), ("*.keras", "keras")):
+        found = [path for path in sorted(unpacked.rglob(pattern)) if path.is_file()]
+        if manifest is None and len(found) > 1:
+            places = ", ".join(path.relative_to(unpacked).as_posix() for path in found[:4])
+            raise ModelRefused(f"the zip holds several models ({places}); put one into it")
+        if found and form == "saved_model":
+            (model / "served").mkdir(parents=True)
+            found[0].parent.rename(model / "served" / "1")
+            return {"form": form, "path": "served/1", "manifest": manifest}
+        if found:
+            return {**_one(found[0], model, form, f"model.{form}"), "manifest": manifest}
+    raise ModelRefused(
+        "the zip holds no model: neither a saved_model.pb, nor a .keras, nor an .onnx file, at any depth"
+    )

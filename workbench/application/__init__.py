@@ -1,0 +1,1 @@
+"""The application on AWS: plan, launch, release and audit its stack."""

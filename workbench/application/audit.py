@@ -1,0 +1,213 @@
+"""What exists on AWS and should not: what is tagged as ours and nobody owns, and what looks left behind without a tag."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from workbench.application import stack
+from workbench.aws import names
+from workbench.aws.session import AwsFailure, Session, pages, said
+from workbench.settings import Settings
+
+LIVING = ("pending", "running", "stopping", "stopped")
+FOREIGN_AGE_S = 24 * 3600.0
+"""A cluster of another home is its owner's business for so long; its own time-to-live is shorter."""
+
+Owned = Callable[[str], str]
+"""Why a cluster of this home should not be any more; empty where a job or a person still has it."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that nobody owns."""
+
+    kind: str
+    """``stack``, ``instance``, ``address``, ``volume``, ``interface``, ``group``, ``template``, ``gateway``,
+    ``table``, ``subnet``, ``vpc`` or ``parameter``."""
+    id: str
+    why: str
+    home: str = ""
+    """Short id of the home that made it, where its tag says so."""
+    tagged: bool = True
+    """``False``: only likely to be ours."""
+
+
+@dataclass(frozen=True)
+class _Account:
+    """What the living stacks of the region own."""
+
+    stacks: Mapping[str, str]
+    """Name → status, of our stacks."""
+    ids: frozenset[str]
+    vpcs: frozenset[str]
+
+
+def find(session: Session, settings: Settings, owned: Owned) -> list[Finding]:
+    """Everything that nobody owns, in the order in which it can be removed; changes nothing."""
+    try:
+        account = _account(session)
+        return [
+            *(
+                Finding("stack", name, f"it is {status}")
+                for name, status in account.stacks.items()
+                if status in stack.BROKEN
+            ),
+            *_instances(session, account, owned),
+            *_addresses(session, account),
+            *_volumes(session, account),
+            *_interfaces(session, account),
+            *_groups(session, settings, account),
+            *_network(session, account),
+            *_parameters(session, account),
+        ]
+    except AwsFailure as error:
+        raise said(error, "look for what is left") from error
+
+
+def _account(session: Session) -> _Account:
+    stacks, ids, vpcs = {}, set(), set()
+    for one in pages(session.cfn, "describe_stacks", "Stacks"):
+        if names.read(one.get("Tags")).get("project") != names.PROJECT or one["StackStatus"] in stack.GONE:
+            continue
+        stacks[one["StackName"]] = one["StackStatus"]
+        for resource in pages(
+            session.cfn, "list_stack_resources", "StackResourceSummaries", StackName=one["StackName"]
+        ):
+            id = resource.get("PhysicalResourceId")
+            if id and resource["ResourceStatus"] != "DELETE_COMPLETE":
+                ids.add(id)
+                if resource["ResourceType"] == "AWS::EC2::VPC":
+                    vpcs.add(id)
+    return _Account(stacks, frozenset(ids), frozenset(vpcs))
+
+
+def _instances(session: Session, account: _Account, owned: Owned) -> Iterator[Finding]:
+    living = [{"Name": "instance-state-name", "Values": list(LIVING)}]
+    for reservation in pages(session.ec2, "describe_instances", "Reservations", Filters=living):
+        for one in reservation["Instances"]:
+            tags = names.read(one.get("Tags"))
+            if tags.get("project") != names.PROJECT:
+                if one.get("VpcId") in account.vpcs:
+                    yield Finding(
+                        "instance", one["InstanceId"], "in our network, without our tags", "", False
+                    )
+            elif one["InstanceId"] not in account.ids:
+                age_s = time.time() - one["LaunchTime"].timestamp()
+                if why := _why_instance(session, account, tags, one.get("VpcId", ""), age_s, owned):
+                    yield Finding("instance", one["InstanceId"], why, tags.get(names.HOME, ""))
+
+
+def _why_instance(
+    session: Session, account: _Account, tags: Mapping[str, str], vpc: str, age_s: float, owned: Owned
+) -> str:
+    cluster, home = tags.get("cluster"), tags.get(names.HOME, "")
+    if vpc not in account.vpcs:
+        return f"{tags.get('role', 'a machine')}, and its stack is gone"
+    if cluster is None:
+        return f"{tags.get('role', 'a machine')} of no cluster and no stack"
+    if home == session.home:
+        return owned(cluster)
+    if age_s > FOREIGN_AGE_S:
+        return f"{cluster} of another home, {home}, for {age_s / 3600:.0f} hours"
+    return ""
+
+
+def _addresses(session: Session, account: _Account) -> Iterator[Finding]:
+    for one in session.ec2.describe_addresses()["Addresses"]:
+        tags = names.read(one.get("Tags"))
+        if one.get("AssociationId") or one.get("InstanceId") or one.get("NetworkInterfaceId"):
+            continue
+        if one["PublicIp"] in account.ids or one.get("AllocationId") in account.ids:
+            continue
+        if tags.get("project") == names.PROJECT or not tags:
+            yield _loose("address", one["AllocationId"], tags, f"{one['PublicIp']} leads to no machine")
+
+
+def _volumes(session: Session, account: _Account) -> Iterator[Finding]:
+    free = [{"Name": "status", "Values": ["available"]}]
+    for one in pages(session.ec2, "describe_volumes", "Volumes", Filters=free):
+        tags = names.read(one.get("Tags"))
+        if one["VolumeId"] not in account.ids and (tags.get("project") == names.PROJECT or not tags):
+            yield _loose("volume", one["VolumeId"], tags, f"{one['Size']} GB at no machine")
+
+
+def _interfaces(session: Session, account: _Account) -> Iterator[Finding]:
+    free = [{"Name": "status", "Values": ["available"]}]
+    for one in pages(session.ec2, "describe_network_interfaces", "NetworkInterfaces", Filters=free):
+        tags = names.read(one.get("TagSet"))
+        ours = tags.get("project") == names.PROJECT or one.get("VpcId") in account.vpcs
+        if one["NetworkInterfaceId"] in account.ids or one.get("Attachment"):
+            continue
+        if ours or not (tags or one.get("Description") or one.get("RequesterManaged")):
+            yield _loose("interface", one["NetworkInterfaceId"], tags, "at no machine")
+
+
+def _groups(session: Session, settings: Settings, account: _Account) -> Iterator[Finding]:
+    for one in pages(session.ec2, "describe_security_groups", "SecurityGroups"):
+        tags = names.read(one.get("Tags"))
+        if one["GroupId"] in account.ids or one["GroupName"] == "default":
+            continue
+        if tags.get("project") == names.PROJECT:
+            yield _loose("group", one["GroupId"], tags, f"{one['GroupName']}, and its stack is gone")
+        elif not tags and (
+            one.get("VpcId") in account.vpcs or one["GroupName"].startswith(f"{settings.aws_stack}-")
+        ):
+            yield _loose("group", one["GroupId"], tags, f"{one['GroupName']}, of no stack")
+
+
+def _network(session: Session, account: _Account) -> Iterator[Finding]:
+    tagged = names.filters()
+    ec2 = session.ec2
+    for kind, operation, key, id in (
+        ("template", "describe_launch_templates", "LaunchTemplates", "LaunchTemplateId"),
+        ("gateway", "describe_internet_gateways", "InternetGateways", "InternetGatewayId"),
+        ("subnet", "describe_subnets", "Subnets", "SubnetId"),
+        ("table", "describe_route_tables", "RouteTables", "RouteTableId"),
+        ("vpc", "describe_vpcs", "Vpcs", "VpcId"),
+    ):
+        for one in pages(ec2, operation, key, Filters=tagged):
+            if one[id] not in account.ids:
+                yield _loose(kind, one[id], names.read(one.get("Tags")), "its stack is gone")
+
+
+def _parameters(session: Session, account: _Account) -> Iterator[Finding]:
+    ours = [{"Key": "Name", "Option": "BeginsWith", "Values": [f"/{names.PROJECT}/"]}]
+    for one in pages(session.ssm, "describe_parameters", "Parameters", ParameterFilters=ours):
+        if one["Name"].split("/")[2] not in account.stacks:
+            yield Finding("parameter", one["Name"], "its stack is gone")
+
+
+def _loose(kind: str, id: str, tags: Mapping[str, str], why: str) -> Finding:
+    ours = tags.get("project") == names.PROJECT
+    return Finding(
+        kind, id, why if ours else f"{why}, and without any tag", tags.get(names.HOME, ""), tagged=ours
+    )
+
+
+def owned_by(jobs: Mapping[int, str], ended: Iterable[str]) -> Owned:
+    """Whether a job still has a cluster: ``jobs`` is id → state, ``ended`` the states in which none is needed.
+
+    >>> owned_by({7: "failed"}, ["failed"])("job-7")
+    'its job 7 is failed'
+    >>> owned_by({}, [])("my-cluster")
+    ''
+    """
+    over = set(ended)
+
+    def why(cluster: str) -> str:
+        kind, _, number = cluster.rpartition("-")
+        if kind != "job" or not number.isdecimal():
+            return ""  # a standing cluster, which somebody launched by name
+        state = jobs.get(int(number))
+        if state is None:
+            return f"there is no job {number} here"
+        return f"its job {number} is {state}" if state in over else ""
+
+    return why
+
+
+def summary(found: Iterable[Any]) -> str:
+    """How many of which kind."""
+    kinds = [one.kind for one in found]
+    return ", ".join(f"{kinds.count(kind)} {kind}" for kind in dict.fromkeys(kinds))

@@ -1,0 +1,99 @@
+"""The stack's template, as CloudFormation gets it and as a plan lists it."""
+
+import ipaddress
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+
+from workbench.errors import BadInput
+from workbench.machines import Resource
+
+IMAGE = "/aws/service/canonical/ubuntu/server/24.04/stable/current/{architecture}/hvm/ebs-gp3/ami-id"
+DISKS_GB = {"working": 40, "frontend": 10, "backend": 10}
+ROLES = ("working", "frontend", "backend")
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What somebody asks of the application, apart from the defaults."""
+
+    working_type: str = "m5.xlarge"
+    frontend_type: str = "t2.micro"
+    backend_type: str = "t2.micro"
+    web_cidr: str = "0.0.0.0/0"
+    dashboard_cidr: str | None = None
+    """Who may reach the dashboard; ``None``: whoever asks, found out at launch."""
+    page_port: int = 80
+    private_backend: bool = False
+
+    @property
+    def types(self) -> dict[str, str]:
+        """Role → instance type."""
+        return {"working": self.working_type, "frontend": self.frontend_type, "backend": self.backend_type}
+
+
+def check(wish: Wish) -> Wish:
+    """The wish, if it can be.
+
+    Raises
+    ------
+    BadInput
+        A range of addresses that is none, a dashboard for the whole world, or no port.
+    """
+    for what, text in (("--from", wish.dashboard_cidr), ("the page's readers", wish.web_cidr)):
+        try:
+            network = ipaddress.IPv4Network(text) if text is not None else None
+        except ValueError as error:
+            raise BadInput(
+                f"{what} must be a range of IPv4 addresses such as 203.0.113.7/32. Received: {text!r}"
+            ) from error
+        if network is not None and what == "--from" and network.prefixlen < 8:
+            raise BadInput(
+                f"the dashboard runs anybody's code, so it is not opened to so many. Received: {text}; name your "
+                "own address, such as 203.0.113.7/32"
+            )
+    if not 0 < wish.page_port < 65536:
+        raise BadInput(f"--page-port must be from 1 to 65535. Received: {wish.page_port}")
+    return wish
+
+
+@cache
+def body() -> str:
+    """The whole template; the machines' first script stands in it."""
+    folder = resources.files("workbench.application")
+    lines = folder.joinpath("boot", "fetch.sh").read_text().splitlines()
+    indented = "\n".join(f"          {line}".rstrip() for line in lines)
+    return folder.joinpath("stack.yaml").read_text().replace("          @FETCH@", indented)
+
+
+def planned(private_backend: bool = False) -> list[Resource]:
+    """Every resource that the stack makes, in the template's order."""
+    text = body().split("\nResources:\n", 1)[1].split("\nOutputs:\n", 1)[0]
+    found = []
+    for name, inner in re.findall(r"^  (\w+):\n((?:    .*\n|\n|  #.*\n)+)", text, re.MULTILINE):
+        kind = re.search(r"^    Type: (\S+)$", inner, re.MULTILINE)
+        if kind and (private_backend or "    Condition: IsPrivate\n" not in inner):
+            found.append(Resource(kind[1], name))
+    return found
+
+
+def parameters(
+    wish: Wish, *, bucket: str, code: str, home: str, dashboard_cidr: str, architectures: Mapping[str, str]
+) -> list[dict[str, str]]:
+    """The parameters as CloudFormation takes them; ``architectures`` is type → ``x86_64`` or ``arm64``."""
+    told = {
+        "Bucket": bucket,
+        "CodeKey": code,
+        "Home": home,
+        "WebCidr": wish.web_cidr,
+        "DashboardCidr": dashboard_cidr,
+        "FrontendPort": str(wish.page_port),
+        "PrivateBackend": "yes" if wish.private_backend else "no",
+    }
+    for role, kind in wish.types.items():
+        told[f"{role.title()}Type"] = kind
+        arm = architectures.get(kind) == "arm64"
+        told[f"{role.title()}Image"] = IMAGE.format(architecture="arm64" if arm else "amd64")
+    return [{"ParameterKey": key, "ParameterValue": value} for key, value in told.items()]

@@ -1,0 +1,181 @@
+"""Commands on machines by SSM Run Command: no port, no keys. Arguments only; code travels as files in the bucket."""
+
+import shlex
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from workbench.aws import names
+from workbench.aws.bucket import Bucket
+from workbench.aws.session import AwsFailure, Session, code_of, pages, said
+from workbench.errors import NotFound, Unavailable
+from workbench.machines import Done
+
+BATCH = 50
+"""Machines that one request may name."""
+SHORTEST_S, DELIVERY_S = 30, 60
+"""SSM takes no shorter limits for a command's delivery; how long a machine may take to begin."""
+POLL_S = (0.2, 3.0)
+"""First pause between two looks, and the longest."""
+IN_LINE = {"stdout": 24_000, "stderr": 8_000}
+"""Characters that SSM itself gives of an output; a longer one is whole in the bucket."""
+UNDER_WAY = {"Pending", "InProgress", "Delayed", "Cancelling"}
+KILLED = -9
+"""The code of a command that took too long, as every provider gives it."""
+
+
+@dataclass(frozen=True)
+class _Answer:
+    status: str
+    code: int
+
+
+def run(
+    session: Session,
+    bucket: Bucket,
+    instances: Sequence[str],
+    command: Sequence[str],
+    *,
+    timeout_s: float = 60.0,
+    comment: str = "",
+    outputs: bool = True,
+) -> dict[str, Done]:
+    """Run a command on machines, as root in ``/``, and wait for it: how it went on each.
+
+    As many requests as batches, however many machines there are; outputs are whole. When this call ends before the
+    command does, by a signal for instance, the command is cancelled.
+
+    Parameters
+    ----------
+    timeout_s
+        After which the command is killed: code -9.
+    outputs
+        Whether anybody wants to read what it prints; that takes a request a machine.
+
+    Raises
+    ------
+    NotFound
+        One of the machines does not run, or is not known to SSM.
+    """
+    batches = [instances[first : first + BATCH] for first in range(0, len(instances), BATCH)]
+    script = shlex.join(command)
+    sent: list[str] = []
+    done: dict[str, Done] = {}
+    try:
+        for batch in batches:
+            sent.append(_send(session, bucket if outputs else None, batch, script, timeout_s, comment))
+        for batch in batches:
+            answers = _wait(session, sent[0], batch, timeout_s + DELIVERY_S + SHORTEST_S)
+            id = sent.pop(0)
+            for instance, answer in answers.items():
+                out, err = _read(session, bucket, id, instance) if outputs else ("", "")
+                done[instance] = _done(instance, answer, out, err, timeout_s)
+    except BaseException:
+        for id in sent:
+            cancel(session, id)
+        raise
+    return done
+
+
+def cancel(session: Session, id: str) -> None:
+    """End a command wherever it runs; one that has ended is fine."""
+    try:
+        session.ssm.cancel_command(CommandId=id)
+    except AwsFailure as error:
+        raise said(error, f"cancel the command {id}") from error
+
+
+def online(session: Session, instances: Sequence[str]) -> set[str]:
+    """Which of the machines take commands now."""
+    found: set[str] = set()
+    try:
+        for first in range(0, len(instances), BATCH):
+            some = list(instances[first : first + BATCH])
+            asked = [{"Key": "InstanceIds", "Values": some}]
+            for one in pages(
+                session.ssm, "describe_instance_information", "InstanceInformationList", Filters=asked
+            ):
+                if one["PingStatus"] == "Online":
+                    found.add(one["InstanceId"])
+    except AwsFailure as error:
+        raise said(error, "ask which machines take commands") from error
+    return found & set(instances)
+
+
+def _send(
+    session: Session,
+    bucket: Bucket | None,
+    instances: Sequence[str],
+    script: str,
+    timeout_s: float,
+    comment: str,
+) -> str:
+    where = {"OutputS3BucketName": bucket.name, "OutputS3KeyPrefix": left_in(session)} if bucket else {}
+    try:
+        answer = session.ssm.send_command(
+            InstanceIds=list(instances),
+            DocumentName="AWS-RunShellScript",
+            Comment=comment[:100],
+            TimeoutSeconds=DELIVERY_S,
+            Parameters={"commands": [script], "executionTimeout": [str(max(1, round(timeout_s)))]},
+            **where,
+        )
+    except AwsFailure as error:
+        if code_of(error) == "InvalidInstanceId":
+            raise NotFound(f"a machine does not run or takes no commands: {', '.join(instances)}") from error
+        raise said(error, f"run a command on {len(instances)} machines") from error
+    return str(answer["Command"]["CommandId"])
+
+
+def _wait(session: Session, id: str, instances: Sequence[str], timeout_s: float) -> Mapping[str, _Answer]:
+    pause, longest = POLL_S
+    give_up = time.monotonic() + timeout_s
+    while True:
+        answers = _look(session, id)
+        if set(answers) >= set(instances) and not any(a.status in UNDER_WAY for a in answers.values()):
+            return answers
+        if time.monotonic() > give_up:
+            late = sorted(i for i in instances if i not in answers or answers[i].status in UNDER_WAY)
+            raise Unavailable(f"these machines do not say how the command {id} went: {', '.join(late)}")
+        time.sleep(pause)
+        pause = min(pause * 1.3, longest)
+
+
+def _look(session: Session, id: str) -> dict[str, _Answer]:
+    found = {}
+    try:
+        for one in pages(
+            session.ssm, "list_command_invocations", "CommandInvocations", CommandId=id, Details=True
+        ):
+            plugin = (one.get("CommandPlugins") or [{}])[0]
+            found[one["InstanceId"]] = _Answer(one["Status"], int(plugin.get("ResponseCode", -1)))
+    except AwsFailure as error:
+        raise said(error, f"ask how the command {id} went") from error
+    return found
+
+
+def _read(session: Session, bucket: Bucket, id: str, instance: str) -> tuple[str, str]:
+    """What a command printed on a machine, whole."""
+    try:
+        told = session.ssm.get_command_invocation(CommandId=id, InstanceId=instance)
+    except AwsFailure as error:
+        raise said(error, f"read what the command {id} printed") from error
+    found = {"stdout": told["StandardOutputContent"], "stderr": told["StandardErrorContent"]}
+    for stream, limit in IN_LINE.items():
+        if len(found[stream]) >= limit:
+            key = f"{left_in(session)}/{id}/{instance}/awsrunShellScript/0.awsrunShellScript/{stream}"
+            found[stream] = (bucket.get(key) or found[stream].encode()).decode(errors="replace")
+    return found["stdout"], found["stderr"]
+
+
+def _done(instance: str, answer: _Answer, out: str, err: str, timeout_s: float) -> Done:
+    if answer.status == "TimedOut":
+        return Done(KILLED, out, f"{err}\nended after {timeout_s:g} s")
+    if answer.status in ("Cancelled", "Undeliverable", "Terminated"):
+        raise NotFound(f"the machine {instance} did not run the command: {answer.status}")
+    return Done(answer.code, out, err)
+
+
+def left_in(session: Session) -> str:
+    """Where in the bucket machines may leave what a command gives."""
+    return names.cluster_prefix(session.home, "_commands").rstrip("/")

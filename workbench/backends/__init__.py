@@ -1,0 +1,1 @@
+"""Back ends as their clients see them: deploy, roll back, review corrections."""

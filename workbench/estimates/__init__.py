@@ -1,0 +1,1 @@
+"""How long a training takes and what it costs, before it runs."""

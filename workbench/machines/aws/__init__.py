@@ -1,0 +1,1 @@
+"""Clusters of EC2 instances."""

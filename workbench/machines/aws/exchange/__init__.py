@@ -1,0 +1,1 @@
+"""Objects in the bucket that the controller and the machines exchange."""

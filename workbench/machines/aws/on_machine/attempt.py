@@ -1,0 +1,136 @@
+"""A role at work on a cluster's machine: its process, what it reports, and whether it begins again when it crashes."""
+
+import os
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from workbench import events
+from workbench.machines import Exit, Place, describe_code, machine_folder
+from workbench.machines.aws.exchange import transfer
+from workbench.machines.aws.exchange.assignments import Terms, Work
+from workbench.machines.aws.exchange.transfer import Stream, Tree
+from workbench.machines.aws.on_machine import role
+from workbench.machines.aws.on_machine.disk import Disk
+
+PAUSES_S = (1.0, 2.0, 5.0, 10.0, 20.0, 30.0)
+"""Before a role begins again, the first time, the second, …"""
+STEADY_S = 120.0
+"""At work for so long counts as progress where nobody counts steps."""
+BROKE_RESTARTS = 12
+"""In a row without progress, where the fault is another machine's."""
+RESTARTS_IN_ALL = 50
+CLUSTER_BROKE = 4
+"""Exit code of a node that has lost the others."""
+TAIL_BYTES = 16_384
+
+
+@dataclass
+class Attempt:
+    """One turn of a role, from its preparation to its end."""
+
+    disk: Disk
+    place: Place
+    folder: Path
+    streams: list[Stream]
+    checkpoints: Tree | None
+    """Where the place is the one that writes them."""
+    process: "subprocess.Popen[bytes] | None" = None
+    begun: float = 0.0
+    again_at: float = 0.0
+    restarts: int = 0
+    in_vain: int = 0
+    step: int = 0
+    step_then: int = 0
+    code: int | None = None
+    """How the process ended by itself, until it is known what follows from that."""
+    exit: Exit | None = None
+    """How the role ended for good."""
+    ended_at: float = 0.0
+
+    @classmethod
+    def prepare(cls, disk: Disk, work: Work, place: Place, leads: bool) -> "Attempt":
+        """Fetch the job, and what the place had reported and kept when another machine had it."""
+        folder = disk.get_job(work, place)
+        streams = disk.streams(work, place, folder)
+        return cls(disk, place, folder, streams, disk.checkpoints(work, folder) if leads else None)
+
+    def begin(self, node: str) -> int:
+        """Begin the process; its id."""
+        self.again_at = 0.0
+        self.process = role.begin(self.disk.root, node, self.folder, self.place)
+        self.begun, self.exit, self.step_then = time.monotonic(), None, self.step
+        return self.process.pid
+
+    def poll(self) -> int | None:
+        """How the process ended by itself, as often as it is asked until ``note_crash`` or ``exit`` settles it."""
+        if self.process is not None and (code := self.process.poll()) is not None:
+            self.end()
+            self.code = code
+        return self.code
+
+    def end(self) -> bool:
+        """End the process and what it began; whether there was one."""
+        if self.process is None:
+            return False
+        role.end(self.disk.root, self.process)
+        self.process = None
+        return True
+
+    def is_due(self) -> bool:
+        """Whether the pause after a crash is over."""
+        return bool(self.again_at) and time.monotonic() >= self.again_at
+
+    def note_crash(self, code: int, terms: Terms) -> Exit | None:
+        """Let the role begin again after a pause; its exit, where it is given up."""
+        self.code = None
+        lived = time.monotonic() - self.begun
+        progress = self.step > self.step_then or (self.checkpoints is None and lived > STEADY_S)
+        self.in_vain = 0 if progress else self.in_vain + 1
+        most = min(BROKE_RESTARTS, 4 * terms.restarts) if code == CLUSTER_BROKE else terms.restarts
+        if self.in_vain > most or self.restarts >= RESTARTS_IN_ALL or terms.restarts == 0:
+            again = f"ended again and again, {self.restarts + 1} times, at last with {describe_code(code)}"
+            return Exit(code, again if self.restarts and code != CLUSTER_BROKE else "")
+        pause = PAUSES_S[min(self.in_vain, len(PAUSES_S)) - 1] if self.in_vain else PAUSES_S[0]
+        self.restarts += 1
+        self.again_at = time.monotonic() + pause
+        self.note(
+            f"{self.place} ended with {describe_code(code)}; its machine starts it again in {pause:g} s"
+        )
+        return None
+
+    def note(self, line: str) -> None:
+        """Leave a line among the machine's own events."""
+        path = machine_folder(self.folder, self.place) / "events.jsonl"
+        with events.Writer(path, self.place.role, self.place.index) as writer:
+            writer.log(line)
+
+    def report(self) -> None:
+        """Bring what is new to the bucket, not too much at a time."""
+        for stream in self.streams:
+            if stream.pump():
+                stream.trim()
+                self.disk.keep_read(stream)
+        if self.checkpoints is not None:
+            self.checkpoints.sync()
+            self.step = _last_step(self.streams[0].path) or self.step
+
+    def flush(self) -> None:
+        """Bring all of it."""
+        for stream in self.streams:
+            while stream.pump():
+                self.disk.keep_read(stream)
+        self.report()
+
+
+def _last_step(path: Path) -> int:
+    """The newest step in a machine's events; 0 where there is none near the end."""
+    try:
+        with transfer.open_plain(path) as file:
+            file.seek(max(0, os.fstat(file.fileno()).st_size - TAIL_BYTES))
+            lines = file.read().split(b"\n")
+    except OSError:
+        return 0
+    steps = [e.step for line in lines if isinstance(e := events.parse(line), events.Metric)]
+    return steps[-1] if steps else 0

@@ -1,0 +1,123 @@
+"""What a cluster's machine has on its disk: the project's code, the job it works on, how far its reports were brought."""
+
+import contextlib
+import json
+import shutil
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from workbench.aws.bucket import Bucket
+from workbench.machines import Place, machine_folder
+from workbench.machines.aws.exchange import transfer
+from workbench.machines.aws.exchange.assignments import Work
+from workbench.machines.aws.exchange.transfer import CORRECTIONS, Stream, Tree
+
+WAKE = "wake"
+"""Touched by whoever has changed the assignment."""
+
+
+@dataclass(frozen=True)
+class Disk:
+    """The machine's folder of ours, filled from the bucket.
+
+    Attributes
+    ----------
+    root
+        Has ``env/``, ``code/``, ``jobs/``, ``home/``.
+    """
+
+    root: Path
+    bucket: Bucket
+
+    def wake(self) -> int:
+        """Another number whenever somebody has said that the assignment is new."""
+        with contextlib.suppress(FileNotFoundError):
+            return (self.root / WAKE).stat().st_mtime_ns
+        return 0
+
+    def get_code(self, key: str) -> None:
+        """Have the code that the assignment names in ``code/``."""
+        said = self.root / "code.key"
+        if said.exists() and said.read_text().strip() == key:
+            return
+        packed, aside, old = (self.root / name for name in ("code.zip", "code.new", "code.old"))
+        self.bucket.download(key, packed)
+        for left in (aside, old):
+            _remove(left)
+        with zipfile.ZipFile(packed) as archive:
+            archive.extractall(aside)
+        if (self.root / "code").exists():
+            (self.root / "code").rename(old)
+        aside.rename(self.root / "code")
+        _remove(old)
+        said.write_text(key)
+
+    def get_job(self, work: Work, place: Place) -> Path:
+        """Fetch the job and its data; its folder, in which what an earlier attempt here has written is kept."""
+        folder = self.root / "jobs" / work.prefix.rstrip("/").rpartition("/")[2]
+        self.clear_jobs(but=folder.name)
+        machine_folder(folder, place).mkdir(parents=True, exist_ok=True)
+        for path in folder.rglob("*"):  # where we write as root, a recipe's code may have left links
+            if path.is_symlink():
+                path.unlink()
+        data = self.root / "home" / "data"
+        for name in ("recipe", "export", transfer.FIELDS, CORRECTIONS):
+            _remove(folder / name)
+        _remove(data / CORRECTIONS)  # of an earlier job
+        transfer.take(self.bucket, work.prefix, folder)
+        if (folder / CORRECTIONS).exists():
+            (folder / CORRECTIONS).rename(data / CORRECTIONS)
+        for name in work.data:
+            target = data / name
+            if not target.exists():
+                self.bucket.download(f"{transfer.DATA}{name}", target)
+                target.chmod(0o644)
+        return folder
+
+    def clear_jobs(self, but: str = "") -> None:
+        """Remove the jobs that the machine had before: the next one's code runs as the same user."""
+        for path in (self.root / "jobs").glob("*"):
+            if path.name != but:
+                _remove(path)
+
+    def streams(self, work: Work, place: Place, folder: Path) -> list[Stream]:
+        """What the place reports, to be gone on with where it ended; the events are the first."""
+        found = []
+        reports = f"{work.prefix}reports/{place.role}-{place.index}/"
+        for name in transfer.STREAMS:
+            path = machine_folder(folder, place) / name
+            stream = Stream(self.bucket, f"{reports}{name}/", path, name == "events.jsonl")
+            stream.find_end()
+            stream.read = int(self._read().get(stream.prefix, 0))
+            found.append(stream)
+        return found
+
+    def keep_read(self, stream: Stream) -> None:
+        """Note how much of the file has been brought, for after a reboot."""
+        (self.root / "streams.json").write_text(json.dumps({**self._read(), stream.prefix: stream.read}))
+
+    def _read(self) -> dict[str, Any]:
+        try:
+            return dict(json.loads((self.root / "streams.json").read_text()))
+        except (OSError, ValueError):
+            return {}
+
+    def checkpoints(self, work: Work, folder: Path) -> Tree:
+        """The job's checkpoints, fetched where this machine has none of the same beginning."""
+        tree = Tree(self.bucket, f"{work.prefix}checkpoints-{work.origin}/", folder / "checkpoints")
+        origin = folder / ".origin"
+        if not origin.exists() or origin.read_text() != str(work.origin):
+            _remove(tree.folder)
+        if not tree.folder.exists():
+            tree.restore()
+        origin.write_text(str(work.origin))
+        return tree
+
+
+def _remove(path: Path) -> None:
+    if path.is_symlink() or path.is_file():
+        path.unlink()
+    else:
+        shutil.rmtree(path, ignore_errors=True)

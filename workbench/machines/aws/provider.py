@@ -1,0 +1,374 @@
+"""The provider whose machines are EC2 instances.
+
+What exists is asked of AWS: instances by their tags, what they do by one listing of the bucket. What they are to do
+is one object there, the *assignment* (``assignments.py``), which each machine's agent (``agent.py``) follows by itself.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+from workbench.aws import code, commands, names, prices
+from workbench.aws.bucket import Bucket
+from workbench.aws.session import Session
+from workbench.errors import BadInput, NotFound, Unavailable
+from workbench.machines import Done, Layout, Machine, Place, Plan, Resource, check_cluster_name
+from workbench.machines.aws import instances, waiting
+from workbench.machines.aws.exchange import assignments
+from workbench.machines.aws.exchange.assignments import Assignment, Post, Terms
+from workbench.machines.aws.instances import DISK_GB, Ground, Instance, Wish
+from workbench.machines.aws.job_files import JobFiles, note_addresses, read_job
+from workbench.machines.aws.observed import Sight
+from workbench.machines.aws.on_machine.role import ROOT, USER
+from workbench.settings import Settings
+
+NODE = "workbench.node"
+INSTANCE_TYPE = "c5.xlarge"
+"""Four processors and 8 GB: a chief of TensorFlow's needs about 1 GB, the rest is data."""
+LOOK_EVERY_S = 3.0
+RUN = f"""root=${{WORKBENCH_MACHINE_ROOT:-/opt/workbench}}; cd "$root"
+set -- env -i "PATH=$root/env/bin:/usr/local/bin:/usr/bin:/bin" LANG=C.UTF-8 "PYTHONPATH=$root/code" "$@"
+if [ "$(id -u)" = 0 ] && [ "$root" = {ROOT} ]; then
+    exec setpriv --reuid={USER} --regid={USER} --clear-groups --no-new-privs -- "$@"
+fi
+exec "$@" """
+"""As a machine's own work runs: its user, nothing of AWS in the environment."""
+
+
+@dataclass
+class _Seen:
+    """A cluster as it was looked at."""
+
+    at: float
+    machines: list[Machine]
+
+
+def ground_of_the_application(session: Session, settings: Settings) -> Ground:
+    """Where clusters are put: what the application's stack has made for them.
+
+    Raises
+    ------
+    NotFound
+        There is no application.
+    """
+    from workbench.application import stack
+
+    there = stack.outputs(session, settings)
+    return Ground(there.template, there.subnets, there.cluster_group)
+
+
+class AwsProvider:
+    """Machines as EC2 instances, in the subnet of the application's stack.
+
+    Parameters
+    ----------
+    node
+        The module that a machine runs in a job.
+    upload_code
+        Puts the code that machines run into the bucket, and gives its key.
+    look_every_s
+        How long what was seen of AWS is given again by ``machines`` and ``collect``: a limit of how often AWS is
+        asked, not a memory; every other verb looks anew.
+    find_ground
+        Says where clusters are put.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        node: str = NODE,
+        upload_code: Callable[[Bucket], str] = code.upload,
+        terms: Terms | None = None,
+        spot: bool | None = None,
+        look_every_s: float = LOOK_EVERY_S,
+        find_ground: Callable[[Session, Settings], Ground] = ground_of_the_application,
+    ) -> None:
+        self.settings = settings
+        self.node = node
+        self.upload_code = upload_code
+        self.terms = terms or Terms(hours=settings.aws_hours)
+        self.spot = settings.aws_spot if spot is None else spot
+        self.look_every_s = look_every_s
+        self.find_ground = find_ground
+        self._seen: dict[str, _Seen] = {}
+        self._collected: dict[str, float] = {}
+        self._ended: set[str] = set()
+        self._making = threading.Lock()
+
+    @cached_property
+    def session(self) -> Session:
+        return Session.open(self.settings)
+
+    @cached_property
+    def bucket(self) -> Bucket:
+        return Bucket(self.session)
+
+    @cached_property
+    def _sight(self) -> Sight:
+        return Sight(self.session, self.bucket)
+
+    @cached_property
+    def _files(self) -> JobFiles:
+        return JobFiles(self.settings, self.bucket)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        return ()
+
+    @property
+    def independent(self) -> bool:
+        return True
+
+    # ── looking ─────────────────────────────────────────────────────────────────────────────────
+
+    def plan(self, layout: Layout) -> Plan:
+        instance_type = layout.instance_type or INSTANCE_TYPE
+        known = prices.known(self.settings, self.session.region)
+        hour = known.machine(instance_type)
+        if hour is None:
+            raise BadInput(
+                f"no price is known of the type {instance_type!r}; ask AWS with: workbench prices --refresh, or take "
+                f"one of: {', '.join(sorted(known.machines))}"
+            )
+        each = hour + known.disk(DISK_GB) + known.address_hour
+        resources = tuple(Resource(instance_type, f"{p.role}-{p.index}") for p in layout.places)
+        return Plan(resources, each * len(layout.places), at_most=self.spot)
+
+    def machines(self, name: str | None = None) -> list[Machine]:
+        key = name or ""
+        seen = self._seen.get(key)
+        if seen is None or time.monotonic() - seen.at >= self.look_every_s:
+            seen = self._seen[key] = _Seen(time.monotonic(), self._sight.look(name))
+        return list(seen.machines)
+
+    def _find(self, name: str) -> Assignment:
+        self._forget(name)
+        found = self._sight.read_assignment(name)
+        if found is None or (found.standing and not instances.look(self.session, name)):
+            raise NotFound(f"there is no cluster {name!r} on AWS")
+        return found
+
+    # ── making ──────────────────────────────────────────────────────────────────────────────────
+
+    def launch(self, name: str, layout: Layout, folder: Path | None = None) -> list[Machine]:
+        check_cluster_name(name)
+        self._forget(name)
+        if self._sight.look(name):
+            raise BadInput(f"there is a cluster {name!r} already; terminate it first")
+        ground = self.find_ground(self.session, self.settings)
+        instance_type = layout.instance_type or INSTANCE_TYPE
+        self._ended.discard(name)
+        try:
+            key = self.upload_code(self.bucket)
+            self.bucket.delete(self._prefix(name))
+            user_data = self._user_data(name, key)
+            made: list[Instance] = []
+            for role in dict.fromkeys(place.role for place in layout.places):
+                count = sum(place.role == role for place in layout.places)
+                wish = Wish(role, count, instance_type, self.spot, user_data)
+                made += self._make(ground, name, wish, folder)
+            assignment = Assignment(
+                posts={i.place: Post(i.id, i.address, since=time.time()) for i in made},
+                code=key,
+                node=self.node,
+                standing=folder is None,
+                instance_type=instance_type,
+                terms=self.terms,
+                created=time.time(),
+            )
+            given = (
+                assignment if folder is None else self._files.give(assignment, folder, self.terms.deadline_s)
+            )
+            if name in self._ended:
+                raise Unavailable(f"the cluster {name} was ended while it was being launched")
+            self._write(name, given)
+            if folder is not None:
+                note_addresses(given, folder)
+            self._wait(name)
+            return self.machines(name)
+        except BaseException as error:
+            try:
+                self.terminate(name)
+            except Unavailable as worse:
+                error.args = (f"{error}; and what was made of it could not be ended: {worse}",)
+            raise
+
+    def assign(self, name: str, folder: Path | None) -> list[Machine]:
+        before = self._find(name)
+        assignment = self._revive(name, before, before.posts)
+        if folder is None:
+            assignment = replace(assignment.begin(assignment.posts), work=None)
+        else:
+            key = self.upload_code(self.bucket)
+            begun = replace(assignment.begin(assignment.posts), code=key, node=self.node)
+            assignment = self._files.give(begun, folder, self.terms.deadline_s)
+            note_addresses(assignment, folder)
+        return self._tell(name, assignment)
+
+    def start(self, name: str, only: Collection[Place] | None = None) -> list[Machine]:
+        before = self._find(name)
+        wanted = [p for p in before.posts if only is None or p in only]
+        running = {m.place for m in self._sight.look(name) if m.state == "running"}
+        if not (idle := [p for p in wanted if p not in running]):
+            return self.machines(name)
+        assignment = self._revive(name, before, idle).begin(idle)
+        if (
+            assignment.work and assignment.addresses != before.addresses
+        ):  # then all must be told, and begin again
+            others = [p for p in assignment.posts if p not in idle]
+            assignment = self._files.give_anew(assignment.begin(others))
+        return self._tell(name, assignment, idle)
+
+    def stop(self, name: str, only: Collection[Place] | None = None) -> list[Machine]:
+        self._forget(name)
+        assignment = self._sight.read_assignment(name)
+        if assignment is None:
+            return []
+        if only is None:
+            there = instances.look(self.session, name)
+            if running := [i.id for i in there if i.state in ("pending", "running")]:
+                instances.halt(self.session, running)
+            instances.wait(
+                self.session,
+                name,
+                lambda there: all(i.state == "stopped" for i in there),
+                instances.CHANGE_TIMEOUT_S,
+                f"the stop of {name}",
+            )
+            return self.machines(name)
+        at_work = [
+            m.place for m in self._sight.look(name) if m.place in only and m.state in ("running", "pending")
+        ]
+        if not at_work:
+            return self.machines(name)
+        return self._tell(name, assignment.end(at_work), at_work)
+
+    def terminate(self, name: str) -> None:
+        self._ended.add(name)
+        with self._making:  # what another thread is just asking AWS for is seen below
+            instances.end_cluster(self.session, name)
+        if self.bucket.exists():
+            self.bucket.delete(self._prefix(name))
+        self._forget(name)
+
+    def run(self, machine: Machine, *command: str, timeout_s: float = 60.0) -> Done:
+        there = [
+            i for i in instances.look(self.session, machine.cluster, ["running"]) if i.id == machine.instance
+        ]
+        if not there:
+            raise NotFound(f"{machine.place} of {machine.cluster} does not run")
+        shell = ["sh", "-c", RUN, "run", *command]
+        comment = f"{machine.cluster} {machine.place}"
+        done = commands.run(
+            self.session, self.bucket, [there[0].id], shell, timeout_s=timeout_s, comment=comment
+        )
+        return done[there[0].id]
+
+    # ── a job's folder ──────────────────────────────────────────────────────────────────────────
+
+    def collect(self, name: str, folder: Path, whole: bool = False) -> None:
+        key = str(folder)
+        if not whole and time.monotonic() - self._collected.get(key, -1e9) < self.look_every_s:
+            return
+        self._files.collect(folder, whole)
+        self._collected[key] = time.monotonic()
+
+    def keep(self, folder: Path, version: str, pack: Callable[[Path], object]) -> None:
+        self._files.keep(folder, version, pack)
+
+    def link(self, version: str) -> str | None:
+        return self._files.link(version)
+
+    # ── the steps of it ─────────────────────────────────────────────────────────────────────────
+
+    def _user_data(self, name: str, code: str) -> str:
+        session = self.session
+        return instances.user_data(
+            self.bucket.name, code, session.region, session.home, name, self.terms.hours
+        )
+
+    def _make(self, ground: Ground, name: str, wish: Wish, folder: Path | None) -> list[Instance]:
+        job = read_job(folder) if folder else {}
+        tags = {"job": str(job["job"])} if "job" in job else {}
+        if job.get("requester"):
+            tags["requester"] = str(job["requester"])
+        with self._making:
+            if name in self._ended:
+                raise Unavailable(f"the cluster {name} was ended while it was being launched")
+            return instances.make(self.session, ground, name, wish, tags)
+
+    def _revive(self, name: str, assignment: Assignment, places: Iterable[Place]) -> Assignment:
+        """Have an instance that runs, or soon does, in each of these places."""
+        there = {i.id: i for i in instances.look(self.session, name)}
+        if any(i.state == "stopping" for i in there.values()):
+            found = instances.wait(
+                self.session,
+                name,
+                lambda now: all(i.state != "stopping" for i in now),
+                instances.CHANGE_TIMEOUT_S,
+                f"the stop of {name}",
+            )
+            there = {i.id: i for i in found}
+        wanted = list(places)
+        stopped = [
+            i.id for p in wanted if (i := there.get(assignment.posts[p].instance)) and i.state == "stopped"
+        ]
+        if stopped:
+            instances.begin(self.session, stopped)
+        lost = [p for p in wanted if assignment.posts[p].instance not in there]
+        for place in lost:
+            assignment = self._replace(name, assignment, place)
+        return assignment
+
+    def _replace(self, name: str, assignment: Assignment, place: Place) -> Assignment:
+        """An instance in the place of one that is gone, at its address if that is free."""
+        post = assignment.posts[place]
+        user_data = self._user_data(name, assignment.code)
+        wish = Wish(place.role, 1, assignment.instance_type, self.spot, user_data, place.index)
+        tags = {"job": name.removeprefix("job-")} if name.startswith("job-") else {}
+        ground = self.find_ground(self.session, self.settings)
+        with self._making:
+            if name in self._ended:
+                raise Unavailable(f"the cluster {name} was ended while a machine was being replaced")
+            try:
+                made = instances.make(self.session, ground, name, replace(wish, address=post.address), tags)
+            except (BadInput, Unavailable) as error:
+                if not _is_about_the_address(error):
+                    raise
+                made = instances.make(self.session, ground, name, wish, tags)
+        replaced = assignment.change([place], instance=made[0].id, address=made[0].address, since=time.time())
+        self._write(name, replaced)
+        return replaced
+
+    def _write(self, name: str, assignment: Assignment) -> None:
+        self.bucket.put(self._prefix(name) + assignments.FILE, assignment.dump())
+        self._forget(name)
+
+    def _tell(
+        self, name: str, assignment: Assignment, places: Iterable[Place] | None = None
+    ) -> list[Machine]:
+        """Write the assignment, wake the machines that run, and wait until those in the places have answered."""
+        self._write(name, assignment)
+        waiting.wake(self.session, self.bucket, name)
+        self._wait(name, places)
+        return self.machines(name)
+
+    def _wait(self, name: str, places: Iterable[Place] | None = None) -> None:
+        waiting.wait(self.session, self._sight, name, places, is_ended=lambda: name in self._ended)
+        self._forget(name)
+
+    def _forget(self, name: str) -> None:
+        self._seen.pop(name, None)
+        self._seen.pop("", None)
+
+    def _prefix(self, name: str) -> str:
+        return names.cluster_prefix(self.session.home, name)
+
+
+def _is_about_the_address(error: Exception) -> bool:
+    code = str(getattr(error, "code", ""))
+    return code.startswith(("InvalidIPAddress", "InvalidAddress")) or "ddress" in str(error)

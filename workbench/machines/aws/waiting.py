@@ -1,0 +1,79 @@
+"""Waking a cluster's machines when their assignment is new, and waiting until they do what it says."""
+
+import contextlib
+import time
+from collections.abc import Callable, Iterable
+
+from workbench.aws import commands
+from workbench.aws.bucket import Bucket
+from workbench.aws.session import Session
+from workbench.errors import NotFound, Unavailable
+from workbench.machines import Machine, Place
+from workbench.machines.aws import instances
+from workbench.machines.aws.observed import Sight
+
+READY_TIMEOUT_S = 1200.0
+"""For a machine to install TensorFlow and begin."""
+ANSWER_TIMEOUT_S = 120.0
+"""For a machine that runs to do what it was told."""
+POLL_S = (0.2, 3.0)
+"""First pause between two looks, and the longest."""
+WAKE = 'touch "${WORKBENCH_MACHINE_ROOT:-/opt/workbench}/wake"'
+
+
+def wake(session: Session, bucket: Bucket, name: str) -> None:
+    """Spare the machines the time until they look by themselves; one that takes no command will look."""
+    running = [i.id for i in instances.look(session, name, ["running"])]
+    if awake := sorted(commands.online(session, running)):
+        with contextlib.suppress(NotFound):
+            commands.run(
+                session,
+                bucket,
+                awake,
+                ["sh", "-c", WAKE],
+                timeout_s=ANSWER_TIMEOUT_S,
+                comment=f"{name}: a new assignment",
+                outputs=False,
+            )
+
+
+def wait(
+    session: Session,
+    sight: Sight,
+    name: str,
+    places: Iterable[Place] | None = None,
+    *,
+    is_ended: Callable[[], bool],
+    timeout_s: float = READY_TIMEOUT_S,
+) -> None:
+    """Until the machines do what they are to do, and take commands.
+
+    Raises
+    ------
+    Unavailable
+        Not within the time, or somebody has ended the cluster meanwhile.
+    """
+    pause, longest = POLL_S
+    give_up = time.monotonic() + timeout_s
+    wanted = None if places is None else set(places)
+    while True:
+        found = [m for m in sight.look(name) if wanted is None or m.place in wanted]
+        late = [m for m in found if m.state == "pending" or (m.state == "stopped" and m.exit is None)]
+        if not late and not (late := _deaf(session, found)):
+            return
+        if is_ended():
+            raise Unavailable(f"the cluster {name} was ended meanwhile")
+        if time.monotonic() > give_up:
+            raise Unavailable(
+                f"these machines of {name} were not ready within {timeout_s:.0f} s: "
+                f"{', '.join(f'{m.place} ({m.instance})' for m in late)}; their boot log is in the EC2 console"
+            )
+        time.sleep(pause)
+        pause = min(pause * 1.3, longest)
+
+
+def _deaf(session: Session, found: Iterable[Machine]) -> list[Machine]:
+    """The machines that run but take no commands yet."""
+    running = {m.instance: m for m in found if m.state == "running" and m.instance}
+    hear = commands.online(session, sorted(running)) if running else set()
+    return [m for id, m in running.items() if id not in hear]

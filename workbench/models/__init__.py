@@ -1,0 +1,1 @@
+"""Published model versions and what was measured of them."""

@@ -1,0 +1,172 @@
+"""Published model versions: ``WORKBENCH_HOME/models/NAME/V``, immutable, counted up, checked by checksum."""
+
+import fcntl
+import os
+import re
+import secrets
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psutil
+
+from workbench import artifact
+from workbench.errors import BadInput, NotFound
+from workbench.settings import Settings, from_environment
+
+if TYPE_CHECKING:
+    import keras
+    import numpy as np
+
+    from workbench.models.evaluation import Evaluation, Regression
+    from workbench.node.training import Trained
+    from workbench.recipes import Program
+
+
+@dataclass(frozen=True)
+class Version:
+    """One published version."""
+
+    name: str
+    version: int
+    folder: Path
+    manifest: dict[str, Any]
+
+    def __str__(self) -> str:
+        return f"{self.name}:{self.version}"
+
+
+def publish(
+    name: str,
+    trained: "Trained",
+    *,
+    evaluation: "Evaluation | Regression",
+    program: "Program",
+    x: "np.ndarray",
+    job: int | None = None,
+    settings: Settings | None = None,
+) -> Version:
+    """Export a trained model in every form, check each, and publish it as the next version of ``name``.
+
+    Parameters
+    ----------
+    x
+        The test part's inputs, the very ones that ``evaluation`` is about.
+
+    Raises
+    ------
+    BadInput
+        The name cannot be a model's name.
+    ModelRefused
+        A form that every version must have could not be made or answers differently; nothing was published.
+    """
+    from workbench.node import export
+
+    return add(
+        name,
+        lambda folder: {"job": job, **export.write_version(folder, trained, program, evaluation, x)},
+        settings or from_environment(),
+    )
+
+
+def add(name: str, write: Callable[[Path], dict[str, Any]], settings: Settings) -> Version:
+    """Publish what ``write`` puts into a folder as the next version; it gives the manifest's other fields.
+
+    The folder is made aside and renamed at the end: a version is there whole or not at all.
+    """
+    home = settings.models / artifact.check_name(name)
+    home.mkdir(parents=True, exist_ok=True)
+    _clear(home)
+    aside = home / f".{os.getpid()}-{secrets.token_hex(4)}"
+    aside.mkdir()
+    try:
+        fields = write(aside)
+        with _locked(home):
+            there = versions(settings, name)
+            number = max((v.version for v in there), default=0) + 1
+            if there and fields.get("corrections"):
+                before = {"version": there[-1].version, **there[-1].manifest.get("metrics", {})}
+                held_out = {"before": before, "after": fields.get("metrics", {})}
+                fields = {**fields, "corrections": {**fields["corrections"], "held_out": held_out}}
+            created = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+            artifact.write_manifest(aside, {"name": name, "version": number, "created": created, **fields})
+            artifact.verify(aside)
+            for path in aside.rglob("*"):
+                if path.is_file():
+                    path.chmod(0o444)
+            aside.rename(home / str(number))
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+    return find(f"{name}:{number}", settings)
+
+
+def versions(settings: Settings, name: str | None = None) -> list[Version]:
+    """All versions, by name and number; only of ``name`` where one is given."""
+    pattern = f"{artifact.check_name(name) if name else '*'}/*/{artifact.MANIFEST}"
+    found = [path.parent for path in settings.models.glob(pattern) if path.parent.name.isdecimal()]
+    found.sort(key=lambda folder: (folder.parent.name, int(folder.name)))
+    return [Version(f.parent.name, int(f.name), f, artifact.read_manifest(f)) for f in found]
+
+
+def find(reference: str, settings: Settings) -> Version:
+    """The version that ``NAME:V`` names, or the newest one of ``NAME``.
+
+    Raises
+    ------
+    BadInput
+        The reference is not of that form.
+    NotFound
+        There is no such model or version.
+    """
+    match = re.fullmatch(r"([^:]+)(?::([1-9][0-9]{0,8}))?", reference)
+    if match is None:
+        raise BadInput(f"name a model as NAME or NAME:VERSION. Received: {reference!r}")
+    name, number = match.groups()
+    there = versions(settings, name)
+    if not there:
+        names = sorted({version.name for version in versions(settings)})
+        raise NotFound(f"no model is called {name!r}; there are: {', '.join(names) or 'none yet'}")
+    if number is None:
+        return there[-1]
+    for version in there:
+        if version.version == int(number):
+            return version
+    raise NotFound(f"{name} has no version {number}; it has {', '.join(str(v.version) for v in there)}")
+
+
+def load(version: Version) -> "keras.Model":
+    """The Keras model, after its files were checked; only stock layers, nothing in it runs as code."""
+    artifact.verify(version.folder)
+    import keras
+
+    return keras.saving.load_model(version.folder / "model.keras", compile=False, safe_mode=True)
+
+
+def download(version: Version, destination: Path) -> Path:
+    """Write the version as a zip; the destination has it whole or is left as it was."""
+    artifact.verify(version.folder)
+    aside = destination.with_name(f".{destination.name}.{os.getpid()}")
+    try:
+        artifact.pack(version.folder, aside).replace(destination)
+    finally:
+        aside.unlink(missing_ok=True)
+    return destination
+
+
+def _clear(home: Path) -> None:
+    """Remove the asides of processes that are gone."""
+    for left in home.glob(".*-*"):
+        pid = left.name[1:].split("-")[0]
+        if pid.isdecimal() and not psutil.pid_exists(int(pid)):
+            shutil.rmtree(left, ignore_errors=True)
+
+
+@contextmanager
+def _locked(home: Path) -> Iterator[None]:
+    with (home / ".lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

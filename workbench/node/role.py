@@ -1,0 +1,197 @@
+"""One machine of a job: what its role does from start to end, and whose fault it is when something fails."""
+
+import contextlib
+import json
+import re
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from workbench import recipes
+from workbench.errors import RecipeError, WorkbenchError
+from workbench.events import Writer
+from workbench.models import evaluation
+from workbench.node import data, export, strategy, training
+from workbench.upstream import tensorflow_bind
+
+_FAILED_WORKER = re.compile(r"from remote target /job:worker/replica:0/task:(\d+)")
+WAIT_EVERY_S = 0.2
+SHOWN_METRICS = (
+    "step",
+    "of",
+    "epoch",
+    "loss",
+    "accuracy",
+    "val_loss",
+    "val_accuracy",
+    "images_per_s",
+    "eta_s",
+)
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """What this machine has to do.
+
+    Attributes
+    ----------
+    folder
+        The job's: ``recipe/`` is read; ``checkpoints/``, ``export/`` and ``fields.json`` are the leading machine's.
+    epochs
+        Instead of the recipe's own ``EPOCHS``.
+    """
+
+    folder: Path
+    epochs: int | None
+    seed: int
+    cluster: strategy.Cluster
+
+
+def read(folder: Path, role: str, index: int) -> Assignment:
+    """The assignment of a machine, from the job's ``job.json``."""
+    job = json.loads((folder / "job.json").read_text())
+    cluster = strategy.Cluster(role, index, job["workers"], job["ps"], job.get("cluster") or {})
+    return Assignment(folder, job.get("epochs"), job.get("seed", 0), cluster)
+
+
+def run(assignment: Assignment, writer: Writer) -> None:
+    """Do what the machine's role asks for; return when nobody needs it any more.
+
+    Raises
+    ------
+    RecipeError
+        The recipe's code failed.
+    strategy.BROKEN
+        A machine of the cluster is gone.
+    """
+    _guard_port(assignment.cluster, writer)
+    if assignment.cluster.ps and assignment.cluster.role != "chief":
+        _serve(assignment.cluster, writer)
+    else:
+        _train(assignment, writer)
+
+
+def _serve(cluster: strategy.Cluster, writer: Writer) -> None:
+    done = Path(strategy.DONE_FILE)
+    done.unlink(missing_ok=True)
+    server = strategy.serve(cluster)
+    _check_port(cluster, writer)
+    writer.phase("training")
+    while not done.exists():
+        time.sleep(WAIT_EVERY_S)
+    del server
+    writer.phase("done")
+
+
+def _train(assignment: Assignment, writer: Writer) -> None:
+    writer.phase("initializing")
+    # First of all: a recipe may compute with TensorFlow as soon as it is loaded, and then it is too late.
+    plan = strategy.make(assignment.cluster, writer.log)
+    _check_port(assignment.cluster, writer)
+    keras.utils.set_random_seed(assignment.seed)
+    source = Path("recipe").absolute()  # an own copy: other machines write theirs at the same time
+    program = recipes.load(recipes.read(assignment.folder / "recipe"), source)
+    if assignment.epochs is not None:
+        program = program.set_epochs(assignment.epochs)
+    with blame_recipe(source):
+        train, test = _two_parts(program.load_data())
+        test = data.arrays(test)
+    with blame_recipe(source):
+        batches = data.prepare(
+            train,
+            batch_size=program.batch_size,
+            augment=program.augment,
+            seed=assignment.seed,
+            workers=plan.workers,
+        )
+        if batches.batch_size != program.batch_size:
+            writer.log(f"a batch has {batches.batch_size} examples instead of {program.batch_size}")
+        trained = training.fit(
+            plan,
+            program,
+            batches,
+            folder=assignment.folder / "checkpoints",
+            on_progress=_reporter(assignment.cluster, writer),
+            stop=lambda: False,
+            say=writer.log,
+        )
+    if assignment.cluster.leads:
+        writer.phase("exporting")
+        with blame_recipe(source):
+            result = evaluation.evaluate(trained.predict, test, program.labels)
+        _export(
+            assignment.folder, lambda folder: export.write_version(folder, trained, program, result, test[0])
+        )
+    plan.end()
+    writer.phase("done")
+
+
+def _reporter(cluster: strategy.Cluster, writer: Writer) -> Callable[[training.Progress], None]:
+    begun = False
+
+    def report(progress: training.Progress) -> None:
+        nonlocal begun
+        if not begun:
+            writer.phase("training")
+            begun = True
+        if cluster.leads:
+            writer.metric(**{name: getattr(progress, name) for name in SHOWN_METRICS})
+
+    return report
+
+
+def _export(folder: Path, write: Callable[[Path], dict[str, Any]]) -> None:
+    """Write ``export/`` and, last, ``fields.json``: where that is, the export is whole."""
+    fields, target, aside = folder / "fields.json", folder / "export", folder / ".export"
+    fields.unlink(missing_ok=True)
+    for left in (target, aside):
+        shutil.rmtree(left, ignore_errors=True)
+    aside.mkdir()
+    text = json.dumps(write(aside), indent=2, ensure_ascii=False)
+    aside.rename(target)
+    aside = folder / ".fields.json"
+    aside.write_text(text + "\n")
+    aside.rename(fields)
+
+
+def _two_parts(parts: Any) -> tuple[Any, Any]:
+    if not (isinstance(parts, tuple | list) and len(parts) == 2):
+        raise RecipeError(
+            f"load_data() must return (train, test). Received: {type(parts).__name__}", field="preprocessing"
+        )
+    return parts[0], parts[1]
+
+
+@contextlib.contextmanager
+def blame_recipe(source: Path) -> Iterator[None]:
+    """Within it, what fails is the recipe's fault, unless the cluster's or the computer's.
+
+    Raises
+    ------
+    RecipeError
+        With the recipe's own lines.
+    """
+    try:
+        yield
+    except (WorkbenchError, *strategy.BROKEN):
+        raise
+    except (Exception, SystemExit) as error:
+        said = recipes.explain(error, source)
+        if worker := _FAILED_WORKER.search(str(error)):
+            said.args = (f"{said} (on worker {worker[1]})",)
+        raise said from error
+
+
+def _guard_port(cluster: strategy.Cluster, writer: Writer) -> None:
+    if cluster.address is not None and not tensorflow_bind.listen_only_on(cluster.address):
+        writer.log("TensorFlow's server cannot be kept to the cluster's own address on this system")
+
+
+def _check_port(cluster: strategy.Cluster, writer: Writer) -> None:
+    if cluster.address is not None and tensorflow_bind.listens_to_all(int(cluster.address.rsplit(":", 1)[1])):
+        writer.log("TensorFlow's server listens on all interfaces: only the network can shut strangers out")

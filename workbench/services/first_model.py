@@ -1,0 +1,135 @@
+"""The model that a fresh workbench begins with: trained from the default recipe, published, deployed.
+
+Run as ``python -m workbench.services.first_model`` by ``workbench up``. What it is doing stands in ``under_way.json`` in the
+back end's folder, from where the drawing page shows it, and on standard output as one JSON object a line.
+"""
+
+import json
+import os
+import signal
+import sys
+import tempfile
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from workbench import recipes
+from workbench.backends import http
+from workbench.errors import NotFound, Unavailable, WorkbenchError
+from workbench.models import registry
+from workbench.settings import Settings, from_environment
+
+NAME = "mnist-cnn"
+BACKEND_WAIT_S = 60.0
+
+
+def is_deployed(settings: Settings) -> bool:
+    """Whether any version was ever pushed to the back end here."""
+    return any(settings.backend.glob("models/*/*/manifest.json"))
+
+
+def make(settings: Settings) -> None:
+    """Deploy the newest version of ``mnist-cnn``; train the default recipe first if there is none."""
+    status = _Status(settings.backend / "under_way.json")
+    try:
+        try:
+            version = registry.find(NAME, settings)
+        except NotFound:
+            version = _train(settings, status)
+        status.tell("deploying", f"deploying {version}")
+        _deploy(version, settings)
+    except WorkbenchError as error:
+        status.tell("failed", f"the first model could not be made: {error}")
+        raise
+    except (KeyboardInterrupt, SystemExit):
+        status.clear()
+        raise
+    except Exception as error:
+        status.tell("failed", f"the first model could not be made: {type(error).__name__}: {error}")
+        raise
+    status.clear()
+
+
+def _train(settings: Settings, status: "_Status") -> registry.Version:
+    status.tell("starting", "starting TensorFlow to train the first model")
+    recipe = recipes.read(recipes.DEFAULT)
+    from workbench.models import evaluation
+    from workbench.node import training
+
+    def show(progress: training.Progress) -> None:
+        status.tell(
+            "training",
+            f"training the first model, step {progress.step} of {progress.of}",
+            step=progress.step,
+            of=progress.of,
+            eta_s=None if progress.eta_s is None else round(progress.eta_s, 1),
+            accuracy=progress.accuracy,
+        )
+
+    with tempfile.TemporaryDirectory() as folder:
+        program = recipes.load(recipe, Path(folder))
+        status.tell("preparing", "fetching the data set")
+        train, test = program.load_data()
+        trained = training.train(program, train, on_progress=show)
+        status.tell("evaluating", "evaluating the first model on the test part")
+        result = evaluation.evaluate(trained.predict, test, program.labels)
+        status.tell("exporting", "exporting the first model and checking each form of it")
+        return registry.publish(
+            NAME, trained, evaluation=result, program=program, x=test[0], settings=settings
+        )
+
+
+def _deploy(version: registry.Version, settings: Settings) -> None:
+    """Deploy, and wait for a back end that is only just starting."""
+    url, give_up = settings.own_backend, time.monotonic() + BACKEND_WAIT_S
+    while True:
+        try:
+            http.deploy(version, url, settings.deploy_token, reason="first model")
+            return
+        except Unavailable:
+            if time.monotonic() > give_up:
+                raise
+            time.sleep(0.2)
+
+
+class _Status:
+    """``under_way.json``: written aside and renamed, so that a reader never sees half of it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.since = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+    def tell(self, state: str, message: str, **more: Any) -> None:
+        text = json.dumps({"state": state, "message": message, "since": self.since, **more})
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        aside = self.path.with_name(f".{self.path.name}.{os.getpid()}")
+        try:
+            aside.write_text(text)
+            aside.replace(self.path)
+        finally:
+            aside.unlink(missing_ok=True)
+        print(text, flush=True)
+
+    def clear(self) -> None:
+        self.path.unlink(missing_ok=True)
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    raise SystemExit(128 + number)
+
+
+def main() -> int:
+    signal.signal(signal.SIGTERM, _end)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    try:
+        make(from_environment())
+    except WorkbenchError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

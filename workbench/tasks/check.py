@@ -1,0 +1,300 @@
+"""A recipe tried on one batch, and an export loaded back, before anybody relies on either.
+
+Both run the code that a user brought, so both run as a machine does: in a child that is shut in, with limits of time
+and memory, and that says how it went in ``result.json``.
+"""
+
+import ast
+import contextlib
+import json
+import os
+import re
+import secrets
+import shutil
+import signal
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from workbench import recipes
+from workbench.errors import ModelRefused, NotFound, RecipeError, Unavailable, WorkbenchError
+from workbench.machines import Layout, Machine, Provider, machine_folder
+from workbench.machines.local.provider import LocalProvider, default_limits
+from workbench.recipes import Recipe
+from workbench.settings import Settings
+
+TIMEOUT_S = 240.0
+POLL_S = 0.05
+TRIAL = "workbench.node.trial"
+"""What the child does."""
+
+
+class Stopped(WorkbenchError):
+    """A check was asked to end before it was done."""
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What the dry run found.
+
+    Attributes
+    ----------
+    examples, test_examples
+        In the training part, validation included, and in the test part; ``None`` where that is not known.
+    input_shape, output_shape
+        Of one example.
+    steps_per_epoch
+        Batches in an epoch.
+    parameters, largest
+        Of the model, and of its largest variable.
+    epochs, batch_size
+        As the recipe says.
+    step_s
+        Seconds that one step took here, on one machine, while whatever else ran beside it.
+    """
+
+    examples: int | None
+    test_examples: int
+    input_shape: tuple[int, ...]
+    output_shape: tuple[int, ...]
+    steps_per_epoch: int
+    parameters: int
+    largest: int
+    epochs: int
+    batch_size: int
+    step_s: float
+
+
+def check(
+    recipe: Recipe,
+    settings: Settings,
+    *,
+    workers: int = 1,
+    provider: LocalProvider | None = None,
+    timeout_s: float = TIMEOUT_S,
+    name: str | None = None,
+    stop: Callable[[], bool] = lambda: False,
+) -> Checked:
+    """Try the recipe: load its data, build its model, take one training step, evaluate a few examples.
+
+    Parameters
+    ----------
+    name
+        Of the check: there is one of this name at a time, a new one ends it.
+    stop
+        Asked all the time; once it says yes the check ends.
+
+    Raises
+    ------
+    RecipeError
+        With the user's own field, line and traceback.
+    Unavailable
+        No child can be begun, or a data set cannot be had.
+    Stopped
+        ``stop`` said so.
+    """
+    recipes.check(recipe)
+    fetch_data(recipe, settings)
+    with _folder(settings, name or f"check-{secrets.token_hex(8)}") as folder:
+        recipe.write(folder / "recipe")
+        task = {"do": "recipe", "workers": workers}
+        found = _run(folder, task, provider or LocalProvider(settings), timeout_s, stop)
+    values: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in found.items()}
+    return Checked(**values)
+
+
+def verify(
+    folder: Path,
+    provider: LocalProvider,
+    *,
+    timeout_s: float = TIMEOUT_S,
+    stop: Callable[[], bool] = lambda: False,
+) -> None:
+    """Load the exported model of a job's folder in a fresh process; it must answer as it did where it was trained.
+
+    Raises
+    ------
+    ModelRefused
+        It cannot be loaded, answers differently, or was not evaluated.
+    Stopped
+        ``stop`` said so.
+    """
+    try:
+        _run(folder, {"do": "version"}, provider, timeout_s, stop)
+    except RecipeError as error:
+        raise ModelRefused(f"the exported model cannot be used: {error}") from error
+
+
+def fetch_data(recipe: Recipe, settings: Settings) -> None:
+    """Fetch the data sets that the recipe names: machines have no way out to fetch them.
+
+    Raises
+    ------
+    Unavailable
+        One of them cannot be had.
+    """
+    from workbench import datasets  # NumPy comes with it, which a machine that only serves the page has not
+
+    trees = [ast.parse(getattr(recipe, field)) for field in recipes.FIELDS]
+    texts = {
+        n.value
+        for t in trees
+        for n in ast.walk(t)
+        if isinstance(n, ast.Constant) and isinstance(n.value, str)
+    }
+    for name in sorted(texts & set(datasets.SOURCES)):
+        if not (settings.data / f"{name}.npz").exists():
+            datasets.load(name, settings)
+
+
+def find_place(text: str, folder: Path) -> tuple[str, int] | None:
+    """The innermost place in the recipe, as field and line, that a stack of ``faulthandler`` shows.
+
+    >>> find_place('File "/j/machines/worker-0/recipe/helpers.py", line 3 in f', Path("/j"))
+    ('helpers', 3)
+    """
+    match = re.search(f'File "{_recipe(folder)}' + r'(helpers|preprocessing|training)\.py", line (\d+)', text)
+    return (match[1], int(match[2])) if match else None
+
+
+def shorten(text: str, folder: Path) -> str:
+    """The text with the recipe's files called as the user knows them: ``training.py``.
+
+    >>> shorten("/j/recipe/training.py and /j/machines/ps-0/recipe/helpers.py", Path("/j"))
+    'training.py and helpers.py'
+    >>> shorten('File "/opt/workbench/jobs/7/machines/ps-0/recipe/training.py"', Path("/home/jobs/7"))
+    'File "training.py"'
+    """
+    return re.sub(_recipe(folder), "", text)
+
+
+def _recipe(folder: Path) -> str:
+    """The folder of a job's recipe, or of a machine's own copy, here or elsewhere, as a regular expression."""
+    elsewhere = rf"/[^\s\"']*/jobs/{re.escape(folder.name)}"
+    return rf"(?:{re.escape(str(folder))}|{elsewhere})/(?:machines/[a-z]+-[0-9]+/)?recipe/"
+
+
+def ask_where(machine: Machine, folder: Path, wait_s: float = 2.0, provider: Provider | None = None) -> str:
+    """What each thread of a machine's process is doing, as Python prints stacks; empty if it does not say.
+
+    Parameters
+    ----------
+    provider
+        Whose the machine is, where that is no process of this computer.
+    """
+    log = machine_folder(folder, machine.place) / "stderr.log"
+    size = log.stat().st_size if log.exists() else 0
+    if machine.pid is None:
+        return ""
+    with contextlib.suppress(ProcessLookupError, NotFound, Unavailable):
+        if provider is None:
+            os.kill(machine.pid, signal.SIGUSR1)
+        else:
+            provider.run(machine, "kill", "-USR1", str(machine.pid))
+    give_up = time.monotonic() + wait_s
+    while time.monotonic() < give_up:
+        if log.exists() and log.stat().st_size > size:
+            time.sleep(POLL_S)
+            with log.open("rb") as file:
+                file.seek(size)
+                return file.read(100_000).decode(errors="replace")
+        time.sleep(POLL_S)
+        if provider is not None:
+            with contextlib.suppress(Unavailable):
+                provider.collect(machine.cluster, folder)
+    return ""
+
+
+def last_lines(path: Path, count: int = 5) -> str:
+    """The last lines of a file that say something; empty if there are none."""
+    try:
+        with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW), "rb") as file:  # noqa: PTH123 - no links
+            file.seek(max(0, file.seek(0, os.SEEK_END) - 8192))
+            lines = [line.rstrip() for line in file.read().decode(errors="replace").splitlines()]
+    except OSError:
+        return ""
+    return "\n".join([line for line in lines if line.strip()][-count:])
+
+
+@contextlib.contextmanager
+def _folder(settings: Settings, name: str) -> Iterator[Path]:
+    folder = settings.home / "jobs" / name
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def task_of(folder: Path) -> str:
+    """The name of the cluster in which a folder is tried."""
+    return f"task-{folder.name}"
+
+
+def _run(
+    folder: Path, task: dict[str, Any], provider: LocalProvider, timeout_s: float, stop: Callable[[], bool]
+) -> dict[str, Any]:
+    """Let a child do the task; what it found."""
+    result, name = folder / "result.json", task_of(folder)
+    result.unlink(missing_ok=True)
+    (folder / "task.json").write_text(json.dumps(task))
+    give_up = time.monotonic() + timeout_s
+    provider.terminate(name)  # one that was killed may have left it
+    try:
+        (machine,) = provider.launch_task(name, folder, TRIAL, default_limits(Layout()))
+        while machine.state == "running":
+            if time.monotonic() > give_up:
+                raise _too_long(machine, folder, timeout_s)
+            if stop():
+                raise Stopped(f"the check of {folder.name} was stopped")
+            time.sleep(POLL_S)
+            (machine,) = provider.machines(name)
+        said = _read(result)
+        if said is None:
+            raise _crashed(machine, folder)
+    finally:
+        provider.terminate(name)
+    if "error" in said:
+        message, traceback = (shorten(said["error"][name], folder) for name in ("message", "traceback"))
+        raise RecipeError(
+            message, field=said["error"]["field"], line=said["error"]["line"], traceback=traceback
+        )
+    return dict(said["found"])
+
+
+def _read(result: Path) -> dict[str, Any] | None:
+    try:
+        with open(os.open(result, os.O_RDONLY | os.O_NOFOLLOW)) as file:  # noqa: PTH123 - no links
+            return dict(json.loads(file.read(10_000_000)))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def _too_long(machine: Machine, folder: Path, timeout_s: float) -> RecipeError:
+    stack = ask_where(machine, folder)
+    place = find_place(stack, folder)
+    field, line = place or (None, None)
+    at = f"{field}, line {line}: " if place else ""
+    return RecipeError(
+        f"{at}the recipe was not done with its first batch after {timeout_s:.0f} s",
+        field=field,
+        line=line,
+        traceback=shorten(stack, folder),
+    )
+
+
+def _crashed(machine: Machine, folder: Path) -> RecipeError:
+    log = machine_folder(folder, machine.place) / "stderr.log"
+    words = last_lines(log, 30)
+    place = find_place(words, folder)
+    field, line = place or (None, None)
+    ended = machine.exit or "nobody knows how"
+    return RecipeError(
+        f"the recipe's code ended the process it ran in: {ended}",
+        field=field,
+        line=line,
+        traceback=shorten(words, folder),
+    )

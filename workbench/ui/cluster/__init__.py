@@ -1,0 +1,109 @@
+"""The cluster's page: machines, request and jobs, kept up to date by one poll."""
+
+from html import escape
+
+from IPython.display import display
+
+from workbench.jobs import Pulse
+from workbench.settings import Settings, from_environment
+from workbench.ui.cluster.application import Functions
+from workbench.ui.cluster.jobs import JobsPanel
+from workbench.ui.cluster.machines import MachinesPanel
+from workbench.ui.cluster.request import DRAFT, HANDED, Hints, RequestForm
+from workbench.ui.widgets.address import Address
+from workbench.ui.widgets.browser import Browser
+from workbench.ui.widgets.pieces import Html, error_banner
+from workbench.ui.widgets.poll import Newest, Poll
+from workbench.ui.widgets.requester import Requester
+from workbench.verbs import jobs
+from workbench.verbs.application import Application
+from workbench.verbs.jobs import Control
+
+MACHINES_EVERY = 3
+"""Polls between two looks at the machines, which cost more than the jobs."""
+
+
+class ClusterPage:
+    """The parts of the page; each cell of the notebook shows one.
+
+    Whatever is shown comes from the store and the providers, so a reload, another browser or a server that was
+    started again shows the same.
+    """
+
+    def __init__(self, workbench: Control, application: Functions | None = None) -> None:
+        self.workbench = workbench
+        self.browser, self.address = Browser(DRAFT, HANDED), Address()
+        self.requester = Requester(workbench.settings.requester)
+        self.problem = Html()
+        self.poll = Poll(workbench.store.pulse, busy=lambda p: p.active + p.waiting > 0, browser=self.browser)
+        self.request = RequestForm(
+            workbench, self.requester, self.browser, self.address, submitted=self._submitted
+        )
+        self.jobs = JobsPanel(workbench, self.requester, self.poll, self.address, clone=self.request.fill)
+        self.machines = MachinesPanel(
+            workbench,
+            application or Application(workbench.settings),
+            self.request.wanted,
+            self.request.offer,
+        )
+        self._beats = 0
+        self._looking = Newest(self.machines.refresh)
+        self._changes = -1
+        self.poll.follow(self._beat)
+        self.poll.each(self._tick)
+        self.poll.on_problem(self._tell)
+        # A prepared kernel looked long before its visitor came.
+        self.browser.observe(lambda _: self._look(), "visible")
+        for field in (self.request.ps, self.request.workers, self.request.provider, self.request.type):
+            field.observe(lambda _: self._looking.ask(), "value")
+
+    def show_machines(self) -> None:
+        """Who asks, and the machines."""
+        display(self.browser, self.address, self.requester, self.problem, self.machines.widget)
+
+    def show_request(self) -> None:
+        """The request."""
+        display(self.request.widget)
+
+    def show_jobs(self) -> None:
+        """The jobs; from now on the page is kept up to date."""
+        self.machines.refresh()
+        self.jobs.table.fetch_now()
+        display(self.jobs.widget)
+        self.poll.start()
+
+    def _submitted(self, id: int) -> None:
+        self.jobs.open(id)
+        self.poll.now()
+
+    def _beat(self, pulse: Pulse) -> None:
+        """Metrics alone change neither the machines nor what would become of a request."""
+        if pulse.changes != self._changes:
+            self._changes = pulse.changes
+            self._look()
+
+    def _look(self) -> None:
+        self.request.refresh()
+        self._looking.ask()
+
+    def _tick(self) -> None:
+        self._beats += 1
+        if self._beats % MACHINES_EVERY == 0:
+            self._looking.ask()
+
+    def _tell(self, error: Exception | None) -> None:
+        self.problem.html = "" if error is None else error_banner(error, "Reading the jobs")
+
+
+def open_cluster_page(settings: Settings | None = None) -> ClusterPage:
+    """The page of the workbench that the environment names."""
+    settings = settings or from_environment()
+    return ClusterPage(Control(settings, jobs.open_store(settings)))
+
+
+def hand_over(recipe: str) -> Hints:
+    """A link from a recipe's own page to the request with it."""
+    return Hints(
+        f'<a class="wb-button wb-primary" href="deploy_cluster.ipynb?recipe={escape(recipe)}" '
+        f'data-recipe="{escape(recipe)}">Train this on a cluster</a>'
+    )

@@ -1,0 +1,277 @@
+"""The application on AWS: its machines, what it costs, a drawing of its network, and launch, start, stop, release."""
+
+import threading
+import time
+from collections.abc import Callable, Collection, Sequence
+from html import escape
+from typing import TYPE_CHECKING, Protocol
+
+import ipywidgets
+
+from workbench.errors import Unavailable, WorkbenchError
+from workbench.ui.cluster.job_views import badge
+from workbench.ui.cluster.network_diagram import draw
+from workbench.ui.cluster.request import Hints
+from workbench.ui.widgets.actions import Action, Message
+from workbench.ui.widgets.pieces import banner, when
+
+if TYPE_CHECKING:
+    from workbench.application.plan import AppPlan, Check
+    from workbench.application.stack import App, AppMachine
+    from workbench.machines import Machine
+    from workbench.verbs.application import Tell
+
+LOOK_EVERY_S = 15.0
+"""Between two looks at AWS that nobody asked for; while something is under way or coming, a third of it."""
+LINES = 8
+"""Of what is being done, the newest."""
+COMING = ("pending", "stopping", "shutting-down", "installing")
+
+
+class Functions(Protocol):
+    """What the panel calls: ``workbench.verbs.application.Application``, or a stand-in."""
+
+    def look(self) -> "App": ...
+    def plan(self) -> "AppPlan": ...
+    def launch(self, tell: "Tell") -> "App": ...
+    def start(self, tell: "Tell", only: Collection[str] = ...) -> None: ...
+    def stop(self, tell: "Tell", only: Collection[str] = ...) -> None: ...
+    def release(self, tell: "Tell") -> None: ...
+
+
+class ApplicationPanel:
+    """Shows what AWS says, never a memory of its own; hidden where there are no credentials.
+
+    Parameters
+    ----------
+    clock
+        Seconds, as ``time.monotonic``.
+    """
+
+    def __init__(self, application: Functions, clock: Callable[[], float] = time.monotonic) -> None:
+        self._application, self._clock = application, clock
+        self._app: App | None = None
+        self._looked = float("-inf")
+        self._looking = threading.Lock()
+        self._lines: list[str] = []
+        self._changing = False
+        self.state, self.progress, self.details = Hints(), Hints(), Hints()
+        self.message = Message()
+        self._make_actions()
+        self.buttons = ipywidgets.HBox([])
+        self.buttons.add_class("wb-buttons")
+        body = ipywidgets.VBox([self.state, self.buttons, self.progress, self.message, self.details])
+        self.widget = ipywidgets.Accordion([body], titles=["The application on AWS"])
+        self.widget.add_class("wb-fold")
+        self.widget.layout.display = "none"
+
+    @property
+    def line(self) -> str:
+        """For the list of providers: whose account, and what is there."""
+        app = self._app
+        if app is None:
+            return ""
+        place = f"account {escape(app.account)}, {escape(app.region)}"
+        return f"{place}; {escape(_state(app))}{_an_hour(app.price_per_hour)}"
+
+    def refresh(self, machines: Sequence["Machine"] = ()) -> None:
+        """Look again if it is time to; ``machines`` are the clusters' for the drawing. Raises ``Unavailable``."""
+        with self._looking:
+            if self._clock() - self._looked >= self._every():
+                try:
+                    self._app = self._application.look()
+                except WorkbenchError:
+                    self._app = None
+                    self.widget.layout.display = "none"
+                    raise
+                finally:
+                    self._looked = self._clock()
+            self._show(machines)
+
+    def _every(self) -> float:
+        return LOOK_EVERY_S / 3 if self._changing or _is_coming(self._app) else LOOK_EVERY_S
+
+    def _make_actions(self) -> None:
+        make = self._action
+        self.plan = make(
+            "Plan", self._plan, "What a launch would make, what that costs, and whether the account allows it"
+        )
+        self.launch = make("Launch", self._launch, "Make the application", confirm=self._price, primary=True)
+        self.start = make("Start", self._start, "Start the machines that are stopped")
+        self.stop = make(
+            "Stop",
+            self._stop,
+            "Stop the machines; disks and addresses are kept, and cost a little",
+            confirm=lambda: "Stop all three machines?",
+        )
+        self.release = make(
+            "Release", self._release, "End everything but the bucket with the models", confirm=lambda: "Release the application and its clusters? The bucket with the models is kept.", danger=True
+        )  # fmt: skip
+        self.actions = (self.plan, self.launch, self.start, self.stop, self.release)
+
+    def _action(self, label: str, do: Callable[[], str | None], tooltip: str, **more: object) -> Action:
+        return Action(label, do, self.message, tooltip=tooltip, **more)  # type: ignore[arg-type]
+
+    # What the buttons do
+
+    def _plan(self) -> None:
+        self.details.html = _describe_plan(self._application.plan())
+
+    def _price(self) -> str:
+        try:
+            plan = self._application.plan()
+        except WorkbenchError as error:
+            return escape(str(error))
+        refused = [check.what for check in plan.checks if check.ok is False]
+        but = f" The account does not allow it yet: {escape(', '.join(refused))}." if refused else ""
+        return f"Launch {len(plan.resources)} resources for ${plan.price_per_hour:.2f} an hour?{but}"
+
+    def _launch(self) -> str:
+        app = self._with_progress(self._application.launch)
+        return f"The application runs: {app.page_url}" if app else "The application runs"
+
+    def _start(self) -> str:
+        self._with_progress(self._application.start)
+        return "The machines run"
+
+    def _stop(self) -> str:
+        self._with_progress(self._application.stop)
+        return "The machines are stopped; their disks and addresses are kept"
+
+    def _release(self) -> str:
+        self._with_progress(self._application.release)
+        self.details.html = ""
+        return "The application is released; the bucket with the models is kept"
+
+    def _with_progress(self, do: Callable[["Tell"], "App | None"]) -> "App | None":
+        self._lines, self._changing = [], True
+        try:
+            return do(self._tell)
+        finally:
+            self._lines, self._changing = [], False
+            self.progress.html = ""
+            self._looked = float("-inf")
+            self._try_to_look()
+
+    def _tell(self, line: str) -> None:
+        self._lines = [*self._lines, line][-LINES:]
+        shown = "".join(f"<li>{escape(one)}</li>" for one in self._lines)
+        self.progress.html = f'<ol class="wb-told" role="log">{shown}</ol>'
+        self._looked = float("-inf")
+
+    def _try_to_look(self) -> None:
+        try:
+            self.refresh()
+        except Unavailable as error:
+            self.message.fail(error, "Looking at AWS")
+
+    # What is shown
+
+    def _show(self, machines: Sequence["Machine"]) -> None:
+        app = self._app
+        if app is None:
+            return
+        self.widget.layout.display = ""
+        absent, stopped = app.state == "absent", app.state == "stopped"
+        shown = (
+            (self.plan, self.launch)
+            if absent
+            else (self.start, self.release)
+            if stopped
+            else (self.stop, self.release)
+        )
+        buttons = tuple(action.widget for action in shown)
+        if tuple(self.buttons.children) != buttons:
+            self.buttons.children = buttons
+        for action in self.actions:
+            action.allow(not self._changing, "Something is under way")
+        if absent:
+            text = "Three machines in a network of their own: a working machine with this dashboard, a front end with the drawing page, a back end that answers it. Clusters for training are put beside them."
+            self.state.html = (
+                f'<p class="wb-muted">There is no application in this account and region. {text}</p>'
+            )
+        else:
+            clusters = [machine for machine in machines if machine.instance]
+            self.state.html = draw(app, clusters) + _table(app.machines) + _page(app)
+
+
+def _is_coming(app: "App | None") -> bool:
+    return app is not None and any(m.state in COMING or m.service in COMING for m in app.machines)
+
+
+def _state(app: "App") -> str:
+    return "no application" if app.state == "absent" else f"application {app.state.replace('_', ' ')}"
+
+
+def _an_hour(price: float | None) -> str:
+    return "" if not price else f", ${price:.2f} an hour"
+
+
+def _page(app: "App") -> str:
+    if not app.page_url or app.state == "stopped":
+        return ""
+    url = escape(app.page_url)
+    return f'<p>Drawing page: <a href="{url}" target="_blank" rel="noopener">{url}</a></p>'
+
+
+def _table(machines: Sequence["AppMachine"]) -> str:
+    rows = "".join(
+        f"<tr><td>{escape(m.role)}</td><td>{badge(m.state)}</td><td>{_service(m)}</td><td>{escape(m.type)}</td>"
+        f"<td>{when(m.created)}</td><td><code>{escape(m.private_address or '–')}</code></td>"
+        f"<td><code>{escape(m.public_address or '–')}</code></td><td><code>{escape(m.instance)}</code></td>"
+        f"<td>{'unknown' if m.price_per_hour is None else f'${m.price_per_hour:.3f}'}</td></tr>"
+        for m in machines
+    )
+    heads = (
+        "Role",
+        "State",
+        "Service",
+        "Type",
+        "Since",
+        "Private address",
+        "Public address",
+        "Instance",
+        "An hour",
+    )
+    return _scroll("The application's machines", heads, rows)
+
+
+def _service(machine: "AppMachine") -> str:
+    if not machine.service:
+        return "–"
+    said = f' title="{escape(machine.message)}"' if machine.message else ""
+    return f"<span{said}>{escape(machine.service)}</span>"
+
+
+def _describe_plan(plan: "AppPlan") -> str:
+    costs = "".join(
+        f"<tr><td>{escape(c.what)}</td><td>{'unknown' if c.per_hour is None else f'${c.per_hour:.4f}'}</td></tr>"
+        for c in plan.costs
+    )
+    checks = "".join(
+        f"<tr><td>{escape(c.what)}</td><td>{_mark(c)}</td><td class='wb-reason'>{escape(c.said)}</td></tr>"
+        for c in plan.checks
+    )
+    resources = "".join(
+        f"<li>{escape(r.name)} <span class=wb-muted>{escape(r.type)}</span></li>" for r in plan.resources
+    )
+    title = f"${plan.price_per_hour:.2f} an hour, ${plan.price_per_hour * 730:.0f} for a month that it runs through"
+    return (
+        banner(title, plan.price_source, kind="note")
+        + _scroll("What it costs", ("Costs", "An hour"), costs)
+        + _scroll("Whether the account allows it", ("Account", "Fine", "Why"), checks)
+        + f'<details class="wb-more"><summary>{len(plan.resources)} resources</summary><ul>{resources}</ul></details>'
+    )
+
+
+def _mark(check: "Check") -> str:
+    kind, word = {True: ("running", "yes"), False: ("failed", "no"), None: ("stopped", "unknown")}[check.ok]
+    return badge(kind, word)
+
+
+def _scroll(label: str, heads: Sequence[str], rows: str) -> str:
+    cells = "".join(f'<th scope="col">{head}</th>' for head in heads)
+    return (
+        f'<div class="wb-scroll" tabindex="0" role="region" aria-label="{escape(label)}"><table class="wb-list">'
+        f"<thead><tr>{cells}</tr></thead><tbody>{rows}</tbody></table></div>"
+    )

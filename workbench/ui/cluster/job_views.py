@@ -1,0 +1,216 @@
+"""A job as HTML: its head, the way it took, its figures, machines, error and evaluation. Pure functions."""
+
+import base64
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from workbench.jobs import ACTIVE, ENDED, Job
+from workbench.machines import Machine
+from workbench.models.registry import Version
+from workbench.recipes import Recipe
+from workbench.ui.tutorial.results import confusion, headline
+from workbench.ui.tutorial.training import duration, left
+from workbench.ui.widgets.pieces import banner, percent, when
+
+AROUND = 3
+"""Lines of the user's code shown before and after the one with the error."""
+SHEET_COLUMNS = 5
+"""How ``evaluation.contact_sheet`` lays the pictures out."""
+
+
+def badge(state: str, word: str = "") -> str:
+    """A state in its colour, with its word or another."""
+    return f'<span class="wb-badge" data-state="{escape(state)}">{escape(word or state)}</span>'
+
+
+def layout(job: Job) -> str:
+    """In words: ``1 ps + 2 workers``."""
+    workers = f"{job.workers} worker{'' if job.workers == 1 else 's'}"
+    return f"{job.ps} ps + {workers}" if job.ps else workers
+
+
+def head(job: Job) -> str:
+    """Its name, state, and whose it is."""
+    name = escape(job.name) + (f":{job.version}" if job.version is not None else "")
+    place = "this computer" if job.provider == "local" else escape(job.provider)
+    attempt = f", attempt {job.attempt}" if job.attempt > 1 else ""
+    return (
+        f'<div class="wb-job-head"><h3>{name}</h3>{badge(job.state)}'
+        f'<span class="wb-muted">job {job.id} by {escape(job.requester)}, {layout(job)} on {place}{attempt}</span></div>'
+    )
+
+
+def timeline(job: Job) -> str:
+    """Each state of the newest attempt, when it came and how long it lasted."""
+    changes = [change for change in job.changes if change.attempt == job.attempt]
+    items = []
+    for n, change in enumerate(changes):
+        last = n == len(changes) - 1
+        lasted = "" if last else f", for {duration(changes[n + 1].t - change.t)}"
+        now = ' class="wb-now"' if last and change.state not in ENDED else ""
+        items.append(
+            f'<li data-state="{change.state}"{now}><b>{change.state}</b>{when(change.t)}{lasted}</li>'
+        )
+    return f'<ol class="wb-timeline">{"".join(items)}</ol>'
+
+
+def figures(job: Job) -> str:
+    """What one asks first: how good, how long, how much."""
+    now = job.progress
+    shown = [("Execution time", duration(job.execution_s) if job.execution_s else "–")]
+    if job.accuracy is not None:
+        shown.insert(0, ("Test accuracy", percent(job.accuracy)))
+    elif now is not None and now.val_accuracy is not None:
+        shown.insert(0, ("Validation accuracy", percent(now.val_accuracy)))
+    if now is not None and now.images_per_s and job.state == "training":
+        shown.append(("Throughput", f"{now.images_per_s:,.0f} examples/s"))
+    shown.append(("Cost", "–" if job.cost is None else "free" if job.cost == 0 else f"${job.cost:.2f}"))
+    shown.append(("Epochs", "as the code says" if job.epochs is None else str(job.epochs)))
+    items = "".join(f"<div><dt>{escape(term)}</dt><dd>{escape(value)}</dd></div>" for term, value in shown)
+    return f'<dl class="wb-facts">{items}</dl>'
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How far a job is, as a progress bar shows it."""
+
+    value: float | None
+    text: str
+    aside: str
+    state: str
+
+
+def standing(job: Job, position: int | None) -> Standing:
+    """How far it is and what it waits for."""
+    now = job.progress
+    done = now.step / now.of if now and now.of else 0.0
+    steps = f"step {now.step:,} of {now.of:,}" if now else ""
+    asked = job.terminate_asked is not None and job.state not in ENDED
+    if asked:
+        return Standing(done, "Terminating …", steps, "running")
+    if job.state == "queued":
+        return Standing(0.0, f"Waits in the queue, at place {position or 1}", "", "idle")
+    if job.state == "initializing":
+        return Standing(None, _initializing(job), "", "running")
+    if job.state == "training" and now:
+        parts = [left(now.eta_s)] if now.eta_s is not None else []
+        return Standing(done, f"Epoch {now.epoch}, {steps}", ", ".join(parts), "running")
+    if job.state in ACTIVE:
+        text = "Evaluating and exporting the model …" if job.state == "exporting" else "The first steps …"
+        return Standing(None, text, steps, "running")
+    text = {"completed": "Completed", "failed": "Failed", "terminated": "Terminated"}[job.state]
+    state = {"completed": "done", "failed": "failed", "terminated": "stopped"}[job.state]
+    after = f" after {duration(job.execution_s)}" if job.execution_s else " before it began"
+    return Standing(1.0 if job.state == "completed" else done, text + after, steps, state)
+
+
+def _initializing(job: Job) -> str:
+    if not job.machines:
+        return "Trying the code on one batch …"
+    phases = sorted({m.phase or m.state for m in job.machines})
+    return f"{len(job.machines)} machine{'s' if len(job.machines) > 1 else ''}: {', '.join(phases)} …"
+
+
+def machines(job: Job, there: Sequence[Machine]) -> str:
+    """Its machines by role, with what they do, and where; ``there`` is what the provider shows."""
+    if not job.machines:
+        return ""
+    addresses = {(m.role, m.index): m.address for m in there}
+    rows = "".join(
+        f"<tr><td>{escape(m.role)} {m.index}</td><td>{badge(m.state)}</td><td>{escape(m.phase or '–')}</td>"
+        f"<td><code>{escape(str(m.instance or m.pid or '–'))}</code></td>"
+        f"<td><code>{escape(addresses.get((m.role, m.index), '') or '–')}</code></td></tr>"
+        for m in job.machines
+    )
+    what = "Instance" if any(m.instance for m in job.machines) else "Process"
+    heads = "".join(f'<th scope="col">{h}</th>' for h in ("Role", "State", "Phase", what, "Address"))
+    return (
+        '<h4 class="wb-part">Machines</h4><div class="wb-scroll" tabindex="0" role="region" aria-label="Machines">'
+        f'<table class="wb-list"><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div>'
+    )
+
+
+def error(job: Job) -> str:
+    """What ended it: the message, the user's own lines around the place, and the traceback to unfold."""
+    found = job.error
+    if found is None:
+        return ""
+    lines = code_lines(job.recipe, found.field, found.line)
+    trace = (
+        f'<details class="wb-more"><summary>Traceback</summary><div class="wb-banner wb-error"><pre>'
+        f"{escape(found.traceback)}</pre></div></details>"
+        if found.traceback.strip()
+        else ""
+    )
+    return banner(f"{found.role} {found.index} failed", found.message) + lines + trace
+
+
+def code_lines(recipe: Recipe | None, field: str | None, line: int | None) -> str:
+    """The user's code around a line."""
+    if recipe is None or field is None or line is None or not hasattr(recipe, field):
+        return ""
+    source = getattr(recipe, field).split("\n")
+    first = max(1, line - AROUND)
+    shown = source[first - 1 : line + AROUND]
+    rows = "".join(
+        f"<span{' class=wb-here' if n == line else ''}><i>{n}</i>{escape(text)}</span>"
+        for n, text in enumerate(shown, first)
+    )
+    return f'<div class="wb-code-lines" role="region" tabindex="0" aria-label="{escape(field)}, line {line}">{rows}</div>'
+
+
+def evaluation(version: Version) -> str:
+    """How good a published version is on the test part, from what is kept with it."""
+    path = version.folder / "evaluation.json"
+    if not path.exists():
+        return ""
+    found = json.loads(path.read_text())
+    if "confusion" not in found:
+        return _regression(found)
+    labels = [str(label) for label in version.manifest.get("labels") or range(len(found["confusion"]))]
+    judged: Any = SimpleNamespace(
+        accuracy=found["accuracy"],
+        low=found["interval"][0],
+        high=found["interval"][1],
+        count=found["count"],
+        confusion=np.array(found["confusion"]),
+        labels=labels,
+    )
+    return (
+        headline(judged) + confusion(judged) + _mistakes(found["worst"], labels, version.folder / "worst.png")
+    )
+
+
+def _mistakes(worst: Sequence[dict[str, Any]], labels: Sequence[str], sheet: Path) -> str:
+    """The worst mistakes, each a piece of the one picture that is kept."""
+    if not worst or not sheet.exists():
+        return ""
+    content = sheet.read_bytes()
+    width = int.from_bytes(content[16:20], "big") // SHEET_COLUMNS
+    height = int.from_bytes(content[20:24], "big") // -(-len(worst) // SHEET_COLUMNS)
+    items = "".join(
+        f'<figure><div role="img" aria-label="{escape(labels[m["true"]])}" style="background-position: '
+        f'{-(n % SHEET_COLUMNS) * width}px {-(n // SHEET_COLUMNS) * height}px"></div><figcaption>'
+        f'<b>{escape(labels[m["true"]])}</b>, said <span class="wb-wrong">{escape(labels[m["predicted"]])}</span>'
+        f"<br>{percent(m['probability'], 0)} sure</figcaption></figure>"
+        for n, m in enumerate(worst)
+    )
+    url = f"data:image/png;base64,{base64.b64encode(content).decode()}"
+    return (
+        f"<h4>The worst mistakes</h4>"
+        f'<div class="wb-pictures wb-sheet" style="--sheet: url({url}); --wide: {width}px; --high: {height}px">{items}</div>'
+    )
+
+
+def _regression(found: dict[str, Any]) -> str:
+    parts = [f"{found['count']:,} examples that it had never seen; mean error {found['mean_error']:.4g}"]
+    if found.get("explained") is not None:
+        parts.append(f"explains {percent(found['explained'], 1)} of what varies")
+    return f'<p class="wb-headline">{found["root_mean_square_error"]:.4g}</p><p class="wb-caption">root mean square error. {"; ".join(parts)}.</p>'

@@ -1,0 +1,1 @@
+"""The tutorial notebook as a page."""

@@ -1,0 +1,169 @@
+"""Parts of a page that follow from others: they wait, work, and fill in by themselves.
+
+A notebook runs top to bottom in JupyterLab, where each cell finds what those before it made. A Voilà page runs
+all cells when it is opened, before anybody pressed a button; what needs a result then waits for it.
+"""
+
+import contextvars
+import os
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import ipywidgets
+from IPython.display import display
+
+from workbench.ui.widgets.pieces import Html, error_banner, waiting
+
+
+def is_page() -> bool:
+    """Whether this kernel serves a Voilà page."""
+    return os.environ.get("SERVER_SOFTWARE", "").startswith("voila")
+
+
+class Source:
+    """Something that has a value now or later, and says when that changes."""
+
+    def __init__(self) -> None:
+        self.value: Any = None
+        self.ready = False
+        self._watchers: dict[str, Callable[[], None]] = {}
+
+    def watch(self, name: str, changed: Callable[[], None]) -> None:
+        """Call ``changed`` after each change, in the thread that made it; replaces the watcher of that name.
+
+        A cell that is run twice defines its section twice: the first one must no longer follow.
+        """
+        self._watchers[name] = changed
+
+    def _give(self, value: Any) -> None:
+        self.value, self.ready = value, True
+        self._tell()
+
+    def _take_back(self) -> None:
+        if self.ready:
+            self.value, self.ready = None, False
+            self._tell()
+
+    def _tell(self) -> None:
+        for changed in tuple(self._watchers.values()):
+            changed()
+
+
+class Section(Source):
+    """What a function makes of the values of its sources, and how it is shown.
+
+    Its function runs in a thread of its own, again whenever a source has a new value; an answer that comes
+    when the sources have moved on is dropped.
+    """
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        sources: tuple[Source, ...],
+        show: Callable[[Any], Any] | None,
+        button: str | None,
+    ) -> None:
+        super().__init__()
+        self.title = (function.__doc__ or "").strip().split("\n")[0]
+        self._function, self._sources, self._show = function, sources, show
+        self._lock = threading.RLock()
+        self._turn = 0
+        self._button = ipywidgets.Button(description=button) if button else None
+        if self._button:
+            self._button.add_class("wb-primary")
+            self._button.on_click(lambda _: self.start())
+        self._text = Html()
+        self.widget = ipywidgets.VBox()
+        self.widget.add_class("wb").add_class("wb-card")
+        self._wait()
+        for source in sources:
+            source.watch(function.__name__, self._sources_changed)
+
+    def run(self) -> None:
+        """Work now, in this thread, if the sources are ready; an error is shown and raised."""
+        if self._can_run():
+            self._work(self._next_turn(), loud=True)
+
+    def start(self) -> None:
+        """Work in a thread; an error is shown."""
+        if self._can_run():
+            turn = self._next_turn()
+            target = contextvars.copy_context().run
+            threading.Thread(target=target, args=(self._work, turn), name="section", daemon=True).start()
+
+    def _can_run(self) -> bool:
+        return all(source.ready for source in self._sources)
+
+    def _next_turn(self) -> int:
+        with self._lock:
+            self._turn += 1
+            turn = self._turn
+            self._take_back()
+            self._put(waiting(self.title or "Working …", working=True))
+        return turn
+
+    def _sources_changed(self) -> None:
+        with self._lock:
+            self._turn += 1  # what is under way answers a question of yesterday
+            self._take_back()
+            self._wait()
+        if not self._button:
+            self.start()
+
+    def _work(self, turn: int, *, loud: bool = False) -> None:
+        try:
+            value = self._function(*(source.value for source in self._sources))
+            shown = self._show(value) if self._show else value
+        except Exception as error:
+            with self._lock:
+                if turn == self._turn:
+                    again = [self._button] if self._button else []
+                    self._put(error_banner(error, self.title.rstrip(".") or "This step"), *again)
+            if loud:
+                raise
+            return
+        with self._lock:
+            if turn == self._turn:
+                self._put(shown)
+                self._give(value)
+
+    def _wait(self) -> None:
+        if not self._can_run():
+            what = f"{self.title} " if self.title else ""
+            self._put(waiting(f"{what}This fills in when the training above is done."))
+        elif self._button:
+            self._put(f"<p>{self.title}</p>", self._button)
+
+    def _put(self, shown: Any, *more: ipywidgets.Widget) -> None:
+        """Show a widget, or HTML in the one place for it: a page that loads must not find it closed again."""
+        if not isinstance(shown, ipywidgets.Widget):
+            self._text.html = "" if shown is None else str(shown)
+            shown = self._text
+        self.widget.children = (shown, *more)
+
+
+def after(
+    *sources: Source, show: Callable[[Any], Any] | None = None, button: str | None = None
+) -> Callable[[Callable[..., Any]], Section]:
+    """Run the decorated function on the values of ``sources`` as soon as they are there, and show what it gives.
+
+    Step by step that is at once. On a page it is later, and again after each training; with a ``button``,
+    only when that is pressed. The function's name then stands for the section, itself a source.
+
+    Parameters
+    ----------
+    show
+        Makes a widget or HTML of the function's value; without it the value itself is one.
+    """
+
+    def decorate(function: Callable[..., Any]) -> Section:
+        section = Section(function, sources, show, button)
+        display(section.widget)
+        if not is_page():
+            section.run()
+        elif not button:
+            section.start()
+        return section
+
+    return decorate

@@ -1,0 +1,1 @@
+"""Widgets that pages are made of; each gets the functions that it calls."""

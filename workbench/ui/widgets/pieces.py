@@ -1,0 +1,110 @@
+"""Small things that pages are put together from: text, a banner, a waiting line, a progress bar."""
+
+import linecache
+import os
+import re
+import sysconfig
+import traceback
+from html import escape
+from pathlib import Path
+
+import anywidget
+import traitlets
+
+from workbench.errors import RecipeError, WorkbenchError
+from workbench.settings import PROJECT
+from workbench.ui.widgets import theme
+
+_TERMINAL_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+_NOT_THE_USERS = (
+    sysconfig.get_path("stdlib"),
+    sysconfig.get_path("purelib"),
+    str(PROJECT / "workbench"),
+    "<",
+)
+
+
+class Html(anywidget.AnyWidget):
+    """A piece of HTML in the theme's look; what comes from elsewhere must have been escaped."""
+
+    _esm = theme.esm("words") + theme.esm("html")
+    _css = theme.css()
+    html = traitlets.Unicode().tag(sync=True)
+
+    def __init__(self, html: str = "") -> None:
+        super().__init__(html=html)
+
+
+class Progress(anywidget.AnyWidget):
+    """A bar with a line of text below it.
+
+    ``value`` is 0 to 1, or ``None`` while nobody knows; ``state`` one of idle, running, done, stopped, failed.
+    """
+
+    _esm = theme.esm("progress")
+    _css = theme.css("progress")
+    value = traitlets.Float(0.0, allow_none=True).tag(sync=True)
+    text = traitlets.Unicode().tag(sync=True)
+    aside = traitlets.Unicode().tag(sync=True)
+    state = traitlets.Enum(("idle", "running", "done", "stopped", "failed"), "idle").tag(sync=True)
+    label = traitlets.Unicode("Progress").tag(sync=True)
+
+
+def percent(share: float, digits: int = 2) -> str:
+    """A share, 0 to 1, as people write it.
+
+    >>> percent(0.99314), percent(0.5, 0)
+    ('99.31 %', '50 %')
+    """
+    return f"{100 * share:.{digits}f} %"
+
+
+def when(t: float) -> str:
+    """A time in seconds since 1970, shown as how long ago that is, with the exact time on hover."""
+    return f'<time data-t="{t:.3f}"></time>'
+
+
+def waiting(text: str, *, working: bool = False) -> str:
+    """A calm line for what is not there yet; ``working`` says that it is being made."""
+    inner = f'<span class="wb-working">{escape(text)}</span>' if working else escape(text)
+    return f'<div class="wb-waiting" role="status">{inner}</div>'
+
+
+def banner(title: str, text: str = "", *, detail: str = "", kind: str = "error") -> str:
+    """What happened, why, and what to do; ``kind`` is error, done or note, ``detail`` is shown as code."""
+    parts = [f"<strong>{escape(title)}</strong>"]
+    if text:
+        parts.append(f"<div>{escape(text)}</div>")
+    if detail:
+        parts.append(f"<pre>{escape(detail)}</pre>")
+    role = "alert" if kind == "error" else "status"
+    return f'<div class="wb-banner wb-{kind}" role="{role}">{"".join(parts)}</div>'
+
+
+def error_banner(error: BaseException, doing: str) -> str:
+    """The banner for an error: what was being done, the message, and the user's own line where one is to blame."""
+    if isinstance(error, WorkbenchError):
+        message = str(error)
+    else:
+        said = _TERMINAL_COLOURS.sub("", str(error))
+        message = f"{type(error).__name__}: {said}" if said else type(error).__name__
+    return banner(f"{doing} failed", message, detail=users_lines(error))
+
+
+def users_lines(error: BaseException) -> str:
+    """The part of the traceback that is in the user's own code, as text; empty where there is none."""
+    if isinstance(error, RecipeError) and error.traceback:
+        return error.traceback.rstrip()
+    lines = []
+    for frame in traceback.extract_tb(error.__traceback__):
+        if not frame.filename.startswith(_NOT_THE_USERS):
+            source = linecache.getline(frame.filename, frame.lineno or 0).strip()
+            lines.append(f"{_place(frame.filename)}, line {frame.lineno}, in {frame.name}\n    {source}")
+    return "\n".join(lines)
+
+
+def _place(filename: str) -> str:
+    """A notebook's cell has a file name that says nothing to anybody."""
+    if "ipykernel_" in filename or "ipython-input" in filename:
+        return "your cell"
+    return os.path.relpath(filename, PROJECT) if Path(filename).is_relative_to(PROJECT) else filename

@@ -1,0 +1,1 @@
+"""Every touch of a dependency's private parts, fenced."""
