@@ -5,8 +5,11 @@ from pathlib import Path
 
 import pytest
 from jupyter_server.services.contents.largefilemanager import LargeFileManager
+from traitlets.config import Config
 
 from tests.chain import make_settings
+from workbench.dashboard.kernels import PageKernels
+from workbench.dashboard.pages import complete_page
 from workbench.services import dashboard
 from workbench.settings import Settings
 
@@ -63,10 +66,14 @@ def test_the_token_is_in_the_private_file_alone_and_in_the_url(settings: Setting
 
 
 def test_only_pages_that_leave_tensorflow_alone_have_kernels_ready(settings: Settings) -> None:
-    config = dashboard.configuration(settings)
-    assert "'deploy_cluster.ipynb': 1, 'serve_and_predict.ipynb': 1}" in config
-    none = dashboard.configuration(make_settings(settings.home, WORKBENCH_PREPARED_KERNELS="0"))
-    assert "'deploy_cluster.ipynb': 0, 'serve_and_predict.ipynb': 0}" in none
+    def sizes(settings: Settings) -> dict[str, int]:
+        config = Config()
+        exec(dashboard.configuration(settings), {"get_config": lambda: config})
+        return PageKernels(config=config).pool_sizes
+
+    assert sizes(settings) == {"deploy_cluster.ipynb": 1, "serve_and_predict.ipynb": 1}
+    none = make_settings(settings.home, WORKBENCH_PREPARED_KERNELS="0")
+    assert sizes(none) == {"deploy_cluster.ipynb": 0, "serve_and_predict.ipynb": 0}
 
 
 def test_the_bar_names_the_pages_that_exist_and_marks_this_one(tmp_path: Path) -> None:
@@ -75,7 +82,7 @@ def test_the_bar_names_the_pages_that_exist_and_marks_this_one(tmp_path: Path) -
         "contents_manager": LargeFileManager(root_dir=str(tmp_path)),
         "workbench_page_scripts": "scripts.js",
     }
-    told = dashboard.complete_page(
+    told = complete_page(
         {"fullMathjaxUrl": "https://elsewhere.example"},
         settings=settings,
         notebook_path="serve_and_predict.ipynb",

@@ -1,6 +1,6 @@
 """What runs inside the dashboard's Jupyter server: the landing page, our Voilà pages and their kernels.
 
-``workbench.services.dashboard`` writes the configuration that loads it; nothing here is imported by that.
+``workbench.services.dashboard`` writes the configuration that names what is here; it imports nothing of it.
 """
 
 from typing import Any

@@ -17,13 +17,12 @@ from workbench.dashboard.catalogue import existing
 from workbench.dashboard.download import Download
 from workbench.dashboard.kernels import PageKernels
 from workbench.dashboard.overview import Overview
+from workbench.dashboard.pages import SCRIPTS
 from workbench.dashboard.rendering import Renderer
 from workbench.dashboard.scripts import ScriptsHandler, page_scripts
 from workbench.dashboard.visits import PageHandler
 from workbench.settings import from_environment
 
-SCRIPTS = "workbench_page_scripts"
-"""The key among the web application's settings under which pages find the address of their scripts."""
 HERE = Path(__file__).parent
 VERSION = int((HERE / "static" / "landing.js").stat().st_mtime)
 """So that a browser takes no old one."""

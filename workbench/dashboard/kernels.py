@@ -20,11 +20,12 @@ from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelMana
 from jupyter_server.utils import ApiPath
 from tornado import web
 from tornado.ioloop import IOLoop
-from traitlets import Dict, Float, TraitError
+from traitlets import Dict, Float, Int, TraitError, default
 from voila import __version__ as voila_version
 from voila.utils import ENV_VARIABLE
 
 from workbench.dashboard import rendering
+from workbench.dashboard.catalogue import PAGES
 from workbench.dashboard.pool import Pool, Stamp, Supply
 from workbench.system import priority
 
@@ -46,9 +47,10 @@ class Prepared:
 class PageKernels(AsyncMappingKernelManager):
     """A kernel manager with a pool of prepared kernels a page."""
 
+    prepared = Int(1, config=True, help="How many kernels are kept ready for each page that is light.")
     pool_sizes = Dict(
         config=True,
-        help="How many kernels are kept ready for a notebook, by its path.",
+        help="How many kernels are kept ready for a notebook, by its path, where not for each light page.",
     )
     fill_after_s = Float(
         3.0, config=True, help="When the pool begins to fill, seconds after the server's start."
@@ -61,6 +63,10 @@ class PageKernels(AsyncMappingKernelManager):
         config=True,
         help="How long a visitor's page has the machine to itself before the next is prepared.",
     )
+
+    @default("pool_sizes")
+    def _each_light_page(self) -> dict[str, int]:
+        return {page.notebook: self.prepared for page in PAGES if page.light}
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)

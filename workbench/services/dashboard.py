@@ -9,10 +9,8 @@ import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
-from workbench.dashboard import catalogue
 from workbench.services import Service, certificates
 from workbench.services.environment import minimal
 from workbench.settings import PROJECT, Settings, reachable
@@ -61,7 +59,12 @@ def prepare(settings: Settings) -> Service:
 
 def configuration(settings: Settings, certificate: certificates.Certificate | None = None) -> str:
     """The server's configuration file: Python, because one of its values is a function."""
-    options: dict[str, Any] = {
+    tornado: dict[str, object] = {
+        "headers": {"Content-Security-Policy": content_security_policy()},
+        # To compress the 5 MB of scripts anew for each visitor takes longer than all else of a first visit.
+        "compress_response": False,
+    }
+    options: dict[str, object] = {
         "ServerApp.ip": settings.dashboard_address,
         "ServerApp.port": settings.dashboard_port,
         "ServerApp.port_retries": 0,
@@ -82,11 +85,7 @@ def configuration(settings: Settings, certificate: certificates.Certificate | No
             "workbench.dashboard": True,
             "voila.server_extension": False,
         },
-        "ServerApp.tornado_settings": {
-            "headers": {"Content-Security-Policy": content_security_policy()},
-            # To compress the 5 MB of scripts anew for each visitor takes longer than all else of a first visit.
-            "compress_response": False,
-        },
+        "ServerApp.tornado_settings": tornado,
         "ServerApp.allow_unauthenticated_access": False,
         "IdentityProvider.token": settings.token,
         "PasswordIdentityProvider.allow_password_change": False,
@@ -94,9 +93,7 @@ def configuration(settings: Settings, certificate: certificates.Certificate | No
         "LabApp.extension_manager": "readonly",
         "LabApp.news_url": None,
         "LabApp.custom_css": bool(settings.notice),
-        "PageKernels.pool_sizes": {
-            page.notebook: settings.prepared_kernels for page in catalogue.PAGES if page.light
-        },
+        "PageKernels.prepared": settings.prepared_kernels,
         "MappingKernelManager.cull_idle_timeout": KERNEL_IDLE_S,
         "MappingKernelManager.cull_interval": 60,
         "MappingKernelManager.cull_connected": False,
@@ -109,14 +106,13 @@ def configuration(settings: Settings, certificate: certificates.Certificate | No
         options |= {
             "ServerApp.certfile": str(certificate.file),
             "ServerApp.keyfile": str(certificate.key),
-            "ServerApp.tornado_settings": options["ServerApp.tornado_settings"]
-            | {"cookie_options": {"secure": True}},
+            "ServerApp.tornado_settings": {**tornado, "cookie_options": {"secure": True}},
         }
     lines = [f"c.{name} = {value!r}" for name, value in options.items()]
     return "\n".join(
         (
             "# Written by workbench.services.dashboard at each start.",
-            "from workbench.services.dashboard import complete_page",
+            "from workbench.dashboard.pages import complete_page",
             "",
             "c = get_config()",
             *lines,
@@ -187,23 +183,6 @@ def environment(settings: Settings, environ: Mapping[str, str]) -> dict[str, str
             "IPYTHONDIR": str(own / "ipython"),
         },
     )
-
-
-def complete_page(
-    page_config: dict[str, Any], *, settings: Any, notebook_path: str, **_: Any
-) -> dict[str, Any]:
-    """Add to what Voilà's page is told: our pages for its bar, and to use the MathJax that it has in itself.
-
-    With a URL for MathJax it would ask another host.
-    """
-    pages = catalogue.existing(Path(settings["contents_manager"].root_dir))
-    bar = {
-        "pages": [{"title": page.title, "path": page.path} for page in pages],
-        "current": f"voila/render/{notebook_path}",
-        "notice": settings.get("jinja_template_vars", {}).get("notice", ""),
-        "scripts": settings["workbench_page_scripts"],
-    }
-    return {**page_config, "fullMathjaxUrl": None, "mathjaxConfig": None, "workbench": bar}
 
 
 def lab_css(notice: str) -> str:
