@@ -1,16 +1,15 @@
 """The back end's routes; :func:`create_app` makes the application that gunicorn serves.
 
-Callers' documentation is ``docs/backend.md``. A drawing's way: :func:`read_drawing` finds the picture in the request,
-``drawings`` answers it: ``images`` makes the model's input of it, ``serving`` knows whose turn it is, ``engines``
-computes. What the pages send takes the ``shortcut`` to the same functions.
+Callers' documentation is ``docs/backend.md``. A drawing's way: ``predict.route`` finds the picture in the request,
+``predict.answer`` answers it: ``workbench.pictures`` makes the model's input of it, ``deployments.store`` knows which
+version answers, ``deployments.engines`` computes. The pages' own requests take ``predict.fast_path`` to the same functions.
 """
 
 import mmap
-import time
 from functools import partial
 from pathlib import Path
 
-from flask import Flask, Response, request
+from flask import Flask, Response
 from flask_cors import CORS
 
 from backend.corrections import routes as corrections_routes
@@ -19,47 +18,24 @@ from backend.deployments import routes as deployments_routes
 from backend.deployments.comparisons import Comparisons
 from backend.deployments.routes import describe
 from backend.deployments.store import Deployments
-from backend.http.bodies import body_object, json_answer, read_body
-from backend.http.guards import Refusal, install, log_to_stderr
-from backend.http.metrics import Labels, Metrics
-from backend.predict.answer import Drawing, Drawings
-from backend.predict.fast_path import REFUSED, Shortcut
+from backend.http.bodies import json_answer
+from backend.http.logs import log_to_stderr
+from backend.http.metrics import DESCRIBED, Labels, Metrics
+from backend.http.requests import install
+from backend.predict import route
+from backend.predict.answer import Drawings
+from backend.predict.fast_path import Shortcut
 from backend.tfserving import routes as tfserving_routes
 from backend.untrusted import serve
 from backend.untrusted.fetching import Fetcher
 from backend.untrusted.model_files import ModelFiles
 from backend.untrusted.model_servers import ModelServers, Remote
-from workbench.errors import BadInput
-from workbench.pictures import ink
 from workbench.settings import Settings
 
 CROSS_ORIGIN = r"/(predict/?|corrections|models|readyz)$"
-"""What a page of another origin may call; the guarded routes are not among them."""
+"""Routes that a page of another origin may call; the guarded ones are not among them."""
 EXPOSED = "Retry-After, X-Request-Id"
 """Headers of an answer that such a page may read."""
-
-_DESCRIBED = {
-    "workbench_requests_total": ("counter", "Requests by route, method and status."),
-    "workbench_request_seconds": ("histogram", "Time from a request's arrival to its answer."),
-    "workbench_predict_stage_seconds": ("histogram", "Time a drawing spends in each stage."),
-    "workbench_predictions_total": (
-        "counter",
-        "Answers by model, version and class; 'nothing drawn' is one.",
-    ),
-    "workbench_comparisons_lost_total": (
-        "counter",
-        "A canary's drawings of which no record could be written.",
-    ),
-    "workbench_queue_seconds": ("histogram", "Time a request waited for a thread."),
-    "workbench_tensors_total": (
-        "counter",
-        "Inputs answered by TensorFlow Serving's API, by model and version.",
-    ),
-    "workbench_served_total": ("counter", "Answers of /serve, by own models and strangers'."),
-    "workbench_model_info": ("gauge", "The versions that serve."),
-    "workbench_model_servers": ("gauge", "Processes that hold strangers' models."),
-    "workbench_ready": ("gauge", "1 if a model answers."),
-}
 
 
 def create_app(settings: Settings, *, page: Path | None = None) -> Flask:
@@ -94,15 +70,6 @@ def create_app(settings: Settings, *, page: Path | None = None) -> Flask:
         expose_headers=[EXPOSED],
         max_age=3600,
     )
-
-    @app.post("/predict")
-    def predict() -> Response:
-        if (refused := request.environ.get(REFUSED)) is not None:
-            raise refused
-        begun = time.perf_counter()
-        drawing = read_drawing()
-        body, kind = drawings.answer(drawing, begun)
-        return Response(body, content_type=kind)
 
     @app.get("/models")
     def models() -> Response:
@@ -147,8 +114,9 @@ def create_app(settings: Settings, *, page: Path | None = None) -> Flask:
         ]
         gauges.append(("workbench_model_servers", (), float(servers.running())))
         gauges.append(("workbench_ready", (), float(serving.default is not None)))
-        return Response(metrics.render(_DESCRIBED, gauges), mimetype="text/plain; version=0.0.4")
+        return Response(metrics.render(DESCRIBED, gauges), mimetype="text/plain; version=0.0.4")
 
+    route.add_route(app, drawings)
     corrections_routes.add_routes(app, settings, deployments, corrections)
     deployments_routes.add_routes(app, settings, deployments, corrections, comparisons)
     tfserving_routes.add_routes(app, deployments, metrics)
@@ -161,65 +129,3 @@ def create_app(settings: Settings, *, page: Path | None = None) -> Flask:
     app.extensions["is_quick"] = shortcut.is_quick
     app.wsgi_app = shortcut  # type: ignore[assignment, method-assign]
     return app
-
-
-# ── /predict ─────────────────────────────────────────────────────────────────────────────────────
-
-
-def read_drawing() -> Drawing:
-    """The picture in the request, in any of the forms that the contract names.
-
-    A body that begins with ``data:`` is the picture whatever its Content-Type says: the 2020 page's jQuery posts
-    the canvas as a form that it is not.
-    """
-    body = read_body()
-    kind = request.mimetype
-    if body[:5].lower() == b"data:" or body[:64].lstrip()[:5].lower() == b"data:":
-        return Drawing(ink.from_data_url(body), _wanted(None), _prefers_text(by_default=True))
-    model: object = None
-    if not body:
-        raise Refusal(400, "empty", "the body is empty; send a picture or the canvas' data URL")
-    if kind == "application/json" or kind.endswith("+json"):
-        asked = body_object()
-        picture, model = asked.get("image"), asked.get("model")
-        if not isinstance(picture, str):
-            raise BadInput('"image" must be a data URL: {"image": "data:image/png;base64,…"}')
-        data = ink.from_data_url(picture)
-    elif kind == "multipart/form-data":
-        model = request.form.get("model")
-        if file := request.files.get("image"):
-            data = file.read()
-        elif text := request.form.get("image"):
-            data = ink.from_data_url(text)
-        else:
-            raise BadInput("the form has no file 'image'")
-    elif kind.startswith("image/") or kind in (
-        "application/octet-stream",
-        "application/x-www-form-urlencoded",
-        "",
-    ):
-        data = body
-    else:
-        raise Refusal(
-            415,
-            "unsupported",
-            "send the canvas' data URL, JSON with \"image\", a form with the file 'image', or the bytes of a "
-            f"picture. Received: Content-Type {kind[:80]!r}",
-        )
-    return Drawing(data, _wanted(model), _prefers_text(by_default=False))
-
-
-def _wanted(model: object) -> str | None:
-    model = request.args.get("model") if model is None else model
-    if model is not None and not isinstance(model, str):
-        raise BadInput(f'"model" must be a name. Received: {str(model)[:80]}')
-    return model
-
-
-def _prefers_text(*, by_default: bool) -> bool:
-    """Which of the two forms the caller's ``Accept`` ranks higher; neither where it does not say."""
-    accept = request.headers.get("Accept", "*/*")
-    if accept == "*/*":
-        return by_default
-    text, structured = (request.accept_mimetypes.quality(k) for k in ("text/plain", "application/json"))
-    return by_default if text == structured else bool(text > structured)

@@ -6,10 +6,11 @@ from flask import Flask, Response, g, request
 
 from backend.corrections.store import PAGE, Correction, Corrections
 from backend.deployments.store import Deployments
+from backend.http.auth import needs_token, visitor
 from backend.http.bodies import body_object, json_answer
-from backend.http.guards import Refusal, needs_token, one_at_a_time, visitor
-from workbench.errors import BadInput
+from workbench.errors import BadInput, Conflict
 from workbench.pictures import ink
+from workbench.pictures.memory import one_at_a_time
 from workbench.settings import Settings
 
 
@@ -76,7 +77,7 @@ def add_routes(app: Flask, settings: Settings, deployments: Deployments, correct
     def export() -> Response:
         count = corrections.counts()["accepted"]
         if not count:
-            raise Refusal(409, "conflict", "no correction is accepted yet, so there is nothing to export")
+            raise Conflict("no correction is accepted yet, so there is nothing to export")
         headers = {"Content-Disposition": "attachment; filename=corrections.zip"}
         return Response(corrections.export(), 200, headers, mimetype="application/zip")
 

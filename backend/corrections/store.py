@@ -1,4 +1,4 @@
-"""What visitors say their drawings are: one SQLite file in the back end's folder, waiting for review.
+"""Corrections, the digits that visitors say they drew: one SQLite file in the back end's folder, waiting for review.
 
 A correction's id is the SHA-256 of its picture and digit, so that a second click stores nothing. Every change is on
 the disk before it is acknowledged (write-ahead log, synced), so that neither ``kill -9`` nor a full disk can leave
@@ -23,7 +23,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.errors import BadInput, NotFound, WorkbenchError
+from workbench.errors import BadInput, Full, NotFound, TooMany, WorkbenchError
 from workbench.pictures import ink as images
 
 STATES = ("waiting", "accepted", "rejected")
@@ -43,14 +43,6 @@ CREATE TABLE IF NOT EXISTS corrections (
 CREATE INDEX IF NOT EXISTS by_state ON corrections (state, number);
 CREATE TABLE IF NOT EXISTS posts (visitor TEXT NOT NULL, t REAL NOT NULL);
 """
-
-
-class TooMany(WorkbenchError):
-    """A visitor, or all together, sent more than is taken in a minute."""
-
-
-class Full(WorkbenchError):
-    """The disk, or the part of it that corrections may take, is full; nothing was stored."""
 
 
 @dataclass(frozen=True)
@@ -136,7 +128,8 @@ class Corrections:
             ).fetchone()
             if mine >= PER_VISITOR or all_ >= PER_WINDOW:
                 raise TooMany(
-                    f"no more than {PER_VISITOR} corrections a minute are taken from one visitor; go on in a minute"
+                    f"no more than {PER_VISITOR} corrections a minute are taken from one visitor; go on in a minute",
+                    after_s=WINDOW_S,
                 )
             database.execute("INSERT INTO posts VALUES (?, ?)", (who, now))
             t = datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,4 +1,4 @@
-"""What computes a model version's answers in this process: ONNX Runtime, imported here and nowhere else.
+"""Compute a model version's answers in this process: ONNX Runtime, imported here and nowhere else.
 
 An engine has a ``name`` and answers ``predict``; the other kind is :class:`backend.untrusted.model_servers.Remote`.
 """
@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.errors import ModelRefused, Unavailable, WorkbenchError
+from workbench.errors import ModelRefused, NeedsTensorFlow, Unavailable
 
 MODEL = "model.onnx"
 EXAMPLES = "examples.npz"
@@ -18,16 +18,12 @@ TOLERANCE = 1e-3
 """Largest difference to the answers that the version gave when it was published."""
 
 
-class NeedsTensorFlow(WorkbenchError):
-    """The version has no ONNX form, so that the back end cannot run it without the ``serving`` extra."""
-
-
 class Engine(Protocol):
-    """What answers for one model; ``predict`` may be called from many threads at once."""
+    """An answerer for one model; ``predict`` may be called from many threads at once."""
 
     @property
     def name(self) -> str:
-        """Which kind it is."""
+        """The kind it is of."""
 
     def predict(self, x: NDArray[Any]) -> NDArray[Any]:
         """Answers ``(n, …)`` for inputs ``(n, …)``, as the manifest describes them."""

@@ -11,11 +11,12 @@ from flask import Flask, Response, g, request, send_file
 from backend.corrections.store import Corrections
 from backend.deployments.comparisons import Comparisons, on_corrections
 from backend.deployments.store import Deployment, Deployments
-from backend.deployments.uploads import Uploads, check
+from backend.deployments.uploads import MAX_VERSION, Uploads, check
+from backend.errors import Refusal
 from backend.http import signed_links
+from backend.http.auth import check_token, has_token, needs_token
 from backend.http.bodies import blocks_of_body, body_object, json_answer, save_body, text_in
-from backend.http.guards import MAX_VERSION, Refusal, has_token, needs_token
-from workbench.errors import BadInput, NotFound
+from workbench.errors import BadInput, Conflict, NotFound
 from workbench.settings import Settings
 
 _RANGE = re.compile(r"bytes (\d{1,15})-(\d{1,15})/(\d{1,15})")
@@ -64,7 +65,7 @@ def add_routes(
         if not signed_links.opens(request.path, *signed, settings.deploy_token):
             if signed[1] and not has_token(settings.deploy_token):
                 raise Refusal(401, "token", "this link is out of date or was changed; ask for a new one")
-            needs_token(settings.deploy_token)(lambda: None)()
+            check_token(settings.deploy_token)
         file = deployments.open_zip(name, version)
         size = os.fstat(file.fileno()).st_size
         answer = send_file(file, "application/zip", as_attachment=True, download_name=f"{name}-{version}.zip")
@@ -172,9 +173,7 @@ def _pair(deployments: Deployments, name: str) -> Iterator[Deployment]:
     elif (second := active.canary.deployment.version if active.canary else active.previous) is not None:
         numbers = [active.version, second]
     else:
-        raise Refusal(
-            409, "conflict", f"{name} has no second version to compare with; ?versions=7,8 names two"
-        )
+        raise Conflict(f"{name} has no second version to compare with; ?versions=7,8 names two")
     return iter([deployments.version(name, number) for number in numbers])
 
 

@@ -26,14 +26,10 @@ from backend.deployments import engines
 from backend.deployments.manifests import check_manifest, check_number, refuse_worse
 from backend.deployments.record import FILE, Record, note, now, switch
 from workbench import artifact
-from workbench.errors import BadInput, ModelRefused, NotFound, WorkbenchError
+from workbench.errors import BadInput, Conflict, ModelRefused, NotFound, WorkbenchError
 
 RETRY_S = 5.0
 STALE_S = 3600.0
-
-
-class Conflict(WorkbenchError):
-    """What is asked for contradicts what is there; nothing was changed."""
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from backend.http.guards import MAX_VERSION, Refusal
 from workbench import artifact
-from workbench.errors import BadInput, ModelRefused
+from workbench.errors import BadInput, Conflict, ModelRefused, TooLarge, WrongOffset
 
+MAX_VERSION = 1024 * 1024 * 1024
+"""Bytes of a pushed version's zip."""
 STALE_S = 24 * 3600.0
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -24,7 +25,7 @@ class Uploads:
         self._folder = folder / "uploads"
 
     def received(self, sha256: str) -> int:
-        """How many bytes of this zip are here."""
+        """Bytes of this zip that are here."""
         try:
             return (self._path(sha256) / "part").stat().st_size
         except FileNotFoundError:
@@ -35,13 +36,15 @@ class Uploads:
 
         Raises
         ------
-        Refusal
-            409 where another byte is the next one; its ``Upload-Offset`` says which.
+        TooLarge
+            More is announced than a version may have.
+        WrongOffset
+            Another byte is the next one.
+        Conflict
+            Another part is arriving just now.
         """
         if not 0 < total <= MAX_VERSION:
-            raise Refusal(
-                413, "too_large", f"a version has at most {MAX_VERSION:,} bytes. Received: {total:,}"
-            )
+            raise TooLarge(f"a version has at most {MAX_VERSION:,} bytes. Received: {total:,}")
         self._clear()
         folder = self._path(sha256)
         folder.mkdir(parents=True, exist_ok=True)
@@ -49,9 +52,7 @@ class Uploads:
             _lock(file)
             here = file.tell()
             if start != here:
-                raise Refusal(
-                    409, "conflict", f"{here:,} bytes are here, so go on there", {"Upload-Offset": str(here)}
-                )
+                raise WrongOffset(f"{here:,} bytes are here, so go on there", here)
             for block in blocks:
                 if here + len(block) > total:
                     raise BadInput(f"more came than the {total:,} bytes that were announced")
@@ -95,6 +96,4 @@ def _lock(file: BinaryIO) -> None:
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
-        raise Refusal(
-            409, "conflict", "another part of this zip is arriving just now", {"Retry-After": "1"}
-        ) from error
+        raise Conflict("another part of this zip is arriving just now", after_s=1.0) from error

@@ -1,4 +1,4 @@
-"""What a request's body holds, and answers in JSON."""
+"""Read a request's body, and answer in JSON."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -8,11 +8,11 @@ from typing import Any
 from flask import Response, request
 from gunicorn.http.errors import ParseException
 
-from backend.http.guards import Refusal
+from backend.errors import Refusal
 from workbench.errors import BadInput
 
 CUT_OFF = OSError, ParseException
-"""What reading a body raises that does not come whole."""
+"""Raised by reading a body that does not come whole."""
 
 
 def body_object() -> dict[str, Any]:
@@ -73,6 +73,7 @@ def blocks_of_body() -> Iterator[bytes]:
 
 
 def cut_off(error: Exception) -> Refusal:
+    """Give the answer to a body that did not come whole."""
     if isinstance(error, TimeoutError | BlockingIOError):
         return Refusal(408, "too_slow", "the body stopped coming; send it again")
     return Refusal(400, "cut_off", "the body is no proper one or was cut off; send it again")

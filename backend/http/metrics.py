@@ -10,8 +10,9 @@ import mmap
 import struct
 import threading
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
+from typing import Literal
 
 PARTS = 16
 """Workers at once, at most."""
@@ -23,6 +24,32 @@ arrival = threading.local()
 """``at`` is when the request that this thread answers had arrived whole, by ``time.perf_counter``."""
 
 Labels = tuple[tuple[str, str], ...]
+Kind = Literal["counter", "gauge", "histogram"]
+Described = Mapping[str, tuple[Kind, str]]
+
+DESCRIBED: Described = {
+    "workbench_requests_total": ("counter", "Requests by route, method and status."),
+    "workbench_request_seconds": ("histogram", "Time from a request's arrival to its answer."),
+    "workbench_predict_stage_seconds": ("histogram", "Time a drawing spends in each stage."),
+    "workbench_predictions_total": (
+        "counter",
+        "Answers by model, version and class; 'nothing drawn' is one.",
+    ),
+    "workbench_comparisons_lost_total": (
+        "counter",
+        "A canary's drawings of which no record could be written.",
+    ),
+    "workbench_queue_seconds": ("histogram", "Time a request waited for a thread."),
+    "workbench_tensors_total": (
+        "counter",
+        "Inputs answered by TensorFlow Serving's API, by model and version.",
+    ),
+    "workbench_served_total": ("counter", "Answers of /serve, by own models and untrusted ones."),
+    "workbench_model_info": ("gauge", "The versions that serve."),
+    "workbench_model_servers": ("gauge", "Processes that hold untrusted models."),
+    "workbench_ready": ("gauge", "1 if a model answers."),
+}
+"""Kind of each series of the back end, and the sentence about it."""
 
 
 class Metrics:
@@ -90,10 +117,8 @@ class Metrics:
                 totals[key] = totals.get(key, 0.0) + value
         return totals
 
-    def render(
-        self, described: dict[str, tuple[str, str]], gauges: Iterable[tuple[str, Labels, float]]
-    ) -> str:
-        """Prometheus' text format of what ``described`` names: ``{name: (type, help)}``."""
+    def render(self, described: Described, gauges: Iterable[tuple[str, Labels, float]]) -> str:
+        """Write Prometheus' text format of the series that are described; others are not shown."""
         totals = self.totals()
         for name, labels, value in gauges:
             totals[_key(name, labels)] = value

@@ -11,8 +11,8 @@ from backend.deployments.comparisons import Comparisons
 from backend.deployments.engines import InProcess
 from backend.deployments.store import Deployment, Deployments
 from backend.http.bodies import json_bytes
-from backend.http.guards import Refusal
 from backend.http.metrics import Metrics
+from workbench.errors import NoModel, NoPictureModel, NotFound
 from workbench.pictures import ink
 from workbench.pictures.inputs import prepare
 
@@ -21,7 +21,7 @@ TEXT, JSON = "text/plain; charset=utf-8", "application/json"
 
 @dataclass(frozen=True)
 class Drawing:
-    """What a caller of ``/predict`` sent."""
+    """The request of a caller of ``/predict``."""
 
     picture: bytes
     """An encoded picture."""
@@ -38,11 +38,11 @@ class Drawings:
         self._deployments, self._comparisons, self._metrics = deployments, comparisons, metrics
 
     def answer(self, drawing: Drawing, begun: float) -> tuple[bytes, str]:
-        """The answer's body and its Content-Type; ``begun`` is when work on the request began, by ``perf_counter``.
+        """Give the answer's body and its Content-Type; ``begun`` is when work on the request began, by ``perf_counter``.
 
         Raises
         ------
-        Refusal
+        NotFound, NoModel, NoPictureModel
             No such model, or none yet, or one that takes no pictures.
         PictureError
             The picture cannot be read.
@@ -66,7 +66,7 @@ class Drawings:
         return answer
 
     def are_quick(self) -> bool:
-        """Whether a drawing is answered by one version that this process has in memory."""
+        """Tell whether a drawing is answered by one version that this process has in memory."""
         serving = self._deployments.settled()
         active = serving and serving.default
         return bool(active and active.canary is None and active.engine.name == InProcess.name)
@@ -75,13 +75,11 @@ class Drawings:
         serving = self._deployments.now()
         deployment = serving.default if name is None else serving.deployments.get(name)
         if deployment is None and name is not None and serving.deployments:
-            raise Refusal(
-                404, "not_found", f"no model {name[:64]!r} serves here; GET /models lists those that do"
-            )
+            raise NotFound(f"no model {name[:64]!r} serves here; GET /models lists those that do")
         if deployment is None:
-            raise Refusal(503, "no_model", self._deployments.under_way()["message"], {"Retry-After": "2"})
+            raise NoModel(self._deployments.under_way()["message"])
         if not deployment.takes_pictures:
-            raise Refusal(422, "no_picture", f"{deployment.name}'s input is no picture")
+            raise NoPictureModel(f"{deployment.name}'s input is no picture")
         return deployment
 
     def _compare(

@@ -1,7 +1,7 @@
 """The two requests that nearly all are, past the framework: what the 2020 page and our own page post to ``/predict``.
 
-Flask's routing, contexts and hooks cost more than the model does. Here the same functions answer (``drawings``,
-``guards``), and only what is plain and goes well: any other request, and any refusal, goes on to the application with
+Flask's routing, contexts and hooks cost more than the model does. Here the same functions answer (``answer``,
+``http.requests``), and only what is plain and goes well: any other request, and any refusal, goes on to the application with
 all that was read of it.
 """
 
@@ -15,8 +15,8 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from backend.http.bodies import CUT_OFF, cut_off
-from backend.http.guards import FIXED_HEADERS, count, has_waited_too_long, request_id, waited_s
 from backend.http.metrics import Metrics
+from backend.http.requests import FIXED_HEADERS, count, has_waited_too_long, request_id, waited_s
 from backend.predict.answer import Drawing, Drawings
 from workbench.pictures import ink
 from workbench.pictures.decoders import PNG
@@ -71,7 +71,7 @@ class Shortcut:
         return (answer,)
 
     def is_quick(self, request: bytes) -> bool:
-        """Whether a whole request is a usual drawing, which takes a few milliseconds by what is in memory.
+        """Tell whether a whole request is a usual drawing, which takes a few milliseconds by what is in memory.
 
         So the worker's loop can answer it itself: to hand it to a thread would cost a third of what the answer costs.
         """

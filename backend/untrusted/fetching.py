@@ -1,4 +1,4 @@
-"""Fetching what a stranger's URL names, without being led to where only this computer can go.
+"""Fetch what an untrusted URL names, without being led to where only this computer can go.
 
 A host is resolved once and the address that was checked is the one that is connected to. Private, loopback,
 link-local, multicast and reserved addresses are refused, however they are written, unless ``WORKBENCH_ALLOWED_HOSTS``
@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from workbench.errors import BadInput, WorkbenchError
+from workbench.errors import NotFetched, UrlRefused
 
 REDIRECTS = 3
 CONNECT_S = 5.0
@@ -27,14 +27,6 @@ _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Resolve = Callable[[str, int], Sequence[str]]
 Connect = Callable[[str, int, float], socket.socket]
-
-
-class UrlRefused(BadInput):
-    """A URL that is not fetched: where it leads, or what it is."""
-
-
-class NotFetched(WorkbenchError):
-    """What a URL names could not be had."""
 
 
 @dataclass(frozen=True)

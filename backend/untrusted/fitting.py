@@ -1,4 +1,4 @@
-"""A picture as a stranger's model wants it, by the model's own signature: sizes, channels, range, type."""
+"""Fit a picture to an untrusted model, by the model's own signature: sizes, channels, range, type."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -8,11 +8,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.http.guards import one_at_a_time
 from backend.tfserving.rest_format import DTYPES, Signature, Tensor, show_shape
 from workbench.errors import BadInput, ModelRefused
 from workbench.pictures import ink
 from workbench.pictures.inputs import prepare
+from workbench.pictures.memory import one_at_a_time
 
 Size = tuple[int, int, int]
 """Width, height and channels."""

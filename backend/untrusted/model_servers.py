@@ -23,13 +23,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 import backend
-from backend.deployments.engines import NeedsTensorFlow
 from backend.tfserving import client, rest_format
 from backend.tfserving.client import NAME, Channel, Rest
 from backend.tfserving.rest_format import Arrays, Signature
 from backend.untrusted.confined import FIRST_UID, LOG, PROTECTION, SOCKET, UIDS, Spec
 from backend.untrusted.model_files import ModelFile, ModelFiles, locked
-from workbench.errors import BadInput, ModelRefused, Unavailable
+from workbench.errors import BadInput, ModelRefused, NeedsTensorFlow, Unavailable
 
 log = logging.getLogger("backend")
 

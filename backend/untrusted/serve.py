@@ -13,10 +13,13 @@ from flask import Flask, Response, g, request
 from numpy.typing import NDArray
 
 from backend.deployments.store import Deployment, Deployments
+from backend.deployments.uploads import MAX_VERSION
+from backend.errors import Refusal
 from backend.http import signed_links
+from backend.http.auth import check_token, has_token
 from backend.http.bodies import body_object, json_answer, read_body
-from backend.http.guards import MAX_BODY, MAX_VERSION, Refusal, has_token, needs_token
 from backend.http.metrics import Metrics
+from backend.http.requests import MAX_BODY
 from backend.untrusted.fetching import Fetcher, Remembered
 from backend.untrusted.fitting import Size, as_picture, fit, other_size, read_range, read_size
 from backend.untrusted.model_files import ModelFile, ModelFiles
@@ -102,7 +105,7 @@ class Serve:
             return self._ask_deployed(self._named(asked.model_name), asked)
         if uploaded is None and (ours := self._ours(asked.model_url)):
             return self._ask_deployed(ours, asked)
-        needs_token(self._settings.deploy_token)(lambda: None)()
+        check_token(self._settings.deploy_token)
         labels = _labels(asked.model_name)
         with self._one_of_few():
             picture = self._picture(asked)
@@ -251,7 +254,7 @@ def read_asked(token: str) -> tuple[Asked, Any]:
     picture: bytes | None = None
     if request.mimetype in ("multipart/form-data", "application/x-www-form-urlencoded"):
         if (request.content_length or MAX_BODY + 1) > MAX_BODY:
-            needs_token(token)(lambda: None)()
+            check_token(token)
             request.max_content_length = MAX_VERSION
         fields: Mapping[str, Any] = request.form
         uploaded = request.files.get("model")

@@ -15,9 +15,10 @@ import pytest
 
 from backend.app import create_app
 from backend.corrections import store as module
-from backend.corrections.store import Corrections, Full
+from backend.corrections.store import Corrections
 from tests.backend import making
 from tests.backend.real_server import BEARER
+from workbench.errors import Full, TooMany
 from workbench.pictures.ink import decode, fit
 from workbench.settings import PROJECT, from_environment
 
@@ -103,7 +104,7 @@ def test_after_a_minute_a_visitor_may_go_on_and_addresses_are_not_kept(tmp_path)
 
     for number in range(module.PER_VISITOR):
         keep(number, 1000.0)
-    with pytest.raises(module.TooMany):
+    with pytest.raises(TooMany):
         keep(50, 1030.0)
     assert keep(50, 1061.0)[1]
     assert b"203.0.113" not in b"".join(path.read_bytes() for path in tmp_path.iterdir())
@@ -134,7 +135,8 @@ def test_a_full_disk_is_said_and_nothing_is_half_there(tmp_path):
 def test_a_disk_that_is_really_full_is_said_and_the_rest_goes_on(tmp_path):
     code = """
         import ctypes, json, pathlib, sys
-        from backend.corrections.store import Corrections, Full
+        from backend.corrections.store import Corrections
+        from workbench.errors import Full
         from tests.backend.test_corrections import drawing
         libc = ctypes.CDLL(None, use_errno=True)
         assert libc.unshare(0x20000) == 0

@@ -8,7 +8,8 @@ import time
 import pytest
 
 from backend.untrusted import fetching
-from backend.untrusted.fetching import Fetcher, NotFetched, UrlRefused
+from backend.untrusted.fetching import Fetcher
+from workbench.errors import NotFetched, UrlRefused
 
 
 class Site(http.server.ThreadingHTTPServer):

@@ -10,8 +10,11 @@ import threading
 import pytest
 
 from backend.app import create_app
-from backend.http.guards import JsonLines, Refusal, one_at_a_time
+from backend.errors import refusal
+from backend.http.logs import JsonLines
 from tests.backend import making
+from workbench.errors import Unavailable
+from workbench.pictures.memory import one_at_a_time
 from workbench.settings import PROJECT, from_environment
 
 URL = making.data_url(making.png(making.seven()))
@@ -192,7 +195,7 @@ def test_a_large_picture_waits_for_the_one_before():
 
 
 def test_a_queue_of_large_pictures_is_cut_short(monkeypatch):
-    monkeypatch.setattr("backend.http.guards.HEAVY_WAIT_S", 0.01)
+    monkeypatch.setattr("workbench.pictures.memory.HEAVY_WAIT_S", 0.01)
     inside, done = threading.Event(), threading.Event()
 
     def hold():
@@ -203,11 +206,12 @@ def test_a_queue_of_large_pictures_is_cut_short(monkeypatch):
     thread = threading.Thread(target=hold)
     thread.start()
     inside.wait(10)
-    with pytest.raises(Refusal) as caught, one_at_a_time(4_000_000):
+    with pytest.raises(Unavailable) as caught, one_at_a_time(4_000_000):
         pass
     done.set()
     thread.join()
-    assert (caught.value.status, caught.value.headers["Retry-After"]) == (503, "2")
+    answer = refusal(caught.value)
+    assert (answer.status, answer.headers["Retry-After"]) == (503, "2")
 
 
 def test_the_page_is_served_with_the_routes_under_api_where_there_is_no_apache(here, tmp_path):

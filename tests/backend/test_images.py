@@ -11,9 +11,10 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from backend.errors import refusal
 from tests.backend import making
+from workbench.errors import PictureError
 from workbench.pictures import ink as images
-from workbench.pictures.ink import PictureError
 
 RGBA_BLACK, RGBA_WHITE, NOTHING = (0, 0, 0, 255), (255, 255, 255, 255), (0, 0, 0, 0)
 KINDS = ("PNG", "JPEG", "GIF", "WebP", "BMP", "TIFF")
@@ -32,7 +33,7 @@ def outcome(data):
     try:
         picture = fitted(data)
     except PictureError as error:
-        return error.status
+        return refusal(error).status
     return 200 if picture is None or picture.shape == (28, 28) else 500
 
 
@@ -122,7 +123,7 @@ def test_a_damaged_picture_never_raises_anything_but_a_refusal(data, kind):
 def test_what_is_no_picture_is_refused(data):
     with pytest.raises(PictureError) as caught:
         images.decode(data)
-    assert caught.value.status in (400, 413, 415)
+    assert refusal(caught.value).status in (400, 413, 415)
 
 
 def test_a_bomb_is_refused_by_its_header_before_a_byte_of_it_is_unpacked():
@@ -130,7 +131,7 @@ def test_a_bomb_is_refused_by_its_header_before_a_byte_of_it_is_unpacked():
     bomb = making.png_of(struct.pack(">II5B", 20_000, 20_000, 1, 0, 0, 0, 0), rows)
     with pytest.raises(PictureError, match="20000×20000") as caught:
         images.decode(bomb)
-    assert caught.value.status == 413
+    assert refusal(caught.value).status == 413
 
 
 @pytest.mark.parametrize(("colour", "depth", "interlaced"), [(0, 8, 0), (0, 1, 1), (2, 16, 0), (6, 8, 1)])
@@ -149,7 +150,7 @@ def test_a_frame_larger_than_its_file_says_is_refused():
     data[at : at + 4] = struct.pack("<HH", 5000, 5000)
     with pytest.raises(PictureError, match="5000×5000") as caught:
         images.decode(bytes(data))
-    assert caught.value.status == 413
+    assert refusal(caught.value).status == 413
 
 
 def test_a_jpeg_of_a_thousand_scans_is_refused_before_one_is_decoded():
@@ -163,7 +164,7 @@ def test_deep_pixels_count_by_what_they_unpack_to():
     deep = making.png_of(struct.pack(">II5B", 4000, 4000, 16, 6, 0, 0, 0), zlib.compress(b""))
     with pytest.raises(PictureError, match="unpacks") as caught:
         images.decode(deep)
-    assert caught.value.status == 413
+    assert refusal(caught.value).status == 413
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG"])
@@ -181,7 +182,7 @@ def test_data_longer_than_the_size_says_is_not_unpacked_to_its_end():
 def test_too_many_bytes_are_refused():
     with pytest.raises(PictureError, match="more than 10") as caught:
         images.decode(making.png(making.seven()), max_bytes=10)
-    assert caught.value.status == 413
+    assert refusal(caught.value).status == 413
 
 
 def test_a_file_that_is_a_picture_and_something_else_is_refused():
@@ -211,7 +212,7 @@ def test_a_picture_with_a_wrong_checksum_is_refused():
 def test_a_data_url_that_is_none_is_refused(text, status):
     with pytest.raises(PictureError) as caught:
         images.from_data_url(text)
-    assert caught.value.status == status
+    assert refusal(caught.value).status == status
 
 
 @given(data=st.binary(min_size=1, max_size=200))

@@ -152,7 +152,7 @@ def test_without_apache_it_says_what_to_install(settings: Settings, monkeypatch:
 
 
 def test_it_agrees_with_the_back_end_on_what_is_too_large_and_how_long_connections_last() -> None:
-    from backend.http.guards import MAX_BODY
+    from backend.http.requests import MAX_BODY
 
     assert frontend.BODY_LIMIT_BYTES == MAX_BODY
     kept = re.search(

@@ -12,10 +12,10 @@ import cv2
 import numpy as np
 
 from backend.untrusted import fitting
-from backend.untrusted.fetching import Fetcher, NotFetched, UrlRefused
+from backend.untrusted.fetching import Fetcher
 from backend.untrusted.model_files import ModelFiles
 from workbench import artifact, events, recipes
-from workbench.errors import BadInput, ModelRefused, RecipeError
+from workbench.errors import BadInput, ModelRefused, NotFetched, RecipeError, UrlRefused
 from workbench.pictures import decoders, ink
 from workbench.verbs import jobs
 

@@ -1,4 +1,4 @@
-"""A stranger's bytes to a picture's planes: every size is known before anything is decoded, every error is a refusal.
+"""Decode untrusted bytes into a picture's planes: every size is known before anything is decoded, every error is a refusal.
 
 PNG, which browsers' canvases make, has a short way of its own; the other kinds go through imageio.
 """
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from zlib_ng import zlib_ng  # inflates a canvas in a quarter of zlib's time, which was most of a request
 
-from workbench.errors import BadInput
+from workbench.errors import NotAPicture, PictureError, PictureTooLarge
 
 cv2.setNumThreads(1)  # requests are what runs in parallel here
 
@@ -31,14 +31,6 @@ PNG = b"\x89PNG\r\n\x1a\n"
 _CHANNELS = {0: 1, 2: 3, 4: 2, 6: 4}  # of PNG's colour types without a palette
 
 
-class PictureError(BadInput):
-    """These bytes are no picture that can be taken; ``status`` is HTTP's: 400, 413 or 415."""
-
-    def __init__(self, message: str, status: int = 400) -> None:
-        super().__init__(message)
-        self.status = status
-
-
 class Planes(NamedTuple):
     """A decoded picture, a plane a channel."""
 
@@ -49,7 +41,7 @@ class Planes(NamedTuple):
 
 
 class Header(NamedTuple):
-    """What a file says about itself before it is decoded."""
+    """Kind and size of a file, known before it is decoded."""
 
     kind: str
     width: int
@@ -57,7 +49,7 @@ class Header(NamedTuple):
 
 
 def from_data_url(text: str | bytes) -> bytes:
-    """The bytes in a ``data:image/…;base64,…`` URL.
+    """Decode the bytes in a ``data:image/…;base64,…`` URL.
 
     Raises
     ------
@@ -71,9 +63,9 @@ def from_data_url(text: str | bytes) -> bytes:
     head, comma, payload = raw.strip().partition(b",")
     media, *parameters = head[:256].lower().split(b";")
     if not media.startswith(b"data:") or not comma:
-        raise PictureError(f"expected data:image/png;base64,… Received: {_shown(raw)}", 415)
+        raise NotAPicture(f"expected data:image/png;base64,… Received: {_shown(raw)}")
     if not media.startswith(b"data:image/"):
-        raise PictureError(f"the data URL holds no picture. Received: {_shown(raw)}", 415)
+        raise NotAPicture(f"the data URL holds no picture. Received: {_shown(raw)}")
     if b"base64" not in parameters:
         raise PictureError("the data URL must be base64: data:image/png;base64,…")
     try:
@@ -83,9 +75,15 @@ def from_data_url(text: str | bytes) -> bytes:
 
 
 def read_planes(data: bytes, *, max_bytes: int = MAX_BYTES, max_pixels: int = MAX_PIXELS) -> Planes:
-    """An encoded picture, upright, the first of several frames; errors as in :func:`decode`."""
+    """Decode a picture, upright, the first of several frames.
+
+    Raises
+    ------
+    PictureError
+        Not a picture, too large, cut off or damaged.
+    """
     if len(data) > max_bytes:
-        raise PictureError(f"the picture has {len(data):,} bytes, more than {max_bytes:,}", 413)
+        raise PictureTooLarge(f"the picture has {len(data):,} bytes, more than {max_bytes:,}")
     header = read_header(data)
     if header.width * header.height > max_pixels:
         raise _too_many_pixels(header.width, header.height, max_pixels)
@@ -94,8 +92,8 @@ def read_planes(data: bytes, *, max_bytes: int = MAX_BYTES, max_pixels: int = MA
     return _read_png(data) if header.kind == "PNG" else _read_with_imageio(data, header, max_pixels)
 
 
-def _too_many_pixels(width: int, height: int, allowed: int) -> PictureError:
-    return PictureError(f"the picture has {width}×{height} pixels, more than {allowed:,} in all", 413)
+def _too_many_pixels(width: int, height: int, allowed: int) -> PictureTooLarge:
+    return PictureTooLarge(f"the picture has {width}×{height} pixels, more than {allowed:,} in all")
 
 
 # ── headers ──────────────────────────────────────────────────────────────────────────────────────
@@ -106,8 +104,10 @@ def read_header(data: bytes) -> Header:
 
     Raises
     ------
+    NotAPicture
+        It is none of :data:`KINDS`.
     PictureError
-        415 for what is none of :data:`KINDS`, 400 for a header that is cut off.
+        The header is cut off or damaged.
     """
     try:
         if data.startswith(PNG):
@@ -126,9 +126,7 @@ def read_header(data: bytes) -> Header:
             return Header("TIFF", *_tiff_size(data))
     except (struct.error, IndexError) as error:
         raise PictureError("the picture is cut off in its header") from error
-    raise PictureError(
-        f"not a picture of a kind known here ({', '.join(KINDS)}). Received: {_shown(data)}", 415
-    )
+    raise NotAPicture(f"not a picture of a kind known here ({', '.join(KINDS)}). Received: {_shown(data)}")
 
 
 def _jpeg_size(data: bytes) -> tuple[int, int]:
@@ -189,7 +187,7 @@ def _read_png(data: bytes) -> Planes:
     width, height, depth, colour, *ways = struct.unpack(">II5B", start)
     unpacked = width * height * depth // 8 * _CHANNELS.get(colour, 3)
     if unpacked > MAX_UNPACKED:
-        raise PictureError(f"the picture unpacks to more than {MAX_UNPACKED:,} bytes", 413)
+        raise PictureTooLarge(f"the picture unpacks to more than {MAX_UNPACKED:,} bytes")
     packed = b"".join(content for kind, content in parts if kind == b"IDAT")
     if (
         depth == 8
@@ -209,7 +207,7 @@ def _read_png(data: bytes) -> Planes:
 
 
 def _png_parts(data: bytes) -> list[tuple[bytes, bytes]]:
-    """Each chunk's kind and content. OpenCV gives what it could read of a damaged file; here that is an error."""
+    """List each chunk's kind and content. OpenCV gives what it could read of a damaged file; here that is an error."""
     parts: list[tuple[bytes, bytes]] = []
     at = 8
     while not parts or parts[-1][0] != b"IEND":
@@ -229,7 +227,7 @@ def _png_parts(data: bytes) -> list[tuple[bytes, bytes]]:
 
 
 def _is_longer(packed: bytes, size: int) -> bool:
-    """Whether it inflates to more; OpenCV would inflate all of it. A piece at a time, none of which is kept."""
+    """Inflate a piece at a time, none of which is kept, to tell whether it is more; OpenCV would inflate all of it."""
     inflate = zlib_ng.decompressobj()
     try:
         while packed and size >= 0:
@@ -322,8 +320,8 @@ def _split(image: NDArray[Any], *, blue_first: bool = False) -> Planes:
     elif image.dtype == bool:
         image = image.astype(np.uint8) * 255
     if image.dtype != np.uint8 or image.ndim not in (2, 3) or image.shape[2:] > (4,):
-        raise PictureError(
-            f"a picture has 1 to 4 channels of 8 or 16 bits. Received: {image.shape} {image.dtype}", 415
+        raise NotAPicture(
+            f"a picture has 1 to 4 channels of 8 or 16 bits. Received: {image.shape} {image.dtype}"
         )
     planes = cv2.split(image)
     colours = tuple(planes[:3] if len(planes) > 2 else planes[:1])

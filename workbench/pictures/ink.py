@@ -1,4 +1,4 @@
-"""Pictures of digits: from a stranger's bytes to the 28×28 pixels that a model sees.
+"""Pictures of digits: from untrusted bytes to the 28×28 pixels that a model sees.
 
     bytes ──read_planes──▶ planes ──find_ink──▶ ink (h, w) ──fit──▶ (28, 28)
 
@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 from workbench.pictures.decoders import (
     MAX_BYTES,
     MAX_PIXELS,
-    PictureError,
     Plane,
     Planes,
     from_data_url,
@@ -29,7 +28,6 @@ from workbench.pictures.decoders import (
 
 __all__ = [
     "Ink",
-    "PictureError",
     "decode",
     "find_ink",
     "fit",
@@ -65,7 +63,7 @@ _CONTRAST = ((np.arange(256) - SOFT) * 255 / (255 - 2 * SOFT)).clip(0, 255).asty
 
 
 def decode(data: bytes, *, max_bytes: int = MAX_BYTES, max_pixels: int = MAX_PIXELS) -> Ink:
-    """The ink ``(h, w)`` in an encoded picture, all 0 where nothing was drawn.
+    """Find the ink ``(h, w)`` in an encoded picture, all 0 where nothing was drawn.
 
     The size is read from the header before anything is decoded.
 
@@ -91,7 +89,7 @@ def png_data_url(png: bytes) -> str:
 
 
 def find_ink(planes: Planes) -> Ink:
-    """Where and how strongly a picture was drawn on; all 0 where nothing was.
+    """Find where and how strongly a picture was drawn on; all 0 where nothing was.
 
     The ink of a transparent canvas is what is not transparent; of any other picture what differs from the
     paper, in any channel, the paper being what the picture's edge shows. Where the light is uneven or the
@@ -112,12 +110,12 @@ def find_ink(planes: Planes) -> Ink:
 
 
 def _is_uneven(edge: NDArray[Any], paper: float) -> bool:
-    """Whether most of a picture's edge is not the paper's shade, which on a canvas it is."""
+    """Tell whether most of a picture's edge is not the paper's shade, which on a canvas it is."""
     return bool(edge.min() < edge.max() and (np.abs(edge - paper) > 3).mean() > 0.5)
 
 
 def _is_drawing(colours: tuple[Plane, ...], alpha: Plane) -> bool:
-    """Whether what is not transparent is one pen's, rather than a picture with its own paper in it."""
+    """Tell whether what is not transparent is one pen's, rather than a picture with its own paper in it."""
     middle = (int(alpha.min()) + int(alpha.max())) // 2
     visible = cv2.threshold(alpha, middle, 255, cv2.THRESH_BINARY)[1]
     _, _, width, height = cv2.boundingRect(visible)

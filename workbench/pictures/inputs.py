@@ -1,4 +1,4 @@
-"""A stranger's picture to a model's input, as the version's manifest describes it."""
+"""Bring an untrusted picture into the form of a model's input, as the version's manifest describes it."""
 
 import threading
 from collections.abc import Mapping
@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.http.guards import one_at_a_time
 from workbench.pictures import ink
+from workbench.pictures.memory import one_at_a_time
 
 USUAL_PIXELS, USUAL_BYTES = 512 * 512, 256 * 1024
 """What no page's canvas is above. PNGs up to this are read within a millisecond, and one at a time in each worker:
-threads that compute at once only take the interpreter from each other. With eight visitors at once, turns cost an
+threads that compute at once only take the interpreter from each other. With eight visitors at once, a queue costs an
 eighth less CPU, and one request in a hundred takes three fifths of the time that it took without."""
 _usual = threading.Lock()
 
@@ -20,7 +20,7 @@ _usual = threading.Lock()
 def prepare(
     data: bytes, manifest: Mapping[str, Any]
 ) -> tuple[NDArray[np.float32] | None, NDArray[np.uint8] | None]:
-    """The model's input ``(1, h, w, c)`` and the same as pixels; ``None`` where nothing was drawn."""
+    """Make the model's input ``(1, h, w, c)`` and the same as pixels; ``None`` where nothing was drawn."""
     header = ink.read_header(data)
     height, width, channels = manifest["input"]["shape"]
     pixels = header.width * header.height

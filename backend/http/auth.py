@@ -1,0 +1,62 @@
+"""Who asks: the deploy token, and a visitor's address behind proxies."""
+
+import hmac
+import ipaddress
+from collections.abc import Callable
+from functools import wraps
+from typing import ParamSpec, TypeVar
+
+from flask import current_app, request
+
+from backend.errors import Refusal
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def has_token(expected: str) -> bool:
+    """Tell whether the request brings the deploy token."""
+    scheme, _, given = request.headers.get("Authorization", "").partition(" ")
+    same = hmac.compare_digest(given.strip().encode("utf-8", "replace"), expected.encode())
+    return bool(same and expected and scheme.lower() == "bearer")
+
+
+def check_token(expected: str) -> None:
+    """Refuse the request unless it brings the deploy token."""
+    if not has_token(expected):
+        raise Refusal(
+            401,
+            "token",
+            "this route needs the deploy token: Authorization: Bearer …",
+            {"WWW-Authenticate": "Bearer"},
+        )
+
+
+def needs_token(expected: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Let only callers in who bring the deploy token."""
+
+    def decorate(route: Callable[P, R]) -> Callable[P, R]:
+        @wraps(route)
+        def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
+            check_token(expected)
+            return route(*args, **kwargs)
+
+        return guarded
+
+    return decorate
+
+
+def visitor() -> str:
+    """The caller's address: what a trusted proxy says, else the connection's own."""
+    address = request.remote_addr or ""
+    if address in ("::1", "") or _is_proxy(address):
+        return request.headers.get("X-Forwarded-For", address).rpartition(",")[2].strip()[:64]
+    return address
+
+
+def _is_proxy(address: str) -> bool:
+    try:
+        known = ipaddress.IPv4Address(address)
+    except ValueError:
+        return False
+    return any(known in network for network in current_app.config["TRUSTED_PROXIES"])
