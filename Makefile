@@ -1,6 +1,6 @@
 # `make` alone lists the commands.
 .DEFAULT_GOAL := help
-.PHONY: help up test bench soak demo-aws lint format fuzz supply screenshots clean
+.PHONY: help up test test-fast test-python coverage bench soak demo-aws lint format hooks fuzz supply screenshots clean
 
 UV = $(shell tools/prepare uv)
 RUN = $(UV) run --frozen --no-sync
@@ -15,6 +15,16 @@ up:  ## install what is needed, start everything on loopback, train the first mo
 test:  ## install what the tests need and run all of them
 	@tools/prepare test
 	@$(RUN) pytest -n logical --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
+
+test-fast:  ## the tests that need no service, browser or TensorFlow: two minutes on two cores
+	@tools/prepare test
+	@$(RUN) pytest -n logical --maxprocesses 4 --dist loadgroup --no-loadscope-reorder -m "not slow"
+
+test-python:  ## the tests on another Python, in an environment of its own: PY=3.12 TESTS="tests/jobs tests/node"
+	@tools/test-python $(or $(PY),3.12) $(TESTS)
+
+coverage:  ## run the tests with every process measured: TESTS=tests/jobs; a report in build/coverage
+	@tools/coverage $(TESTS)
 
 bench:  ## measure against peers: prints ratios, writes benchmarks/results.json
 	@tools/prepare test
@@ -39,7 +49,10 @@ format:  ## bring the code into the format that `make lint` wants
 	@$(RUN) ruff format .
 	@$(RUN) ruff check --fix .
 
-fuzz:  ## feed every reader of strangers' input INPUTS damaged ones (50000); what breaks one is kept as a test
+hooks:  ## check what each commit changes before it is made (.pre-commit-config.yaml)
+	@$(RUN) pre-commit install
+
+fuzz:  ## feed every reader of untrusted input INPUTS damaged ones (50000); what breaks one is kept as a test
 	@$(RUN) python -W ignore -m tests.fuzz --inputs $(or $(INPUTS),50000)
 
 supply:  ## licences and known vulnerabilities of what users install, and an SBOM in build/

@@ -162,8 +162,8 @@ def test_every_setting_is_documented_and_every_documented_one_exists() -> None:
 
 def test_links_in_the_documents_lead_somewhere() -> None:
     broken = []
-    for page in [PROJECT / "README.md", *sorted((PROJECT / "docs").glob("*.md"))]:
+    for page in [*sorted(PROJECT.glob("*.md")), *sorted((PROJECT / "docs").rglob("*.md"))]:
         for target in re.findall(r"\]\(([^)#\s]+)", page.read_text()):
             if "://" not in target and not (page.parent / target).exists():
-                broken.append(f"{page.name}: {target}")
+                broken.append(f"{page.relative_to(PROJECT)}: {target}")
     assert not broken

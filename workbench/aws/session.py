@@ -189,10 +189,7 @@ def _config(service: str) -> Config:
 
 
 def pages(client: Any, operation: str, key: str, **options: Any) -> Iterator[Any]:
-    """Each item under ``key`` of every page that the operation gives.
-
-    >>> [i for i in pages(session.ec2, "describe_instances", "Reservations")]  # doctest: +SKIP
-    """
+    """Give each item under ``key`` of every page of the operation, as ``"Reservations"`` of ``"describe_instances"``."""
     for page in client.get_paginator(operation).paginate(**options):
         yield from page.get(key, ())
 
