@@ -1,6 +1,6 @@
 # `make` alone lists the commands.
 .DEFAULT_GOAL := help
-.PHONY: help up test test-fast test-python coverage bench soak demo-aws lint format hooks fuzz supply screenshots clean
+.PHONY: help up test test-fast test-python coverage bench soak demo-aws lint format hooks protos fuzz supply screenshots clean
 
 UV = $(shell tools/prepare uv)
 RUN = $(UV) run --frozen --no-sync
@@ -51,6 +51,9 @@ format:  ## bring the code into the format that `make lint` wants
 
 hooks:  ## check what each commit changes before it is made (.pre-commit-config.yaml)
 	@$(RUN) pre-commit install
+
+protos:  ## compile backend/tfserving/protos/*.proto to the modules beside them
+	@$(RUN) python tools/compile_protos.py
 
 fuzz:  ## feed every reader of untrusted input INPUTS damaged ones (50000); what breaks one is kept as a test
 	@$(RUN) python -W ignore -m tests.fuzz --inputs $(or $(INPUTS),50000)

@@ -59,7 +59,7 @@ ONE_PLACE = {
     "tensorflow": {"workbench/node", "backend/tfserving/server.py"},
     "onnxruntime": {"workbench/node", "backend/deployments/engines.py"},
     "grpc": {"backend/tfserving/grpc_client.py", "backend/tfserving/grpc_server.py"},
-    "google.protobuf": {"backend/tfserving/grpc_format.py"},
+    "google.protobuf": {"backend/tfserving/grpc_format.py", "backend/tfserving/protos"},
 }
 SOURCES = [path for top in ("workbench", "backend") for path in sorted((PROJECT / top).rglob("*.py"))]
 

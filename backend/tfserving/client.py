@@ -1,4 +1,4 @@
-"""How a model server is spoken to through the Unix socket in its folder: by gRPC where it can be had, else by REST."""
+"""Ask a model server through the Unix socket in its folder: by gRPC where it can be had, else by REST."""
 
 import http.client
 import importlib.util
@@ -8,54 +8,29 @@ import os
 import socket
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from backend.tfserving import rest_format
+from backend.tfserving.channel import MAX_ANSWER, NAME, Channel
 from backend.tfserving.rest_format import Arrays, Signature
-from backend.untrusted.confined import SOCKET
 from workbench.errors import BadInput, ModelRefused
 
 log = logging.getLogger("backend")
 
-NAME = "model"
-"""What every model is called by its own server."""
-MAX_ANSWER = 64 * 1024 * 1024
-
-
-class Channel(Protocol):
-    """One of the ways to ask; may be used by many threads at once."""
-
-    @property
-    def name(self) -> str:
-        """``REST`` or ``gRPC``."""
-
-    def predict(self, inputs: Arrays, signature_name: str, signature: Signature, timeout_s: float) -> Arrays:
-        """The outputs for inputs, each of the type that the signature says.
-
-        Raises
-        ------
-        ModelRefused
-            The model failed.
-        TimeoutError
-            It took longer.
-        OSError
-            Nobody answers, or in another language.
-        """
-
 
 def has_grpc() -> bool:
-    """Whether the libraries for gRPC are installed, as the extra ``serving`` has them."""
+    """Tell whether the libraries for gRPC are installed, as the extra ``serving`` has them."""
     return all(importlib.util.find_spec(name) for name in ("grpc", "google", "google.protobuf"))
 
 
-def open_grpc(folder: Path) -> Channel | None:
-    """A channel that was tried; ``None``, with the reason in the log, where gRPC cannot be had."""
+def open_grpc(address: Path) -> Channel | None:
+    """Open a channel to a Unix socket and try it; ``None``, with the reason in the log, where gRPC cannot be had."""
     if not has_grpc():
         log.info("a model server is spoken to by REST: grpcio is not installed; the extra 'serving' has it")
         return None
     from backend.tfserving.grpc_client import Grpc  # takes a while, and is not always installed
 
-    channel = Grpc(folder)
+    channel = Grpc(address)
     try:
         channel.check()
     except (OSError, BadInput, ModelRefused) as error:
@@ -69,8 +44,8 @@ class Rest:
 
     name = "REST"
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, address: Path) -> None:
+        self._address = address
 
     def status(self) -> str:
         """``AVAILABLE``, ``LOADING`` …; empty where nobody answers."""
@@ -81,7 +56,7 @@ class Rest:
             return ""
 
     def signatures(self) -> dict[str, Signature]:
-        """What the model takes and gives; OSError or BadInput where the server does not tell."""
+        """Ask what the model takes and gives; OSError or BadInput where the server does not tell."""
         status, told = self.ask("GET", f"/v1/models/{NAME}/metadata")
         if status != 200:
             raise ConnectionError(f"the model server has no metadata: {status} {str(told)[:200]}")
@@ -98,8 +73,8 @@ class Rest:
     def ask(
         self, method: str, path: str, body: bytes | None = None, timeout_s: float = 5.0
     ) -> tuple[int, Any]:
-        """The status and the JSON of an answer; OSError where there is none."""
-        connection = _Connection(self._folder, timeout_s)
+        """Ask for the status and the JSON of an answer; OSError where there is none."""
+        connection = _Connection(self._address, timeout_s)
         try:
             connection.request(method, path, body, {"Content-Type": "application/json"} if body else {})
             answer = connection.getresponse()
@@ -111,18 +86,18 @@ class Rest:
 
 
 class _Connection(http.client.HTTPConnection):
-    """HTTP through the Unix socket in a folder."""
+    """HTTP through a Unix socket."""
 
-    def __init__(self, folder: Path, timeout_s: float) -> None:
+    def __init__(self, address: Path, timeout_s: float) -> None:
         super().__init__("localhost", timeout=timeout_s)
-        self._folder = folder
+        self._address = address
 
     def connect(self) -> None:
         # By descriptor: the path of a Unix socket may have 107 bytes only.
-        descriptor = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
+        descriptor = os.open(self._address.parent, os.O_RDONLY | os.O_DIRECTORY)
         try:
             self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
             self.sock.settimeout(self.timeout)
-            self.sock.connect(f"/proc/self/fd/{descriptor}/{SOCKET}")
+            self.sock.connect(f"/proc/self/fd/{descriptor}/{self._address.name}")
         finally:
             os.close(descriptor)

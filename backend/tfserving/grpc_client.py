@@ -2,15 +2,22 @@
 
 import os
 import weakref
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import grpc
 
 from backend.tfserving import grpc_format
-from backend.tfserving.client import MAX_ANSWER, NAME
+from backend.tfserving.channel import MAX_ANSWER, NAME
+from backend.tfserving.protos.serving_pb2 import (
+    GetModelStatusRequest,
+    GetModelStatusResponse,
+    ModelSpec,
+    ModelVersionStatus,
+    PredictRequest,
+    PredictResponse,
+)
 from backend.tfserving.rest_format import Arrays, Signature
-from backend.untrusted.confined import SOCKET
 from workbench.errors import ModelRefused
 
 IDLE_MS = 5_000
@@ -31,36 +38,35 @@ class Grpc:
 
     name = "gRPC"
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, address: Path) -> None:
         # By descriptor: the path of a Unix socket may have 107 bytes only.
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        descriptor = os.open(address.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         weakref.finalize(self, os.close, descriptor)
-        self._channel = grpc.insecure_channel(f"unix:/proc/self/fd/{descriptor}/{SOCKET}", _OPTIONS)
+        self._channel = grpc.insecure_channel(f"unix:/proc/self/fd/{descriptor}/{address.name}", _OPTIONS)
         weakref.finalize(self, self._channel.close)
-        # Bytes both ways: what a stranger's model answers is read by us, with words where it is damaged.
+        # Bytes both ways: what an untrusted model answers is read by us, with words where it is damaged.
         self._predict = self._channel.unary_unary(grpc_format.PREDICT)
         self._status = self._channel.unary_unary(grpc_format.GET_MODEL_STATUS)
 
     def check(self, timeout_s: float = 2.0) -> None:
         """OSError unless it answers that the model is there."""
-        request = grpc_format.new("GetModelStatusRequest", model_spec={"name": NAME})
-        data = self._ask(self._status, request, timeout_s)
-        found = grpc_format.read("GetModelStatusResponse", data).model_version_status
-        if not any(version.state == grpc_format.AVAILABLE for version in found):
+        request = GetModelStatusRequest(model_spec=ModelSpec(name=NAME))
+        data = self._ask(self._status, request.SerializeToString(), timeout_s)
+        found = grpc_format.read(GetModelStatusResponse, data).model_version_status
+        if not any(version.state == ModelVersionStatus.AVAILABLE for version in found):
             raise ConnectionError(f"the model is not available: {str(found)[:200]}")
 
     def predict(self, inputs: Arrays, signature_name: str, signature: Signature, timeout_s: float) -> Arrays:
-        request = grpc_format.new(
-            "PredictRequest", model_spec={"name": NAME, "signature_name": signature_name}
-        )
+        request = PredictRequest(model_spec=ModelSpec(name=NAME, signature_name=signature_name))
         for name, array in inputs.items():
             request.inputs[name].CopyFrom(grpc_format.write_tensor(array, signature.inputs[name].dtype))
-        answer = grpc_format.read("PredictResponse", self._ask(self._predict, request, timeout_s))
+        data = self._ask(self._predict, request.SerializeToString(), timeout_s)
+        answer = grpc_format.read(PredictResponse, data)
         return grpc_format.read_tensors(answer.outputs)
 
-    def _ask(self, call: Any, request: Any, timeout_s: float) -> bytes:
+    def _ask(self, call: Callable[..., bytes], request: bytes, timeout_s: float) -> bytes:
         try:
-            return bytes(call(request.SerializeToString(), timeout=timeout_s))
+            return bytes(call(request, timeout=timeout_s))
         except grpc.RpcError as error:
             code, said = error.code(), f"{error.details()}"[:500]
             if code == grpc.StatusCode.DEADLINE_EXCEEDED:

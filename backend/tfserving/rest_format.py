@@ -47,7 +47,7 @@ class Tensor:
 
 @dataclass(frozen=True)
 class Signature:
-    """What a model takes and gives."""
+    """A model's inputs and outputs."""
 
     inputs: Mapping[str, Tensor]
     outputs: Mapping[str, Tensor]

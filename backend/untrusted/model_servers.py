@@ -24,7 +24,8 @@ from numpy.typing import NDArray
 
 import backend
 from backend.tfserving import client, rest_format
-from backend.tfserving.client import NAME, Channel, Rest
+from backend.tfserving.channel import NAME, Channel
+from backend.tfserving.client import Rest
 from backend.tfserving.rest_format import Arrays, Signature
 from backend.untrusted.confined import FIRST_UID, LOG, PROTECTION, SOCKET, UIDS, Spec
 from backend.untrusted.model_files import ModelFile, ModelFiles, locked
@@ -44,7 +45,7 @@ class ModelServer:
     def __init__(self, file: ModelFile, name: str, timeout_s: float) -> None:
         self.file, self.name, self._timeout_s = file, name, timeout_s
         self.signatures: dict[str, Signature] = {}
-        self.rest = Rest(file.folder)
+        self.rest = Rest(file.folder / SOCKET)
         self.fast: Channel | None = None
         """Asked first; ``None`` where nothing faster than REST can be had.
 
@@ -62,7 +63,7 @@ class ModelServer:
                 self.signatures = self.rest.signatures()
             except (OSError, BadInput):
                 return False
-            self.fast = client.open_grpc(self.file.folder)
+            self.fast = client.open_grpc(self.file.folder / SOCKET)
         return True
 
     def predict(self, inputs: Arrays, signature_name: str = "serving_default") -> Arrays:

@@ -2,6 +2,8 @@
 
 import logging
 import socket
+import subprocess
+import sys
 import threading
 from contextlib import contextmanager
 
@@ -10,8 +12,11 @@ import pytest
 
 from backend.tfserving import grpc_format, grpc_server
 from backend.tfserving import server as model_server
-from backend.tfserving.client import NAME
+from backend.tfserving.channel import NAME
 from backend.tfserving.grpc_client import Grpc
+from backend.tfserving.protos import serving_pb2, tensor_pb2
+from backend.tfserving.protos.serving_pb2 import GetModelStatusRequest, PredictRequest
+from backend.tfserving.protos.tensor_pb2 import DataType, TensorProto
 from backend.tfserving.rest_format import MAX_VALUES, Signature, Tensor
 from backend.tfserving.server import Loaded
 from backend.untrusted.confined import SOCKET
@@ -19,6 +24,7 @@ from backend.untrusted.model_files import ModelFile
 from backend.untrusted.model_servers import ModelServer
 from backend.untrusted.relay import pass_on
 from workbench.errors import BadInput, ModelRefused
+from workbench.settings import PROJECT
 
 SIDE = Tensor("DT_FLOAT", (-1, 300))
 DOUBLES = Loaded(
@@ -123,11 +129,11 @@ def test_a_model_under_another_name_or_version_is_not_there(tmp_path, free_ports
 
     with running(tmp_path, free_ports), grpc.insecure_channel(f"unix:{tmp_path / SOCKET}") as channel:
         for call, kind in (
-            (grpc_format.PREDICT, "PredictRequest"),
-            (grpc_format.GET_MODEL_STATUS, "GetModelStatusRequest"),
+            (grpc_format.PREDICT, PredictRequest),
+            (grpc_format.GET_MODEL_STATUS, GetModelStatusRequest),
         ):
             for spec in ({"name": "other"}, {"name": NAME, "version": {"value": 2}}):
-                request = grpc_format.new(kind, model_spec=spec).SerializeToString()
+                request = kind(model_spec=spec).SerializeToString()
                 with pytest.raises(grpc.RpcError) as refused:
                     channel.unary_unary(call)(request, timeout=5)
                 assert refused.value.code() == grpc.StatusCode.NOT_FOUND
@@ -154,10 +160,10 @@ def test_inputs_that_do_not_fit_are_refused_in_words(sent, tmp_path, free_ports)
     kinds = {"f4": "DT_FLOAT", "f8": "DT_DOUBLE", "i4": "DT_INT32", "O": "DT_STRING"}
     signature = Signature({k: Tensor(kinds[a.dtype.str.lstrip("<|")], None) for k, a in sent.items()}, {})
     with running(tmp_path, free_ports), pytest.raises(ModelRefused, match="the model failed: "):
-        Grpc(tmp_path).predict(sent, "serving_default", signature, 5.0)
+        Grpc(tmp_path / SOCKET).predict(sent, "serving_default", signature, 5.0)
 
 
-FLOAT, STRING, BOOL = (grpc_format.NUMBERS[f"DT_{name}"] for name in ("FLOAT", "STRING", "BOOL"))
+FLOAT, STRING, BOOL = (DataType.Value(f"DT_{name}") for name in ("FLOAT", "STRING", "BOOL"))
 HOSTILE = {
     "more than fits": {"dtype": FLOAT, "tensor_shape": {"dim": [{"size": 2**40}]}, "float_val": [1.0]},
     "more by product": {"dtype": FLOAT, "tensor_shape": {"dim": [{"size": 2**32}] * 4}, "float_val": [1.0]},
@@ -176,25 +182,40 @@ HOSTILE = {
 
 @pytest.mark.parametrize("case", HOSTILE)
 def test_a_tensor_that_cannot_be_is_refused_in_words(case):
-    data = grpc_format.new("TensorProto", **HOSTILE[case]).SerializeToString()
+    data = TensorProto(**HOSTILE[case]).SerializeToString()
     with pytest.raises(BadInput, match="it "):
-        grpc_format.read_tensor(grpc_format.read("TensorProto", data), "it")
+        grpc_format.read_tensor(grpc_format.read(TensorProto, data), "it")
 
 
 def test_bytes_that_are_no_message_are_refused_in_words():
-    for name in grpc_format.MESSAGES:
-        with pytest.raises(BadInput, match=f"3 bytes are no {name}"):
-            grpc_format.read(name, b"\xff\xff\xff")
+    kinds = [
+        getattr(module, name)
+        for module in (serving_pb2, tensor_pb2)
+        for name in module.DESCRIPTOR.message_types_by_name
+    ]
+    assert len(kinds) == 9
+    for kind in kinds:
+        with pytest.raises(BadInput, match=f"3 bytes are no {kind.__name__}"):
+            grpc_format.read(kind, b"\xff\xff\xff")
+
+
+def test_the_modules_are_what_the_compiler_makes_of_the_proto_files(tmp_path):
+    pytest.importorskip("grpc_tools", reason="grpcio-tools is not installed")
+    subprocess.run([sys.executable, PROJECT / "tools" / "compile_protos.py", tmp_path], check=True)
+    made = sorted((tmp_path / "backend" / "tfserving" / "protos").iterdir())
+    assert len(made) == 4
+    for path in made:
+        assert path.read_text() == (PROJECT / path.relative_to(tmp_path)).read_text()
 
 
 def test_a_bool_is_one_whatever_byte_stands_for_it():
     shape = {"dim": [{"size": 3}]}
-    tensor = grpc_format.new("TensorProto", dtype=BOOL, tensor_shape=shape, tensor_content=b"\x00\x01\x7f")
+    tensor = TensorProto(dtype=BOOL, tensor_shape=shape, tensor_content=b"\x00\x01\x7f")
     assert grpc_format.read_tensor(tensor, "it").view(np.uint8).tolist() == [0, 1, 1]
 
 
 def test_no_more_values_are_read_than_a_request_may_have():
-    tensor = grpc_format.new("TensorProto", dtype=FLOAT, tensor_shape={"dim": [{"size": MAX_VALUES}]})
+    tensor = TensorProto(dtype=FLOAT, tensor_shape={"dim": [{"size": MAX_VALUES}]})
     assert grpc_format.read_tensor(tensor, "it").size == MAX_VALUES
     tensor.tensor_shape.dim[0].size += 1
     with pytest.raises(BadInput, match="more than"):

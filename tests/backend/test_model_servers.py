@@ -15,7 +15,7 @@ import onnx
 import psutil
 import pytest
 
-from backend.tfserving.client import NAME
+from backend.tfserving.channel import NAME
 from backend.tfserving.grpc_client import IDLE_MS
 from backend.untrusted.model_files import ModelFiles
 from backend.untrusted.model_servers import ModelServers

@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from backend.tfserving import grpc_format
+from backend.tfserving.protos import tensor_pb2
+from backend.tfserving.protos.tensor_pb2 import DataType, TensorProto
 from backend.tfserving.rest_format import DTYPES
 
 SHAPES = arrays.array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=4)
@@ -51,10 +53,8 @@ def test_tensorflow_reads_what_is_written_here(array):
 def test_what_tensorflow_writes_is_read_here(array):
     import tensorflow as tf
 
-    theirs = tf.make_tensor_proto(
-        array, dtype=tf.as_dtype(grpc_format.NUMBERS[name_of(array)]), shape=array.shape
-    )
-    same(grpc_format.read_tensor(grpc_format.read("TensorProto", theirs.SerializeToString()), "it"), array)
+    theirs = tf.make_tensor_proto(array, dtype=tf.as_dtype(DataType.Value(name_of(array))), shape=array.shape)
+    same(grpc_format.read_tensor(grpc_format.read(TensorProto, theirs.SerializeToString()), "it"), array)
 
 
 @given(any_array(), st.booleans())
@@ -65,7 +65,7 @@ def test_values_one_by_one_are_read_as_tensorflow_reads_them(array, cut):
     from tensorflow.core.framework import tensor_pb2
 
     name = name_of(array)
-    theirs = tensor_pb2.TensorProto(dtype=grpc_format.NUMBERS[name])
+    theirs = tensor_pb2.TensorProto(dtype=DataType.Value(name))
     for side in array.shape:
         theirs.tensor_shape.dim.add(size=side)
     values = array.ravel().view(np.uint16) if name == "DT_HALF" else array.ravel()
@@ -83,7 +83,7 @@ def test_values_one_by_one_are_read_as_tensorflow_reads_them(array, cut):
             "DT_STRING": "string_val",
         }.get(name, "int_val"),
     ).extend(values)
-    ours = grpc_format.read_tensor(grpc_format.read("TensorProto", theirs.SerializeToString()), "it")
+    ours = grpc_format.read_tensor(grpc_format.read(TensorProto, theirs.SerializeToString()), "it")
     if array.size:
         same(ours, tf.make_ndarray(theirs))
     same(ours, array)
@@ -97,13 +97,23 @@ def test_fields_have_tensorflows_numbers_and_names(ours, theirs):
 
     generated = importlib.import_module(f"tensorflow.core.framework.{theirs}_pb2")
     known = {f.name: f for f in getattr(generated, ours).DESCRIPTOR.fields}
-    for field in grpc_format.MESSAGES[ours].DESCRIPTOR.fields:
+    for field in getattr(tensor_pb2, ours).DESCRIPTOR.fields:
         assert field.full_name == known[field.name].full_name
         assert field.number == known[field.name].number
         assert field.is_repeated == known[field.name].is_repeated
+        assert field.type == known[field.name].type
 
 
 def test_types_have_tensorflows_numbers():
     from tensorflow.core.framework import types_pb2
 
-    assert {name: types_pb2.DataType.Value(name) for name in DTYPES} == grpc_format.NUMBERS
+    assert DTYPES.keys() == set(DataType.keys()) - {"DT_INVALID"}
+    assert {name: types_pb2.DataType.Value(name) for name in DataType.keys()} == dict(DataType.items())  # noqa: SIM118
+
+
+def test_tensorflows_messages_and_ours_are_in_one_process_under_the_same_names():
+    from tensorflow.core.framework import tensor_pb2 as theirs
+
+    ours = tensor_pb2.TensorProto.DESCRIPTOR
+    assert ours.full_name == theirs.TensorProto.DESCRIPTOR.full_name
+    assert ours.file.pool is not theirs.TensorProto.DESCRIPTOR.file.pool
