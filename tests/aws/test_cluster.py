@@ -8,7 +8,8 @@ import pytest
 from tests.aws.ground import make_ground
 from tests.chain import make_settings
 from tests.emulator import Emulator, Fault
-from workbench.aws.session import NoCapacity, NoQuota, Session
+from workbench.aws.refusals import NoCapacity, NoQuota
+from workbench.aws.session import Session
 from workbench.errors import BadInput
 from workbench.machines import Place
 from workbench.machines.aws import instances

@@ -13,9 +13,9 @@ from tests.chain import make_settings, wait_until
 from tests.emulator import Emulator
 from workbench.aws import commands
 from workbench.aws.bucket import Bucket
+from workbench.aws.commands import Ended
 from workbench.aws.session import Session
 from workbench.errors import NotFound
-from workbench.machines import Done
 from workbench.machines.aws import instances
 from workbench.machines.aws.instances import Wish
 
@@ -39,12 +39,12 @@ def machines(session: Session) -> Iterator[list[str]]:
 def test_commands_say_how_they_went_whole_and_end_in_time(session: Session, machines: list[str]) -> None:
     bucket = Bucket(session)
 
-    def run(*command: str, timeout_s: float = 30.0) -> Done:
+    def run(*command: str, timeout_s: float = 30.0) -> Ended:
         return commands.run(session, bucket, machines[:1], command, timeout_s=timeout_s)[machines[0]]
 
     words = "two words; $HOME `id` 'quoted' \"twice\""
-    assert run("printf", "%s", words) == Done(0, words, "")
-    assert run("sh", "-c", "echo no >&2; exit 7") == Done(7, "", "no\n")
+    assert run("printf", "%s", words) == Ended(0, words, "")
+    assert run("sh", "-c", "echo no >&2; exit 7") == Ended(7, "", "no\n")
     long = run("sh", "-c", "seq 20000")
     assert long.stdout.split()[-1] == "20000", "SSM itself gives the first 24,000 characters"
     late = run("sh", "-c", "echo begun; sleep 60", timeout_s=1)

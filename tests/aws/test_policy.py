@@ -8,7 +8,7 @@ import pytest
 
 from tests.aws.steps import User
 from tests.emulator import Emulator
-from workbench.aws.session import _S3_ACTIONS, policy_actions
+from workbench.aws import policy
 from workbench.settings import PROJECT
 
 POLICY = PROJECT / "workbench" / "aws" / "policy.json"
@@ -35,13 +35,13 @@ def test_it_allows_every_call_that_a_whole_round_makes(
         done = user.do(*step)
         assert done.code == 0, (step, done.said)
     called = {permission(call) for call in proc_emulator.calls_in_order()}
-    assert called - set(policy_actions()) == set()
+    assert called - set(policy.actions()) == set()
 
 
 def permission(call: str) -> str:
     """``service:Action`` as policies have it."""
     service, _, action = call.partition(":")
-    return _S3_ACTIONS.get(action, f"{SERVICES.get(service, service)}:{action}")
+    return policy.S3_ACTIONS.get(action, f"{SERVICES.get(service, service)}:{action}")
 
 
 def test_its_size_and_form_are_what_iam_takes() -> None:
@@ -52,8 +52,8 @@ def test_its_size_and_form_are_what_iam_takes() -> None:
 
 def test_every_permission_that_it_gives_exists() -> None:
     session = botocore.session.get_session()
-    known = {"ssm:GetParameter", "iam:PassRole", *_S3_ACTIONS.values()}
+    known = {"ssm:GetParameter", "iam:PassRole", *policy.S3_ACTIONS.values()}
     for name in ("cloudformation", "ec2", "iam", "pricing", "s3", "service-quotas", "ssm", "sts"):
         model = session.get_service_model(name)
         known |= {f"{SERVICES.get(name, name)}:{operation}" for operation in model.operation_names}
-    assert set(policy_actions()) <= known
+    assert set(policy.actions()) <= known

@@ -10,7 +10,8 @@ from tests.chain import make_settings
 from tests.emulator import Emulator, Fault
 from workbench import cli
 from workbench.aws import prices
-from workbench.aws.session import NotAllowed, Session
+from workbench.aws.refusals import NotAllowed
+from workbench.aws.session import Session
 
 OFFER = {
     "product": {"attributes": {"instanceType": "m5.xlarge", "operatingSystem": "Linux"}},

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from tests.chain import wait_until
-from workbench.application.plan import AppPlan, Check, Cost
+from workbench.application.checks import Check
+from workbench.application.plan import AppPlan, Cost
 from workbench.application.stack import App, AppMachine
 from workbench.errors import Unavailable
 from workbench.machines import Machine, Resource

@@ -1,18 +1,34 @@
-"""What exists on AWS and should not: what is tagged as ours and nobody owns, and what looks left behind without a tag."""
+"""Leftovers on AWS: things with our tags that nobody owns, and things without a tag that look left behind."""
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Literal
 
-from workbench.application import stack
-from workbench.aws import names
-from workbench.aws.session import AwsFailure, Session, pages, said
+from workbench.aws import instances, names, outputs
+from workbench.aws.instances import Instance
+from workbench.aws.outputs import GONE, StackState
+from workbench.aws.refusals import AwsFailure, said
+from workbench.aws.session import Session, pages
 from workbench.settings import Settings
 
-LIVING = ("pending", "running", "stopping", "stopped")
 FOREIGN_AGE_S = 24 * 3600.0
 """A cluster of another home is its owner's business for so long; its own time-to-live is shorter."""
+
+Kind = Literal[
+    "stack",
+    "instance",
+    "address",
+    "volume",
+    "interface",
+    "group",
+    "template",
+    "gateway",
+    "subnet",
+    "table",
+    "vpc",
+    "parameter",
+]
 
 Owned = Callable[[str], str]
 """Why a cluster of this home should not be any more; empty where a job or a person still has it."""
@@ -22,9 +38,7 @@ Owned = Callable[[str], str]
 class Finding:
     """One thing that nobody owns."""
 
-    kind: str
-    """``stack``, ``instance``, ``address``, ``volume``, ``interface``, ``group``, ``template``, ``gateway``,
-    ``table``, ``subnet``, ``vpc`` or ``parameter``."""
+    kind: Kind
     id: str
     why: str
     home: str = ""
@@ -35,23 +49,23 @@ class Finding:
 
 @dataclass(frozen=True)
 class _Account:
-    """What the living stacks of the region own."""
+    """The resources of our stacks in the region."""
 
-    stacks: Mapping[str, str]
-    """Name → status, of our stacks."""
+    stacks: Mapping[str, StackState]
+    """By name."""
     ids: frozenset[str]
     vpcs: frozenset[str]
 
 
 def find(session: Session, settings: Settings, owned: Owned) -> list[Finding]:
-    """Everything that nobody owns, in the order in which it can be removed; changes nothing."""
+    """Find everything that nobody owns, in the order in which it can be removed; changes nothing."""
     try:
         account = _account(session)
         return [
             *(
-                Finding("stack", name, f"it is {status}")
-                for name, status in account.stacks.items()
-                if status in stack.BROKEN
+                Finding("stack", state.name, f"it is {state.status}")
+                for state in account.stacks.values()
+                if state.is_broken
             ),
             *_instances(session, account, owned),
             *_addresses(session, account),
@@ -66,46 +80,39 @@ def find(session: Session, settings: Settings, owned: Owned) -> list[Finding]:
 
 
 def _account(session: Session) -> _Account:
-    stacks, ids, vpcs = {}, set(), set()
-    for one in pages(session.cfn, "describe_stacks", "Stacks"):
-        if names.read(one.get("Tags")).get("project") != names.PROJECT or one["StackStatus"] in stack.GONE:
+    stacks: dict[str, StackState] = {}
+    ids: set[str] = set()
+    vpcs: set[str] = set()
+    for state in map(outputs.parse, pages(session.cfn, "describe_stacks", "Stacks")):
+        if state.tags.get("project") != names.PROJECT or state.status == GONE:
             continue
-        stacks[one["StackName"]] = one["StackStatus"]
-        for resource in pages(
-            session.cfn, "list_stack_resources", "StackResourceSummaries", StackName=one["StackName"]
-        ):
-            id = resource.get("PhysicalResourceId")
-            if id and resource["ResourceStatus"] != "DELETE_COMPLETE":
-                ids.add(id)
-                if resource["ResourceType"] == "AWS::EC2::VPC":
-                    vpcs.add(id)
+        stacks[state.name] = state
+        for resource in outputs.resources(session, state.name):
+            if resource.status != GONE:
+                ids.add(resource.id)
+                if resource.type == outputs.VPC:
+                    vpcs.add(resource.id)
     return _Account(stacks, frozenset(ids), frozenset(vpcs))
 
 
 def _instances(session: Session, account: _Account, owned: Owned) -> Iterator[Finding]:
-    living = [{"Name": "instance-state-name", "Values": list(LIVING)}]
-    for reservation in pages(session.ec2, "describe_instances", "Reservations", Filters=living):
-        for one in reservation["Instances"]:
-            tags = names.read(one.get("Tags"))
-            if tags.get("project") != names.PROJECT:
-                if one.get("VpcId") in account.vpcs:
-                    yield Finding(
-                        "instance", one["InstanceId"], "in our network, without our tags", "", False
-                    )
-            elif one["InstanceId"] not in account.ids:
-                age_s = time.time() - one["LaunchTime"].timestamp()
-                if why := _why_instance(session, account, tags, one.get("VpcId", ""), age_s, owned):
-                    yield Finding("instance", one["InstanceId"], why, tags.get(names.HOME, ""))
+    living = [instances.in_states(instances.LIVING)]
+    for one in instances.find(session, living, doing="look for machines that are left"):
+        if one.tags.get("project") != names.PROJECT:
+            if one.vpc in account.vpcs:
+                yield Finding("instance", one.id, "in our network, without our tags", "", False)
+        elif one.id not in account.ids and (why := _why_instance(session, account, one, owned)):
+            yield Finding("instance", one.id, why, one.tags.get(names.HOME, ""))
 
 
-def _why_instance(
-    session: Session, account: _Account, tags: Mapping[str, str], vpc: str, age_s: float, owned: Owned
-) -> str:
-    cluster, home = tags.get("cluster"), tags.get(names.HOME, "")
-    if vpc not in account.vpcs:
-        return f"{tags.get('role', 'a machine')}, and its stack is gone"
+def _why_instance(session: Session, account: _Account, one: Instance, owned: Owned) -> str:
+    cluster, home = one.tags.get("cluster"), one.tags.get(names.HOME, "")
+    role = one.tags.get("role", "a machine")
+    age_s = time.time() - one.launched
+    if one.vpc not in account.vpcs:
+        return f"{role}, and its stack is gone"
     if cluster is None:
-        return f"{tags.get('role', 'a machine')} of no cluster and no stack"
+        return f"{role} of no cluster and no stack"
     if home == session.home:
         return owned(cluster)
     if age_s > FOREIGN_AGE_S:
@@ -159,13 +166,14 @@ def _groups(session: Session, settings: Settings, account: _Account) -> Iterator
 def _network(session: Session, account: _Account) -> Iterator[Finding]:
     tagged = names.filters()
     ec2 = session.ec2
-    for kind, operation, key, id in (
+    listed: tuple[tuple[Kind, str, str, str], ...] = (
         ("template", "describe_launch_templates", "LaunchTemplates", "LaunchTemplateId"),
         ("gateway", "describe_internet_gateways", "InternetGateways", "InternetGatewayId"),
         ("subnet", "describe_subnets", "Subnets", "SubnetId"),
         ("table", "describe_route_tables", "RouteTables", "RouteTableId"),
         ("vpc", "describe_vpcs", "Vpcs", "VpcId"),
-    ):
+    )
+    for kind, operation, key, id in listed:
         for one in pages(ec2, operation, key, Filters=tagged):
             if one[id] not in account.ids:
                 yield _loose(kind, one[id], names.read(one.get("Tags")), "its stack is gone")
@@ -178,7 +186,7 @@ def _parameters(session: Session, account: _Account) -> Iterator[Finding]:
             yield Finding("parameter", one["Name"], "its stack is gone")
 
 
-def _loose(kind: str, id: str, tags: Mapping[str, str], why: str) -> Finding:
+def _loose(kind: Kind, id: str, tags: Mapping[str, str], why: str) -> Finding:
     ours = tags.get("project") == names.PROJECT
     return Finding(
         kind, id, why if ours else f"{why}, and without any tag", tags.get(names.HOME, ""), tagged=ours
@@ -186,7 +194,7 @@ def _loose(kind: str, id: str, tags: Mapping[str, str], why: str) -> Finding:
 
 
 def owned_by(jobs: Mapping[int, str], ended: Iterable[str]) -> Owned:
-    """Whether a job still has a cluster: ``jobs`` is id → state, ``ended`` the states in which none is needed.
+    """Ask the jobs whether one of them still has a cluster: ``jobs`` is id → state, ``ended`` the states in which none is needed.
 
     >>> owned_by({7: "failed"}, ["failed"])("job-7")
     'its job 7 is failed'
@@ -207,7 +215,7 @@ def owned_by(jobs: Mapping[int, str], ended: Iterable[str]) -> Owned:
     return why
 
 
-def summary(found: Iterable[Any]) -> str:
-    """How many of which kind."""
+def summary(found: Iterable[Finding]) -> str:
+    """Count the findings of each kind, in words."""
     kinds = [one.kind for one in found]
     return ", ".join(f"{kinds.count(kind)} {kind}" for kind in dict.fromkeys(kinds))

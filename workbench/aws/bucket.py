@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from workbench.aws import names
-from workbench.aws.session import AwsFailure, NotAllowed, Session, code_of, pages, said
+from workbench.aws.refusals import AwsFailure, NotAllowed, code_of, said
+from workbench.aws.session import Session, pages
 from workbench.errors import NotFound
 
 KEEP_JOBS_DAYS = 30

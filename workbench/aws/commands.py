@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from workbench.aws import names
 from workbench.aws.bucket import Bucket
-from workbench.aws.session import AwsFailure, Session, code_of, pages, said
+from workbench.aws.refusals import AwsFailure, code_of, said
+from workbench.aws.session import Session, pages
 from workbench.errors import NotFound, Unavailable
-from workbench.machines import Done
 
 BATCH = 50
 """Machines that one request may name."""
@@ -22,6 +22,15 @@ IN_LINE = {"stdout": 24_000, "stderr": 8_000}
 UNDER_WAY = {"Pending", "InProgress", "Delayed", "Cancelling"}
 KILLED = -9
 """The code of a command that took too long, as every provider gives it."""
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command on a machine ended, and what it printed."""
+
+    code: int
+    stdout: str
+    stderr: str
 
 
 @dataclass(frozen=True)
@@ -39,7 +48,7 @@ def run(
     timeout_s: float = 60.0,
     comment: str = "",
     outputs: bool = True,
-) -> dict[str, Done]:
+) -> dict[str, Ended]:
     """Run a command on machines, as root in ``/``, and wait for it: how it went on each.
 
     As many requests as batches, however many machines there are; outputs are whole. When this call ends before the
@@ -60,7 +69,7 @@ def run(
     batches = [instances[first : first + BATCH] for first in range(0, len(instances), BATCH)]
     script = shlex.join(command)
     sent: list[str] = []
-    done: dict[str, Done] = {}
+    done: dict[str, Ended] = {}
     try:
         for batch in batches:
             sent.append(_send(session, bucket if outputs else None, batch, script, timeout_s, comment))
@@ -168,12 +177,12 @@ def _read(session: Session, bucket: Bucket, id: str, instance: str) -> tuple[str
     return found["stdout"], found["stderr"]
 
 
-def _done(instance: str, answer: _Answer, out: str, err: str, timeout_s: float) -> Done:
+def _done(instance: str, answer: _Answer, out: str, err: str, timeout_s: float) -> Ended:
     if answer.status == "TimedOut":
-        return Done(KILLED, out, f"{err}\nended after {timeout_s:g} s")
+        return Ended(KILLED, out, f"{err}\nended after {timeout_s:g} s")
     if answer.status in ("Cancelled", "Undeliverable", "Terminated"):
         raise NotFound(f"the machine {instance} did not run the command: {answer.status}")
-    return Done(answer.code, out, err)
+    return Ended(answer.code, out, err)
 
 
 def left_in(session: Session) -> str:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from importlib import resources
 from typing import Any
 
-from workbench.aws.session import AwsFailure, Session, pages, said
+from workbench.aws.refusals import AwsFailure, said
+from workbench.aws.session import Session, pages
 from workbench.errors import NotFound
 from workbench.settings import Settings
 

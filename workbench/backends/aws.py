@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from workbench import artifact
-from workbench.application import stack
-from workbench.aws import commands, names
+from workbench.aws import commands, names, outputs
 from workbench.aws.bucket import Bucket
 from workbench.aws.session import Session
 from workbench.backends import http
@@ -45,7 +44,7 @@ def deploy(
 
     Parameters, answer and errors are those of ``deployment.deploy``.
     """
-    given = stack.outputs(session, settings)
+    given = outputs.find(session, settings)
     artifact.verify(version.folder)
     bucket = Bucket(session)
     key = names.version_key(session.home, version.name, version.version)
@@ -70,14 +69,14 @@ def rollback(
     session: Session, settings: Settings, name: str, *, reason: str = "", who: str = ""
 ) -> dict[str, Any]:
     """Let the version that served before answer again on AWS, as ``deployment.rollback``."""
-    given = stack.outputs(session, settings)
+    given = outputs.find(session, settings)
     asked = {"do": "rollback", "name": artifact.check_name(name), "reason": reason, "who": who}
     return dict(_ask(session, given.backend, asked))
 
 
 def corrections(session: Session, settings: Settings, *, state: str | None = None) -> list[dict[str, Any]]:
     """What visitors corrected on AWS, as ``deployment.all_corrections``."""
-    given = stack.outputs(session, settings)
+    given = outputs.find(session, settings)
     return list(_ask(session, given.backend, {"do": "corrections", "state": state}))
 
 
@@ -85,13 +84,13 @@ def review(
     session: Session, settings: Settings, ids: list[str] | None, verdict: Literal["accept", "reject"]
 ) -> list[dict[str, Any]]:
     """Accept or reject corrections on AWS, as ``deployment.review_many``."""
-    given = stack.outputs(session, settings)
+    given = outputs.find(session, settings)
     return list(_ask(session, given.backend, {"do": "review", "ids": ids, "verdict": verdict}))
 
 
 def export_corrections(session: Session, settings: Settings) -> "datasets.Corrected":
     """Fetch the corrections that were accepted on AWS by way of the bucket, as ``deployment.export_corrections``."""
-    given = stack.outputs(session, settings)
+    given = outputs.find(session, settings)
     bucket = Bucket(session)
     key = f"{commands.left_in(session)}/{secrets.token_hex(8)}/corrections.zip"
     try:

@@ -108,21 +108,19 @@ def launch_app(arguments: argparse.Namespace, settings: Settings) -> int:
 
 
 def stop_app(arguments: argparse.Namespace, settings: Settings) -> None:
-    from workbench.application import launch, stack
+    from workbench.application import power
     from workbench.aws.session import Session
 
-    session = Session.open(settings)
-    launch.stop(session, settings, _Told(), arguments.only or ROLES)
-    show_app(stack.app(session, settings), settings, arguments.json)
+    app = power.stop(Session.open(settings), settings, _Told(), arguments.only or ROLES)
+    show_app(app, settings, arguments.json)
 
 
 def start_app(arguments: argparse.Namespace, settings: Settings) -> None:
-    from workbench.application import launch, stack
+    from workbench.application import power
     from workbench.aws.session import Session
 
-    session = Session.open(settings)
-    launch.start(session, settings, _Told(), arguments.only or ROLES)
-    show_app(stack.app(session, settings), settings, arguments.json)
+    app = power.start(Session.open(settings), settings, _Told(), arguments.only or ROLES)
+    show_app(app, settings, arguments.json)
 
 
 def release_app(arguments: argparse.Namespace, settings: Settings) -> None:
@@ -220,7 +218,7 @@ class _Told:
 
 
 def _audit(arguments: argparse.Namespace, settings: Settings) -> int:
-    from workbench.application import audit, release
+    from workbench.application import audit, leftovers
     from workbench.aws.session import Session
     from workbench.verbs import jobs
 
@@ -238,7 +236,7 @@ def _audit(arguments: argparse.Namespace, settings: Settings) -> int:
     if not found or not arguments.fix:
         return 1 if found else 0
     wanted = _agreed(found, arguments.yes)
-    release.fix(session, wanted, _Told())
+    leftovers.remove(session, wanted, _Told())
     return 0 if len(wanted) == len(found) else 1
 
 

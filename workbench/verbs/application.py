@@ -50,15 +50,15 @@ class Application:
 
     def start(self, tell: Tell, only: Collection[str] = ROLES) -> None:
         """Start the machines that are stopped, and wait until their services answer."""
-        from workbench.application import launch as launching
+        from workbench.application import power
 
-        launching.start(self._session(), self._settings, tell, only)
+        power.start(self._session(), self._settings, tell, only)
 
     def stop(self, tell: Tell, only: Collection[str] = ROLES) -> None:
         """Stop the machines and keep them, their disks and addresses."""
-        from workbench.application import launch as launching
+        from workbench.application import power
 
-        launching.stop(self._session(), self._settings, tell, only)
+        power.stop(self._session(), self._settings, tell, only)
 
     def release(self, tell: Tell) -> None:
         """End the application and its clusters; the bucket with the models is kept."""

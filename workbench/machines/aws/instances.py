@@ -9,7 +9,8 @@ from importlib import resources
 from typing import Any
 
 from workbench.aws import names
-from workbench.aws.session import AwsFailure, NoCapacity, Session, code_of, pages, said
+from workbench.aws.refusals import AwsFailure, NoCapacity, code_of, said
+from workbench.aws.session import Session, pages
 from workbench.errors import BadInput, Unavailable
 from workbench.machines import Place
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-from workbench.aws import code, commands, names, prices
+from workbench.aws import code, commands, names, outputs, prices
 from workbench.aws.bucket import Bucket
 from workbench.aws.session import Session
 from workbench.errors import BadInput, NotFound, Unavailable
@@ -54,9 +54,7 @@ def ground_of_the_application(session: Session, settings: Settings) -> Ground:
     NotFound
         There is no application.
     """
-    from workbench.application import stack
-
-    there = stack.outputs(session, settings)
+    there = outputs.find(session, settings)
     return Ground(there.template, there.subnets, there.cluster_group)
 
 
@@ -263,10 +261,11 @@ class AwsProvider:
             raise NotFound(f"{machine.place} of {machine.cluster} does not run")
         shell = ["sh", "-c", RUN, "run", *command]
         comment = f"{machine.cluster} {machine.place}"
-        done = commands.run(
+        ended = commands.run(
             self.session, self.bucket, [there[0].id], shell, timeout_s=timeout_s, comment=comment
         )
-        return done[there[0].id]
+        found = ended[there[0].id]
+        return Done(found.code, found.stdout, found.stderr)
 
     # ── a job's folder ──────────────────────────────────────────────────────────────────────────
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from workbench.aws.bucket import Bucket, Stored
-from workbench.aws.session import AwsFailure, said
+from workbench.aws.refusals import AwsFailure, said
 from workbench.errors import BadInput
 from workbench.machines import Place, machine_folder
 
