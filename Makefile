@@ -18,7 +18,7 @@ test:  ## install what the tests need and run all of them
 
 test-fast:  ## the tests that need no service, browser or TensorFlow: two minutes on two cores
 	@tools/prepare test
-	@$(RUN) pytest -n logical --maxprocesses 4 --dist loadgroup --no-loadscope-reorder -m "not slow"
+	@$(RUN) pytest -n logical --maxprocesses 4 --dist loadgroup --no-loadscope-reorder --fast
 
 test-python:  ## the tests on another Python, in an environment of its own: PY=3.12 TESTS="tests/jobs tests/node"
 	@tools/test-python $(or $(PY),3.12) $(TESTS)

@@ -40,17 +40,58 @@ LONGEST_FIRST = (
     "backend",
 )
 """Parts of the names of groups; what is not named comes after them."""
+SLOW = {
+    # folders that start services, machines, browsers or TensorFlow
+    *("aws", "browser", "emulator", "faults", "fuzz", "node", "notebooks", "providers", "soak"),
+    # files of the other folders that do, or that take long
+    *("backend/test_confined.py", "backend/test_corrections.py", "backend/test_deployment.py"),
+    *(
+        "backend/test_grpc.py",
+        "backend/test_gunicorn.py",
+        "backend/test_load.py",
+        "backend/test_model_servers.py",
+    ),
+    *("backend/test_openapi.py", "backend/test_serve.py", "backend/test_worker.py"),
+    *("frontend/test_apache.py", "jobs/test_together.py"),
+    *("workbench/test_checks.py", "workbench/test_preview.py", "workbench/test_runner.py"),
+    *("workbench/test_up_only.py", "test_chain.py", "test_supply.py"),
+    "test_the_code_is_formatted_linted_and_typed",
+}
+"""What ``make test-fast`` leaves out, below ``tests``."""
+SLOW_FIXTURES = {"chain", "mariadb", "server", "strange", "warm_home"}
 PORTS = range(12_000, 20_000)
 """Below those that Linux gives to outgoing connections, and beside the machines' (``machines.local.provider.PORTS``)."""
 PORTS_EACH = 1_000
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--fast", action="store_true", help="leave out what starts services, browsers or TensorFlow"
+    )
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Do not even import what is slow, if only the fast tests are asked for."""
+    name = str(collection_path.relative_to(Path(__file__).parent))
+    return True if config.option.fast and name in SLOW else None
+
+
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the marks
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Keep together what shares something, and begin with what takes longest."""
+    if config.option.fast:
+        slow = [item for item in items if _is_slow(item)]
+        config.hook.pytest_deselected(items=slow)
+        items[:] = [item for item in items if item not in slow]
     for item in items:
         item.add_marker(pytest.mark.xdist_group(_group(item)))
     items.sort(key=lambda item: _turn(_group(item)))
+
+
+def _is_slow(item: pytest.Item) -> bool:
+    parameters = getattr(item, "callspec", None)
+    asked = [*getattr(item, "fixturenames", ()), *(parameters.params.values() if parameters else ())]
+    return item.name in SLOW or any(isinstance(one, str) and one in SLOW_FIXTURES for one in asked)
 
 
 def _group(item: pytest.Item) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from workbench import __version__
 from workbench.cli import make_parser
 from workbench.settings import PROJECT
 
@@ -167,3 +168,15 @@ def test_links_in_the_documents_lead_somewhere() -> None:
             if "://" not in target and not (page.parent / target).exists():
                 broken.append(f"{page.relative_to(PROJECT)}: {target}")
     assert not broken
+
+
+def test_the_version_is_the_same_wherever_it_stands() -> None:
+    project = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]["version"]
+    locked = {
+        p["name"]: p.get("version") for p in tomllib.loads((PROJECT / "uv.lock").read_text())["package"]
+    }
+    released = re.search(
+        r"^## (\d\S+) \(\d{4}-\d\d-\d\d\)$", (PROJECT / "CHANGELOG.md").read_text(), re.MULTILINE
+    )
+    assert released is not None
+    assert {project, locked["workbench"], released[1]} == {__version__}
