@@ -1,9 +1,11 @@
-"""How the back end is served: two workers of four threads, on loopback unless ``--bind`` says otherwise."""
+"""The configuration of the back end's server: two workers of four threads, on loopback unless ``--bind`` says otherwise."""
 
 import os
+import signal
 import sys
 import time
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -42,7 +44,7 @@ loglevel = "info"
 control_socket_disable = True
 
 _parts: dict[int, int] = {}
-"""Which part of the shared counters belongs to which worker, by its age."""
+"""A worker's age → its part of the shared counters."""
 
 
 DRAIN_S = 1.0
@@ -51,15 +53,21 @@ DRAIN_S = 1.0
 
 def when_ready(server: Any) -> None:
     """Before a TERM signal stops the workers, say for a moment that no more should be sent here."""
-    stop, leaving = server.handle_term, server.app.wsgi().extensions["leaving"]
+    stop, leaving, master = (
+        signal.getsignal(signal.SIGTERM),
+        server.app.wsgi().extensions["leaving"],
+        os.getpid(),
+    )
+    if not callable(stop):
+        raise RuntimeError(f"the server has no handler of its own for TERM, but {stop!r}")
 
-    def handle_term() -> None:
-        if not leaving[0]:
+    def leave(number: int, frame: FrameType | None) -> None:
+        if os.getpid() == master and not leaving[0]:
             leaving[0] = 1
             time.sleep(DRAIN_S)
-        stop()
+        stop(number, frame)
 
-    server.handle_term = handle_term
+    signal.signal(signal.SIGTERM, leave)
 
 
 def pre_fork(server: Any, worker: Any) -> None:

@@ -17,7 +17,7 @@ from workbench.errors import RecipeError, WorkbenchError
 from workbench.events import Writer
 from workbench.models import evaluation
 from workbench.node import data, export, strategy, training
-from workbench.upstream import tensorflow_bind
+from workbench.upstream import tensorflow as sockets
 
 _FAILED_WORKER = re.compile(r"from remote target /job:worker/replica:0/task:(\d+)")
 WAIT_EVERY_S = 0.2
@@ -188,10 +188,10 @@ def blame_recipe(source: Path) -> Iterator[None]:
 
 
 def _guard_port(cluster: strategy.Cluster, writer: Writer) -> None:
-    if cluster.address is not None and not tensorflow_bind.listen_only_on(cluster.address):
+    if cluster.address is not None and not sockets.listen_only_on(cluster.address):
         writer.log("TensorFlow's server cannot be kept to the cluster's own address on this system")
 
 
 def _check_port(cluster: strategy.Cluster, writer: Writer) -> None:
-    if cluster.address is not None and tensorflow_bind.listens_to_all(int(cluster.address.rsplit(":", 1)[1])):
-        writer.log("TensorFlow's server listens on all interfaces: only the network can shut strangers out")
+    if cluster.address is not None and sockets.listens_to_all(int(cluster.address.rsplit(":", 1)[1])):
+        writer.log("TensorFlow's server listens on all interfaces: only the network can keep others out")

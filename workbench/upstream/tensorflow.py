@@ -1,10 +1,13 @@
 """Keeps TensorFlow's gRPC server, which has no authentication, off addresses that are not the cluster's.
 
-TensorFlow is given an address for each machine but binds its server to all interfaces (``[::]:port``, seen with 2.21;
-no option changes it). Its libraries find the C library's ``bind`` through a table that the dynamic linker fills in.
-``listen_only_on`` puts a function of ours into that table, for TensorFlow's libraries alone, which replaces "all
-interfaces" by the machine's own address. Where that cannot be done (another system than Linux on x86-64 or arm64) it
-says so, and the network must shut strangers out: a namespace, a security group, a firewall.
+TensorFlow is given an address for each machine but binds its server to all interfaces (``[::]:port``; no option of
+``tf.distribute.Server`` or of the strategies changes it: https://github.com/tensorflow/tensorflow/issues/2925). Its
+libraries find the C library's ``bind`` through a table that the dynamic linker fills in. ``listen_only_on`` puts a
+function of ours into that table, for TensorFlow's libraries alone, which replaces "all interfaces" by the machine's own
+address. Where that cannot be done (another system than Linux on x86-64 or arm64) it says so, and the network must keep
+others out: a namespace, a security group, a firewall.
+
+Versions: ``tensorflow>=2.21,<2.22``. Goes when TensorFlow binds the address that it is given.
 """
 
 import ctypes
@@ -90,7 +93,7 @@ def narrow(asked: bytes, ip: bytes, port: int) -> bytes:
 
 
 def listens_to_all(port: int) -> bool:
-    """Whether this process accepts connections to the port on every interface."""
+    """Tell if this process accepts connections to the port on every interface."""
     return any(
         connection.status == psutil.CONN_LISTEN
         and connection.laddr.port == port
@@ -100,7 +103,7 @@ def listens_to_all(port: int) -> bool:
 
 
 def _libraries(part: str) -> list[dict[int, int]]:
-    """The dynamic sections, tag → value, of the loaded libraries with ``part`` in their paths."""
+    """Dynamic sections, tag → value, of the loaded libraries with ``part`` in their paths."""
     found = []
 
     def look(info: Any, size: int, data: Any) -> int:
@@ -125,7 +128,7 @@ def _entries(address: int) -> Iterator[tuple[int, int]]:
 
 
 def _slots(library: dict[int, int], name: bytes) -> Iterator[int]:
-    """Where the library keeps the address of the function of this name that it imports."""
+    """Find the places in which the library keeps the address of the function of this name that it imports."""
     if not {_STRTAB, _SYMTAB, _PLTRELSZ, _JMPREL} <= library.keys():
         return
     table = np.frombuffer(ctypes.string_at(library[_JMPREL], library[_PLTRELSZ]), _RELOCATION)

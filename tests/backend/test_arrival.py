@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backend.http.worker import ARRIVE_S, MAX_HEAD, WHOLE, Arrival
+from backend.http.arrival import ARRIVE_S, MAX_HEAD, WHOLE, Arrival
 
 POST = b"POST /predict/ HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n0123456789"
 CHUNKED = b"POST /predict HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n3;x=y\r\n000\r\n0\r\nTrailer: a\r\n\r\n"

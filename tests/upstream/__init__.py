@@ -1,0 +1,1 @@
+"""Tests that fail when a private part that we touch changes."""
