@@ -52,13 +52,15 @@ SLOW = {
         "backend/test_model_servers.py",
     ),
     *("backend/test_openapi.py", "backend/test_serve.py", "backend/test_worker.py"),
+    *("dashboard/test_download.py", "dashboard/test_ending.py", "dashboard/test_kernels.py"),
     *("frontend/test_apache.py", "jobs/test_together.py"),
     *("workbench/test_checks.py", "workbench/test_preview.py", "workbench/test_runner.py"),
     *("workbench/test_up_only.py", "test_chain.py", "test_supply.py"),
-    "test_the_code_is_formatted_linted_and_typed",
 }
 """What ``make test-fast`` leaves out, below ``tests``."""
+SLOW_TESTS = {"test_the_code_is_formatted_linted_and_typed"}
 SLOW_FIXTURES = {"chain", "mariadb", "server", "strange", "warm_home"}
+"""Of tests in the other files; ``mariadb`` is the parameter of one."""
 PORTS = range(12_000, 20_000)
 """Below those that Linux gives to outgoing connections, and beside the machines' (``machines.local.provider.PORTS``)."""
 PORTS_EACH = 1_000
@@ -91,7 +93,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def _is_slow(item: pytest.Item) -> bool:
     parameters = getattr(item, "callspec", None)
     asked = [*getattr(item, "fixturenames", ()), *(parameters.params.values() if parameters else ())]
-    return item.name in SLOW or any(isinstance(one, str) and one in SLOW_FIXTURES for one in asked)
+    return item.name in SLOW_TESTS or any(isinstance(one, str) and one in SLOW_FIXTURES for one in asked)
 
 
 def _group(item: pytest.Item) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import SLOW
 from workbench import __version__
 from workbench.cli import make_parser
 from workbench.settings import PROJECT
@@ -180,3 +181,7 @@ def test_the_version_is_the_same_wherever_it_stands() -> None:
     )
     assert released is not None
     assert {project, locked["workbench"], released[1]} == {__version__}
+
+
+def test_what_the_fast_tests_leave_out_exists() -> None:
+    assert not [name for name in SLOW if not (PROJECT / "tests" / name).exists()]

@@ -19,7 +19,7 @@ def tried(refused, code):
     """What a process with the filter says of what it tried, while nobody reaches the socket that listens for it."""
     head = f"""
         import ctypes, json, os, socket, sys
-        from backend import seccomp
+        from backend.untrusted import seccomp
         told = []
         def tell(what, act):
             try:
