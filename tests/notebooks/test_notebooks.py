@@ -4,6 +4,7 @@ import ast
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ import nbformat
 import numpy as np
 import pytest
 
+from tests.browser import made_models
 from workbench import artifact, recipes
 from workbench.models import registry
 from workbench.settings import PROJECT, from_environment
@@ -96,33 +98,63 @@ def test_what_happens_to_pictures_keeps_their_shape_and_range(tmp_path: Path) ->
     assert (changed.sum((1, 2, 3)) > 0.6 * x[0].sum()).all()
 
 
-def test_the_tutorial_runs_top_to_bottom_and_publishes_a_model(tmp_path: Path, data: Path) -> None:
-    home = tmp_path / "home"
-    home.mkdir()
-    (home / "data").symlink_to(data)
-    command = [sys.executable, "-m", "pytest", "--nbval-lax", "-p", "no:cacheprovider", str(recipes.DEFAULT)]
-    environment = {**os.environ, "WORKBENCH_SMALL": "1", "WORKBENCH_HOME": str(home), "TMPDIR": str(tmp_path)}
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.name)
+def test_cells_show_and_test_nothing(notebook: Path) -> None:
+    for cell in code(notebook):
+        assert not [n for n in ast.walk(ast.parse(source(cell))) if isinstance(n, ast.Assert)], cell["id"]
+
+
+def run(name: str, folder: Path, *checks: str, **environment: str) -> Path:
+    """Run a copy of the notebook top to bottom, and the checks after its last cell; its home."""
+    copies, home = Path(shutil.copytree(PROJECT / "notebooks", folder / "notebooks")), folder / "home"
+    notebook = nbformat.read(copies / name, as_version=4)
+    notebook.cells += [nbformat.v4.new_code_cell(check) for check in checks]
+    nbformat.write(notebook, copies / name)
+    command = [sys.executable, "-m", "pytest", "--nbval-lax", "-p", "no:cacheprovider", str(copies / name)]
+    environment = {**os.environ, "WORKBENCH_HOME": str(home), "TMPDIR": str(folder), **environment}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, cwd=PROJECT)
     assert done.returncode == 0, done.stdout[-5000:]
+    return home
+
+
+def test_the_tutorial_runs_top_to_bottom_and_publishes_a_model(tmp_path: Path, data: Path) -> None:
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "data").symlink_to(data)
+    home = run(
+        "00-mnist-cnn.ipynb",
+        tmp_path,
+        "assert x_train.shape == (EXAMPLES, 28, 28, 1)",
+        "assert set(y_train) == set(range(10))",
+        "assert network().count_params() < 100_000",
+        "assert result.value.low > 0.9",
+        "assert np.argmax(nine.value.probabilities) == 9",
+        "assert str(version.value) == 'mnist-cnn:1'",
+        WORKBENCH_SMALL="1",
+    )
     (version,) = registry.versions(from_environment({"WORKBENCH_HOME": str(home)}))
     assert str(version) == "mnist-cnn:1"
     assert artifact.verify(version.folder)["metrics"]["accuracy"] > 0.9
 
 
 def test_the_clusters_page_runs_top_to_bottom_and_starts_nothing(tmp_path: Path) -> None:
-    notebook = PROJECT / "notebooks" / "deploy_cluster.ipynb"
-    command = [sys.executable, "-m", "pytest", "--nbval-lax", "-p", "no:cacheprovider", str(notebook)]
-    environment = {**os.environ, "WORKBENCH_HOME": str(tmp_path / "home"), "TMPDIR": str(tmp_path)}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, cwd=PROJECT)
-    assert done.returncode == 0, done.stdout[-5000:]
-    with open_store(from_environment({"WORKBENCH_HOME": str(tmp_path / "home")})) as store:
+    home = run(
+        "deploy_cluster.ipynb",
+        tmp_path,
+        "from workbench import recipes\nassert page.request.recipe == recipes.read(recipes.DEFAULT)",
+        'assert page.jobs.table.page["total"] == page.workbench.store.page().total == 0',
+    )
+    with open_store(from_environment({"WORKBENCH_HOME": str(home)})) as store:
         assert store.page().total == 0
 
 
 def test_the_serving_page_runs_top_to_bottom_without_a_back_end(tmp_path: Path) -> None:
-    notebook = PROJECT / "notebooks" / "serve_and_predict.ipynb"
-    command = [sys.executable, "-m", "pytest", "--nbval-lax", "-p", "no:cacheprovider", str(notebook)]
-    environment = {**os.environ, "WORKBENCH_HOME": str(tmp_path / "home"), "TMPDIR": str(tmp_path)}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, cwd=PROJECT)
-    assert done.returncode == 0, done.stdout[-5000:]
-    assert registry.versions(from_environment({"WORKBENCH_HOME": str(tmp_path / "home")})) == []
+    settings = from_environment({"WORKBENCH_HOME": str(tmp_path / "home")})
+    for answer in (1, 2):
+        made_models.publish(settings, answer)
+    run(
+        "serve_and_predict.ipynb",
+        tmp_path,
+        'rows = page.models.table.page["rows"]\n'
+        'assert {row["key"] for row in rows} == {"mnist-cnn:1", "mnist-cnn:2"}',
+    )
+    assert len(registry.versions(settings)) == 2
