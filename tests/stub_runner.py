@@ -11,7 +11,7 @@ from workbench.machines import Provider
 from workbench.machines.local.provider import LocalProvider
 from workbench.runner import Rules
 from workbench.runner.__main__ import end
-from workbench.settings import Settings, from_environment
+from workbench.settings import PROJECT, Settings, from_environment
 from workbench.system import detached
 
 RULES = Rules(silent_s=float(os.environ.get("STUB_SILENT_S", "60")), settle_s=1.0, heartbeat_s=0.5)
@@ -28,7 +28,7 @@ def start(id: int, name: str, settings: Settings) -> None:
         runner.MARK: f"{id}@{settings.home}",
     }
     command = [sys.executable, "-m", "tests.stub_runner", str(id), name]
-    detached.start(command, environment, settings.logs / "runners.log")
+    detached.start(command, environment, settings.logs / "runners.log", PROJECT)
 
 
 def tick(store: Store, settings: Settings) -> list[int]:

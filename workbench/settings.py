@@ -1,17 +1,17 @@
 """The environment variables, read in this one place and passed on as a value."""
 
-import contextlib
 import getpass
 import ipaddress
 import math
 import os
 import re
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from workbench.errors import BadInput
+from workbench.system.files import keep_once
 
 PROJECT = Path(__file__).resolve().parent.parent
 ANY = "0.0.0.0"  # noqa: S104
@@ -229,19 +229,4 @@ def _login_name() -> str:
 
 def _secret(variable: str, path: Path) -> str:
     """The variable's value, else what the file keeps."""
-    return os.environ.get(variable) or kept(path, lambda: secrets.token_urlsafe(32))
-
-
-def kept(path: Path, make: Callable[[], str]) -> str:
-    """The file's text; where there is none, a new one that the file then keeps (mode 600)."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
-    if not path.exists():
-        try:
-            with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-                file.write(make())
-            with contextlib.suppress(FileExistsError):  # whoever comes second keeps the first one's
-                os.link(aside, path)
-        finally:
-            aside.unlink(missing_ok=True)
-    return path.read_text().strip()
+    return os.environ.get(variable) or keep_once(path, lambda: secrets.token_urlsafe(32))

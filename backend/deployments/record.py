@@ -3,10 +3,7 @@
 Written whole or not at all, by one process at a time; its inode and time tell whether it has changed.
 """
 
-import fcntl
 import json
-import os
-import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -14,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from workbench.errors import WorkbenchError
+from workbench.system import files
+from workbench.system.locks import locked
 
 FILE = "deployments.json"
 HISTORY = 100
@@ -48,8 +47,7 @@ class Record:
     def changing(self) -> Iterator[dict[str, Any]]:
         """The deployments, to be changed by one process at a time; written whole or not at all."""
         self._folder.mkdir(parents=True, exist_ok=True)
-        with (self._folder / ".lock").open("a") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with locked(self._folder / ".lock"):
             try:
                 models = self.read()
             except WorkbenchError:  # damaged by hand: kept beside for whoever did it
@@ -59,15 +57,7 @@ class Record:
             yield models
             text = json.dumps({"format": 1, "models": models}, indent=2) + "\n"
             if json.dumps(models) != before:
-                aside = self._folder / f".deployments.{secrets.token_hex(4)}"
-                try:
-                    with aside.open("w") as file:
-                        file.write(text)
-                        file.flush()
-                        os.fsync(file.fileno())
-                    aside.replace(self._file)
-                finally:
-                    aside.unlink(missing_ok=True)
+                files.write(self._file, text, synced=True)
 
 
 def switch(models: dict[str, Any], name: str, version: int, done: dict[str, Any]) -> None:

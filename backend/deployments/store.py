@@ -11,8 +11,6 @@ by any worker holds for every request that begins after it. The version that ser
 """
 
 import json
-import secrets
-import shutil
 import threading
 import time
 import zlib
@@ -27,6 +25,7 @@ from backend.deployments.manifests import check_manifest, check_number, refuse_w
 from backend.deployments.record import FILE, Record, note, now, switch
 from workbench import artifact
 from workbench.errors import BadInput, Conflict, ModelRefused, NotFound, WorkbenchError
+from workbench.system import files
 
 RETRY_S = 5.0
 STALE_S = 3600.0
@@ -190,18 +189,13 @@ class Deployments:
             engines.load(folder, manifest, self._other)
             target = self._path(name, version)
             target.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                folder.rename(target)
-            except OSError as error:
-                if not target.is_dir():
-                    raise
-                if artifact.read_manifest(target)["files"] != manifest["files"]:
-                    raise Conflict(
-                        f"another {name}:{version} is here already and versions never change; "
-                        "publish this one under the next number"
-                    ) from error
-                return False
-        return True
+            is_new = files.publish(folder, target)
+            if not is_new and artifact.read_manifest(target)["files"] != manifest["files"]:
+                raise Conflict(
+                    f"another {name}:{version} is here already and versions never change; "
+                    "publish this one under the next number"
+                )
+        return is_new
 
     def activate(
         self, name: str, version: int, reason: str = "", *, who: str = "", anyway: bool = False
@@ -292,17 +286,8 @@ class Deployments:
     @contextmanager
     def _aside(self) -> Iterator[Path]:
         """A new folder beside the versions, removed at the end; those of killed processes go too."""
-        incoming = self._folder / "incoming"
-        incoming.mkdir(parents=True, exist_ok=True)
-        for left in incoming.iterdir():
-            if time.time() - left.stat().st_mtime > STALE_S:
-                shutil.rmtree(left, ignore_errors=True)
-        folder = incoming / secrets.token_hex(8)
-        folder.mkdir()
-        try:
+        with files.folder_aside(self._folder / "incoming", stale_s=STALE_S) as folder:
             yield folder
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
 
     # ── loading ──────────────────────────────────────────────────────────────────────────────────
 

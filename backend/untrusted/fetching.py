@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from workbench.errors import NotFetched, UrlRefused
+from workbench.system import files
 
 REDIRECTS = 3
 CONNECT_S = 5.0
@@ -258,12 +259,7 @@ class Remembered:
         """Note what came."""
         all_ = {**self._read(), fetched.url: [sha256, fetched.etag, fetched.last_modified, time.time()]}
         latest = dict(sorted(all_.items(), key=lambda item: -item[1][3])[: self.MOST])
-        aside = self._file.with_name(f".urls.{time.monotonic_ns()}")
-        try:
-            aside.write_text(json.dumps(latest))
-            aside.replace(self._file)
-        finally:
-            aside.unlink(missing_ok=True)
+        files.write_json(self._file, latest)
 
     def _read(self) -> dict[str, Any]:
         try:

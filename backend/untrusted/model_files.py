@@ -3,13 +3,10 @@
 A folder a model, ``strangers/SHA256/``: ``model/`` is what its server sees, ``form.json`` says what it is.
 """
 
-import fcntl
 import hashlib
 import json
 import os
-import secrets
 import shutil
-import time
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +17,7 @@ from typing import Any
 from backend.deployments.manifests import check_manifest
 from workbench import artifact
 from workbench.errors import ModelRefused
+from workbench.system import files
 
 KEPT = 6
 """Models on the disk."""
@@ -51,17 +49,8 @@ class ModelFiles:
     @contextmanager
     def receiving(self) -> Iterator[Path]:
         """Where to put a file that is to be kept; removed at the end."""
-        incoming = self.folder / ".incoming"
-        incoming.mkdir(parents=True, exist_ok=True, mode=0o700)
-        for left in incoming.iterdir():
-            if time.time() - left.stat().st_mtime > STALE_S:
-                shutil.rmtree(left, ignore_errors=True)
-        aside = incoming / secrets.token_hex(8)
-        aside.mkdir()
-        try:
+        with files.folder_aside(self.folder / ".incoming", stale_s=STALE_S, mode=0o700) as aside:
             yield aside / "file"
-        finally:
-            shutil.rmtree(aside, ignore_errors=True)
 
     def find(self, sha256: str) -> ModelFile | None:
         """The model with this checksum, if it is here; its use is noted."""
@@ -93,11 +82,7 @@ class ModelFiles:
             path.chmod(0o755 if path.is_dir() else 0o644)  # its server runs as another user
         (aside / "form.json").write_text(json.dumps(told))
         place = self.folder / told["sha256"]
-        try:
-            aside.rename(place)
-        except OSError:
-            if not (place / "form.json").exists():
-                raise
+        files.publish(aside, place)
         self._forget_all_but(KEPT)
         found = self.find(told["sha256"])
         if found is None:
@@ -129,34 +114,7 @@ class ModelFiles:
     def _forget_all_but(self, kept: int) -> None:
         for folder in self.by_use()[kept:]:
             (folder / "socket").unlink(missing_ok=True)  # its server ends
-            gone = folder.with_name(f".gone-{secrets.token_hex(4)}")
-            try:
-                folder.rename(gone)
-            except OSError:  # another process was faster
-                continue
-            shutil.rmtree(gone, ignore_errors=True)
-
-
-@contextmanager
-def locked(folder: Path, timeout_s: float) -> Iterator[None]:
-    """One process or thread at a time per model.
-
-    Raises
-    ------
-    TimeoutError
-        Another one has had it for so long.
-    """
-    with (folder / ".lock").open("a") as lock:
-        give_up = time.monotonic() + timeout_s
-        while True:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > give_up:
-                    raise TimeoutError from None
-                time.sleep(0.02)
-        yield
+            files.withdraw(folder)
 
 
 def _place(file: Path, model: Path) -> dict[str, Any]:

@@ -28,8 +28,10 @@ from backend.tfserving.channel import NAME, Channel
 from backend.tfserving.client import Rest
 from backend.tfserving.rest_format import Arrays, Signature
 from backend.untrusted.confined import FIRST_UID, LOG, PROTECTION, SOCKET, UIDS, Spec
-from backend.untrusted.model_files import ModelFile, ModelFiles, locked
+from backend.untrusted.model_files import ModelFile, ModelFiles
 from workbench.errors import BadInput, ModelRefused, NeedsTensorFlow, Unavailable
+from workbench.system.endings import last_line
+from workbench.system.locks import locked
 
 log = logging.getLogger("backend")
 
@@ -146,7 +148,7 @@ class ModelServers:
         name = self._kind(file)
         server = ModelServer(file, name, self._predict_s)
         try:
-            with locked(file.folder, self._start_s):
+            with locked(file.folder / ".lock", self._start_s):
                 if not ((file.folder / SOCKET).exists() and server.is_available()):
                     self._refuse_again(file)
                     self._start(file, server)
@@ -311,9 +313,4 @@ class Remote:
 
 def _reason(folder: Path) -> str:
     """The last words of a server, where it had some."""
-    try:
-        lines = (folder / LOG).read_bytes()[-8192:].decode(errors="replace").splitlines()
-    except OSError:
-        return ""
-    said = [line.removeprefix("refused: ") for line in lines if line.startswith("refused: ")]
-    return said[-1] if said else (lines[-1][:300] if lines else "")
+    return last_line(folder / LOG, after="refused: ")

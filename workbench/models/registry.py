@@ -1,12 +1,10 @@
 """Published model versions: ``WORKBENCH_HOME/models/NAME/V``, immutable, counted up, checked by checksum."""
 
-import fcntl
 import os
 import re
 import secrets
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +15,8 @@ import psutil
 from workbench import artifact
 from workbench.errors import BadInput, NotFound
 from workbench.settings import Settings, from_environment
+from workbench.system import files
+from workbench.system.locks import locked
 
 if TYPE_CHECKING:
     import keras
@@ -85,7 +85,7 @@ def add(name: str, write: Callable[[Path], dict[str, Any]], settings: Settings) 
     aside.mkdir()
     try:
         fields = write(aside)
-        with _locked(home):
+        with locked(home / ".lock"):
             there = versions(settings, name)
             number = max((v.version for v in there), default=0) + 1
             if there and fields.get("corrections"):
@@ -149,11 +149,8 @@ def load(version: Version) -> "keras.Model":
 def download(version: Version, destination: Path) -> Path:
     """Write the version as a zip; the destination has it whole or is left as it was."""
     artifact.verify(version.folder)
-    aside = destination.with_name(f".{destination.name}.{os.getpid()}")
-    try:
-        artifact.pack(version.folder, aside).replace(destination)
-    finally:
-        aside.unlink(missing_ok=True)
+    with files.replacing(destination) as aside:
+        artifact.pack(version.folder, aside)
     return destination
 
 
@@ -163,10 +160,3 @@ def _clear(home: Path) -> None:
         pid = left.name[1:].split("-")[0]
         if pid.isdecimal() and not psutil.pid_exists(int(pid)):
             shutil.rmtree(left, ignore_errors=True)
-
-
-@contextmanager
-def _locked(home: Path) -> Iterator[None]:
-    with (home / ".lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield

@@ -24,6 +24,7 @@ from workbench.models import evaluation
 from workbench.node import data, export
 from workbench.node import model as models
 from workbench.node.checkpoint import Checkpoints
+from workbench.system import files
 
 LEASE_S = 60.0
 """How long it stays without anybody looking."""
@@ -96,9 +97,9 @@ def main(arguments: list[str]) -> int:
     try:
         previewed = Previewed(folder, task["epochs"])
     except (RecipeError, WorkbenchError) as error:
-        _write(folder / "ready.json", {"error": str(error)})
+        files.write_json(folder / "ready.json", {"error": str(error)})
         return 0
-    _write(folder / "ready.json", previewed.describe())
+    files.write_json(folder / "ready.json", previewed.describe())
     newest, request = _Changing(folder / "newest.json"), _Changing(folder / "request.json")
     asked: dict[str, Any] | None = None
     while time.time() - (folder / "lease").stat().st_mtime < task.get("lease_s", LEASE_S):
@@ -108,7 +109,7 @@ def main(arguments: list[str]) -> int:
         if asked is not None and previewed.step is not None:
             said = previewed.probabilities(base64.b64decode(asked["x"]))
             answer = {"id": asked["id"], "step": previewed.step, "probabilities": said}
-            _write(folder / "answer.json", answer)
+            files.write_json(folder / "answer.json", answer)
             asked = None
         time.sleep(POLL_S)
     return 0
@@ -136,9 +137,3 @@ class _Changing:
 def _step(name: str) -> int:
     """Of ``ckpt-420`` or ``ckpt-420.index``."""
     return int(name.removeprefix("ckpt-").partition(".")[0])
-
-
-def _write(path: Path, value: dict[str, Any]) -> None:
-    aside = path.with_suffix(".aside")
-    aside.write_text(json.dumps(value))
-    aside.replace(path)

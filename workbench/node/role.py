@@ -17,6 +17,7 @@ from workbench.errors import RecipeError, WorkbenchError
 from workbench.events import Writer
 from workbench.models import evaluation
 from workbench.node import data, export, strategy, training
+from workbench.system import files
 from workbench.upstream import tensorflow as sockets
 
 _FAILED_WORKER = re.compile(r"from remote target /job:worker/replica:0/task:(\d+)")
@@ -154,9 +155,7 @@ def _export(folder: Path, write: Callable[[Path], dict[str, Any]]) -> None:
     aside.mkdir()
     text = json.dumps(write(aside), indent=2, ensure_ascii=False)
     aside.rename(target)
-    aside = folder / ".fields.json"
-    aside.write_text(text + "\n")
-    aside.rename(fields)
+    files.write(fields, text + "\n")
 
 
 def _two_parts(parts: Any) -> tuple[Any, Any]:

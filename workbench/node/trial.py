@@ -19,6 +19,7 @@ from workbench.errors import RecipeError
 from workbench.models import evaluation
 from workbench.node import data
 from workbench.node import model as models
+from workbench.system import files
 
 EXAMPLES = 64
 """Of the test part, that the untrained model is asked about."""
@@ -45,9 +46,7 @@ def main(arguments: list[str]) -> int:
                 "traceback": error.traceback,
             }
         }
-    aside = folder / "result.aside"
-    aside.write_text(json.dumps(said))
-    aside.replace(folder / "result.json")
+    files.write_json(folder / "result.json", said)
     return 0
 
 

@@ -16,7 +16,7 @@ from workbench.jobs import ACTIVE, ENDED, Job, Store
 from workbench.machines import Provider
 from workbench.machines.local.provider import end_all
 from workbench.runner.run import run
-from workbench.settings import Settings
+from workbench.settings import PROJECT, Settings
 from workbench.system import detached
 from workbench.tasks import check
 
@@ -70,7 +70,7 @@ def start_runner(id: int, runner: str, settings: Settings) -> int:
         MARK: f"{id}@{settings.home}",
     }
     command = [sys.executable, "-m", "workbench.runner", str(id), runner]
-    return detached.start(command, environment, settings.logs / "runners.log")
+    return detached.start(command, environment, settings.logs / "runners.log", PROJECT)
 
 
 def runner_name() -> str:

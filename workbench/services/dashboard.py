@@ -14,6 +14,7 @@ from urllib.parse import quote
 from workbench.services import Service, certificates
 from workbench.services.environment import minimal
 from workbench.settings import PROJECT, Settings, reachable
+from workbench.system import files
 
 NOTEBOOKS = PROJECT / "notebooks"
 LANDING = "workbench"
@@ -34,7 +35,7 @@ def prepare(settings: Settings) -> Service:
     """Write the server's configuration and say how to start it; doing so again changes nothing."""
     certificate = None if settings.dashboard_address.startswith("127.") else certificates.own(settings)
     config = settings.run / "dashboard" / "config.py"
-    _write_private(config, configuration(settings, certificate))
+    files.write(config, configuration(settings, certificate), mode=0o600)
     overrides = _jupyter(settings) / "config" / "labconfig" / "default_setting_overrides.json"
     overrides.parent.mkdir(parents=True, exist_ok=True)
     overrides.write_text(json.dumps(LAB_SETTINGS, indent=2) + "\n")
@@ -211,12 +212,3 @@ def _lab_css(settings: Settings) -> Path:
 def _jupyter(settings: Settings) -> Path:
     """Kept between starts: how the user likes JupyterLab."""
     return settings.home / "jupyter"
-
-
-def _write_private(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    aside.unlink(missing_ok=True)
-    with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(text)
-    aside.replace(path)

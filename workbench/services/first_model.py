@@ -20,6 +20,7 @@ from workbench.backends import http
 from workbench.errors import NotFound, Unavailable, WorkbenchError
 from workbench.models import registry
 from workbench.settings import Settings, from_environment
+from workbench.system import files
 
 NAME = "mnist-cnn"
 BACKEND_WAIT_S = 60.0
@@ -104,12 +105,7 @@ class _Status:
     def tell(self, state: str, message: str, **more: Any) -> None:
         text = json.dumps({"state": state, "message": message, "since": self.since, **more})
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        aside = self.path.with_name(f".{self.path.name}.{os.getpid()}")
-        try:
-            aside.write_text(text)
-            aside.replace(self.path)
-        finally:
-            aside.unlink(missing_ok=True)
+        files.write(self.path, text)
         print(text, flush=True)
 
     def clear(self) -> None:

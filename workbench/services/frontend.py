@@ -16,6 +16,7 @@ from pathlib import Path
 from workbench.errors import BadInput, Unavailable
 from workbench.services import Service, apache
 from workbench.settings import PROJECT, Settings, reachable
+from workbench.system.files import replacing
 
 SOURCE = PROJECT / "frontend"
 API = "/api"
@@ -223,12 +224,10 @@ def _publish(files: Files, folder: Path, *, readable: Path) -> None:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         if not path.is_file() or path.read_bytes() != content:
-            aside = path.with_name(f".{path.name}.{os.getpid()}")
-            aside.write_bytes(content)
-            aside.chmod(0o644)
-            if changed_ns is not None:
-                os.utime(aside, ns=(changed_ns, changed_ns))
-            aside.replace(path)
+            with replacing(path, mode=0o644) as aside:
+                aside.write_bytes(content)
+                if changed_ns is not None:
+                    os.utime(aside, ns=(changed_ns, changed_ns))
     for path in folder.rglob("*"):
         if path.is_file() and path.relative_to(folder).as_posix() not in files:
             path.unlink()

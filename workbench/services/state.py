@@ -1,9 +1,6 @@
 """What runs now, as one file that any command reads: ``WORKBENCH_HOME/run/services.json``, mode 600."""
 
 import json
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,6 +8,7 @@ from typing import Any
 import psutil
 
 from workbench.settings import Settings
+from workbench.system.files import write_json
 
 
 @dataclass
@@ -63,17 +61,4 @@ def read(settings: Settings) -> State | None:
 
 def write(settings: Settings, state: State) -> None:
     """Replace the file as a whole."""
-    with private(path(settings)) as file:
-        file.write(json.dumps(asdict(state), indent=1))
-
-
-@contextmanager
-def private(target: Path) -> Iterator[Any]:
-    """Write a file that only its owner reads, aside and then in place."""
-    aside = target.with_name(f".{target.name}.{os.getpid()}")
-    try:
-        with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-            yield file
-        aside.replace(target)
-    finally:
-        aside.unlink(missing_ok=True)
+    write_json(path(settings), asdict(state), indent=1, mode=0o600)

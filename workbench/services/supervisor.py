@@ -3,7 +3,6 @@
 import collections
 import contextlib
 import errno
-import fcntl
 import http.client
 import json
 import os
@@ -29,6 +28,8 @@ from workbench.services.environment import marked, minimal
 from workbench.services.state import Row, State
 from workbench.settings import Settings
 from workbench.system import processes
+from workbench.system.endings import describe_code, last_line
+from workbench.system.locks import locked
 
 TICK_S = 0.1
 START_TIMEOUT_S = 90.0
@@ -232,9 +233,7 @@ class _Supervisor:
     def _died(self, child: _Child, code: int, now: float) -> None:
         row = child.row
         child.popen, row.pid = None, None
-        reason = (
-            f"ended with {_words(code)}; its last words: {_last_words(self.settings, child.service.name)}"
-        )
+        reason = f"ended with {describe_code(code)}; its last words: {_last_words(self.settings, child.service.name)}"
         if shutil.disk_usage(self.settings.home).free < NEEDED_BYTES:
             row.state, row.message = "restarting", f"the disk with {self.settings.home} is full; it {reason}"
             row.restarts += 1
@@ -318,10 +317,10 @@ class _Supervisor:
 @contextlib.contextmanager
 def _only_one(settings: Settings) -> Iterator[None]:
     settings.home.mkdir(parents=True, exist_ok=True)
-    with (settings.home / ".up.lock").open("w") as file:
+    with contextlib.ExitStack() as held:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
+            held.enter_context(locked(settings.home / ".up.lock", 0))
+        except TimeoutError as error:
             raise AlreadyRunning(f"the workbench in {settings.home} is up already") from error
         yield
 
@@ -358,10 +357,6 @@ def _answers(url: str) -> bool:
         return False
 
 
-def _words(code: int) -> str:
-    return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
-
-
 def _log_path(settings: Settings, name: str) -> Path:
     return settings.logs / f"{name}.log"
 
@@ -392,11 +387,7 @@ def _rotate(settings: Settings, name: str) -> None:
 
 
 def _last_words(settings: Settings, name: str) -> str:
-    """The last line of the log that says something."""
-    with _log_path(settings, name).open("rb") as file:
-        file.seek(max(0, file.seek(0, os.SEEK_END) - 4096))
-        lines = [line.strip() for line in file.read().decode(errors="replace").splitlines() if line.strip()]
-    return lines[-1][:300] if lines else "none"
+    return last_line(_log_path(settings, name)) or "none"
 
 
 def stop(settings: Settings) -> int:

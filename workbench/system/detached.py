@@ -5,16 +5,17 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from workbench.errors import Unavailable
-from workbench.settings import PROJECT
 
 
-def start(command: Sequence[str], environment: Mapping[str, str], log: Path) -> int:
+def start(command: Sequence[str], environment: Mapping[str, str], log: Path, folder: Path) -> int:
     """Start a command that is no child of this process, in a session of its own; give its process number.
 
     Parameters
     ----------
     log
         What it prints is added to this file.
+    folder
+        Where it runs.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     # The shell ends at once, so the system adopts the command, and nobody here has to wait for it.
@@ -24,7 +25,7 @@ def start(command: Sequence[str], environment: Mapping[str, str], log: Path) -> 
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        cwd=PROJECT,
+        cwd=folder,
         start_new_session=True,
         check=False,
     )

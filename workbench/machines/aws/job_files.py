@@ -13,6 +13,7 @@ from workbench.aws.bucket import Bucket
 from workbench.machines.aws.exchange import transfer
 from workbench.machines.aws.exchange.assignments import Assignment, Work
 from workbench.settings import Settings
+from workbench.system import files
 
 LINK_S = 3600
 
@@ -76,10 +77,7 @@ class JobFiles:
 
 def note_addresses(assignment: Assignment, folder: Path) -> None:
     """Note in the job's own folder that machines work for it; only now, for whoever reads it believes that."""
-    path = folder / "job.json"
-    aside = path.with_name(".job.json")
-    aside.write_text(json.dumps({**read_job(folder), "cluster": assignment.addresses}))
-    aside.replace(path)
+    files.write_json(folder / "job.json", {**read_job(folder), "cluster": assignment.addresses})
 
 
 def read_job(folder: Path) -> dict[str, Any]:

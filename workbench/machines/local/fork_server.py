@@ -7,7 +7,6 @@ launch, ends when it was not needed for ``IDLE_S``, and is one for each home.
 
 import contextlib
 import errno
-import fcntl
 import importlib
 import json
 import os
@@ -17,7 +16,7 @@ import socket
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +29,8 @@ from workbench.machines.local.head import MARK, Cluster
 from workbench.settings import PROJECT
 from workbench.system import detached
 from workbench.system.control_socket import ask, listen, read_line
+from workbench.system.endings import last_line
+from workbench.system.locks import locked
 
 FULL, USER, NONE = "namespaces and an own user", "an own user", "none"
 CLUSTER, PLACE = ".warm", Place("warm", 0)
@@ -95,7 +96,7 @@ def begin(home: Path, modules: Sequence[str]) -> dict[str, Any]:
     folder.mkdir(parents=True, exist_ok=True)
     for path in (folder, folder.parent):
         path.chmod(0o700)
-    with _locked(folder.parent / ".warm.lock"):
+    with locked(folder.parent / ".warm.lock"):
         with contextlib.suppress(OSError, ValueError, KeyError):
             there = ask(folder, {"do": "keep"}, 10)
             if not there["stale"] and there["modules"] == list(modules):
@@ -110,11 +111,8 @@ def log_of(home: Path) -> Path:
 
 def last_words(home: Path) -> str:
     """The last line of the warm process' log."""
-    with contextlib.suppress(OSError):
-        lines = [line for line in log_of(home).read_text(errors="replace").splitlines() if line.strip()]
-        if lines:
-            return f"its last words: {lines[-1]} (log: {log_of(home)})"
-    return "it said nothing"
+    said = last_line(log_of(home))
+    return f"its last words: {said} (log: {log_of(home)})" if said else "it said nothing"
 
 
 def _begin(home: Path, modules: Sequence[str]) -> dict[str, Any]:
@@ -130,6 +128,7 @@ def _begin(home: Path, modules: Sequence[str]) -> dict[str, Any]:
             MARK: own_mark.ljust(MARK_ROOM),
         },
         log_of(home),
+        PROJECT,
     )
     give_up = time.monotonic() + START_TIMEOUT_S
     while True:
@@ -145,13 +144,6 @@ def _begin(home: Path, modules: Sequence[str]) -> dict[str, Any]:
                 f"the warm process was not ready after {START_TIMEOUT_S:.0f} s; {last_words(home)}"
             )
         time.sleep(0.02)
-
-
-@contextlib.contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 class Warm:

@@ -11,7 +11,6 @@ import json
 import os
 import random
 import re
-import secrets
 import shutil
 import socket
 import time
@@ -40,6 +39,7 @@ from workbench.machines.local.head import STOP_GRACE_S
 from workbench.machines.local.processes import Found
 from workbench.machines.local.sandbox import Limits, uid_of
 from workbench.settings import Settings
+from workbench.system import files
 from workbench.system.control_socket import ask
 
 NODE = "workbench.node.__main__"
@@ -137,7 +137,7 @@ class LocalProvider:
         self.stop(name)
         self._take_back(before)
         if folder is None:
-            _write(_folder(self.home, name) / "cluster.json", record)
+            files.write_json(_folder(self.home, name) / "cluster.json", record, indent=1)
         self._ask(name, {"do": "start", **(self._give(name, record) if folder else {"idle": True})})
         return self.machines(name)
 
@@ -214,7 +214,7 @@ class LocalProvider:
 
     def _begin(self, name: str, record: dict[str, Any]) -> None:
         record["isolation"] = self.prewarm()["isolation"] if self.isolate else fork_server.NONE
-        _write(_folder(self.home, name) / "cluster.json", record)
+        files.write_json(_folder(self.home, name) / "cluster.json", record, indent=1)
         asked = {
             "do": "launch",
             "name": name,
@@ -241,13 +241,13 @@ class LocalProvider:
             cluster.setdefault(role, []).append(record["addresses"][str(Place(role, index))])
         job = folder / "job.json"
         if job.exists():
-            _write(job, {**json.loads(job.read_text()), "cluster": cluster})
+            files.write_json(job, {**json.loads(job.read_text()), "cluster": cluster}, indent=1)
         folder.chmod(0o700)
         if os.geteuid() == 0:
             uid = 0 if record["isolation"] == fork_server.NONE else _uid(name)
             for path in (folder, *folder.rglob("*")):
                 os.chown(path, uid, uid, follow_symlinks=False)
-        _write(_folder(self.home, name) / "cluster.json", record)
+        files.write_json(_folder(self.home, name) / "cluster.json", record, indent=1)
         return {"module": record["module"], "folder": str(folder)}
 
     @staticmethod
@@ -382,16 +382,7 @@ def _create(home: Path, name: str, record: dict[str, Any]) -> None:
         folder.mkdir(mode=0o700)
     except FileExistsError as error:
         raise BadInput(f"there is a cluster {name!r} already; terminate it first") from error
-    _write(folder / "cluster.json", record)
-
-
-def _write(path: Path, value: dict[str, Any]) -> None:
-    aside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    try:
-        aside.write_text(json.dumps(value, indent=1))
-        aside.replace(path)
-    finally:
-        aside.unlink(missing_ok=True)
+    files.write_json(folder / "cluster.json", record, indent=1)
 
 
 def _listed(only: Collection[Place] | None) -> list[list[Any]] | None:

@@ -19,6 +19,7 @@ from workbench.aws.bucket import Bucket, Stored
 from workbench.aws.refusals import AwsFailure, said
 from workbench.errors import BadInput
 from workbench.machines import Place, machine_folder
+from workbench.system import files
 
 STREAMS = ("events.jsonl", "stdout.log", "stderr.log")
 PART_BYTES = 256 * 1024
@@ -275,9 +276,7 @@ def collect(bucket: Bucket, prefix: str, folder: Path) -> None:
             size = _add(path, size, data[max(0, at - _offset(stored)) :])
             at = _offset(stored) + len(data)
             have[name] = at, size
-            aside = state.with_suffix(".part")
-            aside.write_text(json.dumps(have))
-            aside.replace(state)
+            files.write_json(state, have)
 
 
 def collect_export(bucket: Bucket, prefix: str, folder: Path) -> bool:
@@ -286,9 +285,7 @@ def collect_export(bucket: Bucket, prefix: str, folder: Path) -> bool:
     if fields is None:
         return False
     Tree(bucket, f"{prefix}export/", folder / "export").restore()
-    aside = folder / f".{FIELDS}"
-    aside.write_bytes(fields)
-    aside.replace(folder / FIELDS)
+    files.write(folder / FIELDS, fields)
     return True
 
 

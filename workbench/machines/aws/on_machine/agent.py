@@ -4,7 +4,7 @@ It follows the cluster's assignment in the bucket: begins its role, brings what 
 again when it crashes, says what it does, and ends the machines when their job is over. It needs no other computer.
 """
 
-import fcntl
+import contextlib
 import os
 import signal
 import subprocess
@@ -25,6 +25,7 @@ from workbench.machines.aws.on_machine import metadata, role
 from workbench.machines.aws.on_machine.attempt import Attempt
 from workbench.machines.aws.on_machine.disk import Disk
 from workbench.settings import from_environment
+from workbench.system.locks import locked
 
 TICK_S = 0.1
 REPORT_S = 1.0
@@ -297,10 +298,10 @@ def main(arguments: list[str]) -> int:
     root = Path(os.environ.get("WORKBENCH_MACHINE_ROOT") or "/opt/workbench")
     os.environ["WORKBENCH_HOME"] = str(root / "home")
     (root / "home" / "data").mkdir(parents=True, exist_ok=True)
-    with (root / "agent.lock").open("w") as lock:
+    with contextlib.ExitStack() as held:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+            held.enter_context(locked(root / "agent.lock", 0))
+        except TimeoutError:
             return 0
         try:
             role.shut_out_of_metadata(root)

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from workbench import events
-from workbench.machines import Exit, Place, describe_code, machine_folder
+from workbench.machines import Exit, Place, machine_folder
 from workbench.machines.aws.exchange import transfer
 from workbench.machines.aws.exchange.assignments import Terms, Work
 from workbench.machines.aws.exchange.transfer import Stream, Tree
 from workbench.machines.aws.on_machine import role
 from workbench.machines.aws.on_machine.disk import Disk
+from workbench.system.endings import describe_code
 
 PAUSES_S = (1.0, 2.0, 5.0, 10.0, 20.0, 30.0)
 """Before a role begins again, the first time, the second, …"""

@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import shutil
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from workbench.machines import Place, machine_folder
 from workbench.machines.aws.exchange import transfer
 from workbench.machines.aws.exchange.assignments import Work
 from workbench.machines.aws.exchange.transfer import CORRECTIONS, Stream, Tree
+from workbench.system import files
 
 WAKE = "wake"
 """Touched by whoever has changed the assignment."""
@@ -45,13 +45,13 @@ class Disk:
         packed, aside, old = (self.root / name for name in ("code.zip", "code.new", "code.old"))
         self.bucket.download(key, packed)
         for left in (aside, old):
-            _remove(left)
+            files.remove(left)
         with zipfile.ZipFile(packed) as archive:
             archive.extractall(aside)
         if (self.root / "code").exists():
             (self.root / "code").rename(old)
         aside.rename(self.root / "code")
-        _remove(old)
+        files.remove(old)
         said.write_text(key)
 
     def get_job(self, work: Work, place: Place) -> Path:
@@ -64,8 +64,8 @@ class Disk:
                 path.unlink()
         data = self.root / "home" / "data"
         for name in ("recipe", "export", transfer.FIELDS, CORRECTIONS):
-            _remove(folder / name)
-        _remove(data / CORRECTIONS)  # of an earlier job
+            files.remove(folder / name)
+        files.remove(data / CORRECTIONS)  # of an earlier job
         transfer.take(self.bucket, work.prefix, folder)
         if (folder / CORRECTIONS).exists():
             (folder / CORRECTIONS).rename(data / CORRECTIONS)
@@ -80,7 +80,7 @@ class Disk:
         """Remove the jobs that the machine had before: the next one's code runs as the same user."""
         for path in (self.root / "jobs").glob("*"):
             if path.name != but:
-                _remove(path)
+                files.remove(path)
 
     def streams(self, work: Work, place: Place, folder: Path) -> list[Stream]:
         """What the place reports, to be gone on with where it ended; the events are the first."""
@@ -109,15 +109,8 @@ class Disk:
         tree = Tree(self.bucket, f"{work.prefix}checkpoints-{work.origin}/", folder / "checkpoints")
         origin = folder / ".origin"
         if not origin.exists() or origin.read_text() != str(work.origin):
-            _remove(tree.folder)
+            files.remove(tree.folder)
         if not tree.folder.exists():
             tree.restore()
         origin.write_text(str(work.origin))
         return tree
-
-
-def _remove(path: Path) -> None:
-    if path.is_symlink() or path.is_file():
-        path.unlink()
-    else:
-        shutil.rmtree(path, ignore_errors=True)
