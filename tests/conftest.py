@@ -24,7 +24,7 @@ SHARED_BY_FOLDER = {
     "backend": "backend",
     "jobs": "jobs",
     "node": "node",
-    **dict.fromkeys(("aws", "emulator", "providers"), "emulator"),
+    **dict.fromkeys(("aws", "backends", "emulator", "providers"), "emulator"),
 }
 """Folders below ``tests`` and what their files share: a server, a database, a process that has imported TensorFlow, or
 the emulator, whose network there can be only once on a computer."""

@@ -1,4 +1,4 @@
-"""What ``workbench.backends.http`` and its commands ask of a real back end: parts, canaries, histories, retrainings."""
+"""Commands and ``HttpBackEnd`` before a real back end: parts, canaries, histories, retrainings."""
 
 import http.server
 import json
@@ -17,6 +17,9 @@ from tests.backend import making
 from tests.backend.real_server import start, stop, wait_for
 from workbench import artifact, datasets
 from workbench.backends import http as deployment
+from workbench.backends.exported import keep_corrections
+from workbench.backends.http import HttpBackEnd
+from workbench.backends.values import Canary
 from workbench.errors import BadInput, ModelRefused, NotFound, Unavailable
 from workbench.models import registry
 from workbench.settings import PROJECT
@@ -54,6 +57,10 @@ def publish(tmp_path):
         return registry.Version(name, manifest["version"], folder, manifest)
 
     return give
+
+
+def client(server):
+    return HttpBackEnd(server.url, TOKEN)
 
 
 def says(server, name, picture=None):
@@ -135,7 +142,7 @@ def test_a_push_over_a_broken_connection_goes_on_where_it_broke(server, publish,
     version = publish("pushed", weight=os.urandom(30_000_000))
     try:
         url = f"http://127.0.0.1:{way.server_address[1]}"
-        assert deployment.deploy(version, url, TOKEN)["version"] == version.version
+        assert HttpBackEnd(url, TOKEN).deploy(version).version == version.version
     finally:
         way.shutdown()
         way.server_close()
@@ -183,31 +190,31 @@ def test_parts_come_in_order_and_within_what_was_announced(server, publish, tmp_
 
 def test_a_canary_answers_its_share_and_what_both_said_is_kept(server, publish):
     one, two = publish("shared"), publish("shared")
-    deployment.deploy(one, server.url, TOKEN)
-    said = deployment.deploy(two, server.url, TOKEN, canary=40)
-    assert (said["version"], said["canary"]["version"], said["canary"]["percent"]) == (1, 2, 40.0)
+    client(server).deploy(one)
+    said = client(server).deploy(two, canary=40)
+    assert (said.version, said.canary) == (1, Canary(2, 40.0, said.canary.since))
     pictures = [making.png(making.seven(280 - n)) for n in range(60)]
     answers = [says(server, "shared", picture) for picture in pictures]
     assert {(a["version"], a["digit"]) for a in answers} == {(1, 1), (2, 2)}
     tried = sum(a["version"] == 2 for a in answers)
     assert 10 <= tried <= 40
     assert [says(server, "shared", p)["version"] for p in pictures[:8]] == [a["version"] for a in answers[:8]]
-    compared = deployment.compare("shared", server.url, TOKEN)
-    assert compared["versions"] == [1, 2]
-    assert tried <= compared["drawings"]["count"] <= tried + 8
-    assert compared["drawings"]["agreed"] == 0
-    first = compared["drawings"]["disagreements"][0]
-    assert {v: a["digit"] for v, a in first["answers"].items()} == {"1": 1, "2": 2}
-    assert first["picture"].startswith("data:image/png;base64,")
-    assert deployment.deploy(two, server.url, TOKEN, canary=0)["canary"] is None
+    compared = client(server).compare("shared")
+    assert compared.versions == (1, 2)
+    assert tried <= compared.drawings <= tried + 8
+    assert compared.agreed == 0
+    first = compared.disagreements[0]
+    assert {v: a.digit for v, a in first.answers.items()} == {1: 1, 2: 2}
+    assert first.picture.startswith("data:image/png;base64,")
+    assert client(server).deploy(two, canary=0).canary is None
     assert {says(server, "shared", picture)["version"] for picture in pictures} == {1}
 
 
 def test_a_canary_needs_an_active_version_and_a_sensible_share(server, publish):
     version = publish("lonely")
     with pytest.raises(NotFound, match="activate one first"):
-        deployment.deploy(version, server.url, TOKEN, canary=10)
-    deployment.deploy(version, server.url, TOKEN)
+        client(server).deploy(version, canary=10)
+    client(server).deploy(version)
     for percent in (-1, 101, "ten", True, None, 1e308 * 10):
         body = json.dumps({"version": 1, "percent": percent}).encode()
         assert server.guarded("POST", "/models/lonely:canary", body).status == 400
@@ -217,7 +224,7 @@ def test_a_canary_needs_an_active_version_and_a_sensible_share(server, publish):
 def test_versions_are_compared_on_accepted_corrections_with_an_interval(server, publish):
     one, two = publish("compared"), publish("compared")
     for version in (one, two):
-        deployment.deploy(version, server.url, TOKEN)
+        client(server).deploy(version)
     ids = []
     for n in range(3):
         body = {"image": making.data_url(making.png(making.seven(150 + n))).decode(), "digit": 2}
@@ -225,35 +232,35 @@ def test_versions_are_compared_on_accepted_corrections_with_an_interval(server, 
             "POST", "/corrections", json.dumps(body).encode(), Content_Type="application/json"
         )
         ids.append(answer.json["id"])
-    deployment.review(ids, "accept", server.url, TOKEN)
-    found = deployment.compare("compared", server.url, TOKEN)["corrections"]
-    assert found["count"] >= 3
-    ours = found["versions"]["2"]
-    assert ours["right"] >= 3
-    assert ours["low"] < ours["accuracy"] <= ours["high"]
-    assert found["versions"]["1"]["right"] < ours["right"]
+    client(server).review(ids, "accept")
+    found = client(server).compare("compared")
+    assert found.corrections >= 3
+    ours = found.recognised[2]
+    assert ours.right >= 3
+    assert ours.low < ours.accuracy <= ours.high
+    assert found.recognised[1].right < ours.right
     with pytest.raises(NotFound):
-        deployment.compare("compared", server.url, TOKEN, versions=(1, 99))
+        client(server).compare("compared", (1, 99))
     with pytest.raises(NotFound):
-        deployment.compare("unheard-of", server.url, TOKEN)
+        client(server).compare("unheard-of")
 
 
 def test_the_history_says_who_did_what_when_and_why(server, publish):
     one, two = publish("told"), publish("told")
-    deployment.deploy(one, server.url, TOKEN, who="ada", reason="the first")
-    deployment.deploy(two, server.url, TOKEN, who="bob", canary=5)
-    deployment.deploy(two, server.url, TOKEN, who="bob", reason="better")
-    deployment.rollback("told", server.url, TOKEN, who="ada", reason="worse")
-    lines = deployment.history("told", server.url, TOKEN)
-    assert [(x["action"], x["version"], x["who"], x["reason"]) for x in lines] == [
+    client(server).deploy(one, who="ada", reason="the first")
+    client(server).deploy(two, who="bob", canary=5)
+    client(server).deploy(two, who="bob", reason="better")
+    client(server).rollback("told", who="ada", reason="worse")
+    lines = client(server).history("told")
+    assert [(x.action, x.version, x.who, x.reason) for x in lines] == [
         ("activate", 1, "ada", "the first"),
         ("canary", 2, "bob", ""),
         ("activate", 2, "bob", "better"),
         ("rollback", 1, "ada", "worse"),
     ]
-    assert all(x["t"].endswith("Z") for x in lines)
+    assert all(x.t.endswith("Z") for x in lines)
     with pytest.raises(BadInput, match="deploy token"):
-        deployment.history("told", server.url, "wrong")
+        HttpBackEnd(server.url, "wrong").history("told")
 
 
 def test_a_retraining_that_is_worse_is_deployed_only_if_told_to(server, publish):
@@ -261,22 +268,22 @@ def test_a_retraining_that_is_worse_is_deployed_only_if_told_to(server, publish)
     trained_with = {"version": 1, "used": ["aa"]}
     worse = publish("retrained", metrics={"accuracy": 0.98}, corrections=trained_with)
     as_good = publish("retrained", metrics={"accuracy": 0.99}, corrections=trained_with)
-    deployment.deploy(better, server.url, TOKEN)
+    client(server).deploy(better)
     with pytest.raises(ModelRefused, match=r"0\.9800 instead of 0\.9900.*--anyway"):
-        deployment.deploy(worse, server.url, TOKEN)
+        client(server).deploy(worse)
     assert says(server, "retrained")["version"] == 1
-    assert deployment.deploy(worse, server.url, TOKEN, canary=1)["version"] == 1
-    assert deployment.deploy(worse, server.url, TOKEN, anyway=True)["version"] == 2
-    deployment.rollback("retrained", server.url, TOKEN)
-    assert deployment.deploy(as_good, server.url, TOKEN)["version"] == 3
+    assert client(server).deploy(worse, canary=1).version == 1
+    assert client(server).deploy(worse, anyway=True).version == 2
+    client(server).rollback("retrained")
+    assert client(server).deploy(as_good).version == 3
     unlike = publish("retrained", metrics={"accuracy": 0.5})
-    assert deployment.deploy(unlike, server.url, TOKEN)["version"] == 4  # no retraining: another model
+    assert client(server).deploy(unlike).version == 4  # no retraining: another model
 
 
 def test_a_link_opens_one_version_for_a_while_and_nothing_else(server, publish):
     version = publish("linked")
-    deployment.deploy(version, server.url, TOKEN)
-    url = deployment.link(version, server.url, TOKEN, expires_s=60)
+    client(server).deploy(version)
+    url = client(server).link(version, expires_s=60)
     path = url.removeprefix(server.url)
     answer = server.ask("GET", path)
     assert answer.status == 200
@@ -338,7 +345,8 @@ def test_five_corrected_drawings_are_trained_with_and_the_new_version_tells(serv
     code = """
         import json, pathlib, sys
         import numpy as np
-        from workbench import evaluation, recipes, registry
+        from workbench import recipes
+        from workbench.models import evaluation, registry
         from workbench.node import training
         from workbench.settings import from_environment
 
@@ -386,9 +394,9 @@ def test_five_corrected_drawings_are_trained_with_and_the_new_version_tells(serv
             "POST", "/corrections", json.dumps(sent).encode(), Content_Type="application/json"
         )
         ids.append(answer.json["id"])
-    deployment.review(ids, "accept", server.url, TOKEN)
+    client(server).review(ids, "accept")
     settings = replace(server.settings, home=tmp_path / "home")
-    exported = deployment.export_corrections(server.url, TOKEN, settings)
+    exported = keep_corrections(client(server), settings)
     assert set(ids) <= set(exported.ids)
     done = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(code), str(tmp_path)],
@@ -409,10 +417,10 @@ def test_five_corrected_drawings_are_trained_with_and_the_new_version_tells(serv
     assert told["held_out"]["before"]["version"] == 1
     assert told["held_out"]["before"]["accuracy"] == before.manifest["metrics"]["accuracy"]
     assert told["held_out"]["after"]["accuracy"] == after.manifest["metrics"]["accuracy"]
-    deployment.deploy(before, server.url, TOKEN)
-    assert deployment.deploy(after, server.url, TOKEN, anyway=True)["previous"] == 1
+    client(server).deploy(before)
+    assert client(server).deploy(after, anyway=True).previous == 1
 
 
 def test_where_nothing_answers_it_is_said_what_to_start(free_ports):
     with pytest.raises(Unavailable, match="workbench up"):
-        deployment.deployed(f"http://127.0.0.1:{free_ports(1)[0]}")
+        HttpBackEnd(f"http://127.0.0.1:{free_ports(1)[0]}").models()

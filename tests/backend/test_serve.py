@@ -21,7 +21,7 @@ from tests.backend import making
 from tests.backend.real_server import BEARER, start, stop, wait_for
 from tests.backend.test_fetching import Site
 from workbench import artifact
-from workbench.backends import http
+from workbench.backends.http import HttpBackEnd
 from workbench.settings import PROJECT
 
 SIZES = {"mnist": "28x28x1", "cifar": "32x32x3", "fashion": "28x28x1"}
@@ -230,15 +230,13 @@ def test_while_a_hostile_model_is_held_others_are_answered(server, strange):
 
 def test_the_typed_function_serves_files_and_urls(server, site, tmp_path):
     (tmp_path / "four.png").write_bytes(picture())
-    said = http.serve(
+    said = HttpBackEnd(server.url, making.TOKEN).serve(
         tmp_path / "four.png",
-        server.url,
-        making.TOKEN,
         model=f"http://{site.host}/mnist.zip",
         model_name="Mnist",
         image_size="28x28x1",
     )
-    assert (said["class"], said["label"]) == (4, "4")
+    assert (said.index, said.label) == (4, "4")
 
 
 def test_a_version_of_ours_without_an_onnx_form_is_answered_by_a_model_server(server, strange, tmp_path):

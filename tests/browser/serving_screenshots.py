@@ -15,7 +15,7 @@ from tests.browser.cluster_screenshots import LOOKS, WAIT_MS, own_ports
 from tests.browser.made_jobs import make_jobs
 from tests.chain import make_settings
 from tests.dashboard.serving import serving
-from workbench.backends import http
+from workbench.backends.http import HttpBackEnd
 from workbench.services import dashboard
 from workbench.settings import Settings
 
@@ -97,8 +97,8 @@ def _fill(settings: Settings, server: Server) -> None:
     make_jobs(settings)
     for one, reason in zip(made, ("the first", "surer of sevens", ""), strict=True):
         canary = None if reason else 10.0
-        http.deploy(
-            one, server.url, making.TOKEN, who="ann", reason=reason or "a try", canary=canary, anyway=True
+        HttpBackEnd(server.url, making.TOKEN).deploy(
+            one, who="ann", reason=reason or "a try", canary=canary, anyway=True
         )
     for number, digit in enumerate((1, 2, 1, 4, 9, 1, 3)):
         picture = making.data_url(making.png(making.seven(280 - 8 * number))).decode()

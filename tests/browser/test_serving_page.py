@@ -18,7 +18,7 @@ from tests.browser.drawing import draw as draw_on_page
 from tests.chain import Chain, make_settings
 from tests.dashboard.serving import serving
 from workbench import artifact
-from workbench.backends import http
+from workbench.backends.http import HttpBackEnd
 from workbench.models import registry
 from workbench.models.registry import Version
 from workbench.services import dashboard as service
@@ -99,7 +99,7 @@ def test_versions_are_deployed_asked_drawn_at_and_corrected(
     chain: Chain, browser: Browser, tmp_path: Path
 ) -> None:
     settings = chain.settings
-    serves = http.deployed(chain.backend)["models"][-1]["version"]
+    serves = HttpBackEnd(chain.backend).models()[-1].version
     again = publish_again(settings)
     id = int(chain.workbench("submit", "mnist-mlp", "--name", "live", "--epochs", "500").stdout.strip())
     try:
@@ -113,7 +113,7 @@ def test_versions_are_deployed_asked_drawn_at_and_corrected(
         screen.context.close()
     finally:
         chain.workbench("terminate", str(id))
-    assert http.deployed(chain.backend)["models"][-1]["version"] == serves
+    assert HttpBackEnd(chain.backend).models()[-1].version == serves
 
 
 def _deploy_and_roll_back(screen: Screen, version: str, before: str) -> None:

@@ -16,7 +16,7 @@ from tests.browser import made_models
 from tests.chain import make_settings, threads_end, wait_until
 from tests.ui.test_widgets import Wire, connect
 from workbench import recipes
-from workbench.backends import http
+from workbench.backends.http import HttpBackEnd
 from workbench.models import registry
 from workbench.pictures import ink as images
 from workbench.settings import Settings
@@ -65,7 +65,7 @@ class Stand:
 
     def deploy(self, version: int) -> None:
         found = registry.find(f"mnist-cnn:{version}", self.page.workbench.settings)
-        http.deploy(found, self.server.url, making.TOKEN, reason="to begin with", who="ann")
+        HttpBackEnd(self.server.url, making.TOKEN).deploy(found, reason="to begin with", who="ann")
 
     def open(self, reference: str) -> None:
         self.page.poll.turn()
@@ -127,17 +127,17 @@ def test_a_version_is_deployed_with_a_reason_which_the_history_keeps(stand: Stan
     assert "deployed" in models.head.html
     assert "surer &lt;of&gt; sevens" in models.history.html
     assert "bea" in models.history.html
-    assert http.deployed(stand.server.url)["models"][0]["version"] == 3
+    assert HttpBackEnd(stand.server.url).models()[0].version == 3
 
 
 def test_roll_back_asks_first_and_lets_the_version_before_answer(stand: Stand) -> None:
     models = stand.page.models
     stand.open("mnist-cnn:2")
     models.rollback.button.click()
-    assert http.deployed(stand.server.url)["models"][0]["version"] == 2
+    assert HttpBackEnd(stand.server.url).models()[0].version == 2
     models.rollback.no.click()
     stand.press(models.rollback)
-    assert http.deployed(stand.server.url)["models"][0]["version"] == 1
+    assert HttpBackEnd(stand.server.url).models()[0].version == 1
     assert "mnist-cnn:1 answers on the drawing page again" in models.message.html
 
 

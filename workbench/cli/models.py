@@ -3,14 +3,14 @@
 import argparse
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from workbench.cli import output
-from workbench.errors import BadInput, NotFound
+from workbench.errors import BadInput
 from workbench.settings import Settings
 
-AWS = "aws"
-"""For ``--to``: the back end of the application on AWS."""
+if TYPE_CHECKING:
+    from workbench.verbs.models import Version
 
 
 def add(verbs: output.Verbs) -> None:
@@ -55,9 +55,9 @@ def add(verbs: output.Verbs) -> None:
 
 
 def _models(arguments: argparse.Namespace, settings: Settings) -> None:
-    from workbench.models import registry
+    from workbench.verbs import models
 
-    found = registry.versions(settings)
+    found = models.versions(settings)
     if arguments.json:
         output.json([_describe(version) for version in found])
     elif not found:
@@ -75,9 +75,9 @@ def _models(arguments: argparse.Namespace, settings: Settings) -> None:
 
 
 def _model(arguments: argparse.Namespace, settings: Settings) -> None:
-    from workbench.models import registry
+    from workbench.verbs import models
 
-    version = registry.find(arguments.model, settings)
+    version = models.find(arguments.model, settings)
     if arguments.json:
         output.json(_describe(version))
         return
@@ -101,57 +101,38 @@ def _model(arguments: argparse.Namespace, settings: Settings) -> None:
 
 
 def _download(arguments: argparse.Namespace, settings: Settings) -> None:
-    from workbench.models import registry
+    from workbench.verbs import models
 
-    if not arguments.file.parent.is_dir():
-        raise BadInput(f"there is no folder {arguments.file.parent}; make it first")
-    path = registry.download(registry.find(arguments.model, settings), arguments.file)
+    path = models.download(arguments.model, arguments.file, settings)
     print(f"{path}: {path.stat().st_size / 1e6:.1f} MB", file=sys.stderr)
 
 
 def _deploy(arguments: argparse.Namespace, settings: Settings) -> None:
-    from workbench.backends import http
-    from workbench.models import registry
+    from workbench.verbs import backends
 
-    version = registry.find(arguments.model, settings)
-    told = {
-        "reason": arguments.reason,
-        "who": settings.requester,
-        "canary": arguments.canary,
-        "anyway": arguments.anyway,
-    }
-    if arguments.to == AWS:
-        from workbench.aws.session import Session
-        from workbench.backends import aws
-
-        said = aws.deploy(Session.open(settings), settings, version, **told)
-    else:
-        said = http.deploy(version, _backend(arguments.to, settings), settings.deploy_token, **told)
+    version, now = backends.deploy(
+        arguments.model,
+        settings,
+        to=arguments.to,
+        reason=arguments.reason,
+        canary=arguments.canary,
+        anyway=arguments.anyway,
+    )
     if arguments.json:
-        output.json(said)
+        output.json(now.as_json())
     elif arguments.canary is None:
         print(f"{version} is deployed")
     elif arguments.canary:
-        print(
-            f"{version} answers {arguments.canary:g} % of the drawings, {version.name}:{said['version']} the rest"
-        )
+        print(f"{version} answers {arguments.canary:g} % of the drawings, {now} the rest")
     else:
-        print(f"{version.name}:{said['version']} answers all drawings")
+        print(f"{now} answers all drawings")
 
 
 def _rollback(arguments: argparse.Namespace, settings: Settings) -> None:
-    from workbench.backends import http
+    from workbench.verbs import backends
 
-    told = {"reason": arguments.reason, "who": settings.requester}
-    if arguments.to == AWS:
-        from workbench.aws.session import Session
-        from workbench.backends import aws
-
-        said = aws.rollback(Session.open(settings), settings, arguments.name, **told)
-    else:
-        where = _backend(arguments.to, settings), settings.deploy_token
-        said = http.rollback(arguments.name, *where, **told)
-    output.json(said) if arguments.json else print(f"{arguments.name}:{said['version']} is deployed again")
+    now = backends.rollback(arguments.name, settings, to=arguments.to, reason=arguments.reason)
+    output.json(now.as_json()) if arguments.json else print(f"{now} is deployed again")
 
 
 def _corrections(arguments: argparse.Namespace, settings: Settings) -> None:
@@ -164,16 +145,9 @@ def _corrections(arguments: argparse.Namespace, settings: Settings) -> None:
 
 
 def _export(arguments: argparse.Namespace, settings: Settings) -> None:
-    if arguments.to == AWS:
-        from workbench.aws.session import Session
-        from workbench.backends import aws
+    from workbench.verbs import backends
 
-        exported = aws.export_corrections(Session.open(settings), settings)
-    else:
-        from workbench.backends import http
-
-        where = _backend(arguments.to, settings), settings.deploy_token
-        exported = http.export_corrections(*where, settings)
+    exported = backends.export(settings, to=arguments.to)
     if arguments.json:
         output.json(
             {"version": exported.version, "folder": str(exported.folder), "corrections": list(exported.ids)}
@@ -185,46 +159,36 @@ def _export(arguments: argparse.Namespace, settings: Settings) -> None:
 
 
 def _review(arguments: argparse.Namespace, settings: Settings) -> None:
+    from workbench.verbs import backends
+
     if bool(arguments.ids) == arguments.all:
         raise BadInput(f"say which: workbench corrections {arguments.action} ID…, or --all that wait")
-    ids = None if arguments.all else arguments.ids
-    if arguments.to == AWS:
-        from workbench.aws.session import Session
-        from workbench.backends import aws
-
-        done = aws.review(Session.open(settings), settings, ids, arguments.action)
+    done = backends.review(
+        None if arguments.all else arguments.ids, arguments.action, settings, to=arguments.to
+    )
+    if arguments.json:
+        output.json([correction.as_json() for correction in done])
     else:
-        from workbench.backends import http
-
-        where = _backend(arguments.to, settings), settings.deploy_token
-        done = http.review_many(ids, arguments.action, *where)
-    output.json(done) if arguments.json else print(f"{len(done)} {arguments.action}ed")
+        print(f"{len(done)} {arguments.action}ed")
 
 
 def _list_corrections(arguments: argparse.Namespace, settings: Settings) -> None:
-    if arguments.to == AWS:
-        from workbench.aws.session import Session
-        from workbench.backends import aws
+    from workbench.verbs import backends
 
-        found = aws.corrections(Session.open(settings), settings, state=arguments.state)
-    else:
-        from workbench.backends import http
-
-        where = _backend(arguments.to, settings), settings.deploy_token
-        found = http.all_corrections(*where, state=arguments.state)
+    found = backends.corrections(settings, to=arguments.to, state=arguments.state)
     if arguments.json:
-        output.json(found)
+        output.json([correction.as_json() for correction in found])
     elif not found:
         print("no correction is here")
     else:
         rows = [
             (
-                c["id"][:12],
-                c["state"],
-                "–" if c["predicted"] is None else str(c["predicted"]),
-                str(c["digit"]),
-                f"{c['model']}:{c['version']}" if c["model"] else "–",
-                c["t"],
+                c.id[:12],
+                c.state,
+                "–" if c.predicted is None else str(c.predicted),
+                str(c.digit),
+                f"{c.model}:{c.version}" if c.model else "–",
+                c.t,
             )
             for c in found
         ]
@@ -232,28 +196,16 @@ def _list_corrections(arguments: argparse.Namespace, settings: Settings) -> None
 
 
 def _predict(arguments: argparse.Namespace, settings: Settings) -> None:
-    from workbench.backends import http
+    from workbench.verbs import backends
 
-    try:
-        picture = arguments.image.read_bytes()
-    except FileNotFoundError as error:
-        raise NotFound(f"there is no picture {arguments.image}") from error
-    except OSError as error:
-        raise BadInput(f"{arguments.image} cannot be read: {error.strerror}") from error
-    said = http.predict(picture, _backend(None, settings))
+    said = backends.predict(arguments.image, settings)
     if arguments.json:
-        output.json(said)
-    elif said["digit"] is None:
-        print(said["reason"])
+        output.json(said.as_json())
+    elif said.digit is None or said.probabilities is None:
+        print(said.reason)
     else:
-        print(
-            f"{said['digit']} ({output.percent(max(said['probabilities']))}, {said['model']}:{said['version']})"
-        )
+        print(f"{said.digit} ({output.percent(max(said.probabilities))}, {said.model}:{said.version})")
 
 
-def _backend(to: str | None, settings: Settings) -> str:
-    return (to or settings.backend_service).rstrip("/")
-
-
-def _describe(version: Any) -> dict[str, Any]:
+def _describe(version: "Version") -> dict[str, Any]:
     return {**version.manifest, "folder": str(version.folder)}

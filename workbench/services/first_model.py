@@ -16,7 +16,7 @@ from types import FrameType
 from typing import Any
 
 from workbench import recipes
-from workbench.backends import http
+from workbench.backends.http import HttpBackEnd
 from workbench.errors import NotFound, Unavailable, WorkbenchError
 from workbench.models import registry
 from workbench.settings import Settings, from_environment
@@ -84,10 +84,11 @@ def _train(settings: Settings, status: "_Status") -> registry.Version:
 
 def _deploy(version: registry.Version, settings: Settings) -> None:
     """Deploy, and wait for a back end that is only just starting."""
-    url, give_up = settings.own_backend, time.monotonic() + BACKEND_WAIT_S
+    backend = HttpBackEnd(settings.own_backend, settings.deploy_token)
+    give_up = time.monotonic() + BACKEND_WAIT_S
     while True:
         try:
-            http.deploy(version, url, settings.deploy_token, reason="first model")
+            backend.deploy(version, reason="first model")
             return
         except Unavailable:
             if time.monotonic() > give_up:

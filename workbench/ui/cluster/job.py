@@ -5,7 +5,6 @@ from html import escape
 
 import ipywidgets
 
-from workbench.backends import http
 from workbench.errors import NotFound, WorkbenchError
 from workbench.jobs import ACTIVE, ENDED, Job
 from workbench.machines import Machine
@@ -18,7 +17,7 @@ from workbench.ui.widgets.actions import Action, Message
 from workbench.ui.widgets.logview import LogView
 from workbench.ui.widgets.pieces import Html, Progress, waiting
 from workbench.ui.widgets.requester import Requester
-from workbench.verbs import logs
+from workbench.verbs import backends, logs
 from workbench.verbs.jobs import Control, Request
 
 CURVE_POINTS = 300
@@ -259,7 +258,7 @@ class JobPage:
         if version is None:
             raise NotFound("its version is not there any more")
         settings = self._workbench.settings
-        http.deploy(version, settings.backend_service, settings.deploy_token, who=self._requester.name)
+        backends.open_backend(None, settings).deploy(version, who=self._requester.name)
         return f"{version} answers on the drawing page now"
 
     def _done(self) -> None:

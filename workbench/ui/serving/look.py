@@ -1,23 +1,18 @@
 """The back end as the serving page asks it, and one cheap look at all that the page shows."""
 
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, cast
 
 from workbench import datasets
-from workbench.backends import http
+from workbench.backends.values import State, Verdict
 from workbench.errors import WorkbenchError
 from workbench.jobs import Pulse
-from workbench.models import registry
 from workbench.models.registry import Version
 from workbench.settings import Settings
+from workbench.verbs import backends
 from workbench.verbs.jobs import Control
-
-Verdict = Literal["accept", "reject", "reopen"]
-PAGE = 200
-"""Corrections in one answer."""
 
 
 @dataclass(frozen=True)
@@ -31,65 +26,56 @@ class BackEnd:
         return self.settings.backend_service
 
     @property
-    def _where(self) -> tuple[str, str]:
-        return self.url, self.settings.deploy_token
+    def _backend(self) -> backends.BackEnd:
+        return backends.open_backend(None, self.settings)
 
     def models(self) -> list[dict[str, Any]]:
         """What serves: ``[{"name", "version", "since", "previous", "canary", …}]``."""
-        return list(http.deployed(self.url)["models"])
+        return [model.as_json() for model in self._backend.models()]
 
     def deploy(
         self, version: Version, *, who: str, reason: str, canary: float | None, anyway: bool = False
     ) -> None:
-        """See ``deployment.deploy``."""
-        http.deploy(version, *self._where, who=who, reason=reason, canary=canary, anyway=anyway)
+        """See ``BackEnd.deploy``."""
+        self._backend.deploy(version, who=who, reason=reason, canary=canary, anyway=anyway)
 
     def rollback(self, name: str, *, who: str, reason: str) -> int:
         """The version that answers again."""
-        return int(http.rollback(name, *self._where, who=who, reason=reason)["version"])
+        return self._backend.rollback(name, who=who, reason=reason).version
 
     def history(self, name: str) -> list[dict[str, Any]]:
-        """See ``deployment.history``."""
-        return http.history(name, *self._where)
+        """See ``BackEnd.history``."""
+        return [change.as_json() for change in self._backend.history(name)]
 
     def compare(self, name: str, one: int, other: int) -> dict[str, Any]:
-        """See ``deployment.compare``."""
-        return http.compare(name, *self._where, versions=(one, other))
+        """See ``BackEnd.compare``."""
+        return self._backend.compare(name, (one, other)).as_json()
 
     def serve(self, image: str | Path, **more: Any) -> dict[str, Any]:
-        """See ``deployment.serve``."""
-        return http.serve(image, *self._where, **more)
+        """See ``BackEnd.serve``."""
+        return self._backend.serve(image, **more).as_json()
 
     def link(self, version: Version) -> str:
         """A URL by which ``serve`` asks a version that need not be deployed; it is sent there first."""
-        with tempfile.TemporaryDirectory() as aside:
-            archive = registry.download(version, Path(aside) / "version.zip")
-            http.push(version, archive, *self._where)
-        return http.link(version, *self._where)
+        return self._backend.link(version)
 
     def counts(self) -> dict[str, int]:
         """How many corrections wait, are accepted, are rejected."""
-        return dict(http.corrections(*self._where, limit=1)["counts"])
+        counts = self._backend.counts()
+        return {"waiting": counts.waiting, "accepted": counts.accepted, "rejected": counts.rejected}
 
     def corrections(self, state: str, most: int | None = None) -> list[dict[str, Any]]:
         """Those in a state, the oldest first, at most so many."""
-        found: list[dict[str, Any]] = []
-        after: int | None = 0
-        while after is not None and (most is None or len(found) < most):
-            limit = PAGE if most is None else min(PAGE, most - len(found))
-            page = http.corrections(*self._where, state=state, after=after, limit=limit)
-            found += page["corrections"]
-            after = page["next"]
-        return found
+        page = self._backend.corrections(cast(State, state), most=most, pictures=True)
+        return [correction.as_json() for correction in page.corrections]
 
     def review(self, ids: Sequence[str], verdict: Verdict) -> None:
         """Accept or reject corrections, or let them wait again."""
-        for i in range(0, len(ids), 500):
-            http.review(list(ids[i : i + 500]), verdict, *self._where)
+        self._backend.review(ids, verdict)
 
     def export(self) -> "datasets.Corrected":
-        """See ``deployment.export_corrections``."""
-        return http.export_corrections(*self._where, self.settings)
+        """See ``verbs.backends.export``."""
+        return backends.export(self.settings)
 
 
 @dataclass(frozen=True)

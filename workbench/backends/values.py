@@ -1,0 +1,379 @@
+"""Answers of a back end: frozen, typed, parsed once where they arrive and written again as the JSON they came as."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import IO, Any, Literal, Self
+
+from workbench.errors import BadInput
+
+State = Literal["waiting", "accepted", "rejected"]
+Verdict = Literal["accept", "reject", "reopen"]
+Source = str | Path
+"""A URL, or a file here."""
+
+
+@dataclass(frozen=True)
+class Canary:
+    """A version that answers a share of the drawings beside the active one."""
+
+    version: int
+    percent: float
+    since: str
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """A model that serves: its active version, the one before, and a canary."""
+
+    name: str
+    version: int
+    since: str
+    """UTC, as ``2026-11-22T10:00:00Z``; so with every time here."""
+    previous: int | None
+    canary: Canary | None
+    labels: tuple[str, ...]
+    preprocessing: str
+    metrics: Mapping[str, float]
+
+    def __str__(self) -> str:
+        return f"{self.name}:{self.version}"
+
+    @property
+    def versions(self) -> tuple[int, ...]:
+        """All that the back end certainly has."""
+        others = self.previous, self.canary.version if self.canary else None
+        return (self.version, *(version for version in others if version is not None))
+
+    @classmethod
+    def from_json(cls, said: Any) -> Self:
+        canary = said["canary"]
+        return cls(
+            name=str(said["name"]),
+            version=int(said["version"]),
+            since=str(said["since"]),
+            previous=_number(said.get("previous")),
+            canary=Canary(int(canary["version"]), float(canary["percent"]), str(canary["since"]))
+            if canary
+            else None,
+            labels=tuple(map(str, said["labels"])),
+            preprocessing=str(said["preprocessing"]),
+            metrics=dict(said["metrics"]),
+        )
+
+    def as_json(self) -> dict[str, object]:
+        canary = self.canary
+        return {
+            "name": self.name,
+            "version": self.version,
+            "since": self.since,
+            "previous": self.previous,
+            "canary": canary
+            and {"version": canary.version, "percent": canary.percent, "since": canary.since},
+            "labels": list(self.labels),
+            "preprocessing": self.preprocessing,
+            "metrics": dict(self.metrics),
+        }
+
+
+@dataclass(frozen=True)
+class Change:
+    """One line of a model's history: who changed what serves, when and why."""
+
+    t: str
+    action: str
+    """``activate``, ``canary`` or ``rollback``."""
+    version: int
+    who: str
+    reason: str
+    percent: float | None = None
+    """Of a canary; 0 ended it."""
+
+    @classmethod
+    def from_json(cls, said: Any) -> Self:
+        percent = said.get("percent")
+        return cls(
+            str(said["t"]),
+            str(said["action"]),
+            int(said["version"]),
+            str(said.get("who") or ""),
+            str(said.get("reason") or ""),
+            None if percent is None else float(percent),
+        )
+
+    def as_json(self) -> dict[str, object]:
+        line = {"t": self.t, "action": self.action, "version": self.version}
+        share = {} if self.percent is None else {"percent": self.percent}
+        return {**line, **share, "who": self.who, "reason": self.reason}
+
+
+@dataclass(frozen=True)
+class Said:
+    """One version's answer to a drawing."""
+
+    digit: int
+    probability: float
+
+
+@dataclass(frozen=True)
+class Disagreement:
+    """A drawing to which two versions gave different answers."""
+
+    t: str
+    picture: str
+    """A data URL."""
+    answers: Mapping[int, Said]
+
+
+@dataclass(frozen=True)
+class Recognised:
+    """How many of the accepted corrections a version recognises, with the 95 % interval of that share."""
+
+    right: int
+    accuracy: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two versions of a model, told apart by what they answer."""
+
+    name: str
+    versions: tuple[int, int]
+    metrics: Mapping[int, Mapping[str, float]]
+    """Version → its manifest's metrics."""
+    drawings: int
+    """Drawings that both answered, as active version and canary."""
+    agreed: int
+    disagreements: tuple[Disagreement, ...]
+    corrections: int
+    """Accepted corrections that both were asked about."""
+    recognised: Mapping[int, Recognised]
+
+    @classmethod
+    def from_json(cls, said: Any) -> Self:
+        one, other = said["versions"]
+        drawings, corrections = said["drawings"], said["corrections"]
+        return cls(
+            name=str(said["name"]),
+            versions=(int(one), int(other)),
+            metrics={int(version): dict(found) for version, found in said["metrics"].items()},
+            drawings=int(drawings["count"]),
+            agreed=int(drawings["agreed"]),
+            disagreements=tuple(
+                Disagreement(
+                    str(case["t"]),
+                    str(case["picture"]),
+                    {
+                        int(v): Said(int(a["digit"]), float(a["probability"]))
+                        for v, a in case["answers"].items()
+                    },
+                )
+                for case in drawings["disagreements"]
+            ),
+            corrections=int(corrections["count"]),
+            recognised={
+                int(v): Recognised(int(r["right"]), float(r["accuracy"]), float(r["low"]), float(r["high"]))
+                for v, r in corrections["versions"].items()
+            },
+        )
+
+    def as_json(self) -> dict[str, object]:
+        cases = [
+            {
+                "t": case.t,
+                "picture": case.picture,
+                "answers": {
+                    str(v): {"digit": said.digit, "probability": said.probability}
+                    for v, said in case.answers.items()
+                },
+            }
+            for case in self.disagreements
+        ]
+        versions = {
+            str(v): {"right": r.right, "accuracy": r.accuracy, "low": r.low, "high": r.high}
+            for v, r in self.recognised.items()
+        }
+        return {
+            "name": self.name,
+            "versions": list(self.versions),
+            "metrics": {str(version): dict(found) for version, found in self.metrics.items()},
+            "drawings": {"count": self.drawings, "agreed": self.agreed, "disagreements": cases},
+            "corrections": {"count": self.corrections, "versions": versions},
+        }
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """A back end's answer to a drawing."""
+
+    digit: int | None
+    """``None`` where nothing is drawn; ``reason`` says so."""
+    label: str | None
+    probabilities: tuple[float, ...] | None
+    model: str
+    version: int
+    seen: str | None
+    """The picture that the model was given, as a data URL."""
+    latency_ms: float
+    reason: str = ""
+
+    @classmethod
+    def from_json(cls, said: Any) -> Self:
+        found = said["probabilities"]
+        return cls(
+            digit=_number(said["digit"]),
+            label=_text(said.get("label")),
+            probabilities=None if found is None else tuple(map(float, found)),
+            model=str(said["model"]),
+            version=int(said["version"]),
+            seen=_text(said.get("seen")),
+            latency_ms=float(said["latency_ms"]),
+            reason=str(said.get("reason", "")),
+        )
+
+    def as_json(self) -> dict[str, object]:
+        found = self.probabilities
+        return {
+            "digit": self.digit,
+            "label": self.label,
+            "probabilities": None if found is None else list(found),
+            "model": self.model,
+            "version": self.version,
+            "seen": self.seen,
+            **({"reason": self.reason} if self.reason else {}),
+            "latency_ms": self.latency_ms,
+        }
+
+
+@dataclass(frozen=True)
+class Classified:
+    """Any model's answer to a picture."""
+
+    index: int | None
+    """Of the likeliest class; ``None`` where nothing is drawn; ``reason`` says so."""
+    label: str | None
+    scores: tuple[float | None, ...] | None
+    """A class each; ``None`` for what is no number."""
+    model: str
+    labels: tuple[str, ...] = ()
+    seen: str | None = None
+    reason: str = ""
+
+    @classmethod
+    def from_json(cls, said: Any) -> Self:
+        scores = said["scores"]
+        return cls(
+            index=_number(said["class"]),
+            label=_text(said["label"]),
+            scores=None if scores is None else tuple(None if s is None else float(s) for s in scores),
+            model=str(said["model"]),
+            labels=tuple(map(str, said.get("labels") or ())),
+            seen=_text(said.get("seen")),
+            reason=str(said.get("reason", "")),
+        )
+
+    def as_json(self) -> dict[str, object]:
+        told = {
+            "class": self.index,
+            "label": self.label,
+            "scores": None if self.scores is None else list(self.scores),
+        }
+        if self.index is None:
+            return {**told, "reason": self.reason, "model": self.model}
+        return {**told, "model": self.model, "labels": list(self.labels), "seen": self.seen}
+
+
+@dataclass(frozen=True)
+class Correction:
+    """A drawing whose true digit a visitor gave."""
+
+    id: str
+    t: str
+    state: State
+    predicted: int | None
+    digit: int
+    model: str | None
+    version: int | None
+    number: int | None = None
+    """Counts up; a reviewed correction comes without."""
+    picture: str = ""
+    """A data URL, where it was asked for."""
+
+    @classmethod
+    def from_json(cls, said: Any) -> Self:
+        return cls(
+            id=str(said["id"]),
+            t=str(said["t"]),
+            state=said["state"],
+            predicted=_number(said["predicted"]),
+            digit=int(said["digit"]),
+            model=_text(said["model"]),
+            version=_number(said["version"]),
+            number=_number(said.get("number")),
+            picture=str(said.get("picture", "")),
+        )
+
+    def without_picture(self) -> Self:
+        return replace(self, picture="")
+
+    def as_json(self) -> dict[str, object]:
+        return {
+            "id": self.id,
+            "t": self.t,
+            "state": self.state,
+            "predicted": self.predicted,
+            "digit": self.digit,
+            "model": self.model,
+            "version": self.version,
+            **({} if self.number is None else {"number": self.number}),
+            **({"picture": self.picture} if self.picture else {}),
+        }
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How many corrections are in each state."""
+
+    waiting: int = 0
+    accepted: int = 0
+    rejected: int = 0
+
+    @classmethod
+    def from_json(cls, said: Any) -> Self:
+        return cls(int(said["waiting"]), int(said["accepted"]), int(said["rejected"]))
+
+    def as_json(self) -> dict[str, object]:
+        return {"waiting": self.waiting, "accepted": self.accepted, "rejected": self.rejected}
+
+
+@dataclass(frozen=True)
+class CorrectionPage:
+    """Some corrections, the oldest first, and how many there are in all."""
+
+    corrections: tuple[Correction, ...]
+    counts: Counts
+
+    @classmethod
+    def from_json(cls, said: Any) -> Self:
+        return cls(tuple(map(Correction.from_json, said["corrections"])), Counts.from_json(said["counts"]))
+
+    def as_json(self) -> dict[str, object]:
+        return {"corrections": [c.as_json() for c in self.corrections], "counts": self.counts.as_json()}
+
+
+def opened(path: Path) -> IO[bytes]:
+    """The file, open; raises ``BadInput`` where it cannot be read."""
+    try:
+        return path.open("rb")
+    except OSError as error:
+        raise BadInput(f"{path} cannot be read: {error.strerror}") from error
+
+
+def _number(value: Any) -> int | None:
+    return None if value is None else int(value)
+
+
+def _text(value: Any) -> str | None:
+    return None if value is None else str(value)

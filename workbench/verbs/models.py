@@ -1,0 +1,35 @@
+"""The published model versions: list, find, download."""
+
+from pathlib import Path
+
+from workbench.errors import BadInput
+from workbench.models import registry
+from workbench.models.registry import Version
+from workbench.settings import Settings
+
+__all__ = ["Version", "download", "find", "versions"]
+
+
+def versions(settings: Settings, name: str | None = None) -> list[Version]:
+    """All versions, by name and number; only of ``name`` where one is given."""
+    return registry.versions(settings, name)
+
+
+def find(reference: str, settings: Settings) -> Version:
+    """The version that ``NAME:V`` names, or the newest one of ``NAME``; raises ``NotFound``."""
+    return registry.find(reference, settings)
+
+
+def download(reference: str, file: Path, settings: Settings) -> Path:
+    """Write a version as a zip; the file has it whole or is left as it was.
+
+    Raises
+    ------
+    NotFound
+        There is no such version.
+    BadInput
+        There is no folder for the file.
+    """
+    if not file.parent.is_dir():
+        raise BadInput(f"there is no folder {file.parent}; make it first")
+    return registry.download(registry.find(reference, settings), file)
