@@ -1,4 +1,4 @@
-"""What a version's manifest must say so that no request can fail for it later."""
+"""Check a version's manifest, so that no request can fail for it later."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,9 +10,11 @@ from backend.deployments.engines import EXAMPLES
 from workbench.errors import BadInput, ModelRefused
 
 
-def check_number(name: str, version: int) -> None:
+def check_number(name: str, version: object) -> int:
+    """Give the version's number, which is a whole one from 1."""
     if isinstance(version, bool) or not isinstance(version, int) or not 0 < version < 1_000_000_000:
         raise BadInput(f"a version of {name} is a whole number from 1. Received: {version!r}")
+    return version
 
 
 def check_manifest(manifest: dict[str, Any]) -> None:

@@ -24,7 +24,7 @@ from backend.deployments import engines
 from backend.deployments.manifests import check_manifest, check_number, refuse_worse
 from backend.deployments.record import FILE, Record, note, now, switch
 from workbench import artifact
-from workbench.errors import BadInput, Conflict, ModelRefused, NotFound, WorkbenchError
+from workbench.errors import Conflict, ModelRefused, NotFound, WorkbenchError
 from workbench.system import files
 
 RETRY_S = 5.0
@@ -224,7 +224,7 @@ class Deployments:
                 models[name] = models.pop(name)  # the most recently activated is last
         return self._answering(name, version)
 
-    def let_try(
+    def start_canary(
         self, name: str, version: int, percent: float, reason: str = "", *, who: str = ""
     ) -> Deployment:
         """Let a pushed version answer ``percent`` of the drawings from the next request on; 0 ends that.
@@ -236,8 +236,6 @@ class Deployments:
         Conflict
             It is the active version.
         """
-        if isinstance(percent, bool) or not isinstance(percent, int | float) or not 0 <= percent <= 100:
-            raise BadInput(f'"percent" is a number from 0 to 100. Received: {str(percent)[:40]}')
         self._find(name, version)
         self._engine(name, version)
         with self._record.changing() as models:
