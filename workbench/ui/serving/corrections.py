@@ -11,13 +11,13 @@ import traitlets
 from workbench.errors import NotFound
 from workbench.models import registry
 from workbench.models.registry import Version
-from workbench.ui.cluster.request import DRAFT
+from workbench.ui.draft import DRAFT, Draft
 from workbench.ui.serving.look import BackEnd, Look, Verdict
-from workbench.ui.serving.version_views import seconds
 from workbench.ui.widgets import theme
 from workbench.ui.widgets.actions import Action, Message
 from workbench.ui.widgets.browser import Browser
-from workbench.ui.widgets.pieces import Html, banner, percent, waiting
+from workbench.ui.widgets.formats import percent, unix_seconds
+from workbench.ui.widgets.pieces import Html, banner, waiting
 from workbench.ui.widgets.poll import Newest, in_thread
 from workbench.verbs import retraining
 from workbench.verbs.jobs import Control
@@ -265,17 +265,8 @@ class CorrectionsPanel:
         if version is None:
             raise NotFound("no published model takes 28×28 pictures; train one first")
         recipe = retraining.with_corrections(retraining.recipe_of(version, self._workbench.store))
-        self._browser[DRAFT] = {
-            "name": version.name,
-            "ps": "0",
-            "workers": "1",
-            "epochs": "",
-            "provider": "local",
-            "start": "",
-            "helpers": recipe.helpers,
-            "preprocessing": recipe.preprocessing,
-            "training": recipe.training,
-        }
+        draft = Draft.of(recipe, name=version.name, provider="local")
+        self._browser[DRAFT] = draft.keep()
         self.sent.html = (
             '<p class="wb-buttons-line"><a class="wb-button wb-primary" href="deploy_cluster.ipynb">Open the request</a> '
             f'<span class="wb-muted">the recipe of {escape(str(version))}, with the corrections added</span></p>'
@@ -293,7 +284,7 @@ def _item(correction: Mapping[str, Any]) -> dict[str, Any]:
         "predicted": "nothing" if predicted is None else str(predicted),
         "digit": str(correction["digit"]),
         "model": model,
-        "t": seconds(correction["t"]),
+        "t": unix_seconds(correction["t"]),
     }
 
 

@@ -2,15 +2,15 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from html import escape
 from typing import Any
 
 import numpy as np
 
 from workbench.models.registry import Version
-from workbench.ui.cluster.job_views import badge
-from workbench.ui.widgets.pieces import percent, when
+from workbench.ui.evaluations import confusion
+from workbench.ui.widgets.formats import megabytes, percent, unix_seconds
+from workbench.ui.widgets.pieces import badge, when
 
 FORMS = {
     "model.keras": "Keras",
@@ -21,23 +21,6 @@ FORMS = {
 BAD_CLASS = 0.005
 """By how much a class must be recognised worse than by the best version, to be marked."""
 Served = Sequence[Mapping[str, Any]]
-
-
-def seconds(text: str) -> float:
-    """Seconds since 1970 of a time as manifests and the back end write it.
-
-    >>> seconds("1970-01-02T00:00:00Z")
-    86400.0
-    """
-    return datetime.fromisoformat(text).timestamp()
-
-
-def megabytes(count: int) -> str:
-    """
-    >>> megabytes(1_250_000), megabytes(12_000)
-    ('1.2 MB', '12 kB')
-    """
-    return f"{count / 1e6:.1f} MB" if count >= 100_000 else f"{count / 1e3:.0f} kB"
 
 
 def sizes(version: Version) -> dict[str, int]:
@@ -57,7 +40,7 @@ def interval(metrics: Mapping[str, Any]) -> str:
     return f"{percent(metrics['low'])} to {percent(metrics['high'])}"
 
 
-def standing(name: str, version: int, served: Served) -> str:
+def deployment_state(name: str, version: int, served: Served) -> str:
     """What a version does now: ``deployed``, ``canary 10 %``, ``before``, or nothing."""
     for model in served:
         if model["name"] == name:
@@ -79,14 +62,14 @@ def overview(served: Served) -> str:
         name = f"{escape(model['name'])}:{model['version']}"
         beside = (
             f", with {escape(model['name'])}:{canary['version']} beside it for {canary['percent']:g} % of the drawings "
-            f"since {when(seconds(canary['since']))}"
+            f"since {when(unix_seconds(canary['since']))}"
             if canary
             else ""
         )
         before = f", before it {escape(model['name'])}:{model['previous']}" if model.get("previous") else ""
         rows += (
             f"<li>{badge('deployed')} <b>{name}</b> "
-            f"<span>since {when(seconds(model['since']))}{beside}{before}</span></li>"
+            f"<span>since {when(unix_seconds(model['since']))}{beside}{before}</span></li>"
         )
     return f'<ul class="wb-served" aria-label="What is deployed">{rows}</ul>'
 
@@ -100,7 +83,7 @@ def head(version: Version, state: str) -> str:
         else "the tutorial or the first start"
     )
     created = version.manifest.get("created")
-    at = f", {when(seconds(created))}" if created else ""
+    at = f", {when(unix_seconds(created))}" if created else ""
     shown = badge(state.split(" ")[0], state) if state else ""
     return (
         f'<div class="wb-job-head"><h3>{escape(str(version))}</h3>{shown}'
@@ -145,7 +128,7 @@ def history(lines: Sequence[Mapping[str, Any]], name: str) -> str:
             share = line.get("percent") or 0
             what = f"tried on {share:g} %" if share else "ended the trial of"
         rows += (
-            f"<tr><td>{when(seconds(line['t']))}</td><td>{escape(line.get('who') or '–')}</td>"
+            f"<tr><td>{when(unix_seconds(line['t']))}</td><td>{escape(line.get('who') or '–')}</td>"
             f"<td>{escape(what)} <b>{escape(name)}:{line['version']}</b></td>"
             f'<td class="wb-reason">{escape(line.get("reason") or "–")}</td></tr>'
         )
@@ -244,19 +227,12 @@ def _per_class(versions: Sequence[Version], found: Sequence[Mapping[str, Any]]) 
 
 
 def _confusions(versions: Sequence[Version], found: Sequence[Mapping[str, Any]]) -> str:
-    from types import SimpleNamespace
-
-    from workbench.ui.tutorial.results import confusion
-
     parts = ""
     for version, one in zip(versions, found, strict=True):
         if "confusion" in one:
             table = np.array(one["confusion"])
             labels = [str(label) for label in version.manifest.get("labels") or range(len(table))]
-            judged: Any = SimpleNamespace(confusion=table, labels=labels)
-            drawn = confusion(judged).replace(
-                "<h4>What was taken for what</h4>", f"<h4>{escape(str(version))}</h4>", 1
-            )
+            drawn = confusion(table, labels, title=str(version))
             parts += f"<div>{drawn}</div>"
     if not parts:
         return ""
