@@ -26,7 +26,7 @@ def add_routes(app: Flask, settings: Settings, deployments: Deployments, correct
             raise BadInput('"image" must be a data URL: {"image": "data:image/png;base64,…", …}')
         drawing = ink.from_data_url(picture)
         deployment = deployments.answering(drawing)
-        labels = deployment.manifest["labels"] if deployment else [""] * 10
+        labels = deployment.manifest.labels if deployment else ("",) * 10
         digit, predicted = (_digit(asked, name, min(256, len(labels))) for name in ("digit", "predicted"))
         if digit is None:
             raise BadInput('say which digit it is: {"digit": 7, …}')

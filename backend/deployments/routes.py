@@ -143,7 +143,7 @@ def add_routes(
             {
                 "name": name,
                 "versions": [one.version, other.version],
-                "metrics": {str(d.version): d.manifest.get("metrics", {}) for d in (one, other)},
+                "metrics": {str(d.version): dict(d.manifest.metrics) for d in (one, other)},
                 "drawings": comparisons.of(name, one.version, other.version),
                 "corrections": on_corrections([one, other], corrections),
             }
@@ -164,9 +164,9 @@ def describe(deployment: Deployment) -> dict[str, Any]:
             "percent": canary.percent,
             "since": canary.deployment.since,
         },
-        "labels": manifest["labels"],
-        "preprocessing": manifest["preprocessing"],
-        "metrics": manifest.get("metrics", {}),
+        "labels": list(manifest.labels),
+        "preprocessing": manifest.preprocessing,
+        "metrics": dict(manifest.metrics),
     }
 
 

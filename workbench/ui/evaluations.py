@@ -90,7 +90,7 @@ def published(version: Version) -> str:
     found = json.loads(path.read_text())
     if "confusion" not in found:
         return _regression(found)
-    labels = [str(label) for label in version.manifest.get("labels") or range(len(found["confusion"]))]
+    labels = [str(label) for label in version.manifest.labels or range(len(found["confusion"]))]
     table, (low, high), count = np.array(found["confusion"]), found["interval"], int(found["count"])
     head = headline(found["accuracy"], low, high, count=count, wrong=count - int(np.trace(table)))
     return head + confusion(table, labels) + _mistakes(found["worst"], labels, version.folder / "worst.png")

@@ -9,6 +9,7 @@ import ipywidgets
 import traitlets
 
 from workbench.errors import NotFound
+from workbench.manifest import Share
 from workbench.models import registry
 from workbench.models.registry import Version
 from workbench.ui.draft import DRAFT, Draft
@@ -300,14 +301,13 @@ def retrained(versions: Sequence[Version]) -> str:
     """What versions that were trained with corrections gained by it; empty where there are none."""
     rows = ""
     for version in reversed(versions):
-        used = version.manifest.get("corrections")
+        manifest, used = version.manifest, version.manifest.corrections
         if not used:
             continue
-        told, held = used.get("evaluation", {}), used.get("held_out", {})
         rows += (
-            f"<tr><td><b>{escape(str(version))}</b></td><td>{len(used.get('used', ()))} (version {used.get('version')})</td>"
-            f"<td>{_right(told.get('before'))} → {_right(told.get('after'))}</td>"
-            f"<td>{_accuracy(held.get('before'))} → {_accuracy(held.get('after') or version.manifest.get('metrics'))}</td></tr>"
+            f"<tr><td><b>{escape(str(version))}</b></td><td>{len(used.used)} (version {used.version})</td>"
+            f"<td>{_right(used.told)} → {_right(used.after)}</td>"
+            f"<td>{_accuracy(used.metrics_before)} → {_accuracy(used.metrics_after or manifest.metrics)}</td></tr>"
         )
     if not rows:
         return ""
@@ -322,10 +322,10 @@ def retrained(versions: Sequence[Version]) -> str:
     )
 
 
-def _right(told: Mapping[str, Any] | None) -> str:
-    return f"{told['right']} of {told['of']}" if told else "–"
+def _right(share: Share | None) -> str:
+    return f"{share.right} of {share.of}" if share else "–"
 
 
-def _accuracy(metrics: Mapping[str, Any] | None) -> str:
-    accuracy = (metrics or {}).get("accuracy")
-    return "–" if accuracy is None else percent(float(accuracy))
+def _accuracy(metrics: Mapping[str, float]) -> str:
+    accuracy = metrics.get("accuracy")
+    return "–" if accuracy is None else percent(accuracy)

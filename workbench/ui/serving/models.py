@@ -119,8 +119,8 @@ class ModelsPanel:
 
     def _row(self, version: Version) -> dict[str, Any]:
         manifest = version.manifest
-        metrics, found = manifest.get("metrics", {}), version_views.sizes(version)
-        created = manifest.get("created")
+        metrics, found = manifest.metrics, version_views.sizes(version)
+        created = manifest.created
         return {
             "key": str(version),
             "model": version.name,
@@ -129,7 +129,7 @@ class ModelsPanel:
             "accuracy": metrics.get("accuracy"),
             "interval": version_views.interval(metrics),
             "size": megabytes(sum(found.values())) if found else "–",
-            "job": manifest.get("job"),
+            "job": manifest.job,
             "created": unix_seconds(created) if created else None,
         }
 
@@ -268,7 +268,7 @@ class ModelsPanel:
         before = self._before(version.name)
         self.rollback.widget.layout.display = "" if before else "none"
         self.rollback.allow(who and not self._away, why_not)
-        corrected = bool(version.manifest.get("corrections"))
+        corrected = version.manifest.corrections is not None
         self.anyway.layout.display = "" if corrected else "none"
 
     def _before(self, name: str) -> tuple[int, int] | None:

@@ -156,8 +156,8 @@ class PredictPanel:
                 found = registry.find(self.published.value, self._workbench.settings)
             except WorkbenchError:
                 return
-            given = found.manifest.get("input") or {}
-            shape = given.get("shape", ()) if given.get("kind") == "image" else ()
+            given = found.manifest.input
+            shape = given.shape if given and given.kind == "image" else ()
         height, width, channels = (*shape,) if len(shape) == 3 else ("", "", "")
         self.width.value, self.height.value, self.channels.value = str(width), str(height), str(channels)
         if self._is_live and self.picture.value == DRAWING and self.canvas.drawing is not None:
@@ -201,8 +201,7 @@ class PredictPanel:
             took_s = time.perf_counter() - began
         labels: Sequence[str] = ()
         if self._is_live:
-            manifest = registry.find(str(self.published.value), self._workbench.settings).manifest
-            labels = manifest.get("labels") or ()
+            labels = registry.find(str(self.published.value), self._workbench.settings).manifest.labels
         self.answer.html = show_answer(said, labels, took_s)
 
     def _image(self, aside: Path) -> str | Path:

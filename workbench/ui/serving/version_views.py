@@ -26,10 +26,10 @@ Served = Sequence[Mapping[str, Any]]
 def sizes(version: Version) -> dict[str, int]:
     """Bytes of each form that the version has."""
     found: dict[str, int] = {}
-    for path, file in version.manifest.get("files", {}).items():
+    for path, file in version.manifest.files.items():
         form = path.partition("/")[0]
         if form in FORMS:
-            found[form] = found.get(form, 0) + int(file["bytes"])
+            found[form] = found.get(form, 0) + file.bytes
     return found
 
 
@@ -76,13 +76,13 @@ def overview(served: Served) -> str:
 
 def head(version: Version, state: str) -> str:
     """Name, state and where it comes from."""
-    job = version.manifest.get("job")
+    job = version.manifest.job
     origin = (
-        f'<a href="deploy_cluster.ipynb?job={int(job)}">job {int(job)}</a>'
+        f'<a href="deploy_cluster.ipynb?job={job}">job {job}</a>'
         if job
         else "the tutorial or the first start"
     )
-    created = version.manifest.get("created")
+    created = version.manifest.created
     at = f", {when(unix_seconds(created))}" if created else ""
     shown = badge(state.split(" ")[0], state) if state else ""
     return (
@@ -94,24 +94,24 @@ def head(version: Version, state: str) -> str:
 def facts(version: Version) -> str:
     """What one wants to know before deploying it."""
     manifest = version.manifest
-    metrics, found, given = manifest.get("metrics", {}), sizes(version), manifest.get("input") or {}
+    metrics, found, given = manifest.metrics, sizes(version), manifest.input
     shown = []
     if metrics.get("accuracy") is not None:
         shown.append(("Accuracy on the test part", percent(metrics["accuracy"])))
     if text := interval(metrics):
         shown.append(("95 % interval", text))
     if given:
-        kind = "picture" if given.get("kind") == "image" else "array"
-        shown.append(("Input", f"{kind} {'×'.join(map(str, given.get('shape', ())))}"))
+        kind = "picture" if given.kind == "image" else "array"
+        shown.append(("Input", f"{kind} {'×'.join(map(str, given.shape))}"))
     shown.append(("Forms", ", ".join(FORMS[form] for form in FORMS if form in found) or "–"))
     if found:
         shown.append(("Size of all forms", megabytes(sum(found.values()))))
-    if (training := manifest.get("training", {})).get("seconds"):
-        shown.append(("Training time", f"{training['seconds']:.0f} s"))
+    if manifest.training.seconds:
+        shown.append(("Training time", f"{manifest.training.seconds:.0f} s"))
     items = "".join(f"<div><dt>{escape(term)}</dt><dd>{escape(value)}</dd></div>" for term, value in shown)
     missing = "".join(
-        f'<p class="wb-caption">Not as {escape(FORMS.get(form, form))}: {escape(str(reason))}</p>'
-        for form, reason in manifest.get("missing", {}).items()
+        f'<p class="wb-caption">Not as {escape(FORMS.get(form, form))}: {escape(reason)}</p>'
+        for form, reason in manifest.missing.items()
     )
     return f'<dl class="wb-facts">{items}</dl>{missing}'
 
@@ -167,7 +167,7 @@ def _table(label: str, heads: Sequence[str], rows: Sequence[tuple[str, Sequence[
 
 
 def _figures(versions: Sequence[Version], found: Sequence[Mapping[str, Any]]) -> str:
-    metrics = [v.manifest.get("metrics", {}) for v in versions]
+    metrics = [v.manifest.metrics for v in versions]
     accuracies = [m.get("accuracy") for m in metrics]
     best = max((a for a in accuracies if a is not None), default=None)
     rows: list[tuple[str, list[str]]] = [
@@ -231,7 +231,7 @@ def _confusions(versions: Sequence[Version], found: Sequence[Mapping[str, Any]])
     for version, one in zip(versions, found, strict=True):
         if "confusion" in one:
             table = np.array(one["confusion"])
-            labels = [str(label) for label in version.manifest.get("labels") or range(len(table))]
+            labels = [str(label) for label in version.manifest.labels or range(len(table))]
             drawn = confusion(table, labels, title=str(version))
             parts += f"<div>{drawn}</div>"
     if not parts:

@@ -60,7 +60,7 @@ def published(version: "Version") -> Html:
         for path in ("model.keras", "saved_model", "model.onnx", "model.tflite")
         if (version.folder / path).exists()
     ]
-    missing = [f"{form}: {reason}" for form, reason in version.manifest.get("missing", {}).items()]
+    missing = [f"{form}: {reason}" for form, reason in version.manifest.missing.items()]
     text = f"As {', '.join(forms)}." + "".join(f" Not as {line}." for line in missing)
     deploy = f"uv run workbench deploy {version}"
     return Html(
