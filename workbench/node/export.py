@@ -7,7 +7,7 @@ import platform
 import sys
 import tempfile
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -157,10 +157,25 @@ def frameworks() -> dict[str, str]:
 
 def _fix_constants(model: keras.Model) -> None:
     """Layers such as ``Normalization`` keep tensors that are no variables, which tf2onnx takes for further inputs."""
-    for layer in model._flatten_layers():
+    for layer in list(_layers(model)):
         for name, value in list(vars(layer).items()):
             if tf.is_tensor(value) and not isinstance(value, keras.Variable) and hasattr(value, "numpy"):
                 setattr(layer, name, value.numpy())
+
+
+def _layers(model: keras.Model) -> Iterator[keras.Layer]:
+    """The model and all within it, however deep; ``model.layers`` has the outermost only."""
+    seen: set[int] = set()
+    rest: list[object] = [model]
+    while rest:
+        value = rest.pop()
+        if id(value) in seen or not isinstance(value, keras.Layer | Mapping | list | tuple):
+            continue
+        seen.add(id(value))
+        if isinstance(value, keras.Layer):
+            yield value
+            value = vars(value)
+        rest.extend(value.values() if isinstance(value, Mapping) else value)
 
 
 def _write_tflite(saved_model: Path, path: Path) -> None:
