@@ -18,9 +18,9 @@ from tests.emulator import Emulator
 from workbench.aws import commands
 from workbench.aws.session import Session
 from workbench.machines import Layout
-from workbench.machines.aws import instances
-from workbench.machines.aws.instances import Ground, Wish
-from workbench.machines.aws.provider import AwsProvider
+from workbench.machines.aws.controller import making, members
+from workbench.machines.aws.controller.making import Ground, RoleWish
+from workbench.machines.aws.controller.provider import AwsProvider
 
 SIZES = (3, 30, 300, 1000)
 VCPUS = 4000
@@ -65,7 +65,7 @@ def _measure(emulator: Emulator, home: Path, size: int) -> list[Row]:
         "plan": lambda: provider.plan(layout),
         "launch": lambda: _launch(session, ground, layout),
         "list": lambda: _list(session, size),
-        "end": lambda: instances.end_cluster(session, "many"),
+        "end": lambda: members.end_cluster(session, "many"),
     }
     return [row for what, step in steps.items() for row in _counted(emulator, f"{what} {size}", step, size)]
 
@@ -74,14 +74,14 @@ def _launch(session: Session, ground: Ground, layout: Layout) -> None:
     """The provider's own calls for the instances of a cluster, and the wait until all of them take commands."""
     for role in ("chief", "ps", "worker"):
         count = sum(place.role == role for place in layout.places)
-        instances.make(session, ground, "many", Wish(role, count, TYPE, False, "#!/bin/sh\n"), {})
-    ids = [i.id for i in instances.look(session, "many", ["running"])]
+        making.make(session, ground, "many", RoleWish(role, count, TYPE, False, "#!/bin/sh\n"), {})
+    ids = [i.id for i in members.look(session, "many", ["running"])]
     if set(commands.online(session, ids)) != set(ids):
         raise RuntimeError("not all machines are online")
 
 
 def _list(session: Session, size: int) -> None:
-    found = len(instances.look(session, "many"))
+    found = len(members.look(session, "many"))
     if found != size:
         raise RuntimeError(f"{found} machines were listed of {size}")
 

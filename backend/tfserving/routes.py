@@ -88,10 +88,11 @@ def add_routes(app: Flask, deployments: Deployments, metrics: Metrics) -> None:
 def signatures(deployment: Deployment) -> dict[str, Signature]:
     """What a version of ours takes and gives."""
     manifest = deployment.manifest
-    shape = (manifest.output and manifest.output.shape) or (len(manifest.labels),)
+    output = manifest.get("output") or {}
+    shape = tuple(output.get("shape") or (len(manifest["labels"]),))
     return {
         SIGNATURE: Signature(
-            {"input": Tensor("DT_FLOAT", (-1, *manifest.takes.shape))},
+            {"input": Tensor("DT_FLOAT", (-1, *manifest["input"]["shape"]))},
             {"output": Tensor("DT_FLOAT", (-1, *shape))},
         )
     }

@@ -9,9 +9,9 @@ from tests.chain import make_settings
 from workbench.aws import code
 from workbench.aws.bucket import Bucket
 from workbench.aws.session import Session
+from workbench.machines.aws.controller.making import Ground
+from workbench.machines.aws.controller.provider import AwsProvider
 from workbench.machines.aws.exchange.assignments import Terms
-from workbench.machines.aws.instances import Ground
-from workbench.machines.aws.provider import AwsProvider
 from workbench.settings import PROJECT, Settings
 
 IMAGE = "/aws/service/canonical/ubuntu/server/24.04/stable/current/amd64/hvm/ebs-gp3/ami-id"

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import IO
 
 from workbench.aws.bucket import Stored
 from workbench.errors import NotFound, Unavailable
@@ -16,7 +16,7 @@ class MemoryBucket:
     Attributes
     ----------
     refuses
-        Parts of keys, behind ``get``, ``put`` or ``upload``: the next such request fails, once.
+        Parts of keys, behind ``get`` or ``put``: the next such request fails, once.
     """
 
     name = "memory"
@@ -24,7 +24,7 @@ class MemoryBucket:
     def __init__(self) -> None:
         self.objects: dict[str, bytes] = {}
         self.refuses: set[tuple[str, str]] = set()
-        self.session = SimpleNamespace(home="h", s3=SimpleNamespace(upload_fileobj=self._upload))
+        self.session = SimpleNamespace(home="h")
 
     def _ask(self, verb: str, key: str) -> None:
         for asked, part in sorted(self.refuses):
@@ -32,9 +32,12 @@ class MemoryBucket:
                 self.refuses.discard((asked, part))
                 raise Unavailable(f"AWS does not answer: {verb} {key}")
 
-    def put(self, key: str, content: Path | bytes) -> None:
+    def put(self, key: str, content: Path | bytes | IO[bytes]) -> None:
         self._ask("put", key)
-        self.objects[key] = content if isinstance(content, bytes) else content.read_bytes()
+        if isinstance(content, bytes):
+            self.objects[key] = content
+        else:
+            self.objects[key] = content.read_bytes() if isinstance(content, Path) else content.read()
 
     def get(self, key: str) -> bytes | None:
         self._ask("get", key)
@@ -58,7 +61,3 @@ class MemoryBucket:
         for key in keys:
             del self.objects[key]
         return len(keys)
-
-    def _upload(self, file: Any, bucket: str, key: str) -> None:
-        self._ask("upload", key)
-        self.objects[key] = file.read()

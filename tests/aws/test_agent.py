@@ -14,8 +14,9 @@ import pytest
 from tests.aws.memory_bucket import MemoryBucket
 from tests.chain import wait_until
 from workbench.machines import Exit, Place
-from workbench.machines.aws.exchange import assignments, transfer
-from workbench.machines.aws.exchange.assignments import Assignment, Post, Status, Terms, Work
+from workbench.machines.aws.exchange import assignments, reports, requests, statuses
+from workbench.machines.aws.exchange.assignments import Assignment, Post, Terms, Work
+from workbench.machines.aws.exchange.statuses import Status
 from workbench.machines.aws.on_machine.agent import Agent
 from workbench.settings import PROJECT
 
@@ -41,7 +42,7 @@ class Lab:
         (folder / "recipe").mkdir(parents=True, exist_ok=True)
         (folder / "recipe" / "training.py").write_text(training)
         (folder / "job.json").write_text(json.dumps({"job": 7, "attempt": attempt}))
-        transfer.give(self.bucket, JOB, folder, self.assignment.addresses, self.root / "data")
+        requests.give(self.bucket, JOB, folder, self.assignment.addresses, self.root / "data")
         work = Work(JOB, f"generation{attempt}", attempt=attempt)
         self.tell(replace(self.assignment, work=work))
 
@@ -53,7 +54,7 @@ class Lab:
     @property
     def status(self) -> Status | None:
         """What the machine says that it does, of what it is to do now."""
-        found = assignments.newest(self.bucket.list(PREFIX), PREFIX).get(WORKER)
+        found = statuses.newest(self.bucket.list(PREFIX), PREFIX).get(WORKER)
         post = self.assignment.posts[WORKER]
         return found[0] if found and found[0].answers(self.assignment, post) else None
 
@@ -66,7 +67,7 @@ class Lab:
     def events(self) -> str:
         folder = self.root / "here"
         folder.mkdir(exist_ok=True)
-        transfer.collect(self.bucket, JOB, folder)
+        reports.collect(self.bucket, JOB, folder)
         path = folder / "machines" / "worker-0" / "events.jsonl"
         return path.read_text() if path.exists() else ""
 
@@ -106,7 +107,7 @@ def test_it_stands_ready_then_works_reports_and_leaves_the_export(lab: Lab) -> N
     assert lab.until("ended").exit == Exit(0)
 
     assert '"phase":"done"' in lab.events()
-    assert transfer.collect_export(lab.bucket, f"{JOB}attempt-1/", lab.root / "here")
+    assert reports.collect_export(lab.bucket, f"{JOB}attempt-1/", lab.root / "here")
     assert (lab.root / "here" / "export" / "model.keras").read_text() == "trained for 5 steps"
     assert lab.bucket.objects[f"{JOB}checkpoints-1/step"] == b"5"
     assert len([k for k in lab.bucket.objects if "/status/" in k]) == 1, "what it said before is gone"
@@ -124,7 +125,7 @@ def test_a_recipe_reads_the_corrections_that_came_with_its_job_and_no_earlier_on
 
     assert lab.until("ended").exit == Exit(0)
 
-    assert transfer.collect_export(lab.bucket, f"{JOB}attempt-1/", lab.root / "here")
+    assert reports.collect_export(lab.bucket, f"{JOB}attempt-1/", lab.root / "here")
     assert (lab.root / "here" / "export" / "model.keras").read_text() == "trained for 4 steps"
 
 
@@ -202,8 +203,8 @@ def test_what_aws_refuses_once_is_done_a_moment_later(lab: Lab) -> None:
         ("get", "job.zip"),
         ("put", ".running."),
         ("put", "events.jsonl/"),
-        ("upload", "checkpoints-1/"),
-        ("upload", "attempt-1/"),
+        ("put", "checkpoints-1/"),
+        ("put", "attempt-1/"),
         ("put", ".ended."),
     }
     lab.give("STEPS = 5\n")
@@ -213,7 +214,7 @@ def test_what_aws_refuses_once_is_done_a_moment_later(lab: Lab) -> None:
     assert lab.bucket.refuses == set()
     assert '"phase":"done"' in lab.events()
     assert lab.bucket.objects[f"{JOB}checkpoints-1/step"] == b"5"
-    assert transfer.collect_export(lab.bucket, f"{JOB}attempt-1/", lab.root / "here")
+    assert reports.collect_export(lab.bucket, f"{JOB}attempt-1/", lab.root / "here")
     assert (lab.root / "here" / "export" / "model.keras").read_text() == "trained for 5 steps"
 
 

@@ -8,12 +8,15 @@ import pytest
 from tests.aws.ground import make_ground
 from tests.chain import make_settings
 from tests.emulator import Emulator, Fault
+from workbench.aws import instances
 from workbench.aws.refusals import NoCapacity, NoQuota
 from workbench.aws.session import Session
 from workbench.errors import BadInput
 from workbench.machines import Place
-from workbench.machines.aws import instances
-from workbench.machines.aws.instances import Ground, Wish
+from workbench.machines.aws.controller import making, members
+from workbench.machines.aws.controller.making import Ground, RoleWish
+from workbench.machines.aws.controller.members import Member
+from workbench.machines.aws.controller.user_data import user_data
 
 SCRIPT = "#!/bin/sh\n"
 
@@ -28,12 +31,12 @@ def ground(session: Session) -> Ground:
     return make_ground(session)
 
 
-def wish(count: int = 3, **more: object) -> Wish:
-    return Wish("worker", count, "c5.xlarge", False, SCRIPT, **more)  # type: ignore[arg-type]
+def wish(count: int = 3, **more: object) -> RoleWish:
+    return RoleWish("worker", count, "c5.xlarge", False, SCRIPT, **more)  # type: ignore[arg-type]
 
 
-def make(session: Session, ground: Ground, name: str, asked: Wish) -> Sequence[instances.Instance]:
-    return instances.make(session, ground, name, asked, {"job": "7"})
+def make(session: Session, ground: Ground, name: str, asked: RoleWish) -> Sequence[Member]:
+    return making.make(session, ground, name, asked, {"job": "7"})
 
 
 def test_three_hundred_machines_take_as_many_calls_as_three(
@@ -45,9 +48,9 @@ def test_three_hundred_machines_take_as_many_calls_as_three(
         still_emulator.forget_calls()
         made = make(session, ground, f"of-{count}", wish(count))
         assert [i.place for i in made] == [Place("worker", n) for n in range(count)]
-        found = instances.look(session, f"of-{count}")
+        found = members.look(session, f"of-{count}")
         assert [(i.id, i.place) for i in found] == [(i.id, i.place) for i in made]
-        instances.end(session, [i.id for i in found])
+        instances.terminate(session, [i.id for i in found])
         calls.append(still_emulator.calls())
     assert calls[0] == calls[1]
     assert calls[0]["RunInstances"] == 1
@@ -97,36 +100,36 @@ def test_a_quota_is_said_at_once(session: Session, ground: Ground, still_emulato
     still_emulator.quota(4)
     with pytest.raises(NoQuota, match="quota"):
         make(session, ground, "lab", wish())
-    assert instances.look(session) == []
+    assert members.look(session) == []
 
 
 def test_one_that_takes_anothers_place_has_its_number_and_address(session: Session, ground: Ground) -> None:
     first = make(session, ground, "lab", wish(3))
-    instances.end(session, [first[1].id])
-    instances.wait(session, "lab", lambda there: len(there) == 2, 30, "the end", "shutting-down")
+    instances.terminate(session, [first[1].id])
+    members.wait(session, "lab", lambda there: len(there) == 2, "the end", instances.ENDING, 30)
 
     (again,) = make(session, ground, "lab", wish(1, index=1, address=first[1].address))
 
     assert (again.place, again.address) == (Place("worker", 1), first[1].address)
-    assert [i.place.index for i in instances.look(session, "lab")] == [0, 1, 2]
+    assert [i.place.index for i in members.look(session, "lab")] == [0, 1, 2]
 
 
 def test_homes_do_not_see_each_others_clusters(session: Session, ground: Ground, tmp_path: Path) -> None:
     make(session, ground, "job-1", wish(1))
     other = Session.open(make_settings(tmp_path / "other"))
 
-    assert instances.look(other) == []
-    assert instances.end_cluster(other, "job-1") == 0
-    assert len(instances.look(session, "job-1")) == 1
-    assert instances.end_cluster(session, "job-1") == 1
-    assert instances.end_cluster(session, "job-1") == 0
+    assert members.look(other) == []
+    assert members.end_cluster(other, "job-1") == 0
+    assert len(members.look(session, "job-1")) == 1
+    assert members.end_cluster(session, "job-1") == 1
+    assert members.end_cluster(session, "job-1") == 0
 
 
 def test_nothing_that_is_no_plain_word_gets_into_a_machines_script() -> None:
-    script = instances.user_data("bucket", "code/1.zip", "eu-central-1", "1a2b", "job-7", 24)
+    script = user_data("bucket", "code/1.zip", "eu-central-1", "1a2b", "job-7", 24)
     assert "CLUSTER='job-7'" in script
     assert "MINUTES='1440'" in script
     assert "@" not in script.replace('"$@"', "").replace("\\$@", "")
     assert len(script) < 16_000, "AWS takes no longer one"
     with pytest.raises(BadInput, match="cluster cannot be told"):
-        instances.user_data("bucket", "code/1.zip", "eu-central-1", "1a2b", "x'; rm -rf /", 24)
+        user_data("bucket", "code/1.zip", "eu-central-1", "1a2b", "x'; rm -rf /", 24)

@@ -11,13 +11,13 @@ import pytest
 from tests.aws.ground import make_ground
 from tests.chain import make_settings, wait_until
 from tests.emulator import Emulator
-from workbench.aws import commands
+from workbench.aws import commands, instances
 from workbench.aws.bucket import Bucket
 from workbench.aws.commands import Ended
 from workbench.aws.session import Session
 from workbench.errors import NotFound
-from workbench.machines.aws import instances
-from workbench.machines.aws.instances import Wish
+from workbench.machines.aws.controller import making, members
+from workbench.machines.aws.controller.making import RoleWish
 
 
 @pytest.fixture
@@ -29,11 +29,11 @@ def session(emulator: Emulator, tmp_path: Path) -> Session:
 def machines(session: Session) -> Iterator[list[str]]:
     """Two machines that take commands."""
     ground = make_ground(session)
-    asked = Wish("worker", 2, "c5.xlarge", False, "#!/bin/sh\n")
-    ids = [i.id for i in instances.make(session, ground, "lab", asked, {})]
+    asked = RoleWish("worker", 2, "c5.xlarge", False, "#!/bin/sh\n")
+    ids = [i.id for i in making.make(session, ground, "lab", asked, {})]
     wait_until(lambda: len(commands.online(session, ids)) == 2, 30, "the machines")
     yield ids
-    instances.end_cluster(session, "lab")
+    members.end_cluster(session, "lab")
 
 
 def test_commands_say_how_they_went_whole_and_end_in_time(session: Session, machines: list[str]) -> None:
@@ -82,7 +82,7 @@ def test_a_command_that_nobody_waits_for_any_more_is_cancelled(
 
 
 def test_a_machine_that_is_gone_is_not_found(session: Session, machines: list[str]) -> None:
-    instances.end(session, machines[:1])
+    instances.terminate(session, machines[:1])
     with pytest.raises(NotFound, match=machines[0]):
         commands.run(session, Bucket(session), machines[:1], ["true"])
     assert commands.online(session, machines) <= set(machines[1:])

@@ -8,7 +8,7 @@ from tests.chain import make_settings
 from tests.emulator import Emulator
 from workbench import recipes, runner
 from workbench.aws.session import Session
-from workbench.machines.aws.provider import AwsProvider
+from workbench.machines.aws.controller.provider import AwsProvider
 from workbench.machines.local.provider import LocalProvider, end_all
 from workbench.models import registry
 from workbench.verbs import jobs

@@ -9,8 +9,8 @@ import pytest
 
 from tests.aws.memory_bucket import MemoryBucket
 from workbench.errors import BadInput
-from workbench.machines.aws.exchange import transfer
-from workbench.machines.aws.exchange.transfer import LOG_BYTES, PART_BYTES, Stream, Tree
+from workbench.machines.aws.exchange import reports, requests
+from workbench.machines.aws.exchange.streams import LOG_BYTES, PART_BYTES, Stream, Tree
 
 PREFIX = "clusters/_jobs/h/7/"
 
@@ -34,7 +34,7 @@ def append(path: Path, text: str) -> None:
 
 def collected(bucket: Any, folder: Path, name: str = "events.jsonl") -> str:
     folder.mkdir(exist_ok=True)
-    transfer.collect(bucket, PREFIX, folder)
+    reports.collect(bucket, PREFIX, folder)
     path = folder / "machines" / "worker-0" / name
     return path.read_text() if path.exists() else ""
 
@@ -135,7 +135,7 @@ def test_links_and_pipes_of_a_recipes_code_are_never_followed(bucket: Any, tmp_p
     (folder / "events.jsonl").symlink_to(secret)
 
     assert not stream(bucket, folder).pump()
-    assert transfer.leave_export(bucket, "e/", folder)
+    assert reports.leave_export(bucket, "e/", folder)
     assert list(bucket.objects) == ["e/fields.json"]
 
 
@@ -146,7 +146,7 @@ def test_a_key_that_leads_out_of_the_folder_is_left_where_it_is(bucket: Any, tmp
     folder = tmp_path / "job"
     folder.mkdir()
 
-    assert transfer.collect_export(bucket, "e/", folder)
+    assert reports.collect_export(bucket, "e/", folder)
 
     assert sorted(p.name for p in tmp_path.rglob("*") if p.is_file()) == ["fields.json", "model.keras"]
 
@@ -158,8 +158,8 @@ def test_a_request_arrives_byte_for_byte(bucket: Any, tmp_path: Path) -> None:
     (folder / "recipe" / "training.py").write_bytes(source)
     (folder / "job.json").write_text(json.dumps({"job": 7}))
 
-    transfer.give(bucket, PREFIX, folder, {"worker": ["10.0.0.1:2222"]}, tmp_path / "data")
-    transfer.take(bucket, PREFIX, there)
+    requests.give(bucket, PREFIX, folder, {"worker": ["10.0.0.1:2222"]}, tmp_path / "data")
+    requests.take(bucket, PREFIX, there)
 
     assert (there / "recipe" / "training.py").read_bytes() == source
     assert json.loads((there / "job.json").read_text()) == {
@@ -179,20 +179,20 @@ def test_corrections_travel_only_with_a_recipe_that_names_them_and_not_without_e
         (data / path).parent.mkdir(parents=True, exist_ok=True)
         (data / path).write_text("{}")
 
-    transfer.give(bucket, PREFIX, folder, {}, data)
-    transfer.take(bucket, PREFIX, there)
+    requests.give(bucket, PREFIX, folder, {}, data)
+    requests.take(bucket, PREFIX, there)
     assert not (there / "corrections").exists()
 
     (folder / "recipe" / "preprocessing.py").write_text("datasets.corrections()")
-    transfer.give(bucket, PREFIX, folder, {}, data)
-    transfer.take(bucket, PREFIX, there)
+    requests.give(bucket, PREFIX, folder, {}, data)
+    requests.take(bucket, PREFIX, there)
     found = [p.relative_to(there).as_posix() for p in there.rglob("*") if p.is_file()]
     assert sorted(found) == ["corrections/1/manifest.json", "job.json", "recipe/preprocessing.py"]
 
     with (data / "corrections" / "1" / "corrections.npz").open("wb") as file:
-        file.truncate(transfer.MAX_JOB_BYTES)
+        file.truncate(requests.MAX_JOB_BYTES)
     with pytest.raises(BadInput, match="remove old versions from "):
-        transfer.give(bucket, PREFIX, folder, {}, data)
+        requests.give(bucket, PREFIX, folder, {}, data)
 
 
 def test_a_data_set_that_a_recipe_names_is_brought_once(bucket: Any, tmp_path: Path) -> None:
@@ -204,5 +204,5 @@ def test_a_data_set_that_a_recipe_names_is_brought_once(bucket: Any, tmp_path: P
     (recipe / "preprocessing.py").write_text("datasets.load('mnist')")
 
     for _ in range(2):
-        assert transfer.give_data(bucket, data, recipe) == ("mnist.npz",)
+        assert requests.give_data(bucket, data, recipe) == ("mnist.npz",)
     assert list(bucket.objects) == ["clusters/_data/mnist.npz"]

@@ -11,7 +11,6 @@ import pytest
 
 from tests.chain import make_settings
 from tests.dashboard.serving import Dashboard, serving
-from workbench.manifest import Manifest
 from workbench.models import registry
 
 
@@ -23,9 +22,9 @@ def dashboard(
     (folder / "notebooks").mkdir()
     settings = make_settings(folder / "home", WORKBENCH_DASHBOARD_PORT=str(free_ports(1)[0]))
 
-    def write(aside: Path) -> Manifest:
+    def write(aside: Path) -> dict[str, object]:
         (aside / "model.keras").write_bytes(b"weights" * 100_000)
-        return Manifest()
+        return {"metrics": {}}
 
     registry.add("digits", write, settings)
     with serving(settings, folder / "notebooks") as running:

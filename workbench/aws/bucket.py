@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 from workbench.aws import names
 from workbench.aws.refusals import AwsFailure, NotAllowed, code_of, said
@@ -77,11 +77,13 @@ class Bucket:
             raise said(error, f"make the bucket {self.name}") from error
         return self.name
 
-    def put(self, key: str, content: Path | bytes) -> None:
-        """Store a file, or bytes."""
+    def put(self, key: str, content: Path | bytes | IO[bytes]) -> None:
+        """Store a file, opened or not, or bytes."""
         try:
             if isinstance(content, bytes):
                 self.session.s3.put_object(Bucket=self.name, Key=key, Body=content)
+            elif not isinstance(content, Path):
+                self.session.s3.upload_fileobj(content, self.name, key)
             else:
                 self.session.s3.upload_file(str(content), self.name, key)
         except AwsFailure as error:

@@ -1,7 +1,6 @@
 """Commands on machines by SSM Run Command: no port, no keys. Arguments only; code travels as files in the bucket."""
 
 import shlex
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -9,13 +8,14 @@ from workbench.aws import names
 from workbench.aws.bucket import Bucket
 from workbench.aws.refusals import AwsFailure, code_of, said
 from workbench.aws.session import Session, pages
-from workbench.errors import NotFound, Unavailable
+from workbench.errors import NotFound
+from workbench.system.waiting import wait_until
 
 BATCH = 50
 """Machines that one request may name."""
 SHORTEST_S, DELIVERY_S = 30, 60
 """SSM takes no shorter limits for a command's delivery; how long a machine may take to begin."""
-POLL_S = (0.2, 3.0)
+POLL_S, LONGEST_POLL_S = 0.2, 3.0
 """First pause between two looks, and the longest."""
 IN_LINE = {"stdout": 24_000, "stderr": 8_000}
 """Characters that SSM itself gives of an output; a longer one is whole in the bucket."""
@@ -137,17 +137,19 @@ def _send(
 
 
 def _wait(session: Session, id: str, instances: Sequence[str], timeout_s: float) -> Mapping[str, _Answer]:
-    pause, longest = POLL_S
-    give_up = time.monotonic() + timeout_s
-    while True:
+    answers: Mapping[str, _Answer] = {}
+
+    def all_ended() -> bool:
+        nonlocal answers
         answers = _look(session, id)
-        if set(answers) >= set(instances) and not any(a.status in UNDER_WAY for a in answers.values()):
-            return answers
-        if time.monotonic() > give_up:
-            late = sorted(i for i in instances if i not in answers or answers[i].status in UNDER_WAY)
-            raise Unavailable(f"these machines do not say how the command {id} went: {', '.join(late)}")
-        time.sleep(pause)
-        pause = min(pause * 1.3, longest)
+        return set(answers) >= set(instances) and not any(a.status in UNDER_WAY for a in answers.values())
+
+    def say() -> str:
+        late = sorted(i for i in instances if i not in answers or answers[i].status in UNDER_WAY)
+        return f"these machines do not say how the command {id} went: {', '.join(late)}"
+
+    wait_until(all_ended, timeout_s, POLL_S, say, longest_s=LONGEST_POLL_S)
+    return answers
 
 
 def _look(session: Session, id: str) -> dict[str, _Answer]:

@@ -1,6 +1,6 @@
 """Machines of EC2 as the account shows them: found by filters or ids, started, stopped, terminated."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,7 +52,7 @@ def find(session: Session, filters: Sequence[Filter] = (), *, doing: str) -> lis
         raise said(error, doing) from error
 
 
-def in_states(states: Sequence[str]) -> Filter:
+def in_states(states: Collection[str]) -> Filter:
     """The filter for instances in these states."""
     return {"Name": "instance-state-name", "Values": list(states)}
 

@@ -26,7 +26,6 @@ from workbench.backends.values import (
     opened,
 )
 from workbench.errors import BadInput, ModelRefused, NotFound, Unavailable, WorkbenchError
-from workbench.manifest import write_listing
 from workbench.models.registry import Version
 
 STATES: dict[Verdict, State] = {"accept": "accepted", "reject": "rejected", "reopen": "waiting"}
@@ -150,8 +149,8 @@ class FakeBackEnd:
             since,
             previous,
             None,
-            manifest.labels,
-            manifest.preprocessing,
+            tuple(manifest["labels"]),
+            manifest["preprocessing"],
             _metrics(version),
         )
         if not (unchanged and action == "activate"):
@@ -194,7 +193,7 @@ class FakeBackEnd:
         chosen = found.versions[version]
         index, scores = version % 10, [0.0] * 10
         scores[index] = 1.0
-        labels = chosen.manifest.labels
+        labels = tuple(map(str, chosen.manifest["labels"]))
         return Classified(index, labels[index], tuple(scores), str(chosen), labels, PICTURE)
 
     # ── corrections ──────────────────────────────────────────────────────────────────────────────
@@ -252,7 +251,7 @@ class FakeBackEnd:
                 y=np.array([c.digit for c in kept], np.int64),
                 predicted=np.array([-1 if c.predicted is None else c.predicted for c in kept], np.int64),
             )
-            write_listing(
+            artifact.write_manifest(
                 folder, {"count": len(kept), "corrections": [c.without_picture().as_json() for c in kept]}
             )
             return artifact.pack(folder, destination)
@@ -264,7 +263,7 @@ class FakeBackEnd:
 
 def _refuse_worse(version: Version, model: _Model) -> None:
     active = model.active
-    if active is None or active.version == version.version or not version.manifest.corrections:
+    if active is None or active.version == version.version or not version.manifest.get("corrections"):
         return
     now, before = _metrics(version).get("accuracy"), active.metrics.get("accuracy")
     if now is not None and before is not None and now < before:
@@ -275,7 +274,7 @@ def _refuse_worse(version: Version, model: _Model) -> None:
 
 
 def _metrics(version: Version) -> dict[str, float]:
-    return dict(version.manifest.metrics)
+    return dict(version.manifest.get("metrics", {}))
 
 
 def _now() -> str:

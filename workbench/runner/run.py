@@ -125,7 +125,7 @@ def open_provider(name: str, settings: Settings) -> Provider:
     if name == "local":
         return LocalProvider(settings)
     if name == "aws":
-        from workbench.machines.aws.provider import AwsProvider  # boto3 takes its time
+        from workbench.machines.aws.controller.provider import AwsProvider  # boto3 takes its time
 
         return AwsProvider(settings)
     raise Unavailable(f"there is no provider {name!r} here; submit the job to the provider 'local'")
@@ -370,8 +370,8 @@ class _Work:
             self._say(f"{version} has no copy with its provider: {error}")
 
     def _completed(self, version: registry.Version) -> None:
-        accuracy = version.manifest.accuracy
-        known = accuracy if accuracy is not None and math.isfinite(accuracy) else None
+        accuracy = version.manifest.get("metrics", {}).get("accuracy")
+        known = accuracy if isinstance(accuracy, int | float) and math.isfinite(accuracy) else None
         self._move({"initializing", "training"}, "exporting")
         self._move({"exporting"}, "completed", version=version.version, accuracy=known)
         folders.clear(self.folder)

@@ -1,23 +1,18 @@
-"""What a cluster's machines are to do, and what each does: small objects in the bucket that both sides read.
+"""The assignment of a cluster: one object in the bucket that says what its machines are to do.
 
-The provider writes one assignment a cluster, whole; each machine compares it with what it does. Whoever comes later
-finds the truth there: a machine after a reboot, a provider in another process, a runner after its computer was off.
-What a machine does is told by the *name* of one object, so that one listing tells it of all machines.
+The controller writes it, whole; each machine compares it with what it does. Whoever comes later finds the truth there: a
+machine after a reboot, a provider in another process, a runner after its computer was off.
 """
 
 import json
-import time
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 
-from workbench.aws.bucket import Stored
-from workbench.machines import Exit, Place
+from workbench.machines import Place
 
 PORT = 2222
 """At which TensorFlow's server listens on each machine."""
 FILE = "assignment.json"
-READY, RUNNING, ENDED = "ready", "running", "ended"
-"""What a machine can do: stand ready, be at work (or about to begin again), have ended."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +86,7 @@ class Work:
 
 @dataclass(frozen=True)
 class Assignment:
-    """What the machines of a cluster are to do."""
+    """The work of a cluster's machines: who has which place, in which job, and whether to run."""
 
     posts: Mapping[Place, Post]
     code: str
@@ -119,26 +114,33 @@ class Assignment:
     def leader(self) -> Place:
         return Place("chief", 0) if Place("chief", 0) in self.posts else Place("worker", 0)
 
-    def change(self, places: Iterable[Place], **values: object) -> "Assignment":
-        """The same with other values in some posts."""
-        changed = {place: replace(self.posts[place], **values) for place in places}  # type: ignore[arg-type]
-        return replace(self, posts={**self.posts, **changed})
+    def put(self, place: Place, instance: str, address: str, since: float) -> "Assignment":
+        """The same with another instance in this place."""
+        post = replace(self.posts[place], instance=instance, address=address, since=since)
+        return replace(self, posts={**self.posts, place: post})
+
+    @property
+    def places(self) -> list[Place]:
+        """In the order of the layout."""
+        order = ("chief", "ps", "worker")
+        return sorted(self.posts, key=lambda place: (order.index(place.role), place.index))
 
     def begin(self, places: Iterable[Place]) -> "Assignment":
         """The same with these roles to be begun anew."""
-        begun = {
-            place: replace(self.posts[place], turn=self.posts[place].turn + 1, run=True) for place in places
-        }
-        return replace(self, posts={**self.posts, **begun})
+        return self._next_turn(places, run=True)
 
     def end(self, places: Iterable[Place]) -> "Assignment":
         """The same with these roles to be at work no more."""
-        ended = {
-            place: replace(self.posts[place], turn=self.posts[place].turn + 1, run=False) for place in places
+        return self._next_turn(places, run=False)
+
+    def _next_turn(self, places: Iterable[Place], *, run: bool) -> "Assignment":
+        turned = {
+            place: replace(self.posts[place], turn=self.posts[place].turn + 1, run=run) for place in places
         }
-        return replace(self, posts={**self.posts, **ended})
+        return replace(self, posts={**self.posts, **turned})
 
     def dump(self) -> bytes:
+        """As an object of the bucket."""
         values = asdict(replace(self, posts={}))
         values["posts"] = [[*place.pair, asdict(post)] for place, post in sorted(self.posts.items())]
         return json.dumps(values).encode()
@@ -154,71 +156,3 @@ def parse(content: bytes) -> Assignment:
         work=Work(**{**work, "data": tuple(work["data"])}) if work else None,
         **values,
     )
-
-
-@dataclass(frozen=True)
-class Status:
-    """What a machine does.
-
-    >>> status = Status("running", "i-1", "0a1b", 2, pid=77)
-    >>> read_name(status.name(5)) == status
-    True
-    """
-
-    state: str
-    instance: str
-    generation: str
-    turn: int
-    pid: int | None = None
-    exit: Exit | None = None
-    """Without its reason, which is in the object."""
-    has_reason: bool = False
-
-    def name(self, serial: int) -> str:
-        """The name of the object that tells it; a later one has a larger serial."""
-        code = "" if self.exit is None else str(self.exit.code)
-        parts = (
-            self.state,
-            self.instance,
-            self.generation,
-            self.turn,
-            self.pid or "",
-            code,
-            int(self.has_reason),
-        )
-        return ".".join([f"{serial:015d}", *map(str, parts)])
-
-    def answers(self, assignment: Assignment, post: Post) -> bool:
-        """Whether the machine told it after it had learnt of this very assignment, and has done what it asks for."""
-        told = (self.instance, self.generation, self.turn)
-        obeys = post.run or self.state != RUNNING
-        return obeys and told == (post.instance, assignment.generation, post.turn)
-
-
-def read_name(name: str) -> Status:
-    _, state, instance, generation, turn, pid, code, reason = name.split(".")
-    ended = Exit(int(code)) if code else None
-    return Status(state, instance, generation, int(turn), int(pid) if pid else None, ended, reason == "1")
-
-
-def status_folder(prefix: str, place: Place) -> str:
-    """Where the statuses of a machine are; ``prefix`` is the cluster's."""
-    return f"{prefix}status/{place.role}-{place.index}/"
-
-
-def new_serial() -> int:
-    """Larger than any before, also after a reboot and on the machine that takes another's place."""
-    return time.time_ns() // 1000
-
-
-def newest(found: Iterable[Stored], prefix: str) -> dict[Place, tuple[Status, str]]:
-    """Of a listing of the cluster's prefix: the newest status of each place, and its key."""
-    latest: dict[Place, str] = {}
-    begin = f"{prefix}status/"
-    for stored in found:
-        if stored.key.startswith(begin):
-            folder = stored.key[len(begin) :].partition("/")[0]
-            role, _, index = folder.rpartition("-")
-            place = Place(role, int(index))
-            latest[place] = max(latest.get(place, ""), stored.key)
-    return {place: (read_name(key.rpartition("/")[2]), key) for place, key in latest.items()}

@@ -1,4 +1,4 @@
-"""What every machine of a cluster runs: ``python -m workbench.machines.aws.on_machine.agent BUCKET CLUSTER HOME``.
+"""The agent of a cluster's machine: ``python -m workbench.machines.aws.on_machine.agent BUCKET CLUSTER HOME``.
 
 It follows the cluster's assignment in the bucket: begins its role, brings what that reports to the bucket, begins it
 again when it crashes, says what it does, and ends the machines when their job is over. It needs no other computer.
@@ -7,7 +7,6 @@ again when it crashes, says what it does, and ends the machines when their job i
 import contextlib
 import os
 import signal
-import subprocess
 import sys
 import time
 from dataclasses import dataclass, field, replace
@@ -17,13 +16,16 @@ from workbench.aws import names
 from workbench.aws.bucket import Bucket
 from workbench.aws.session import Session
 from workbench.errors import Unavailable, WorkbenchError
-from workbench.machines import Exit, Place
-from workbench.machines.aws import instances
-from workbench.machines.aws.exchange import assignments, transfer
-from workbench.machines.aws.exchange.assignments import ENDED, READY, RUNNING, Assignment, Post, Status
-from workbench.machines.aws.on_machine import metadata, role
+from workbench.machines import Exit
+from workbench.machines.aws.exchange import assignments, reports
+from workbench.machines.aws.exchange.assignments import Post, Work
+from workbench.machines.aws.exchange.machine import ROOT
+from workbench.machines.aws.exchange.statuses import ENDED, READY, RUNNING
+from workbench.machines.aws.on_machine import ending, metadata, role
 from workbench.machines.aws.on_machine.attempt import Attempt
 from workbench.machines.aws.on_machine.disk import Disk
+from workbench.machines.aws.on_machine.duty import Duty, Teller, find
+from workbench.machines.aws.on_machine.ending import DONE, STOPPED
 from workbench.settings import from_environment
 from workbench.system.locks import locked
 
@@ -36,9 +38,8 @@ SEARCH_S = 1.0
 NOTICE_S = 5.0
 LOST_S = 900.0
 """Without a place in an assignment, after which a machine ends itself."""
-DONE, RECIPE_FAILED = 0, 3
-"""Exit codes of a node that is not to begin again."""
-STOPPED = Exit(-signal.SIGTERM, "stopped")
+RECIPE_FAILED = 3
+"""Exit code of a node that is not to begin again."""
 
 
 @dataclass
@@ -49,39 +50,29 @@ class Agent:
     bucket: Bucket
     cluster: str
     instance: str
-    assignment: Assignment | None = None
-    place: Place | None = None
-    post: Post | None = None
+    duty: Duty | None = None
     attempt: Attempt | None = None
     over: bool = False
     followed: tuple[str, Post] | None = None
-    """Generation and post that have been taken in to the end."""
-    told: str = ""
-    """Key of what was said last."""
-    to_tell: tuple[str, bytes] | None = None
-    """Key and content of what is still to be said."""
+    """Key of the duty that has been taken in to the end."""
     seen_wake: int = 0
     due: dict[str, float] = field(default_factory=dict)
     lost_since: float = field(default_factory=time.monotonic)
-    booted: float = field(default_factory=time.monotonic)
     interrupted: str | None = None
 
-    @property
-    def disk(self) -> Disk:
-        return Disk(self.root, self.bucket)
-
-    @property
-    def prefix(self) -> str:
-        return names.cluster_prefix(self.bucket.session.home, self.cluster)
+    def __post_init__(self) -> None:
+        self.disk = Disk(self.root, self.bucket)
+        self.prefix = names.cluster_prefix(self.bucket.session.home, self.cluster)
+        self.teller = Teller(self.bucket, self.prefix)
 
     def run(self) -> None:
         """Follow the assignment until the machine is switched off."""
         role.end_all_of_user(self.root)
         while not self.over:
             for do, every_s in (
-                (self.follow, FOLLOW_S if self._is_settled() else SEARCH_S),
+                (self.follow, FOLLOW_S if self.duty and self.followed == self.duty.key else SEARCH_S),
                 (self.watch, TICK_S),
-                (self.tell, TICK_S),
+                (self.teller.tell, TICK_S),
                 (self.report, REPORT_S),
                 (self.look_out, NOTICE_S),
                 (self.consider_the_end, REPORT_S),
@@ -94,11 +85,7 @@ class Agent:
             time.sleep(TICK_S)
         self._end_process()
         self._flush()
-        self.tell()
-
-    def _is_settled(self) -> bool:
-        assignment = self.assignment
-        return assignment is not None and self.followed == (assignment.generation, self.post)
+        self.teller.tell()
 
     def _is_due(self, name: str, every_s: float) -> bool:
         now = time.monotonic()
@@ -113,60 +100,42 @@ class Agent:
 
     def follow(self) -> None:
         """Take in the assignment; do what it asks for now."""
-        content = self.bucket.get(f"{self.prefix}{assignments.FILE}")
-        found = assignments.parse(content) if content else None
-        posts = found.posts if found else {}
-        place = next((p for p, post in posts.items() if post.instance == self.instance), None)
-        if found is None or place is None:
+        self.duty = duty = find(self.bucket.get(f"{self.prefix}{assignments.FILE}"), self.instance)
+        if duty is None:
             self._end_process()
-            self.assignment = self.place = self.post = self.followed = None
+            self.followed = None
             return
         self.lost_since = time.monotonic()
-        self.assignment, self.place, self.post = found, place, found.posts[place]
-        if self.followed == (found.generation, self.post):
+        if self.followed == duty.key:
             return
         was_running = self._end_process()
-        if self.followed is None or self.followed[0] != found.generation:
+        work = duty.assignment.work
+        if self.followed is None or self.followed[0] != duty.assignment.generation:
             self._flush()
             self.attempt = None
-        self.disk.get_code(found.code)
-        if found.work is None:
+        self.disk.get_code(duty.assignment.code)
+        if work is None:
             self.disk.clear_jobs()
-            self._tell(READY)
-        elif not self.post.run:
-            self.attempt = self.attempt or self._prepare()
-            self.attempt.exit = STOPPED if was_running or self.attempt.exit is None else self.attempt.exit
+            self.teller.note(duty, READY)
+        elif not duty.post.run:
+            attempt = self.attempt = self.attempt or self._prepare(duty, work)
+            attempt.exit = STOPPED if was_running or attempt.exit is None else attempt.exit
             self._flush()
-            self._tell(ENDED, exit=self.attempt.exit)
-        elif not self._has_ended_before():
-            self.attempt = self._prepare()
-            self._begin()
-        self.followed = found.generation, self.post
+            self.teller.note(duty, ENDED, exit=attempt.exit)
+        else:
+            before = self.teller.read(duty)
+            self.attempt = self._prepare(duty, work)
+            if before is not None and before.state == ENDED:  # before this machine was switched off
+                self.attempt.exit, self.attempt.ended_at = before.exit, time.monotonic()
+            else:
+                self._begin(duty, self.attempt)
+        self.followed = duty.key
 
-    def _has_ended_before(self) -> bool:
-        """Whether this machine had ended this very turn before it was switched off."""
-        assert self.assignment
-        assert self.place
-        found = assignments.newest(self.bucket.list(self.prefix), self.prefix).get(self.place)
-        if found is None or found[0].state != ENDED or not found[0].answers(self.assignment, self._post()):
-            return False
-        self.attempt = self._prepare()
-        self.attempt.exit = found[0].exit
-        self.attempt.ended_at = time.monotonic()
-        return True
+    def _prepare(self, duty: Duty, work: Work) -> Attempt:
+        return Attempt.prepare(self.disk, work, duty.place, duty.leads)
 
-    def _prepare(self) -> Attempt:
-        assert self.assignment
-        assert self.assignment.work
-        assert self.place
-        return Attempt.prepare(
-            self.disk, self.assignment.work, self.place, self.place == self.assignment.leader
-        )
-
-    def _begin(self) -> None:
-        assert self.attempt
-        assert self.assignment
-        self._tell(RUNNING, pid=self.attempt.begin(self.assignment.node))
+    def _begin(self, duty: Duty, attempt: Attempt) -> None:
+        self.teller.note(duty, RUNNING, pid=attempt.begin(duty.assignment.node))
 
     def _end_process(self) -> bool:
         """End the role's process; whether there was one."""
@@ -176,32 +145,27 @@ class Agent:
 
     def watch(self) -> None:
         """See the role's process end; begin it again where that helps."""
-        attempt = self.attempt
-        if attempt is None or attempt.exit is not None:
+        attempt, duty = self.attempt, self.duty
+        if attempt is None or duty is None or attempt.exit is not None:
             return
         if attempt.is_due():
-            self._begin()
+            self._begin(duty, attempt)
         code = attempt.poll()
         if code is None:
             return
         self._flush()
-        assert self.assignment
-        ended = (
-            Exit(code) if code in (DONE, RECIPE_FAILED) else attempt.note_crash(code, self.assignment.terms)
-        )
+        final = code in (DONE, RECIPE_FAILED)
+        ended = Exit(code) if final else attempt.note_crash(code, duty.assignment.terms)
         if ended is not None:
-            self._end(ended)
+            self._end(duty, attempt, ended)
 
-    def _end(self, exit: Exit) -> None:
+    def _end(self, duty: Duty, attempt: Attempt, exit: Exit) -> None:
         """The role has ended for good: leave what there is, and only then say so."""
-        assert self.attempt
-        assert self.assignment
-        assert self.assignment.work
-        attempt, work = self.attempt, self.assignment.work
-        if exit.code == DONE and attempt.checkpoints is not None:
-            transfer.leave_export(self.bucket, f"{work.prefix}attempt-{work.attempt}/", attempt.folder)
+        work = duty.assignment.work
+        if exit.code == DONE and attempt.checkpoints is not None and work is not None:
+            reports.leave_export(self.bucket, f"{work.prefix}attempt-{work.attempt}/", attempt.folder)
         attempt.exit, attempt.ended_at = exit, time.monotonic()
-        self._tell(ENDED, exit=exit)
+        self.teller.note(duty, ENDED, exit=exit)
 
     def report(self) -> None:
         """Bring what is new to the bucket."""
@@ -211,31 +175,6 @@ class Agent:
     def _flush(self) -> None:
         if self.attempt is not None:
             self.attempt.flush()
-
-    def _tell(self, state: str, *, pid: int | None = None, exit: Exit | None = None) -> None:
-        """Have it said what the machine does."""
-        assert self.assignment
-        assert self.place
-        reason = exit.reason if exit else ""
-        status = Status(
-            state, self.instance, self.assignment.generation, self._post().turn, pid, exit, bool(reason)
-        )
-        key = assignments.status_folder(self.prefix, self.place) + status.name(assignments.new_serial())
-        self.to_tell = key, reason.encode()
-
-    def tell(self) -> None:
-        """Say what the machine does, in the name of one object; the one before goes."""
-        if self.to_tell is None:
-            return
-        key, content = self.to_tell
-        self.bucket.put(key, content)
-        if self.told and self.told != key:
-            self.bucket.delete(self.told)
-        self.told, self.to_tell = key, None
-
-    def _post(self) -> Post:
-        assert self.post
-        return self.post
 
     # ── when it is over ─────────────────────────────────────────────────────────────────────────
 
@@ -252,50 +191,31 @@ class Agent:
     def consider_the_end(self) -> None:
         """End the machines when their job is over and nobody does, or this one when it belongs to nobody."""
         now = time.monotonic()
-        if self.assignment is None or self.post is None:
+        if self.duty is None:
             if now - self.lost_since > LOST_S:
                 print("nobody knows this machine: it ends", flush=True)
-                shut_down()
+                ending.shut_down()
                 self.over = True
-            return
-        if self.assignment.standing or self.assignment.work is None:
-            return
-        deadline = self.assignment.work.deadline
-        if deadline is not None and time.time() > deadline:
-            self._give_up("the job's deadline has passed: its machines end")
-            return
-        attempt = self.attempt
-        if attempt is None or attempt.exit is None or attempt.exit == STOPPED or not attempt.ended_at:
-            return
-        matters = attempt.exit.code != DONE or attempt.place == self.assignment.leader
-        if matters and now - attempt.ended_at > self.assignment.terms.linger_s:
-            self._give_up("the job is over and nobody ends its machines: they end themselves")
+        elif why := ending.why_over(self.duty, self.attempt, now=now, clock=time.time()):
+            self._give_up(self.duty, why)
 
-    def _give_up(self, why: str) -> None:
+    def _give_up(self, duty: Duty, why: str) -> None:
         if self.attempt is not None and self.attempt.exit is None:
             self.attempt.end()
             self.attempt.note(why)
             self.attempt.flush()
-            self._end(Exit(-signal.SIGTERM, why))
-        self.tell()
+            self._end(duty, self.attempt, Exit(-signal.SIGTERM, why))
+        self.teller.tell()
         print(why, flush=True)
-        session = self.bucket.session
-        ids = [i.id for i in instances.look(session, self.cluster) if i.id != self.instance]
-        if ids:
-            instances.end(session, ids)
-        shut_down()
+        ending.end_others(self.bucket.session, self.cluster, self.instance)
+        ending.shut_down()
         self.over = True
-
-
-def shut_down() -> None:
-    """Switch this machine off, which terminates it."""
-    subprocess.run(["shutdown", "-h", "now"], check=False)
 
 
 def main(arguments: list[str]) -> int:
     """``agent BUCKET CLUSTER HOME``: follow the assignment of this home's cluster; one agent a machine."""
     where, name, home = arguments
-    root = Path(os.environ.get("WORKBENCH_MACHINE_ROOT") or "/opt/workbench")
+    root = Path(os.environ.get("WORKBENCH_MACHINE_ROOT") or ROOT)
     os.environ["WORKBENCH_HOME"] = str(root / "home")
     (root / "home" / "data").mkdir(parents=True, exist_ok=True)
     with contextlib.ExitStack() as held:

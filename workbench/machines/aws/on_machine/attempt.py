@@ -8,9 +8,8 @@ from pathlib import Path
 
 from workbench import events
 from workbench.machines import Exit, Place, machine_folder
-from workbench.machines.aws.exchange import transfer
 from workbench.machines.aws.exchange.assignments import Terms, Work
-from workbench.machines.aws.exchange.transfer import Stream, Tree
+from workbench.machines.aws.exchange.streams import Stream, Tree, open_plain
 from workbench.machines.aws.on_machine import role
 from workbench.machines.aws.on_machine.disk import Disk
 from workbench.system.endings import describe_code
@@ -128,7 +127,7 @@ class Attempt:
 def _last_step(path: Path) -> int:
     """The newest step in a machine's events; 0 where there is none near the end."""
     try:
-        with transfer.open_plain(path) as file:
+        with open_plain(path) as file:
             file.seek(max(0, os.fstat(file.fileno()).st_size - TAIL_BYTES))
             lines = file.read().split(b"\n")
     except OSError:

@@ -1,5 +1,5 @@
 #!/bin/sh
-# First boot of a machine of a training cluster: its Python, the project's code, the agent. Filled in by cluster.py.
+# First boot of a machine of a training cluster: its Python, the project's code, the agent. Filled in by user_data.py.
 set -eu
 BUCKET='@BUCKET@' CODE='@CODE@' REGION='@REGION@' CLUSTER='@CLUSTER@' OWNER='@HOME@' MINUTES='@MINUTES@'
 ROOT=${WORKBENCH_MACHINE_ROOT:-/opt/workbench}

@@ -1,21 +1,20 @@
-"""What a cluster's machine has on its disk: the project's code, the job it works on, how far its reports were brought."""
+"""The disk of a cluster's machine: the project's code, the job it works on, how far its reports were brought."""
 
 import contextlib
 import json
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from workbench.aws.bucket import Bucket
 from workbench.machines import Place, machine_folder
-from workbench.machines.aws.exchange import transfer
+from workbench.machines.aws.exchange import requests
 from workbench.machines.aws.exchange.assignments import Work
-from workbench.machines.aws.exchange.transfer import CORRECTIONS, Stream, Tree
+from workbench.machines.aws.exchange.machine import WAKE
+from workbench.machines.aws.exchange.reports import FIELDS, STREAMS
+from workbench.machines.aws.exchange.requests import CORRECTIONS, DATA
+from workbench.machines.aws.exchange.streams import Stream, Tree
 from workbench.system import files
-
-WAKE = "wake"
-"""Touched by whoever has changed the assignment."""
 
 
 @dataclass(frozen=True)
@@ -63,16 +62,16 @@ class Disk:
             if path.is_symlink():
                 path.unlink()
         data = self.root / "home" / "data"
-        for name in ("recipe", "export", transfer.FIELDS, CORRECTIONS):
+        for name in ("recipe", "export", FIELDS, CORRECTIONS):
             files.remove(folder / name)
         files.remove(data / CORRECTIONS)  # of an earlier job
-        transfer.take(self.bucket, work.prefix, folder)
+        requests.take(self.bucket, work.prefix, folder)
         if (folder / CORRECTIONS).exists():
             (folder / CORRECTIONS).rename(data / CORRECTIONS)
         for name in work.data:
             target = data / name
             if not target.exists():
-                self.bucket.download(f"{transfer.DATA}{name}", target)
+                self.bucket.download(f"{DATA}{name}", target)
                 target.chmod(0o644)
         return folder
 
@@ -86,11 +85,11 @@ class Disk:
         """What the place reports, to be gone on with where it ended; the events are the first."""
         found = []
         reports = f"{work.prefix}reports/{place.role}-{place.index}/"
-        for name in transfer.STREAMS:
+        for name in STREAMS:
             path = machine_folder(folder, place) / name
             stream = Stream(self.bucket, f"{reports}{name}/", path, name == "events.jsonl")
             stream.find_end()
-            stream.read = int(self._read().get(stream.prefix, 0))
+            stream.read = self._read().get(stream.prefix, 0)
             found.append(stream)
         return found
 
@@ -98,7 +97,7 @@ class Disk:
         """Note how much of the file has been brought, for after a reboot."""
         (self.root / "streams.json").write_text(json.dumps({**self._read(), stream.prefix: stream.read}))
 
-    def _read(self) -> dict[str, Any]:
+    def _read(self) -> dict[str, int]:
         try:
             return dict(json.loads((self.root / "streams.json").read_text()))
         except (OSError, ValueError):

@@ -13,14 +13,10 @@ import psutil
 
 from workbench.errors import Unavailable
 from workbench.machines import Place, machine_folder
-from workbench.machines.local.sandbox import FIRST_UID
+from workbench.machines.aws.exchange.machine import ROOT, USER
 
-USER = FIRST_UID
-"""Of whoever does the work: no name, no rights. A machine works for one job at a time."""
 METADATA = "169.254.169.254"
 GRACE_S = 2.0
-ROOT = Path("/opt/workbench")
-"""Of a machine that is ours alone; elsewhere (the emulator's folders) nothing is done as another user."""
 BEGIN = (
     "import ctypes, faulthandler, runpy, signal, sys\n"
     "ctypes.CDLL(None).prctl(1, signal.SIGKILL)\n"  # PR_SET_PDEATHSIG: it ends with its agent

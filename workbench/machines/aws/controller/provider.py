@@ -1,35 +1,33 @@
 """The provider whose machines are EC2 instances.
 
 What exists is asked of AWS: instances by their tags, what they do by one listing of the bucket. What they are to do
-is one object there, the *assignment* (``assignments.py``), which each machine's agent (``agent.py``) follows by itself.
+is one object there, the *assignment*, which the agent on each machine follows by itself.
 """
 
-import threading
 import time
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
-from workbench.aws import code, commands, names, outputs, prices
+from workbench.aws import code, commands, instances, names
 from workbench.aws.bucket import Bucket
 from workbench.aws.session import Session
 from workbench.errors import BadInput, NotFound, Unavailable
-from workbench.machines import Done, Layout, Machine, Place, Plan, Resource, check_cluster_name
-from workbench.machines.aws import instances, waiting
+from workbench.machines import Done, Layout, Machine, Place, Plan, check_cluster_name
+from workbench.machines.aws.controller import members, pricing, waiting
+from workbench.machines.aws.controller.fleet import Fleet
+from workbench.machines.aws.controller.job_files import JobFiles, JobNote, note_addresses, read_note
+from workbench.machines.aws.controller.making import Ground, ground_of_the_application
+from workbench.machines.aws.controller.observed import Sight
 from workbench.machines.aws.exchange import assignments
 from workbench.machines.aws.exchange.assignments import Assignment, Post, Terms
-from workbench.machines.aws.instances import DISK_GB, Ground, Instance, Wish
-from workbench.machines.aws.job_files import JobFiles, note_addresses, read_job
-from workbench.machines.aws.observed import Sight
-from workbench.machines.aws.on_machine.role import ROOT, USER
+from workbench.machines.aws.exchange.machine import ROOT, USER
 from workbench.settings import Settings
 
 NODE = "workbench.node"
-INSTANCE_TYPE = "c5.xlarge"
-"""Four processors and 8 GB: a chief of TensorFlow's needs about 1 GB, the rest is data."""
 LOOK_EVERY_S = 3.0
-RUN = f"""root=${{WORKBENCH_MACHINE_ROOT:-/opt/workbench}}; cd "$root"
+RUN = f"""root=${{WORKBENCH_MACHINE_ROOT:-{ROOT}}}; cd "$root"
 set -- env -i "PATH=$root/env/bin:/usr/local/bin:/usr/bin:/bin" LANG=C.UTF-8 "PYTHONPATH=$root/code" "$@"
 if [ "$(id -u)" = 0 ] && [ "$root" = {ROOT} ]; then
     exec setpriv --reuid={USER} --regid={USER} --clear-groups --no-new-privs -- "$@"
@@ -44,18 +42,6 @@ class _Seen:
 
     at: float
     machines: list[Machine]
-
-
-def ground_of_the_application(session: Session, settings: Settings) -> Ground:
-    """Where clusters are put: what the application's stack has made for them.
-
-    Raises
-    ------
-    NotFound
-        There is no application.
-    """
-    there = outputs.find(session, settings)
-    return Ground(there.template, there.subnets, there.cluster_group)
 
 
 class AwsProvider:
@@ -94,8 +80,6 @@ class AwsProvider:
         self.find_ground = find_ground
         self._seen: dict[str, _Seen] = {}
         self._collected: dict[str, float] = {}
-        self._ended: set[str] = set()
-        self._making = threading.Lock()
 
     @cached_property
     def session(self) -> Session:
@@ -113,6 +97,11 @@ class AwsProvider:
     def _files(self) -> JobFiles:
         return JobFiles(self.settings, self.bucket)
 
+    @cached_property
+    def _fleet(self) -> Fleet:
+        ground = partial(self.find_ground, self.session, self.settings)
+        return Fleet(self.bucket, ground, spot=self.spot, hours=self.terms.hours)
+
     @property
     def warnings(self) -> tuple[str, ...]:
         return ()
@@ -124,17 +113,7 @@ class AwsProvider:
     # ── looking ─────────────────────────────────────────────────────────────────────────────────
 
     def plan(self, layout: Layout) -> Plan:
-        instance_type = layout.instance_type or INSTANCE_TYPE
-        known = prices.known(self.settings, self.session.region)
-        hour = known.machine(instance_type)
-        if hour is None:
-            raise BadInput(
-                f"no price is known of the type {instance_type!r}; ask AWS with: workbench prices --refresh, or take "
-                f"one of: {', '.join(sorted(known.machines))}"
-            )
-        each = hour + known.disk(DISK_GB) + known.address_hour
-        resources = tuple(Resource(instance_type, f"{p.role}-{p.index}") for p in layout.places)
-        return Plan(resources, each * len(layout.places), at_most=self.spot)
+        return pricing.plan(self.settings, self.session.region, layout, spot=self.spot)
 
     def machines(self, name: str | None = None) -> list[Machine]:
         key = name or ""
@@ -146,7 +125,7 @@ class AwsProvider:
     def _find(self, name: str) -> Assignment:
         self._forget(name)
         found = self._sight.read_assignment(name)
-        if found is None or (found.standing and not instances.look(self.session, name)):
+        if found is None or (found.standing and not members.look(self.session, name)):
             raise NotFound(f"there is no cluster {name!r} on AWS")
         return found
 
@@ -157,20 +136,15 @@ class AwsProvider:
         self._forget(name)
         if self._sight.look(name):
             raise BadInput(f"there is a cluster {name!r} already; terminate it first")
-        ground = self.find_ground(self.session, self.settings)
-        instance_type = layout.instance_type or INSTANCE_TYPE
-        self._ended.discard(name)
+        ground = self._fleet.prepare(name)
+        note = read_note(folder) if folder else JobNote()
+        instance_type = pricing.type_of(layout)
         try:
             key = self.upload_code(self.bucket)
             self.bucket.delete(self._prefix(name))
-            user_data = self._user_data(name, key)
-            made: list[Instance] = []
-            for role in dict.fromkeys(place.role for place in layout.places):
-                count = sum(place.role == role for place in layout.places)
-                wish = Wish(role, count, instance_type, self.spot, user_data)
-                made += self._make(ground, name, wish, folder)
+            made = self._fleet.make(ground, name, layout, instance_type, key, note.tags)
             assignment = Assignment(
-                posts={i.place: Post(i.id, i.address, since=time.time()) for i in made},
+                posts={m.place: Post(m.id, m.address, since=time.time()) for m in made},
                 code=key,
                 node=self.node,
                 standing=folder is None,
@@ -181,8 +155,7 @@ class AwsProvider:
             given = (
                 assignment if folder is None else self._files.give(assignment, folder, self.terms.deadline_s)
             )
-            if name in self._ended:
-                raise Unavailable(f"the cluster {name} was ended while it was being launched")
+            self._fleet.check(name, "it was being launched")
             self._write(name, given)
             if folder is not None:
                 note_addresses(given, folder)
@@ -227,14 +200,13 @@ class AwsProvider:
         if assignment is None:
             return []
         if only is None:
-            there = instances.look(self.session, name)
-            if running := [i.id for i in there if i.state in ("pending", "running")]:
-                instances.halt(self.session, running)
-            instances.wait(
+            there = members.look(self.session, name)
+            if running := [m.id for m in there if m.state in ("pending", "running")]:
+                instances.stop(self.session, running)
+            members.wait(
                 self.session,
                 name,
-                lambda there: all(i.state == "stopped" for i in there),
-                instances.CHANGE_TIMEOUT_S,
+                lambda there: all(m.state == "stopped" for m in there),
                 f"the stop of {name}",
             )
             return self.machines(name)
@@ -246,25 +218,22 @@ class AwsProvider:
         return self._tell(name, assignment.end(at_work), at_work)
 
     def terminate(self, name: str) -> None:
-        self._ended.add(name)
-        with self._making:  # what another thread is just asking AWS for is seen below
-            instances.end_cluster(self.session, name)
+        self._fleet.end(name)
         if self.bucket.exists():
             self.bucket.delete(self._prefix(name))
         self._forget(name)
 
     def run(self, machine: Machine, *command: str, timeout_s: float = 60.0) -> Done:
-        there = [
-            i for i in instances.look(self.session, machine.cluster, ["running"]) if i.id == machine.instance
-        ]
-        if not there:
+        running = members.look(self.session, machine.cluster, ["running"])
+        member = next((m for m in running if m.id == machine.instance), None)
+        if member is None:
             raise NotFound(f"{machine.place} of {machine.cluster} does not run")
         shell = ["sh", "-c", RUN, "run", *command]
         comment = f"{machine.cluster} {machine.place}"
         ended = commands.run(
-            self.session, self.bucket, [there[0].id], shell, timeout_s=timeout_s, comment=comment
+            self.session, self.bucket, [member.id], shell, timeout_s=timeout_s, comment=comment
         )
-        found = ended[there[0].id]
+        found = ended[member.id]
         return Done(found.code, found.stdout, found.stderr)
 
     # ── a job's folder ──────────────────────────────────────────────────────────────────────────
@@ -284,64 +253,8 @@ class AwsProvider:
 
     # ── the steps of it ─────────────────────────────────────────────────────────────────────────
 
-    def _user_data(self, name: str, code: str) -> str:
-        session = self.session
-        return instances.user_data(
-            self.bucket.name, code, session.region, session.home, name, self.terms.hours
-        )
-
-    def _make(self, ground: Ground, name: str, wish: Wish, folder: Path | None) -> list[Instance]:
-        job = read_job(folder) if folder else {}
-        tags = {"job": str(job["job"])} if "job" in job else {}
-        if job.get("requester"):
-            tags["requester"] = str(job["requester"])
-        with self._making:
-            if name in self._ended:
-                raise Unavailable(f"the cluster {name} was ended while it was being launched")
-            return instances.make(self.session, ground, name, wish, tags)
-
     def _revive(self, name: str, assignment: Assignment, places: Iterable[Place]) -> Assignment:
-        """Have an instance that runs, or soon does, in each of these places."""
-        there = {i.id: i for i in instances.look(self.session, name)}
-        if any(i.state == "stopping" for i in there.values()):
-            found = instances.wait(
-                self.session,
-                name,
-                lambda now: all(i.state != "stopping" for i in now),
-                instances.CHANGE_TIMEOUT_S,
-                f"the stop of {name}",
-            )
-            there = {i.id: i for i in found}
-        wanted = list(places)
-        stopped = [
-            i.id for p in wanted if (i := there.get(assignment.posts[p].instance)) and i.state == "stopped"
-        ]
-        if stopped:
-            instances.begin(self.session, stopped)
-        lost = [p for p in wanted if assignment.posts[p].instance not in there]
-        for place in lost:
-            assignment = self._replace(name, assignment, place)
-        return assignment
-
-    def _replace(self, name: str, assignment: Assignment, place: Place) -> Assignment:
-        """An instance in the place of one that is gone, at its address if that is free."""
-        post = assignment.posts[place]
-        user_data = self._user_data(name, assignment.code)
-        wish = Wish(place.role, 1, assignment.instance_type, self.spot, user_data, place.index)
-        tags = {"job": name.removeprefix("job-")} if name.startswith("job-") else {}
-        ground = self.find_ground(self.session, self.settings)
-        with self._making:
-            if name in self._ended:
-                raise Unavailable(f"the cluster {name} was ended while a machine was being replaced")
-            try:
-                made = instances.make(self.session, ground, name, replace(wish, address=post.address), tags)
-            except (BadInput, Unavailable) as error:
-                if not _is_about_the_address(error):
-                    raise
-                made = instances.make(self.session, ground, name, wish, tags)
-        replaced = assignment.change([place], instance=made[0].id, address=made[0].address, since=time.time())
-        self._write(name, replaced)
-        return replaced
+        return self._fleet.revive(name, assignment, places, partial(self._write, name))
 
     def _write(self, name: str, assignment: Assignment) -> None:
         self.bucket.put(self._prefix(name) + assignments.FILE, assignment.dump())
@@ -357,7 +270,7 @@ class AwsProvider:
         return self.machines(name)
 
     def _wait(self, name: str, places: Iterable[Place] | None = None) -> None:
-        waiting.wait(self.session, self._sight, name, places, is_ended=lambda: name in self._ended)
+        waiting.wait(self.session, self._sight, name, places, is_ended=lambda: self._fleet.is_ended(name))
         self._forget(name)
 
     def _forget(self, name: str) -> None:
@@ -366,8 +279,3 @@ class AwsProvider:
 
     def _prefix(self, name: str) -> str:
         return names.cluster_prefix(self.session.home, name)
-
-
-def _is_about_the_address(error: Exception) -> bool:
-    code = str(getattr(error, "code", ""))
-    return code.startswith(("InvalidIPAddress", "InvalidAddress")) or "ddress" in str(error)

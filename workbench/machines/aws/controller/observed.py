@@ -1,4 +1,4 @@
-"""What exists of clusters on AWS, asked of AWS: instances by their tags, what they do by one listing of the bucket."""
+"""Clusters on AWS as they are now: instances by their tags, what they do by one listing of the bucket."""
 
 import time
 from collections.abc import Iterable, Iterator
@@ -8,10 +8,11 @@ from workbench.aws import names
 from workbench.aws.bucket import Bucket, Stored
 from workbench.aws.session import Session
 from workbench.machines import Exit, Machine, Place
-from workbench.machines.aws import instances
-from workbench.machines.aws.exchange import assignments
-from workbench.machines.aws.exchange.assignments import ENDED, Assignment, Post, Status
-from workbench.machines.aws.instances import Instance
+from workbench.machines.aws.controller import members
+from workbench.machines.aws.controller.members import Member
+from workbench.machines.aws.exchange import assignments, statuses
+from workbench.machines.aws.exchange.assignments import Assignment, Post
+from workbench.machines.aws.exchange.statuses import ENDED, Status
 
 UNSEEN_S = 20.0
 """EC2 may not yet show an instance that it has just made."""
@@ -28,7 +29,7 @@ class Sight:
 
     def look(self, name: str | None) -> list[Machine]:
         """Two questions, however many machines: what exists, and what the machines say of themselves."""
-        there = instances.look(self.session, name)
+        there = members.look(self.session, name)
         every = names.cluster_prefix(self.session.home, "").rstrip("/") + "/"
         listed: dict[str, list[Stored]] = {}
         for stored in self.bucket.list(names.cluster_prefix(self.session.home, name) if name else every):
@@ -41,10 +42,10 @@ class Sight:
             found += self._show(cluster, mine, listed.get(cluster, []))
         return found
 
-    def _show(self, name: str, there: list[Instance], listed: list[Stored]) -> Iterator[Machine]:
+    def _show(self, name: str, there: list[Member], listed: list[Stored]) -> Iterator[Machine]:
         assignment = self.read_assignment(name, listed)
         prefix = names.cluster_prefix(self.session.home, name)
-        said = assignments.newest(listed, prefix)
+        said = statuses.newest(listed, prefix)
         by_id = {i.id: i for i in there}
         if not there and (assignment is None or assignment.standing):
             return  # a job's machines may still be brought back; of a standing cluster nothing is left
@@ -53,7 +54,7 @@ class Sight:
                 _machine(name, i.place, i, "pending" if i.state == "running" else None) for i in there
             )
             return
-        for place in assignment_places(assignment):
+        for place in assignment.places:
             post = assignment.posts[place]
             instance = by_id.pop(post.instance, None)
             status, key = said.get(place, (None, ""))
@@ -70,7 +71,7 @@ class Sight:
         name: str,
         place: Place,
         post: Post,
-        instance: Instance | None,
+        instance: Member | None,
         status: Status | None,
         key: str,
     ) -> Machine:
@@ -94,7 +95,7 @@ class Sight:
         return Exit(status.exit.code, self._reasons[key])
 
     def read_assignment(self, name: str, listed: Iterable[Stored] | None = None) -> Assignment | None:
-        """What the cluster's machines are to do; ``None`` where there is no cluster."""
+        """The cluster's assignment; ``None`` where there is no cluster."""
         key = names.cluster_prefix(self.session.home, name) + assignments.FILE
         found = next(
             (s for s in self.bucket.list(key) if s.key == key)
@@ -114,13 +115,7 @@ class Sight:
         return known
 
 
-def assignment_places(assignment: Assignment) -> list[Place]:
-    """In the order of the layout."""
-    order = ("chief", "ps", "worker")
-    return sorted(assignment.posts, key=lambda p: (order.index(p.role), p.index))
-
-
-def _machine(name: str, place: Place, instance: Instance, state: str | None) -> Machine:
+def _machine(name: str, place: Place, instance: Member, state: str | None) -> Machine:
     shown = {"pending": "pending", "running": "running", "stopping": "stopped", "stopped": "stopped"}
     return Machine(
         cluster=name,

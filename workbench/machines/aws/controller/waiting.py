@@ -1,7 +1,6 @@
-"""Waking a cluster's machines when their assignment is new, and waiting until they do what it says."""
+"""Wakes a cluster's machines when their assignment is new, and waits until they do what it says."""
 
 import contextlib
-import time
 from collections.abc import Callable, Iterable
 
 from workbench.aws import commands
@@ -9,28 +8,30 @@ from workbench.aws.bucket import Bucket
 from workbench.aws.session import Session
 from workbench.errors import NotFound, Unavailable
 from workbench.machines import Machine, Place
-from workbench.machines.aws import instances
-from workbench.machines.aws.observed import Sight
+from workbench.machines.aws.controller import members
+from workbench.machines.aws.controller.observed import Sight
+from workbench.machines.aws.exchange.machine import ROOT, WAKE
+from workbench.system.waiting import wait_until
 
 READY_TIMEOUT_S = 1200.0
 """For a machine to install TensorFlow and begin."""
 ANSWER_TIMEOUT_S = 120.0
 """For a machine that runs to do what it was told."""
-POLL_S = (0.2, 3.0)
+POLL_S, LONGEST_POLL_S = 0.2, 3.0
 """First pause between two looks, and the longest."""
-WAKE = 'touch "${WORKBENCH_MACHINE_ROOT:-/opt/workbench}/wake"'
+TOUCH = f'touch "${{WORKBENCH_MACHINE_ROOT:-{ROOT}}}/{WAKE}"'
 
 
 def wake(session: Session, bucket: Bucket, name: str) -> None:
     """Spare the machines the time until they look by themselves; one that takes no command will look."""
-    running = [i.id for i in instances.look(session, name, ["running"])]
+    running = [i.id for i in members.look(session, name, ["running"])]
     if awake := sorted(commands.online(session, running)):
         with contextlib.suppress(NotFound):
             commands.run(
                 session,
                 bucket,
                 awake,
-                ["sh", "-c", WAKE],
+                ["sh", "-c", TOUCH],
                 timeout_s=ANSWER_TIMEOUT_S,
                 comment=f"{name}: a new assignment",
                 outputs=False,
@@ -46,30 +47,32 @@ def wait(
     is_ended: Callable[[], bool],
     timeout_s: float = READY_TIMEOUT_S,
 ) -> None:
-    """Until the machines do what they are to do, and take commands.
+    """Wait until the machines do what they are to do, and take commands.
 
     Raises
     ------
     Unavailable
         Not within the time, or somebody has ended the cluster meanwhile.
     """
-    pause, longest = POLL_S
-    give_up = time.monotonic() + timeout_s
     wanted = None if places is None else set(places)
-    while True:
+    late: list[Machine] = []
+
+    def all_answer() -> bool:
         found = [m for m in sight.look(name) if wanted is None or m.place in wanted]
-        late = [m for m in found if m.state == "pending" or (m.state == "stopped" and m.exit is None)]
-        if not late and not (late := _deaf(session, found)):
-            return
-        if is_ended():
+        late[:] = [m for m in found if m.state == "pending" or (m.state == "stopped" and m.exit is None)]
+        if not late:
+            late[:] = _deaf(session, found)
+        if late and is_ended():
             raise Unavailable(f"the cluster {name} was ended meanwhile")
-        if time.monotonic() > give_up:
-            raise Unavailable(
-                f"these machines of {name} were not ready within {timeout_s:.0f} s: "
-                f"{', '.join(f'{m.place} ({m.instance})' for m in late)}; their boot log is in the EC2 console"
-            )
-        time.sleep(pause)
-        pause = min(pause * 1.3, longest)
+        return not late
+
+    def say() -> str:
+        return (
+            f"these machines of {name} were not ready within {timeout_s:.0f} s: "
+            f"{', '.join(f'{m.place} ({m.instance})' for m in late)}; their boot log is in the EC2 console"
+        )
+
+    wait_until(all_answer, timeout_s, POLL_S, say, longest_s=LONGEST_POLL_S)
 
 
 def _deaf(session: Session, found: Iterable[Machine]) -> list[Machine]:

@@ -3,19 +3,34 @@
 import json
 import secrets
 import time
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from workbench.aws import names
 from workbench.aws.bucket import Bucket
-from workbench.machines.aws.exchange import transfer
+from workbench.machines.aws.exchange import reports, requests
 from workbench.machines.aws.exchange.assignments import Assignment, Work
 from workbench.settings import Settings
 from workbench.system import files
 
 LINK_S = 3600
+
+
+@dataclass(frozen=True)
+class JobNote:
+    """The part of a job's ``job.json`` that its machines are made and told by."""
+
+    job: str = ""
+    requester: str = ""
+    origin: int = 1
+    attempt: int = 1
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """Of the job's machines."""
+        told = {"job": self.job, "requester": self.requester}
+        return {key: value for key, value in told.items() if value}
 
 
 class JobFiles:
@@ -31,29 +46,29 @@ class JobFiles:
 
     def give(self, assignment: Assignment, folder: Path, deadline_s: float | None) -> Assignment:
         """The assignment with the job of the folder, which is put into the bucket with the machines' addresses."""
-        job = read_job(folder)
+        note = read_note(folder)
         prefix = self.prefix(folder)
-        data = transfer.give_data(self.bucket, self.settings.data, folder / "recipe")
+        data = requests.give_data(self.bucket, self.settings.data, folder / "recipe")
         deadline = None if deadline_s is None else time.time() + deadline_s
-        work = Work(prefix, secrets.token_hex(6), job.get("origin", 1), job.get("attempt", 1), data, deadline)
-        transfer.give(self.bucket, prefix, folder, assignment.addresses, self.settings.data)
+        work = Work(prefix, secrets.token_hex(6), note.origin, note.attempt, data, deadline)
+        requests.give(self.bucket, prefix, folder, assignment.addresses, self.settings.data)
         return replace(assignment, work=work)
 
     def give_anew(self, assignment: Assignment) -> Assignment:
         """The assignment with its job given once more, because addresses have changed."""
         assert assignment.work
         folder = self.settings.home / "jobs" / assignment.work.prefix.rstrip("/").rpartition("/")[2]
-        transfer.give(self.bucket, assignment.work.prefix, folder, assignment.addresses, self.settings.data)
+        requests.give(self.bucket, assignment.work.prefix, folder, assignment.addresses, self.settings.data)
         note_addresses(assignment, folder)
         return replace(assignment, work=replace(assignment.work, generation=secrets.token_hex(6)))
 
     def collect(self, folder: Path, whole: bool) -> None:
         """Bring what machines have reported; with ``whole`` the export, too."""
         prefix = self.prefix(folder)
-        transfer.collect(self.bucket, prefix, folder)
+        reports.collect(self.bucket, prefix, folder)
         if whole:
-            attempt = read_job(folder).get("attempt", 1)
-            transfer.collect_export(self.bucket, f"{prefix}attempt-{attempt}/", folder)
+            attempt = read_note(folder).attempt
+            reports.collect_export(self.bucket, f"{prefix}attempt-{attempt}/", folder)
 
     def keep(self, folder: Path, version: str, pack: Callable[[Path], object]) -> None:
         """Store the job's model version; the job's other files go."""
@@ -77,11 +92,22 @@ class JobFiles:
 
 def note_addresses(assignment: Assignment, folder: Path) -> None:
     """Note in the job's own folder that machines work for it; only now, for whoever reads it believes that."""
-    files.write_json(folder / "job.json", {**read_job(folder), "cluster": assignment.addresses})
+    files.write_json(folder / "job.json", {**_read(folder), "cluster": assignment.addresses})
 
 
-def read_job(folder: Path) -> dict[str, Any]:
-    """What ``job.json`` says; nothing where there is none."""
+def read_note(folder: Path) -> JobNote:
+    """The note in ``job.json``; an empty one where there is no such file."""
+    told = _read(folder)
+    job, requester = told.get("job"), told.get("requester")
+    return JobNote(
+        job="" if job is None else str(job),
+        requester=str(requester or ""),
+        origin=int(str(told.get("origin", 1))),
+        attempt=int(str(told.get("attempt", 1))),
+    )
+
+
+def _read(folder: Path) -> Mapping[str, object]:
     try:
         return dict(json.loads((folder / "job.json").read_text()))
     except FileNotFoundError:

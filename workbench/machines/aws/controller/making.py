@@ -1,0 +1,170 @@
+"""Instances for clusters: asked of AWS a role at a time, of another type or in another zone where there is none."""
+
+import secrets
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from workbench.aws import instances, names, outputs
+from workbench.aws.refusals import AwsFailure, NoCapacity, said
+from workbench.aws.session import Session
+from workbench.machines.aws.controller.members import Member
+from workbench.settings import Settings
+
+DISK_GB = 30
+DEVICE = "/dev/sda1"
+"""The first disk of Ubuntu's images."""
+SIMILAR = {
+    "c5": ("c5a", "c6i", "c6a", "m5"),
+    "m5": ("m5a", "m6i", "m6a", "m4"),
+    "t3": ("t3a", "t2"),
+    "g4dn": ("g5",),
+}
+"""Families that can stand in for one that AWS has none of now, of the same processor architecture."""
+
+
+@dataclass(frozen=True)
+class Ground:
+    """Where a cluster is put, and with what rights; the application's stack has made all of it."""
+
+    template: str
+    """Id of the launch template: image, profile, IMDSv2, encrypted disk."""
+    subnets: tuple[str, ...]
+    """To be tried one after the other; each is in a zone of its own."""
+    group: str
+
+
+def ground_of_the_application(session: Session, settings: Settings) -> Ground:
+    """Where clusters are put: what the application's stack has made for them.
+
+    Raises
+    ------
+    NotFound
+        There is no application.
+    """
+    given = outputs.find(session, settings)
+    return Ground(given.template, given.subnets, given.cluster_group)
+
+
+@dataclass(frozen=True)
+class RoleWish:
+    """Instances of one role.
+
+    Attributes
+    ----------
+    index
+        Of the only one, where it takes another's place; else they are counted from 0.
+    address
+        Which that one is to have.
+    """
+
+    role: str
+    count: int
+    instance_type: str
+    spot: bool
+    user_data: str
+    index: int | None = None
+    address: str | None = None
+
+
+def make(
+    session: Session, ground: Ground, cluster: str, wish: RoleWish, tags: Mapping[str, str]
+) -> list[Member]:
+    """Have AWS begin the instances of one role, all or none, by one request that carries their tags.
+
+    Where AWS has no such machine free, other zones and types of the same kind are tried.
+
+    Raises
+    ------
+    NoCapacity
+        None of them is free.
+    Unavailable
+        AWS refuses.
+    """
+    refused: NoCapacity | None = None
+    for instance_type, subnet in choices(wish.instance_type, ground.subnets):
+        try:
+            return _run(session, ground, cluster, wish, tags, instance_type, subnet)
+        except NoCapacity as error:
+            refused = refused or error
+    assert refused is not None
+    raise refused
+
+
+def choices(instance_type: str, subnets: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Types and subnets to try, the likeliest first: the type itself in every zone, then its likes.
+
+    >>> list(choices("t3.small", ["a", "b"]))
+    [('t3.small', 'a'), ('t3.small', 'b'), ('t3a.small', 'a'), ('t3a.small', 'b'), ('t2.small', 'a'), ('t2.small', 'b')]
+    """
+    family, _, size = instance_type.partition(".")
+    for one in (family, *SIMILAR.get(family, ())):
+        for subnet in subnets:
+            yield f"{one}.{size}", subnet
+
+
+def _run(
+    session: Session,
+    ground: Ground,
+    cluster: str,
+    wish: RoleWish,
+    tags: Mapping[str, str],
+    instance_type: str,
+    subnet: str,
+) -> list[Member]:
+    told = names.tags(
+        session.home,
+        cluster=cluster,
+        role=wish.role,
+        index=wish.index,
+        name=f"{names.PROJECT} {cluster} {wish.role}",
+        **tags,
+    )
+    place: dict[str, Any] = {
+        "DeviceIndex": 0,
+        "SubnetId": subnet,
+        "Groups": [ground.group],
+        "AssociatePublicIpAddress": True,
+        "DeleteOnTermination": True,
+    }
+    if wish.address:
+        place["PrivateIpAddress"] = wish.address
+    asked: dict[str, Any] = {
+        "MinCount": wish.count,
+        "MaxCount": wish.count,
+        "InstanceType": instance_type,
+        "LaunchTemplate": {"LaunchTemplateId": ground.template, "Version": "$Latest"},
+        "NetworkInterfaces": [place],
+        "BlockDeviceMappings": [
+            {
+                "DeviceName": DEVICE,
+                "Ebs": {
+                    "VolumeType": "gp3",
+                    "VolumeSize": DISK_GB,
+                    "Encrypted": True,
+                    "DeleteOnTermination": True,
+                },
+            }
+        ],
+        "InstanceInitiatedShutdownBehavior": "terminate",
+        "UserData": wish.user_data,
+        "TagSpecifications": [
+            {"ResourceType": kind, "Tags": told} for kind in ("instance", "volume", "network-interface")
+        ],
+        # The same in every retry of this very request: one that was cut off after its effect launches nothing twice.
+        "ClientToken": secrets.token_hex(32),
+    }
+    if wish.spot:
+        asked["InstanceMarketOptions"] = {
+            "MarketType": "spot",
+            "SpotOptions": {"SpotInstanceType": "one-time", "InstanceInterruptionBehavior": "terminate"},
+        }
+    many = f"{wish.count} machines" if wish.count > 1 else "a machine"
+    try:
+        answer = session.ec2.run_instances(**asked)
+    except AwsFailure as error:
+        raise said(
+            error, f"launch {many} of type {instance_type} for the {wish.role}s of {cluster}"
+        ) from error
+    made = (Member.of(instances.parse(one)) for one in answer["Instances"])
+    return sorted(made, key=lambda member: member.place)

@@ -1,0 +1,35 @@
+"""What a cluster on AWS would be made of and cost, from the prices known here; asks nobody."""
+
+from workbench.aws import prices
+from workbench.errors import BadInput
+from workbench.machines import Layout, Plan, Resource
+from workbench.machines.aws.controller.making import DISK_GB
+from workbench.settings import Settings
+
+INSTANCE_TYPE = "c5.xlarge"
+"""Four processors and 8 GB: a chief of TensorFlow's needs about 1 GB, the rest is data."""
+
+
+def type_of(layout: Layout) -> str:
+    """The instance type of a layout's machines."""
+    return layout.instance_type or INSTANCE_TYPE
+
+
+def plan(settings: Settings, region: str, layout: Layout, *, spot: bool) -> Plan:
+    """Resources and price of a cluster.
+
+    Raises
+    ------
+    BadInput
+        No price is known of the instance type.
+    """
+    known = prices.known(settings, region)
+    hour = known.machine(type_of(layout))
+    if hour is None:
+        raise BadInput(
+            f"no price is known of the type {type_of(layout)!r}; ask AWS with: workbench prices --refresh, or take "
+            f"one of: {', '.join(sorted(known.machines))}"
+        )
+    each = hour + known.disk(DISK_GB) + known.address_hour
+    resources = tuple(Resource(type_of(layout), f"{p.role}-{p.index}") for p in layout.places)
+    return Plan(resources, each * len(layout.places), at_most=spot)

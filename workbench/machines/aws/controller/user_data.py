@@ -1,0 +1,35 @@
+"""The script that an instance of a cluster runs when it is begun; nothing secret is in it."""
+
+import re
+from importlib import resources
+
+from workbench.errors import BadInput
+
+
+def user_data(bucket: str, code: str, region: str, home: str, cluster: str, hours: float) -> str:
+    """Fill the script in.
+
+    Parameters
+    ----------
+    hours
+        After each boot, when the machine ends itself whatever happens.
+
+    Raises
+    ------
+    BadInput
+        A value is more than a plain word.
+    """
+    told = {
+        "BUCKET": bucket,
+        "CODE": code,
+        "REGION": region,
+        "HOME": home,
+        "CLUSTER": cluster,
+        "MINUTES": str(max(1, round(hours * 60))),
+    }
+    script = resources.files("workbench.machines.aws.on_machine").joinpath("boot.sh").read_text()
+    for name, value in told.items():
+        if not re.fullmatch(r"[A-Za-z0-9._/-]+", value):
+            raise BadInput(f"{name.lower()} cannot be told to a machine. Received: {value!r}")
+        script = script.replace(f"@{name}@", value)
+    return script

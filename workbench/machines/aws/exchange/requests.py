@@ -1,0 +1,76 @@
+"""A job's request on its way to the machines: ``job.json``, the recipe, and the data that it names."""
+
+import io
+import json
+import zipfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from workbench.aws.bucket import Bucket
+from workbench.errors import BadInput
+
+MAX_JOB_BYTES = 64 * 1024 * 1024
+CORRECTIONS = "corrections"
+"""The folder of a home's data in which exported corrections are, and that of a request in which they travel."""
+DATA = "clusters/_data/"
+"""Data sets, for all clusters."""
+
+
+def give(
+    bucket: Bucket, prefix: str, folder: Path, addresses: Mapping[str, Sequence[str]], data: Path
+) -> None:
+    """Put the job's request there: ``job.json`` with its machines' addresses, and the recipe, byte for byte.
+
+    With it go visitors' corrections, as far as they were exported to ``data``, if the recipe names them.
+
+    Raises
+    ------
+    BadInput
+        They are more than half of :data:`MAX_JOB_BYTES`.
+    """
+    corrected = (
+        sorted(data.glob(f"{CORRECTIONS}/[0-9]*/*"))
+        if CORRECTIONS.encode() in _text(folder / "recipe")
+        else []
+    )
+    if (size := sum(path.stat().st_size for path in corrected)) > MAX_JOB_BYTES // 2:
+        raise BadInput(
+            f"the exported corrections are {size:,} bytes, more than travel with a job ({MAX_JOB_BYTES // 2:,}): "
+            f"remove old versions from {data / CORRECTIONS}"
+        )
+    packed = io.BytesIO()
+    job = {**json.loads((folder / "job.json").read_text()), "cluster": addresses}
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("job.json", json.dumps(job))
+        for path in sorted((folder / "recipe").glob("*")):
+            if path.is_file():
+                archive.write(path, path.relative_to(folder).as_posix())
+        for path in corrected:
+            archive.write(path, path.relative_to(data).as_posix())
+    bucket.put(f"{prefix}job.zip", packed.getvalue())
+
+
+def take(bucket: Bucket, prefix: str, folder: Path) -> None:
+    """Write the job's request into a machine's folder, in the place of one that was there."""
+    content = bucket.get(f"{prefix}job.zip")
+    if content is None:
+        raise LookupError(f"{prefix}job.zip is not in the bucket {bucket.name}")
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        if sum(info.file_size for info in archive.infolist()) > MAX_JOB_BYTES:
+            raise ValueError(f"{prefix}job.zip is too large")
+        archive.extractall(folder)
+
+
+def give_data(bucket: Bucket, folder: Path, recipe: Path) -> tuple[str, ...]:
+    """Put the data sets that the recipe names there, unless they are; the names of their files."""
+    text = _text(recipe)
+    wanted = [path for path in sorted(folder.glob("*.npz")) if path.stem.encode() in text]
+    there = {stored.key: stored.size for stored in bucket.list(DATA)} if wanted else {}
+    for path in wanted:
+        if there.get(f"{DATA}{path.name}") != path.stat().st_size:
+            bucket.put(f"{DATA}{path.name}", path.resolve())
+    return tuple(path.name for path in wanted)
+
+
+def _text(recipe: Path) -> bytes:
+    return b"".join(path.read_bytes() for path in sorted(recipe.glob("*.py")))
