@@ -12,11 +12,15 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from tests.chain import Chain, answers, end_chain, make_settings, start_chain, wait_until
 from workbench import datasets
 from workbench.settings import Settings, from_environment
+
+hypothesis.settings.register_profile("ours", deadline=None)  # other work on the computer is no flaw
+hypothesis.settings.load_profile("ours")
 
 pytest_plugins = ("tests.machines",)
 
@@ -42,7 +46,7 @@ LONGEST_FIRST = (
 """Parts of the names of groups; what is not named comes after them."""
 SLOW = {
     # folders that start services, machines, browsers or TensorFlow
-    *("aws", "browser", "emulator", "faults", "fuzz", "node", "notebooks", "providers", "soak"),
+    *("aws", "browser", "emulator", "faults", "fuzz", "node", "notebooks", "providers", "soak", "upstream"),
     # files of the other folders that do, or that take long
     *("backend/test_confined.py", "backend/test_corrections.py", "backend/test_deployment.py"),
     *(
@@ -51,7 +55,7 @@ SLOW = {
         "backend/test_load.py",
         "backend/test_model_servers.py",
     ),
-    *("backend/test_openapi.py", "backend/test_serve.py", "backend/test_worker.py"),
+    *("backend/test_openapi.py", "backend/test_serve.py"),
     *("dashboard/test_download.py", "dashboard/test_ending.py", "dashboard/test_kernels.py"),
     *("frontend/test_apache.py", "jobs/test_together.py"),
     *("workbench/test_checks.py", "workbench/test_preview.py", "workbench/test_runner.py"),

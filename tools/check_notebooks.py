@@ -9,7 +9,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def complaints(path: Path) -> list[str]:
-    """What is wrong with the notebook, one line a cell."""
+    """List what is wrong with the notebook, one line a cell."""
     found = []
     for number, cell in enumerate(json.loads(path.read_text())["cells"]):
         if cell.get("outputs") or cell.get("execution_count"):

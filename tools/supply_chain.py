@@ -1,4 +1,4 @@
-"""What we are made of: ``make supply`` prints each licence with its packages and known vulnerabilities, and writes an SBOM.
+"""Tell what the project is made of: ``make supply`` prints each licence with its packages and known vulnerabilities, and writes an SBOM.
 
 The packages are those of the lock file that users get, so without the developers' tools. Exit 1 if one has a known
 vulnerability or no licence that can be told.
@@ -39,7 +39,7 @@ PHRASES = {"Apache License, Version 2.0": "Apache-2.0", "Permission is hereby gr
 
 
 def licence(package: Distribution) -> str:
-    """The name of a package's licence, from what it says of itself; empty if it says nothing."""
+    """Name a package's licence, from what it says of itself; empty if it says nothing."""
     told = package.metadata
     expression = (told.get("License-Expression") or "").strip()
     classified = [c.rpartition(" :: ")[2] for c in told.get_all("Classifier", []) if c.startswith(CLASSIFIER)]
@@ -89,7 +89,7 @@ def vulnerable(packages: dict[str, str]) -> tuple[list[str], int]:
         return [], 0
     looked_up = [one for one in told if "skip_reason" not in one]
     lines = [
-        f"{one['name']} {one['version']}: {flaw['id']}, mended in {', '.join(flaw['fix_versions']) or 'no version yet'}"
+        f"{one['name']} {one['version']}: {flaw['id']}, fixed in {', '.join(flaw['fix_versions']) or 'no version yet'}"
         for one in looked_up
         for flaw in one["vulns"]
     ]
