@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from benchmarks.measuring import Row
 from benchmarks.serving import Connection, Load, Server, free_port, serve
-from workbench import artifact
+from workbench import artifact, manifest
 from workbench.errors import NotFound
 from workbench.settings import PROJECT, from_environment
 
@@ -102,7 +102,7 @@ def newest_version(name: str) -> Path:
         None is published.
     """
     folder = from_environment().models / name
-    versions = [p for p in folder.glob("*") if p.name.isdecimal() and (p / artifact.MANIFEST).is_file()]
+    versions = [p for p in folder.glob("*") if p.name.isdecimal() and (p / manifest.FILE).is_file()]
     if not versions:
         raise NotFound(f"no version of {name} is published in {folder}; train the first one with: make up")
     return max(versions, key=lambda path: int(path.name))

@@ -91,7 +91,7 @@ def _open(model: str, settings: Settings, learned: Scans | None, epochs: int | N
     if learned or epochs:
         raise BadInput(f"only a recipe is trained; give its folder. Received: {model}")
     version = registry.find(model, settings)
-    _check(version.manifest["preprocessing"], model)
+    _check(version.manifest.preprocessing, model)
     return str(version), engines.load(version.folder, version.manifest).predict
 
 

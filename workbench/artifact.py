@@ -1,11 +1,9 @@
-"""A model version on disk: its folder, its manifest, its checksums, and the same as a zip.
+"""A model version on disk: its folder, checked against its manifest, and the same as a zip.
 
 The registry and the back end both read versions, so this module needs the standard library alone.
 """
 
 import errno
-import hashlib
-import json
 import lzma
 import re
 import shutil
@@ -13,12 +11,11 @@ import stat
 import zipfile
 import zlib
 from pathlib import Path, PurePosixPath
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from workbench.errors import BadInput, ModelRefused
+from workbench.manifest import Manifest, list_files, read, read_files
 
-MANIFEST = "manifest.json"
-FORMAT = 1
 MAX_MEMBERS = 1_000
 MAX_BYTES = 2 * 1024**3
 MAX_RATIO = 200
@@ -47,49 +44,7 @@ def check_name(name: str) -> str:
     return name
 
 
-def sha256(path: Path) -> str:
-    """Hexadecimal SHA-256 of a file's bytes."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def list_files(folder: Path) -> dict[str, dict[str, Any]]:
-    """``{relative path: {"sha256", "bytes"}}`` of every file but the manifest, sorted by path."""
-    return {
-        path.relative_to(folder).as_posix(): {"sha256": sha256(path), "bytes": path.stat().st_size}
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and path != folder / MANIFEST
-    }
-
-
-def write_manifest(folder: Path, manifest: dict[str, Any]) -> dict[str, Any]:
-    """Complete the manifest with the folder's files and write it; give it back."""
-    manifest = {"format": FORMAT, **manifest, "files": list_files(folder)}
-    (folder / MANIFEST).write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n")
-    return manifest
-
-
-def read_manifest(folder: Path) -> dict[str, Any]:
-    """The manifest, not yet checked against the files.
-
-    Raises
-    ------
-    ModelRefused
-        No manifest, one that is not JSON, or one of a format that is not known here.
-    """
-    try:
-        manifest = json.loads((folder / MANIFEST).read_text())
-    except FileNotFoundError as error:
-        raise ModelRefused(f"{folder.name} has no {MANIFEST}; export it with the workbench") from error
-    except (ValueError, OSError) as error:
-        raise ModelRefused(f"{MANIFEST} cannot be read: {error}") from error
-    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
-        found = manifest.get("format") if isinstance(manifest, dict) else type(manifest).__name__
-        raise ModelRefused(f"{MANIFEST} must be an object of format {FORMAT}. Received: {found!r}")
-    return manifest
-
-
-def verify(folder: Path) -> dict[str, Any]:
+def verify(folder: Path) -> Manifest:
     """Check that the folder holds what its manifest lists, byte for byte, and nothing else; give the manifest.
 
     Raises
@@ -97,16 +52,23 @@ def verify(folder: Path) -> dict[str, Any]:
     ModelRefused
         Naming the first files that are missing, changed or not listed.
     """
-    manifest = read_manifest(folder)
-    listed, found = manifest.get("files"), list_files(folder)
-    if not isinstance(listed, dict):
-        raise ModelRefused(f"{MANIFEST} lists no files")
+    verify_files(folder)
+    return read(folder)
+
+
+def verify_files(folder: Path) -> None:
+    """Check the same of anything that has a manifest with files, as exported corrections do.
+
+    Raises
+    ------
+    ModelRefused
+    """
+    listed, found = read_files(folder), list_files(folder)
     if listed != found:
         wrong = sorted(p for p in listed.keys() | found.keys() if listed.get(p) != found.get(p))
         raise ModelRefused(
             f"files that differ from the manifest: {', '.join(wrong[:5])}; publish the version again"
         )
-    return manifest
 
 
 def pack(folder: Path, destination: Path) -> Path:
@@ -122,7 +84,7 @@ def pack(folder: Path, destination: Path) -> Path:
 
 
 def unpack(source: Path | BinaryIO, folder: Path, *, max_bytes: int = MAX_BYTES) -> None:
-    """Unpack a zip from a stranger into a new folder; on any doubt raise and leave nothing behind.
+    """Unpack an untrusted zip into a new folder; on any doubt raise and leave nothing behind.
 
     Refused are: too many members, too many bytes (counted as they come, not as the header says), a ratio
     only bombs have, links, devices, absolute or upward paths, and names that clash.

@@ -1,6 +1,6 @@
 """The routes of corrections: visitors post them, who has the deploy token reviews and exports them."""
 
-from typing import Any
+from collections.abc import Mapping
 
 from flask import Flask, Response, g, request
 
@@ -26,7 +26,7 @@ def add_routes(app: Flask, settings: Settings, deployments: Deployments, correct
             raise BadInput('"image" must be a data URL: {"image": "data:image/png;base64,…", …}')
         drawing = ink.from_data_url(picture)
         deployment = deployments.answering(drawing)
-        labels = deployment.manifest["labels"] if deployment else [""] * 10
+        labels = deployment.manifest.labels if deployment else ("",) * 10
         digit, predicted = (_digit(asked, name, min(256, len(labels))) for name in ("digit", "predicted"))
         if digit is None:
             raise BadInput('say which digit it is: {"digit": 7, …}')
@@ -90,7 +90,7 @@ def add_routes(app: Flask, settings: Settings, deployments: Deployments, correct
         return json_answer({"corrections": [c.describe() for c in changed], "counts": corrections.counts()})
 
 
-def _digit(asked: dict[str, Any], name: str, labels: int) -> int | None:
+def _digit(asked: Mapping[str, object], name: str, labels: int) -> int | None:
     value = asked.get(name)
     if value is None:
         return None
@@ -106,7 +106,7 @@ def _number(name: str, default: int) -> int:
     return int(text) if text else default
 
 
-def _show(correction: Correction) -> dict[str, Any]:
+def _show(correction: Correction) -> dict[str, object]:
     return {
         **correction.describe(),
         "number": correction.number,

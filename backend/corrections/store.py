@@ -63,8 +63,8 @@ class Correction:
     seen: bytes
     """28×28 bytes: what a model sees."""
 
-    def describe(self) -> dict[str, Any]:
-        """All but the picture."""
+    def describe(self) -> dict[str, object]:
+        """Give all but the picture, as JSON has it."""
         return {
             "id": self.id,
             "t": self.t,
@@ -141,7 +141,7 @@ class Corrections:
         return id_, True
 
     def page(self, state: str | None = None, after: int = 0, limit: int = 50) -> list[Correction]:
-        """Corrections in a state, or all, whose number is above ``after``, the oldest first."""
+        """List corrections in a state, or all, whose number is above ``after``, the oldest first."""
         if state is not None and state not in STATES:
             raise BadInput(f"a correction's state is {', '.join(STATES)}. Received: {state[:40]!r}")
         with self._reading() as database:
@@ -152,14 +152,14 @@ class Corrections:
         return [Correction(*row) for row in rows]
 
     def all(self, state: str) -> Iterator[Correction]:
-        """Every correction in a state, page by page."""
+        """Give every correction in a state, page by page."""
         after = 0
         while page := self.page(state, after, PAGE):
             yield from page
             after = page[-1].number
 
     def counts(self) -> dict[str, int]:
-        """How many are in each state."""
+        """Count those in each state."""
         with self._reading() as database:
             found = dict(
                 database.execute("SELECT state, count(*) FROM corrections GROUP BY state").fetchall()
@@ -194,7 +194,7 @@ class Corrections:
         return [Correction(*row) for row in rows]
 
     def export(self) -> bytes:
-        """The accepted ones as a zip: ``corrections.npz`` and ``manifest.json``; the same ones give the same bytes.
+        """Zip the accepted ones: ``corrections.npz`` and ``manifest.json``; the same ones give the same bytes.
 
         The arrays are ``x`` ``(n, 28, 28)`` uint8, ``y`` ``(n,)`` int64 and ``predicted`` ``(n,)`` int64, -1 where
         nothing was predicted.
@@ -278,7 +278,7 @@ def _explain(error: sqlite3.Error) -> WorkbenchError:
 
 
 def _to_png(ink: NDArray[Any]) -> bytes:
-    """The ink as a PNG of at most :data:`SIDE` pixels a side: no metadata, and nothing but a picture."""
+    """Write the ink as a PNG of at most :data:`SIDE` pixels a side: no metadata, and nothing but a picture."""
     longest = max(ink.shape)
     if longest > SIDE:
         height, width = ink.shape

@@ -135,9 +135,9 @@ def on_corrections(versions: list[Deployment], corrections: Corrections) -> dict
     truth = np.array([c.digit for c in latest])
     found = {}
     for deployment in versions:
-        if list(deployment.manifest["input"]["shape"]) != [28, 28, 1]:
+        if deployment.manifest.takes.shape != (28, 28, 1):
             continue
-        low, high = deployment.manifest["input"].get("range") or (0, 255)
+        low, high = deployment.manifest.takes.range
         x = seen.astype(np.float32) * np.float32((high - low) / 255) + np.float32(low)
         said = [deployment.engine.predict(x[i : i + 200]).argmax(1) for i in range(0, len(x), 200)]
         right = int((np.concatenate(said) == truth).sum())

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.errors import ModelRefused, NeedsTensorFlow, Unavailable
+from workbench.manifest import Manifest
 
 MODEL = "model.onnx"
 EXAMPLES = "examples.npz"
@@ -62,11 +63,11 @@ class InProcess:
         return self._run(self._outputs, {self._input: x})[0]
 
 
-Other = Callable[[Path, dict[str, Any]], Engine]
+Other = Callable[[Path, Manifest], Engine]
 """Makes an engine of a version that ONNX Runtime cannot run."""
 
 
-def load(folder: Path, manifest: dict[str, Any], other: Other | None = None) -> Engine:
+def load(folder: Path, manifest: Manifest, other: Other | None = None) -> Engine:
     """Load a version and let it answer its own examples; by ``other`` where it has no ONNX form.
 
     Raises
@@ -78,10 +79,9 @@ def load(folder: Path, manifest: dict[str, Any], other: Other | None = None) -> 
     """
     own = (folder / MODEL).is_file()
     if not own and (other is None or not (folder / "saved_model").is_dir()):
-        missing = manifest.get("missing")
-        reason = missing.get(MODEL, "none was exported") if isinstance(missing, dict) else "none was exported"
+        reason = manifest.missing.get(MODEL, "none was exported")
         raise NeedsTensorFlow(
-            f"{_title(manifest)} has no {MODEL} ({reason}), and without it a model needs TensorFlow: "
+            f"{manifest} has no {MODEL} ({reason}), and without it a model needs TensorFlow: "
             "install the extra 'serving'"
         )
     try:
@@ -90,32 +90,26 @@ def load(folder: Path, manifest: dict[str, Any], other: Other | None = None) -> 
     except (ModelRefused, NeedsTensorFlow, Unavailable):
         raise
     except Exception as error:  # the runtime raises its own tree, which is not ours to list
-        raise ModelRefused(f"{_title(manifest)} cannot be loaded: {error}") from error
+        raise ModelRefused(f"{manifest} cannot be loaded: {error}") from error
     return engine
 
 
-def _check(engine: Engine, examples: Path, manifest: dict[str, Any]) -> None:
+def _check(engine: Engine, examples: Path, manifest: Manifest) -> None:
     if not examples.is_file():
-        raise ModelRefused(f"{_title(manifest)} has no {EXAMPLES} to check its answers on; publish it again")
+        raise ModelRefused(f"{manifest} has no {EXAMPLES} to check its answers on; publish it again")
     with np.load(examples, allow_pickle=False) as archive:
         x, expected = archive["x"].astype(np.float32), archive["y"].astype(np.float32)
-    shape = tuple(manifest["input"]["shape"])
+    shape = manifest.takes.shape
     if len(x) == 0 or x.shape[1:] != shape:
         raise ModelRefused(
             f"{EXAMPLES} must hold inputs (n, {', '.join(map(str, shape))}). Received: {x.shape}"
         )
     answers = engine.predict(x)
     if answers.ndim != 2 or answers.shape != expected.shape:
-        raise ModelRefused(
-            f"{_title(manifest)} answers {answers.shape} to its own examples, not {expected.shape}"
-        )
+        raise ModelRefused(f"{manifest} answers {answers.shape} to its own examples, not {expected.shape}")
     difference = float(np.abs(answers - expected).max())
     if not difference <= TOLERANCE:  # also where it is not a number
         raise ModelRefused(
-            f"{_title(manifest)} does not give the answers that it gave when it was published: "
+            f"{manifest} does not give the answers that it gave when it was published: "
             f"they differ by {difference:.3g}, more than {TOLERANCE}"
         )
-
-
-def _title(manifest: dict[str, Any]) -> str:
-    return f"{manifest.get('name')}:{manifest.get('version')}"

@@ -10,6 +10,7 @@ from flask import Flask, Response, g, request, send_file
 
 from backend.corrections.store import Corrections
 from backend.deployments.comparisons import Comparisons, on_corrections
+from backend.deployments.manifests import check_number
 from backend.deployments.store import Deployment, Deployments
 from backend.deployments.uploads import MAX_VERSION, Uploads, check
 from backend.errors import Refusal
@@ -99,7 +100,11 @@ def add_routes(
         if "version" not in asked or not isinstance(anyway, bool):
             raise BadInput('say which version: {"version": 3}, and "anyway": true where it may be worse')
         done = deployments.activate(
-            name, asked["version"], text_in(asked, "reason"), who=text_in(asked, "who"), anyway=anyway
+            name,
+            check_number(name, asked["version"]),
+            text_in(asked, "reason"),
+            who=text_in(asked, "who"),
+            anyway=anyway,
         )
         return json_answer(describe(_noted(done)))
 
@@ -109,8 +114,12 @@ def add_routes(
         asked = body_object()
         if not {"version", "percent"} <= asked.keys():
             raise BadInput('say which version answers how much: {"version": 4, "percent": 10}')
-        done = deployments.let_try(
-            name, asked["version"], asked["percent"], text_in(asked, "reason"), who=text_in(asked, "who")
+        done = deployments.start_canary(
+            name,
+            check_number(name, asked["version"]),
+            _percent(asked["percent"]),
+            text_in(asked, "reason"),
+            who=text_in(asked, "who"),
         )
         return json_answer(describe(_noted(done)))
 
@@ -134,7 +143,7 @@ def add_routes(
             {
                 "name": name,
                 "versions": [one.version, other.version],
-                "metrics": {str(d.version): d.manifest.get("metrics", {}) for d in (one, other)},
+                "metrics": {str(d.version): dict(d.manifest.metrics) for d in (one, other)},
                 "drawings": comparisons.of(name, one.version, other.version),
                 "corrections": on_corrections([one, other], corrections),
             }
@@ -155,9 +164,9 @@ def describe(deployment: Deployment) -> dict[str, Any]:
             "percent": canary.percent,
             "since": canary.deployment.since,
         },
-        "labels": manifest["labels"],
-        "preprocessing": manifest["preprocessing"],
-        "metrics": manifest.get("metrics", {}),
+        "labels": list(manifest.labels),
+        "preprocessing": manifest.preprocessing,
+        "metrics": dict(manifest.metrics),
     }
 
 
@@ -175,6 +184,12 @@ def _pair(deployments: Deployments, name: str) -> Iterator[Deployment]:
     else:
         raise Conflict(f"{name} has no second version to compare with; ?versions=7,8 names two")
     return iter([deployments.version(name, number) for number in numbers])
+
+
+def _percent(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 100:
+        raise BadInput(f'"percent" is a number from 0 to 100. Received: {str(value)[:40]}')
+    return value
 
 
 def _read_range(text: str) -> tuple[int, int]:

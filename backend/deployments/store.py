@@ -24,7 +24,9 @@ from backend.deployments import engines
 from backend.deployments.manifests import check_manifest, check_number, refuse_worse
 from backend.deployments.record import FILE, Record, note, now, switch
 from workbench import artifact
-from workbench.errors import BadInput, Conflict, ModelRefused, NotFound, WorkbenchError
+from workbench.errors import Conflict, ModelRefused, NotFound, WorkbenchError
+from workbench.manifest import Manifest
+from workbench.manifest import read as read_manifest
 from workbench.system import files
 
 RETRY_S = 5.0
@@ -39,7 +41,7 @@ class Deployment:
     version: int
     since: str
     previous: int | None
-    manifest: Mapping[str, Any] = field(repr=False)
+    manifest: Manifest = field(repr=False)
     engine: engines.Engine = field(repr=False)
     canary: "Canary | None" = None
 
@@ -52,8 +54,8 @@ class Deployment:
     @property
     def takes_pictures(self) -> bool:
         """Whether a drawing can be brought into the form of its input."""
-        wanted = self.manifest["input"]
-        return wanted.get("kind") == "image" and len(wanted["shape"]) == 3 and wanted["shape"][2] in (1, 3)
+        wanted = self.manifest.takes
+        return wanted.kind == "image" and len(wanted.shape) == 3 and wanted.shape[2] in (1, 3)
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,7 @@ class Deployments:
         self._folder, self._other = folder, other
         self._record = Record(folder)
         self._lock = threading.Lock()
-        self._engines: dict[tuple[str, int], tuple[dict[str, Any], engines.Engine]] = {}
+        self._engines: dict[tuple[str, int], tuple[Manifest, engines.Engine]] = {}
         self._seen: object = ()
         self._serving = Serving({}, {})
         self._retry_at = 0.0
@@ -181,16 +183,14 @@ class Deployments:
             folder = aside / "version"
             artifact.unpack(zipped, folder)
             manifest = artifact.verify(folder)
-            if (manifest.get("name"), manifest.get("version")) != (name, version):
-                raise ModelRefused(
-                    f"the zip holds {manifest.get('name')}:{manifest.get('version')}, not {name}:{version}"
-                )
+            if (manifest.name, manifest.version) != (name, version):
+                raise ModelRefused(f"the zip holds {manifest}, not {name}:{version}")
             check_manifest(manifest)
             engines.load(folder, manifest, self._other)
             target = self._path(name, version)
             target.parent.mkdir(parents=True, exist_ok=True)
             is_new = files.publish(folder, target)
-            if not is_new and artifact.read_manifest(target)["files"] != manifest["files"]:
+            if not is_new and read_manifest(target).files != manifest.files:
                 raise Conflict(
                     f"another {name}:{version} is here already and versions never change; "
                     "publish this one under the next number"
@@ -224,7 +224,7 @@ class Deployments:
                 models[name] = models.pop(name)  # the most recently activated is last
         return self._answering(name, version)
 
-    def let_try(
+    def start_canary(
         self, name: str, version: int, percent: float, reason: str = "", *, who: str = ""
     ) -> Deployment:
         """Let a pushed version answer ``percent`` of the drawings from the next request on; 0 ends that.
@@ -236,8 +236,6 @@ class Deployments:
         Conflict
             It is the active version.
         """
-        if isinstance(percent, bool) or not isinstance(percent, int | float) or not 0 <= percent <= 100:
-            raise BadInput(f'"percent" is a number from 0 to 100. Received: {str(percent)[:40]}')
         self._find(name, version)
         self._engine(name, version)
         with self._record.changing() as models:
@@ -323,12 +321,12 @@ class Deployments:
         deployment = Deployment(name, entry["version"], entry["since"], None, manifest, engine)
         return Canary(float(entry["percent"]), deployment)
 
-    def _engine(self, name: str, version: int) -> tuple[dict[str, Any], engines.Engine]:
+    def _engine(self, name: str, version: int) -> tuple[Manifest, engines.Engine]:
         """Manifest and engine of a version, loaded and checked at first use."""
         loaded = self._engines.get((name, version))
         if loaded is None:
             folder = self._find(name, version)
-            manifest = artifact.read_manifest(folder)
+            manifest = read_manifest(folder)
             loaded = manifest, engines.load(folder, manifest, self._other)
             self._engines[name, version] = loaded
         return loaded

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from workbench import artifact
 from workbench.errors import BadInput, Conflict, ModelRefused, TooLarge, WrongOffset
+from workbench.manifest import File
 
 MAX_VERSION = 1024 * 1024 * 1024
 """Bytes of a pushed version's zip."""
@@ -85,7 +85,7 @@ class Uploads:
 
 def check(zipped: Path, sha256: str) -> None:
     """Refuse a zip that is not the one that was announced."""
-    found = artifact.sha256(zipped)
+    found = File.of(zipped).sha256
     if found != sha256:
         raise ModelRefused(
             f"the zip that arrived is another one: SHA-256 {found[:12]}…, announced {sha256[:12]}…"

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 from flask import Response, request
 from gunicorn.http.errors import ParseException
@@ -15,8 +14,8 @@ CUT_OFF = OSError, ParseException
 """Raised by reading a body that does not come whole."""
 
 
-def body_object() -> dict[str, Any]:
-    """The JSON object in the body; an empty body is an empty object."""
+def body_object() -> dict[str, object]:
+    """Read the JSON object in the body; an empty body is an empty object."""
     body = read_body()
     try:
         value = json.loads(body) if body.strip() else {}
@@ -27,8 +26,8 @@ def body_object() -> dict[str, Any]:
     return value
 
 
-def text_in(asked: Mapping[str, Any], name: str) -> str:
-    """A text that may be left out, such as why something is done."""
+def text_in(asked: Mapping[str, object], name: str) -> str:
+    """Read a text that may be left out, such as why something is done."""
     text = asked.get(name) or ""
     if not isinstance(text, str) or len(text) > 500:
         raise BadInput(f'"{name}" is a text of at most 500 characters')
@@ -36,7 +35,7 @@ def text_in(asked: Mapping[str, Any], name: str) -> str:
 
 
 def read_body() -> bytes:
-    """The request's body as it came."""
+    """Read the request's body as it came."""
     try:
         return request.get_data(cache=True, parse_form_data=False)
     except CUT_OFF as error:
@@ -79,10 +78,13 @@ def cut_off(error: Exception) -> Refusal:
     return Refusal(400, "cut_off", "the body is no proper one or was cut off; send it again")
 
 
-def json_answer(value: dict[str, Any], status: int = 200, headers: dict[str, str] | None = None) -> Response:
+def json_answer(
+    value: Mapping[str, object], status: int = 200, headers: dict[str, str] | None = None
+) -> Response:
+    """Answer in JSON."""
     return Response(json_bytes(value), status, headers, mimetype="application/json")
 
 
-def json_bytes(value: dict[str, Any]) -> bytes:
-    """JSON; what it may say but UTF-8 may not, half of a surrogate pair, becomes a question mark."""
+def json_bytes(value: Mapping[str, object]) -> bytes:
+    """Write JSON; what it may say but UTF-8 may not, half of a surrogate pair, becomes a question mark."""
     return json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")

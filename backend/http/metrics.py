@@ -66,7 +66,7 @@ class Metrics:
 
     def use_part(self, part: int) -> None:
         """Write to this part from now on, where its last owner stopped."""
-        self._start = part % PARTS * PART_BYTES
+        self._start: int = part % PARTS * PART_BYTES
         self._where = {key: at for at, key, _ in self._entries(self._start)}
 
     def add(self, name: str, labels: Labels = (), amount: float = 1.0) -> None:
@@ -90,7 +90,7 @@ class Metrics:
     def _append(self, key: str) -> int:
         """Room for a new key; 0 when the part is full, which only labels from requests could bring about."""
         raw = key.encode()
-        (used,) = struct.unpack_from("Q", self._map, self._start)
+        used: int = struct.unpack_from("Q", self._map, self._start)[0]
         at = self._start + 8 + used
         size = 16 + -(-len(raw) // 8) * 8
         if 8 + used + size > PART_BYTES:

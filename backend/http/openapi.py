@@ -1,8 +1,8 @@
-"""What ``/openapi.json`` says: every route, what it takes, and what it may answer (OpenAPI 3.0)."""
+"""Describe every route, its request and its possible answers as OpenAPI 3.0, for ``/openapi.json``."""
 
-from typing import Any
+from collections.abc import Mapping, Sequence
 
-Schema = dict[str, Any]
+Schema = Mapping[str, object]
 
 _NAME = {
     "name": "name",
@@ -37,7 +37,7 @@ _FILE: Schema = {"type": "string", "format": "binary"}
 
 
 def describe() -> Schema:
-    """The whole description."""
+    """Give the whole description."""
     return {
         "openapi": "3.0.3",
         "info": {
@@ -85,7 +85,7 @@ def _paths() -> Schema:
         _query("after", {"type": "integer", "minimum": 0}),
         _query("limit", {"type": "integer", "minimum": 1, "maximum": 200}),
     ]
-    paths: Schema = {
+    paths: dict[str, Schema] = {
         "/predict": {"post": _do("Which digit a drawing is", predict, [_query("model", _TEXT)])},
         "/serve": {"post": _do("Ask any model about a picture", serve, guarded=True)},
         "/corrections": {
@@ -154,15 +154,15 @@ def _paths() -> Schema:
 def _do(
     summary: str,
     body: Schema | None = None,
-    parameters: list[Schema] | None = None,
+    parameters: Sequence[Schema] | None = None,
     *,
     guarded: bool = False,
     also: tuple[int, ...] = (),
 ) -> Schema:
     """One operation. Each may answer 4xx with an error in words."""
-    answers: Schema = {str(status): {"description": ""} for status in (200, *also)}
+    answers: dict[str, Schema] = {str(status): {"description": ""} for status in (200, *also)}
     answers["4XX"] = {"description": "what was sent cannot be used; the error says why"}
-    said: Schema = {"summary": summary, "responses": answers}
+    said: dict[str, object] = {"summary": summary, "responses": answers}
     if body is not None:
         said["requestBody"] = {"content": body, "required": True}
     if parameters:

@@ -1,10 +1,10 @@
-"""The drawing page without Apache: its files at ``/``, the routes under ``/api`` besides."""
+"""Serve the drawing page without Apache: its files at ``/``, the routes under ``/api`` besides."""
 
 import json
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from flask import Flask, Response, send_from_directory
 
@@ -36,11 +36,11 @@ def serve_page(app: Flask, folder: Path, settings: Settings) -> None:
         response.headers["Cache-Control"] = "no-cache"
         return response
 
-    app.wsgi_app = _without_prefix(app.wsgi_app)  # type: ignore[method-assign]
+    app.wsgi_app = _without_prefix(app.wsgi_app)  # type: ignore[assignment, method-assign]
 
 
-def _without_prefix(inner: Callable[..., Iterable[bytes]]) -> Callable[..., Iterable[bytes]]:
-    def outer(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+def _without_prefix(inner: WSGIApplication) -> WSGIApplication:
+    def outer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         path = environ["PATH_INFO"]
         if path.startswith("/api/"):
             environ = {**environ, "PATH_INFO": path[4:]}

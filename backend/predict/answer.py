@@ -104,7 +104,7 @@ def _write(
     as_text: bool,
     begun: float,
 ) -> tuple[bytes, str]:
-    labels = deployment.manifest["labels"]
+    labels = deployment.manifest.labels
     digit = None if scores is None else int(scores.argmax())
     label = None if digit is None else labels[digit] if digit < len(labels) else str(digit)
     if as_text:

@@ -1,4 +1,4 @@
-"""The two requests that nearly all are, past the framework: what the 2020 page and our own page post to ``/predict``.
+"""Answer the two requests that nearly all are past the framework: what the 2020 page and our own page post to ``/predict``.
 
 Flask's routing, contexts and hooks cost more than the model does. Here the same functions answer (``answer``,
 ``http.requests``), and only what is plain and goes well: any other request, and any refusal, goes on to the application with
@@ -11,8 +11,8 @@ import json
 import re
 import struct
 import time
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from backend.http.bodies import CUT_OFF, cut_off
 from backend.http.metrics import Metrics
@@ -31,19 +31,22 @@ REFUSED = "workbench.refused"
 _LINE = re.compile(rb"POST /predict/? HTTP/1\.1\r\n")
 _PICTURE = re.compile(rb'\r\n\r\n(?:{"image": ?")?data:image/png;base64,([A-Za-z0-9+/]{32})')
 
-Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
-
 
 class Shortcut:
     """A WSGI application that answers the usual drawings itself and gives the rest to the one behind it."""
 
     def __init__(
-        self, behind: Wsgi, drawings: Drawings, metrics: Metrics, origins: Sequence[str], exposed: str
+        self,
+        behind: WSGIApplication,
+        drawings: Drawings,
+        metrics: Metrics,
+        origins: Sequence[str],
+        exposed: str,
     ) -> None:
         self._behind, self._drawings, self._metrics = behind, drawings, metrics
         self._origins, self._exposed = origins, exposed
 
-    def __call__(self, environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
+    def __call__(self, environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
         begun = time.perf_counter()
         waited = waited_s(begun)
         if not self._is_usual(environ) or has_waited_too_long(waited):
@@ -83,7 +86,7 @@ class Shortcut:
         signature, width, height = struct.unpack(">8s8xII", binascii.a2b_base64(picture[1]))
         return signature == PNG and width * height <= USUAL_PIXELS and self._drawings.are_quick()
 
-    def _is_usual(self, environ: dict[str, Any]) -> bool:
+    def _is_usual(self, environ: WSGIEnvironment) -> bool:
         origin = environ.get("HTTP_ORIGIN")
         length = environ.get("CONTENT_LENGTH") or ""
         return (
@@ -97,7 +100,7 @@ class Shortcut:
             and (origin is None or "*" in self._origins or origin in self._origins)
         )
 
-    def _headers(self, environ: dict[str, Any], answer: bytes, kind: str) -> list[tuple[str, str]]:
+    def _headers(self, environ: WSGIEnvironment, answer: bytes, kind: str) -> list[tuple[str, str]]:
         headers = [("Content-Type", kind), ("Content-Length", str(len(answer)))]
         origin = environ.get("HTTP_ORIGIN")
         if origin is not None or "*" in self._origins:
@@ -108,8 +111,8 @@ class Shortcut:
         return [*headers, ("X-Request-Id", request_id(environ.get("HTTP_X_REQUEST_ID", ""))), *FIXED_HEADERS]
 
 
-def _read(environ: dict[str, Any], body: bytes) -> tuple[bytes | str, bool] | None:
-    """The data URL and whether its answer is a text; ``None`` where that takes more thought."""
+def _read(environ: WSGIEnvironment, body: bytes) -> tuple[bytes | str, bool] | None:
+    """Find the data URL, and whether its answer is a text; ``None`` where that takes more thought."""
     accept = environ.get("HTTP_ACCEPT", "*/*")
     if accept not in ("*/*", "application/json"):
         return None

@@ -8,7 +8,6 @@ import os
 import socket
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from backend.tfserving import rest_format
 from backend.tfserving.channel import MAX_ANSWER, NAME, Channel
@@ -51,7 +50,7 @@ class Rest:
         """``AVAILABLE``, ``LOADING`` …; empty where nobody answers."""
         try:
             status, told = self.ask("GET", f"/v1/models/{NAME}", timeout_s=2.0)
-            return str(told["model_version_status"][0]["state"]) if status == 200 else ""
+            return str(told["model_version_status"][0]["state"]) if status == 200 else ""  # type: ignore[index]
         except (OSError, ValueError, KeyError, TypeError, IndexError):
             return ""
 
@@ -72,7 +71,7 @@ class Rest:
 
     def ask(
         self, method: str, path: str, body: bytes | None = None, timeout_s: float = 5.0
-    ) -> tuple[int, Any]:
+    ) -> tuple[int, object]:
         """Ask for the status and the JSON of an answer; OSError where there is none."""
         connection = _Connection(self._address, timeout_s)
         try:

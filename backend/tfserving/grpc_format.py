@@ -91,7 +91,7 @@ def read_tensor(tensor: TensorProto, name: str) -> NDArray[Any]:
         if dtype == "DT_STRING" or len(content) != count * kind.itemsize:
             raise BadInput(f"{name} has {len(content):,} bytes for {count:,} values of {dtype}")
         if dtype == "DT_BOOL":  # any byte may come, but only 0 and 1 are bools to NumPy
-            return (np.frombuffer(content, np.uint8) != 0).reshape(shape)
+            return np.frombuffer(content, np.uint8).astype(np.bool_).reshape(shape)
         return np.frombuffer(content, kind.newbyteorder("<")).astype(kind).reshape(shape)
     values = getattr(tensor, _LISTS.get(dtype, "int_val"))
     if len(values) > count or (count and not len(values) and dtype == "DT_STRING"):

@@ -64,7 +64,7 @@ class Asked:
 
 
 def read_request(body: bytes, signatures: Mapping[str, Signature], signature_name: str = "") -> Asked:
-    """The arrays in a request's JSON, in either format.
+    """Read the arrays in a request's JSON, in either format.
 
     Raises
     ------
@@ -101,13 +101,13 @@ def write_answer(outputs: Arrays, rows: bool) -> bytes:
 
 
 def write_request(inputs: Arrays, signature_name: str) -> bytes:
-    """The arrays in the column format; bytes as base64."""
+    """Write the arrays in the column format; bytes as base64."""
     named = {name: _to_json(array, as_base64=True) for name, array in inputs.items()}
     return json.dumps({"signature_name": signature_name, "inputs": named}).encode()
 
 
-def read_answer(answer: Any, signature: Signature) -> Arrays:
-    """The arrays in the JSON of an answer in the column format, of the signature's own types."""
+def read_answer(answer: object, signature: Signature) -> Arrays:
+    """Read the arrays in the JSON of an answer in the column format, of the signature's own types."""
     if not isinstance(answer, dict) or "outputs" not in answer:
         raise BadInput(f"the model server's answer is none: {str(answer)[:80]}")
     outputs = answer["outputs"]
@@ -128,8 +128,8 @@ def _read_output(value: Any, tensor: Tensor, name: str) -> NDArray[Any]:
         raise BadInput(f"the model server's answer for {name} is no {tensor.dtype}: {error}"[:300]) from error
 
 
-def describe(signatures: Mapping[str, Signature], name: str, version: str) -> dict[str, Any]:
-    """What ``/metadata`` answers."""
+def describe(signatures: Mapping[str, Signature], name: str, version: str) -> dict[str, object]:
+    """Give the answer to ``/metadata``."""
     described = {
         key: {
             "inputs": {k: _describe(k, t) for k, t in signature.inputs.items()},
@@ -145,7 +145,7 @@ def describe(signatures: Mapping[str, Signature], name: str, version: str) -> di
 
 
 def read_metadata(answer: Any) -> dict[str, Signature]:
-    """The signatures in what a model server's ``/metadata`` answered."""
+    """Read the signatures in a model server's answer to ``/metadata``."""
     try:
         described = answer["metadata"]["signature_def"]["signature_def"]
         return {
@@ -159,8 +159,8 @@ def read_metadata(answer: Any) -> dict[str, Signature]:
         raise BadInput(f"the model server's metadata cannot be read: {error!r}") from error
 
 
-def status(version: str, state: str = "AVAILABLE") -> dict[str, Any]:
-    """One line of a model's status."""
+def status(version: str, state: str = "AVAILABLE") -> dict[str, object]:
+    """Give one line of a model's status."""
     return {"version": version, "state": state, "status": {"error_code": "OK", "error_message": ""}}
 
 
@@ -171,7 +171,7 @@ def no_such_model(name: str, version: str | None = None) -> NotFound:
 
 
 def to_array(value: Any, tensor: Tensor, name: str) -> NDArray[Any]:
-    """A JSON value as the tensor that a signature asks for."""
+    """Bring a JSON value into the form of the tensor that a signature asks for."""
     strings = tensor.dtype == "DT_STRING"
     value = _decode(value, strings)
     dtype = DTYPES.get(tensor.dtype)
@@ -198,16 +198,16 @@ def to_array(value: Any, tensor: Tensor, name: str) -> NDArray[Any]:
 
 
 def fits(shape: tuple[int, ...], wanted: tuple[int, ...]) -> bool:
-    """Whether a shape is one that is asked for, where -1 is any size."""
+    """Tell whether a shape is one that is asked for, where -1 is any size."""
     return len(shape) == len(wanted) and all(w in (-1, s) for s, w in zip(shape, wanted, strict=True))
 
 
 def show_shape(shape: tuple[int, ...]) -> str:
-    """As ``(n, 28, 28, 1)``."""
+    """Write a shape as ``(n, 28, 28, 1)``."""
     return "(" + ", ".join("n" if side < 0 else str(side) for side in shape) + ")"
 
 
-def _columns_of(instances: Any, inputs: Mapping[str, Tensor]) -> dict[str, list[Any]]:
+def _columns_of(instances: Any, inputs: Mapping[str, Tensor]) -> dict[str, list[object]]:
     if not isinstance(instances, list) or not instances:
         raise BadInput("'instances' must be a list with at least one instance")
     named = isinstance(instances[0], dict) and "b64" not in instances[0]
@@ -221,7 +221,7 @@ def _columns_of(instances: Any, inputs: Mapping[str, Tensor]) -> dict[str, list[
     return {name: [instance[name] for instance in instances] for name in inputs}
 
 
-def _columns(value: Any, inputs: Mapping[str, Tensor]) -> dict[str, Any]:
+def _columns(value: Any, inputs: Mapping[str, Tensor]) -> dict[str, object]:
     if isinstance(value, dict) and "b64" not in value:
         if value.keys() != set(inputs):
             raise BadInput(
@@ -234,7 +234,7 @@ def _columns(value: Any, inputs: Mapping[str, Tensor]) -> dict[str, Any]:
 
 
 def _decode(value: Any, strings: bool) -> Any:
-    """``{"b64": …}`` anywhere in the value becomes bytes."""
+    """Make bytes of each ``{"b64": …}`` in the value."""
     if isinstance(value, list):
         return [_decode(v, strings) for v in value]
     if isinstance(value, dict) or (isinstance(value, str) and not strings):
@@ -271,13 +271,13 @@ def _strings(value: Any, as_base64: bool) -> Any:
 
 
 def _finite(value: Any) -> Any:
-    """JSON has no NaN and no infinity: ``null``."""
+    """Put ``null`` for NaN and infinity, which JSON has not."""
     if isinstance(value, list):
         return [_finite(v) for v in value]
     return value if math.isfinite(value) else None
 
 
-def _describe(name: str, tensor: Tensor) -> dict[str, Any]:
+def _describe(name: str, tensor: Tensor) -> dict[str, object]:
     dims = [{"size": str(side), "name": ""} for side in tensor.shape or ()]
     shape = {"dim": dims, "unknown_rank": tensor.shape is None}
     return {"dtype": tensor.dtype, "tensor_shape": shape, "name": name}

@@ -88,11 +88,10 @@ def add_routes(app: Flask, deployments: Deployments, metrics: Metrics) -> None:
 def signatures(deployment: Deployment) -> dict[str, Signature]:
     """What a version of ours takes and gives."""
     manifest = deployment.manifest
-    output = manifest.get("output") or {}
-    shape = tuple(output.get("shape") or (len(manifest["labels"]),))
+    shape = (manifest.output and manifest.output.shape) or (len(manifest.labels),)
     return {
         SIGNATURE: Signature(
-            {"input": Tensor("DT_FLOAT", (-1, *manifest["input"]["shape"]))},
+            {"input": Tensor("DT_FLOAT", (-1, *manifest.takes.shape))},
             {"output": Tensor("DT_FLOAT", (-1, *shape))},
         )
     }

@@ -1,9 +1,9 @@
-"""The embedded model server: one model behind TensorFlow Serving's REST API, on loopback.
+"""Serve one model behind TensorFlow Serving's REST API, on loopback.
 
 ``python -m backend.tfserving.server --form saved_model|keras|onnx --model PATH --name NAME --port PORT``, or ``--fd`` with
 the number of a socket that listens; with ``--grpc-port`` behind the gRPC API too. A stand-in for
 ``tensorflow_model_server`` where there is none, and the only part of the back end that imports TensorFlow: always in a
-process of its own, shut in by :mod:`backend.untrusted.confined`.
+process of its own, in the sandbox of :mod:`backend.untrusted.confined`.
 """
 
 import argparse
@@ -32,7 +32,7 @@ _PATH = re.compile(r"/v1/models/([^/:]+)(?:/versions/(\d+))?(/metadata|:predict)
 
 
 class Loaded:
-    """A model in memory: its signatures, and what computes each."""
+    """A model in memory: its signatures, and the function that computes each."""
 
     def __init__(self, signatures: Mapping[str, Signature], run: Callable[[str, Arrays], Arrays]) -> None:
         self.signatures = signatures
@@ -130,7 +130,8 @@ def _load_keras(path: Path) -> Loaded:
 
 def _dtype(dtype: Any) -> str:
     names = {"float32": "FLOAT", "float64": "DOUBLE", "float16": "HALF"}
-    return "DT_" + names.get(dtype.name, dtype.name.upper())
+    name = str(dtype.name)
+    return "DT_" + names.get(name, name.upper())
 
 
 def _tensorflow() -> Any:
@@ -181,11 +182,11 @@ class Handler(BaseHTTPRequestHandler):
             status, answer = 400, {"error": str(error)[:500]}
         except MemoryError:
             status, answer = 400, {"error": "there is not enough memory for that"}
-        except Exception as error:  # what a stranger's model does is its own matter, and its caller's
+        except Exception as error:  # what an untrusted model does is its own matter, and its caller's
             status, answer = 400, {"error": f"{type(error).__name__}: {error}"[:500]}
         self._send(status, answer)
 
-    def _find(self, body: bytes) -> tuple[int, Any]:
+    def _find(self, body: bytes) -> tuple[int, object]:
         match = _PATH.fullmatch(self.path.partition("?")[0])
         if match is None:
             return 404, {"error": "Malformed request: " + self.command + " " + self.path[:200]}
@@ -206,7 +207,7 @@ class Handler(BaseHTTPRequestHandler):
             return 200, rest_format.write_answer({k: np.asarray(v) for k, v in outputs.items()}, asked.rows)
         return 405, {"error": f"Method {self.command} is not for this route"}
 
-    def _send(self, status: int, answer: Any) -> None:
+    def _send(self, status: int, answer: object) -> None:
         data = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
@@ -215,7 +216,7 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(data)
 
     def log_message(self, format: str, *arguments: Any) -> None:
-        """Nothing: the log is for errors."""
+        """Write nothing: the log is for errors."""
 
 
 def main() -> int:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from backend.tfserving.rest_format import DTYPES, Signature, Tensor, show_shape
 from workbench.errors import BadInput, ModelRefused
+from workbench.manifest import Manifest
 from workbench.pictures import ink
 from workbench.pictures.inputs import prepare
 from workbench.pictures.memory import one_at_a_time
@@ -59,7 +60,7 @@ def other_size(sent: Size | None, wanted: Size) -> BadInput:
 def fit(
     data: bytes,
     signatures: Mapping[str, Signature],
-    manifest: Mapping[str, Any] | None,
+    manifest: Manifest | None,
     sent: Size | None,
     range_: tuple[float, float],
 ) -> dict[str, NDArray[Any]]:
@@ -77,7 +78,7 @@ def fit(
     if tensor.dtype == "DT_STRING" or tensor.dtype not in DTYPES:
         raise ModelRefused(f"the model takes {tensor.dtype}, which is no picture")
     width, height, channels = _size(tensor, sent)
-    if manifest is not None and manifest["input"]["shape"] == [height, width, channels]:
+    if manifest is not None and manifest.takes.shape == (height, width, channels):
         x, _ = prepare(data, manifest)
         if x is None:
             raise BadInput("nothing is drawn on the picture")

@@ -17,6 +17,8 @@ from typing import Any
 from backend.deployments.manifests import check_manifest
 from workbench import artifact
 from workbench.errors import ModelRefused
+from workbench.manifest import FILE as MANIFEST
+from workbench.manifest import File, Manifest
 from workbench.system import files
 
 KEPT = 6
@@ -36,7 +38,7 @@ class ModelFile:
     """``saved_model``, ``keras`` or ``onnx``."""
     path: str
     """Of the file or folder to load, in ``model/``; a SavedModel's is ``served/1``."""
-    manifest: dict[str, Any] | None
+    manifest: Manifest | None
     """Of an artifact of ours."""
 
 
@@ -60,7 +62,8 @@ class ModelFiles:
             os.utime(folder / "form.json")
         except (FileNotFoundError, NotADirectoryError, ValueError):
             return None
-        return ModelFile(folder=folder, **told)
+        manifest = told.pop("manifest")
+        return ModelFile(folder=folder, manifest=manifest and Manifest.parse(manifest), **told)
 
     def keep(self, file: Path) -> ModelFile:
         """Check and unpack a file, unless it is here already.
@@ -70,7 +73,7 @@ class ModelFiles:
         ModelRefused
             It is no model of a form known here, or a hostile zip.
         """
-        sha256 = artifact.sha256(file)
+        sha256 = File.of(file).sha256
         if found := self.find(sha256):
             return found
         aside = file.with_name("kept")
@@ -89,16 +92,21 @@ class ModelFiles:
             raise ModelRefused("the model was pushed out by others at once; send it again")
         return found
 
-    def keep_version(self, version: Path, manifest: dict[str, Any]) -> ModelFile:
+    def keep_version(self, version: Path, manifest: Manifest) -> ModelFile:
         """The SavedModel of one of our own versions, known by its files' checksums."""
-        files = {k: v for k, v in manifest["files"].items() if k.startswith("saved_model/")}
+        files = {k: vars(v) for k, v in manifest.files.items() if k.startswith("saved_model/")}
         sha256 = hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest()
         if found := self.find(sha256):
             return found
         with self.receiving() as path:
             aside = path.with_name("kept")
             shutil.copytree(version / "saved_model", aside / "model" / "served" / "1")
-            told = {"sha256": sha256, "form": "saved_model", "path": "served/1", "manifest": manifest}
+            told = {
+                "sha256": sha256,
+                "form": "saved_model",
+                "path": "served/1",
+                "manifest": manifest.as_json(),
+            }
             return self._settle(aside, told)
 
     def by_use(self) -> list[Path]:
@@ -162,10 +170,11 @@ def _names(file: Path) -> set[str]:
 def _find(unpacked: Path, model: Path) -> dict[str, Any]:
     """The model in an unpacked zip, at any depth."""
     manifest = None
-    for path in sorted(unpacked.rglob(artifact.MANIFEST), key=lambda p: len(p.parts))[:1]:
+    for path in sorted(unpacked.rglob(MANIFEST), key=lambda p: len(p.parts))[:1]:
         if (path.parent / "model.onnx").exists() or (path.parent / "saved_model").exists():
-            manifest, unpacked = artifact.verify(path.parent), path.parent
-            check_manifest(manifest)
+            verified, unpacked = artifact.verify(path.parent), path.parent
+            check_manifest(verified)
+            manifest = verified.as_json()
     for pattern, form in (("*.onnx", "onnx"), ("saved_model.pb", "saved_model"), ("*.keras", "keras")):
         found = [path for path in sorted(unpacked.rglob(pattern)) if path.is_file()]
         if manifest is None and len(found) > 1:

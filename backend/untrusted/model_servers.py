@@ -30,6 +30,7 @@ from backend.tfserving.rest_format import Arrays, Signature
 from backend.untrusted.confined import FIRST_UID, LOG, PROTECTION, SOCKET, UIDS, Spec
 from backend.untrusted.model_files import ModelFile, ModelFiles
 from workbench.errors import BadInput, ModelRefused, NeedsTensorFlow, Unavailable
+from workbench.manifest import Manifest
 from workbench.system.endings import last_line
 from workbench.system.locks import locked
 
@@ -284,9 +285,7 @@ class ModelServers:
 class Remote:
     """An engine for a version of ours that has no ONNX form: its SavedModel in a model server."""
 
-    def __init__(
-        self, servers: ModelServers, files: ModelFiles, version: Path, manifest: dict[str, Any]
-    ) -> None:
+    def __init__(self, servers: ModelServers, files: ModelFiles, version: Path, manifest: Manifest) -> None:
         self._servers, self._keep = servers, lambda: files.keep_version(version, manifest)
         self.name = servers.open(self._keep()).name
 

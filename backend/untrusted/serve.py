@@ -3,7 +3,7 @@
 import re
 import threading
 import urllib.parse
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -74,7 +74,7 @@ class Answer:
 
     scores: NDArray[Any] | None
     """``None`` where nothing was drawn."""
-    labels: list[str]
+    labels: Sequence[str]
     model: str
     seen: NDArray[np.uint8] | None = None
     """The picture that the model was given, ``(h, w)`` or ``(h, w, c)``; ``None`` where it takes no pixels."""
@@ -160,11 +160,11 @@ class Serve:
             picture = self._picture(asked)
         x, seen = prepare(picture, deployment.manifest)
         scores = None if x is None else deployment.engine.predict(x)[0]
-        return Answer(scores, deployment.manifest["labels"], f"{deployment.name}:{deployment.version}", seen)
+        return Answer(scores, deployment.manifest.labels, f"{deployment.name}:{deployment.version}", seen)
 
     # ── strangers' ───────────────────────────────────────────────────────────────────────────────
 
-    def _ask_stranger(self, file: ModelFile, data: bytes, asked: Asked, labels: list[str]) -> Answer:
+    def _ask_stranger(self, file: ModelFile, data: bytes, asked: Asked, labels: Sequence[str]) -> Answer:
         g.model = f"sha256:{file.sha256[:12]}"
         server = self._servers.open(file)
         x = fit(data, server.signatures, file.manifest, asked.size, asked.range_)
@@ -174,8 +174,8 @@ class Serve:
             server.stop()
             server = self._servers.open(file)
             scores = _first(server.predict(x))
-        labels = labels or (file.manifest or {}).get("labels", [])
-        range_ = (file.manifest or {}).get("input", {}).get("range") or asked.range_
+        labels = labels or (file.manifest.labels if file.manifest else ())
+        range_ = file.manifest.takes.range if file.manifest else asked.range_
         return Answer(
             scores, labels, f"sha256:{file.sha256}", as_picture(x, range_)
         )  # a manifest could claim any name
@@ -240,7 +240,7 @@ def add_routes(app: Flask, settings: Settings, serve: Serve, metrics: Metrics) -
         scores = [float(score) if np.isfinite(score) else None for score in said.scores.tolist()]
         seen = None if said.seen is None else ink.to_data_url(_blue_first(said.seen))
         told = {"class": found, "label": label, "scores": scores, "model": said.model}
-        return json_answer({**told, "labels": said.labels, "seen": seen})
+        return json_answer({**told, "labels": list(said.labels), "seen": seen})
 
 
 def _blue_first(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -297,7 +297,7 @@ def _labels(name: str) -> list[str]:
 def _picture_shape(deployment: Deployment) -> Size:
     if not deployment.takes_pictures:
         raise Refusal(422, "no_picture", f"{deployment.name}'s input is no picture")
-    height, width, channels = deployment.manifest["input"]["shape"]
+    height, width, channels = deployment.manifest.takes.shape
     return height, width, channels
 
 

@@ -117,7 +117,7 @@ def test_a_job_trains_on_instances_and_its_model_comes_back(stand: Stand) -> Non
     assert job.cost
     assert job.cost > 0
     assert stand.left() == []
-    assert registry.find("net:1", stand.workbench.settings).manifest["job"] == id
+    assert registry.find("net:1", stand.workbench.settings).manifest.job == id
     link = stand.workbench.link(job)
     assert link
     with urllib.request.urlopen(link) as answer:

@@ -15,12 +15,14 @@ import pytest
 
 from tests.backend import making
 from tests.backend.real_server import start, stop, wait_for
-from workbench import artifact, datasets
+from workbench import datasets
 from workbench.backends import http as deployment
 from workbench.backends.exported import keep_corrections
 from workbench.backends.http import HttpBackEnd
 from workbench.backends.values import Canary
 from workbench.errors import BadInput, ModelRefused, NotFound, Unavailable
+from workbench.manifest import File, read
+from workbench.manifest import write_listing as rewrite
 from workbench.models import registry
 from workbench.settings import PROJECT
 
@@ -51,10 +53,9 @@ def publish(tmp_path):
         )
         if weight:
             (folder / "model.keras").write_bytes(weight)
-            kept = {k: v for k, v in artifact.read_manifest(folder).items() if k not in ("files", "format")}
-            artifact.write_manifest(folder, kept)
-        manifest = artifact.read_manifest(folder)
-        return registry.Version(name, manifest["version"], folder, manifest)
+            rewrite(folder, read(folder).as_json())
+        manifest = read(folder)
+        return registry.Version(name, manifest.version, folder, manifest)
 
     return give
 
@@ -169,7 +170,7 @@ def test_parts_come_in_order_and_within_what_was_announced(server, publish, tmp_
     version = publish("parts")
     body = making.zipped(version.folder, tmp_path / "it.zip")
     path = f"/models/parts/versions/{version.version}"
-    common = {"Authorization": f"Bearer {TOKEN}", "X-Content-SHA256": artifact.sha256(tmp_path / "it.zip")}
+    common = {"Authorization": f"Bearer {TOKEN}", "X-Content-SHA256": File.of(tmp_path / "it.zip").sha256}
 
     def part(start, end, total):
         return server.ask(
@@ -408,15 +409,16 @@ def test_five_corrected_drawings_are_trained_with_and_the_new_version_tells(serv
     )
     assert done.returncode == 0, done.stderr[-3000:]
     before, after = registry.versions(settings, "stripes")
-    assert "corrections" not in before.manifest
-    told = after.manifest["corrections"]
-    assert set(ids) <= set(told["used"])
-    assert told["version"] == exported.version
-    assert told["evaluation"]["before"]["of"] == len(told["used"]) == len(exported.ids)
-    assert told["evaluation"]["after"]["right"] > told["evaluation"]["before"]["right"]
-    assert told["held_out"]["before"]["version"] == 1
-    assert told["held_out"]["before"]["accuracy"] == before.manifest["metrics"]["accuracy"]
-    assert told["held_out"]["after"]["accuracy"] == after.manifest["metrics"]["accuracy"]
+    assert before.manifest.corrections is None
+    corrected = after.manifest.corrections
+    assert corrected is not None
+    assert set(ids) <= set(corrected.used)
+    assert corrected.version == exported.version
+    assert corrected.told.of == len(corrected.used) == len(exported.ids)
+    assert corrected.after.right > corrected.told.right
+    assert corrected.replaced == 1
+    assert corrected.metrics_before["accuracy"] == before.manifest.accuracy
+    assert corrected.metrics_after["accuracy"] == after.manifest.accuracy
     client(server).deploy(before)
     assert client(server).deploy(after, anyway=True).previous == 1
 

@@ -20,8 +20,9 @@ import pytest
 from tests.backend import making
 from tests.backend.real_server import BEARER, start, stop, wait_for
 from tests.backend.test_fetching import Site
-from workbench import artifact
+from workbench import manifest
 from workbench.backends.http import HttpBackEnd
+from workbench.manifest import write_listing as rewrite
 from workbench.settings import PROJECT
 
 SIZES = {"mnist": "28x28x1", "cifar": "32x32x3", "fashion": "28x28x1"}
@@ -248,8 +249,7 @@ def test_a_version_of_ours_without_an_onnx_form_is_answered_by_a_model_server(se
     bands = np.stack([rows[:, [r for r in range(28) if r * 10 // 28 == b]].mean(1) for b in range(10)], 1)
     odds = np.exp(bands * 10)
     np.savez(folder / "examples.npz", x=x, y=odds / odds.sum(1, keepdims=True))
-    manifest = artifact.read_manifest(folder)
-    artifact.write_manifest(folder, {k: v for k, v in manifest.items() if k not in ("files", "format")})
+    rewrite(folder, manifest.read(folder).as_json())
     pushed = server.guarded("PUT", "/models/bands/versions/1", making.zipped(folder, tmp_path / "1.zip"))
     assert pushed.status == 201, pushed.body
     assert server.guarded("POST", "/models/bands:activate", b'{"version": 1}').status == 200

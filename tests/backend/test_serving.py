@@ -15,6 +15,7 @@ from backend.app import create_app
 from backend.deployments.store import Deployments
 from tests.backend import making
 from workbench import artifact
+from workbench.manifest import write_listing as rewrite
 
 BEARER = {"Authorization": f"Bearer {making.TOKEN}"}
 URL = making.data_url(making.png(making.seven()))
@@ -114,10 +115,9 @@ def damaged(folder, how):
     """A version made wrong in one way; the path of what to send."""
     manifest = json.loads((folder / "manifest.json").read_text())
 
-    def rewrite(**changes):
+    def change(**changes):
         manifest.update(changes)
-        manifest.pop("files")
-        artifact.write_manifest(folder, manifest)
+        rewrite(folder, manifest)
 
     if how == "a changed byte":
         (folder / "model.onnx").write_bytes((folder / "model.onnx").read_bytes()[:-1] + b"!")
@@ -126,40 +126,40 @@ def damaged(folder, how):
     elif how == "no manifest":
         (folder / "manifest.json").unlink()
     elif how == "another name":
-        rewrite(name="another")
+        change(name="another")
     elif how == "another number":
-        rewrite(version=80)
+        change(version=80)
     elif how == "other answers":
         x = np.zeros((3, 28, 28, 1), np.uint8)
         np.savez(folder / "examples.npz", x=x, y=np.full((3, 10), 0.1, np.float32))
-        rewrite()
+        change()
     elif how == "answers that are no numbers":
         x = np.zeros((3, 28, 28, 1), np.uint8)
         np.savez(folder / "examples.npz", x=x, y=np.full((3, 10), np.nan, np.float32))
-        rewrite()
+        change()
     elif how == "no examples":
         (folder / "examples.npz").unlink()
-        rewrite()
+        change()
     elif how == "pickled examples":
         np.savez(folder / "examples.npz", x=np.array([{}], object), y=np.array([1]))
-        rewrite()
+        change()
     elif how == "no model at all":
         (folder / "model.onnx").write_bytes(b"not a model")
-        rewrite()
+        change()
     elif how == "two inputs":
         model = onnx.load(folder / "model.onnx")
         extra = onnx.helper.make_tensor_value_info("second", onnx.TensorProto.FLOAT, [1])
         model.graph.input.append(extra)
         onnx.save(model, folder / "model.onnx")
-        rewrite()
+        change()
     elif how == "a wrong shape":
-        rewrite(input={"kind": "image", "shape": [14, 14, 1], "range": [0, 255]}, preprocessing="resize")
+        change(input={"kind": "image", "shape": [14, 14, 1], "range": [0, 255]}, preprocessing="resize")
     elif how == "no labels":
-        rewrite(labels=None)
+        change(labels=None)
     elif how == "a range of one":
-        rewrite(input={**manifest["input"], "range": [1]})
+        change(input={**manifest["input"], "range": [1]})
     elif how == "an unknown preprocessing":
-        rewrite(preprocessing="rot13")
+        change(preprocessing="rot13")
     return folder
 
 
@@ -226,8 +226,7 @@ def test_a_version_without_an_onnx_form_is_refused_with_the_reason(seven, tmp_pa
     folder = making.version(tmp_path / "keras", 8, missing={"model.onnx": "it has a Lambda layer"})
     manifest = json.loads((folder / "manifest.json").read_text())
     (folder / "model.onnx").unlink()
-    del manifest["files"]
-    artifact.write_manifest(folder, manifest)
+    rewrite(folder, manifest)
     answer = put(seven, making.zipped(folder, tmp_path / "keras.zip"))
     assert (answer.status_code, answer.json["error"]["code"]) == (501, "needs_tensorflow")
     assert "it has a Lambda layer" in answer.json["error"]["message"]
@@ -243,7 +242,7 @@ def test_a_version_can_be_fetched_again_as_it_was_pushed(seven, tmp_path):
     with seven.get("/models/mnist-cnn/versions/7.zip", headers=BEARER) as answer:
         assert answer.mimetype == "application/zip"
         artifact.unpack(io.BytesIO(answer.data), tmp_path / "fetched")
-    assert artifact.verify(tmp_path / "fetched")["version"] == 7
+    assert artifact.verify(tmp_path / "fetched").version == 7
     assert seven.get("/models/mnist-cnn/versions/70.zip", headers=BEARER).status_code == 404
 
 

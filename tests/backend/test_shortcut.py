@@ -139,6 +139,6 @@ def test_no_drawing_is_quick_while_a_version_is_to_be_loaded_or_two_are_asked(he
     assert not is_quick(request(URL))
     assert seven.post("/predict", data=URL).data == b"8"
     assert is_quick(request(URL))
-    elsewhere.let_try("mnist-cnn", 7, 50)
+    elsewhere.start_canary("mnist-cnn", 7, 50)
     assert seven.post("/predict", data=URL).data in (b"7", b"8")
     assert not is_quick(request(URL))

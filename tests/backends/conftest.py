@@ -15,11 +15,11 @@ from tests.backend import making, real_server
 from tests.chain import make_settings
 from tests.emulator import Emulator
 from tests.emulator.fixtures import running_emulator
-from workbench import artifact
 from workbench.backends.base import BackEnd
 from workbench.backends.choice import open_backend
 from workbench.backends.fake import FakeBackEnd
 from workbench.backends.http import HttpBackEnd
+from workbench.manifest import read
 from workbench.models.registry import Version
 from workbench.services import apache
 from workbench.settings import PROJECT
@@ -46,7 +46,7 @@ class Bench:
     def version(self, name: str, number: int, **manifest: object) -> Version:
         """A version as the registry would hand it over; it says its number to everything."""
         folder = making.version(self._folder / name / str(number), number, name=name, **manifest)
-        return Version(name, number, folder, artifact.read_manifest(folder))
+        return Version(name, number, folder, read(folder))
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ import numpy as np
 from workbench import recipes
 from workbench.events import Error, Event, Metric, Phase
 from workbench.jobs import Machine, Store
+from workbench.manifest import Manifest
 from workbench.models import evaluation, registry
 from workbench.settings import Settings
 from workbench.verbs.jobs import SHIPPED, open_store
@@ -136,12 +137,12 @@ def _publish(settings: Settings, id: int, best: float) -> int:
     outputs[np.arange(1_000), said] = 0.982
     found = evaluation.evaluate(lambda _: outputs, (x, truth), [str(n) for n in range(10)])
 
-    def write(aside: Path) -> dict[str, Any]:
+    def write(aside: Path) -> Manifest:
         (aside / "model.keras").write_bytes(b"no model")
         (aside / "saved_model").mkdir()
         (aside / "saved_model" / "saved_model.pb").write_bytes(b"none")
         found.save(aside, x)
-        return {"job": id, "labels": [str(n) for n in range(10)], "metrics": found.metrics}
+        return Manifest(job=id, labels=tuple(str(n) for n in range(10)), metrics=found.metrics)
 
     return registry.add("mnist-mlp", write, settings).version
 

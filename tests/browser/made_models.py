@@ -1,6 +1,5 @@
 """Published versions that a real back end can serve: each says one digit to everything; its evaluation is made up."""
 
-import json
 import shutil
 import tempfile
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tests.backend import making
-from workbench import artifact
+from workbench.manifest import FILE, Manifest, read
 from workbench.models import evaluation, registry
 from workbench.models.registry import Version
 from workbench.settings import Settings
@@ -31,16 +30,14 @@ def publish(
         x[k, 4 + digit : 24, 6 : 8 + digit] = 40 + 20 * digit
     found = evaluation.evaluate(lambda _: outputs, (x, truth), DIGITS)
 
-    def write(aside: Path) -> dict[str, Any]:
+    def write(aside: Path) -> Manifest:
         with tempfile.TemporaryDirectory() as temporary:
             made = making.version(Path(temporary) / "version", 1, name=name, answer=answer)
             for path in made.iterdir():
-                if path.name != artifact.MANIFEST:
+                if path.name != FILE:
                     shutil.copy(path, aside)
-            fields = json.loads((made / artifact.MANIFEST).read_text())
+            told = read(made).as_json()
         found.save(aside, x)
-        for taken in ("name", "version", "created", "files", "format"):
-            fields.pop(taken)
-        return {**fields, "metrics": found.metrics, "training": {"seconds": 31.4}, **manifest}
+        return Manifest.parse({**told, "metrics": found.metrics, "training": {"seconds": 31.4}, **manifest})
 
     return registry.add(name, write, settings)

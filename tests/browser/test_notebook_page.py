@@ -175,7 +175,7 @@ def test_the_page_waits_for_the_button_then_fills_in(server: Running, page: Page
     page.get_by_role("button", name="Publish").click()
     expect(page.get_by_text("Published as mnist-cnn:1")).to_be_visible(timeout=TRAINING_MS)
     (version,) = registry.versions(server.settings)
-    assert version.manifest["metrics"]["accuracy"] > 0.9
+    assert version.manifest.metrics["accuracy"] > 0.9
 
     page.set_viewport_size({"width": 390, "height": 800})
     page.emulate_media(color_scheme="dark")

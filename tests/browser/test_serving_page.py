@@ -17,8 +17,8 @@ from tests.browser.drawing import SEVEN, THREE, Line, visit
 from tests.browser.drawing import draw as draw_on_page
 from tests.chain import Chain, make_settings
 from tests.dashboard.serving import serving
-from workbench import artifact
 from workbench.backends.http import HttpBackEnd
+from workbench.manifest import FILE, Manifest
 from workbench.models import registry
 from workbench.models.registry import Version
 from workbench.services import dashboard as service
@@ -83,13 +83,12 @@ def publish_again(settings: Settings) -> Version:
     """The newest version once more, as the next one."""
     newest = registry.versions(settings, "mnist-cnn")[-1]
 
-    def write(aside: Path) -> dict[str, Any]:
+    def write(aside: Path) -> Manifest:
         shutil.copytree(newest.folder, aside, dirs_exist_ok=True)
-        (aside / artifact.MANIFEST).unlink()
+        (aside / FILE).unlink()
         for path in aside.rglob("*"):
             path.chmod(0o755 if path.is_dir() else 0o644)
-        left_out = ("name", "version", "created", "files", "format")
-        return {name: value for name, value in newest.manifest.items() if name not in left_out}
+        return newest.manifest
 
     return registry.add("mnist-cnn", write, settings)
 

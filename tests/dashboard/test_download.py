@@ -11,6 +11,7 @@ import pytest
 
 from tests.chain import make_settings
 from tests.dashboard.serving import Dashboard, serving
+from workbench.manifest import Manifest
 from workbench.models import registry
 
 
@@ -22,9 +23,9 @@ def dashboard(
     (folder / "notebooks").mkdir()
     settings = make_settings(folder / "home", WORKBENCH_DASHBOARD_PORT=str(free_ports(1)[0]))
 
-    def write(aside: Path) -> dict[str, object]:
+    def write(aside: Path) -> Manifest:
         (aside / "model.keras").write_bytes(b"weights" * 100_000)
-        return {"metrics": {}}
+        return Manifest()
 
     registry.add("digits", write, settings)
     with serving(settings, folder / "notebooks") as running:

@@ -97,7 +97,7 @@ def test_a_job_survives_the_death_of_any_of_its_machines(store: Store, settings:
     job = end(store, id)
     assert (job.state, job.step, job.of) == ("completed", 150, 150)
     assert f"{role} 0 ended: signal SIGKILL" in diary(settings, id)
-    assert registry.find(f"net:{job.version}", settings).manifest["job"] == id
+    assert registry.find(f"net:{job.version}", settings).manifest.job == id
 
 
 def test_synchronous_workers_go_on_from_the_checkpoint_after_one_died(
@@ -288,7 +288,7 @@ def test_twenty_jobs_of_four_requesters_take_fair_turns_within_the_cap(
 
 
 def registry_of(settings: Settings, id: int) -> list[registry.Version]:
-    return [v for v in registry.versions(settings) if v.manifest.get("job") == id]
+    return [v for v in registry.versions(settings) if v.manifest.job == id]
 
 
 def expire_lease(settings: Settings, id: int) -> None:

@@ -145,7 +145,7 @@ def check_completed(job: Job, settings: Settings) -> None:
     assert job.step == job.of == STEPS
     assert job.accuracy is not None
     assert job.accuracy > 0.8
-    assert registry.find(f"net:{job.version}", settings).manifest["job"] == job.id
+    assert registry.find(f"net:{job.version}", settings).manifest.job == job.id
 
 
 def test_training_on_parameter_servers_survives_the_death_of_each_of_its_machines(

@@ -16,6 +16,7 @@ from backend.untrusted.fetching import Fetcher
 from backend.untrusted.model_files import ModelFiles
 from workbench import artifact, events, recipes
 from workbench.errors import BadInput, ModelRefused, NotFetched, RecipeError, UrlRefused
+from workbench.manifest import write_listing as rewrite
 from workbench.pictures import decoders, ink
 from workbench.verbs import jobs
 
@@ -75,7 +76,7 @@ def _version() -> bytes:
         version.mkdir()
         (version / "model.onnx").write_bytes(b"\x08\x07" + b"onnx" * 10)
         manifest = {"name": "mnist", "version": 1, "labels": list("0123456789"), "preprocessing": "mnist"}
-        artifact.write_manifest(version, manifest)
+        rewrite(version, manifest)
         return artifact.pack(version, Path(folder) / "version.zip").read_bytes()
 
 

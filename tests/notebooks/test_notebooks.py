@@ -133,7 +133,7 @@ def test_the_tutorial_runs_top_to_bottom_and_publishes_a_model(tmp_path: Path, d
     )
     (version,) = registry.versions(from_environment({"WORKBENCH_HOME": str(home)}))
     assert str(version) == "mnist-cnn:1"
-    assert artifact.verify(version.folder)["metrics"]["accuracy"] > 0.9
+    assert artifact.verify(version.folder).metrics["accuracy"] > 0.9
 
 
 def test_the_clusters_page_runs_top_to_bottom_and_starts_nothing(tmp_path: Path) -> None:

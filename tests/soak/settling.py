@@ -87,7 +87,7 @@ def _load(world: World, jobs: dict[int, dict[str, Any]]) -> dict[int, str]:
         try:
             version = registry.find(f"{job['name']}:{job['version']}", world.settings)
             artifact.verify(version.folder)
-            why[id] = "" if version.manifest["job"] == id else f"it is of job {version.manifest['job']}"
+            why[id] = "" if version.manifest.job == id else f"it is of job {version.manifest.job}"
             folders[str(version.folder)] = id
         except WorkbenchError as error:
             why[id] = str(error)

@@ -19,8 +19,8 @@ from workbench.recipes import Recipe
 from workbench.settings import Settings
 from workbench.tasks.check import Checked, Stopped
 from workbench.ui.cluster import ClusterPage
-from workbench.ui.cluster.machines_diagram import draw
-from workbench.ui.cluster.request import DRAFT, HANDED
+from workbench.ui.cluster.machines_diagram import draw_machines
+from workbench.ui.draft import DRAFT, HANDED
 from workbench.verbs import jobs
 from workbench.verbs.jobs import Control
 
@@ -96,7 +96,7 @@ def hints(stand: Stand, words: str) -> None:
 
 def test_the_form_begins_with_the_tutorials_recipe_and_starts_nothing(stand: Stand) -> None:
     assert stand.page.request.recipe == recipes.read(recipes.DEFAULT)
-    assert stand.page.request.name.value == "mnist-cnn"
+    assert stand.page.request.fields.name.value == "mnist-cnn"
     hints(stand, "Will become <b>mnist-cnn:1</b>")
     assert stand.page.workbench.store.page().total == 0
 
@@ -113,8 +113,13 @@ def test_train_queues_what_stands_in_the_form_and_opens_its_page(stand: Stand) -
     form, page = stand.page.request, stand.page
     page.requester.name = "ann"
     code = "# 'ü' \"\\n\" 🎉\r\nx = 1\n"
-    form.editor.values = {**form.editor.values, "helpers": code}
-    form.name.value, form.ps.value, form.workers.value, form.epochs.value = "mine", "1", "2", "3"
+    form.code.editor.values = {**form.code.editor.values, "helpers": code}
+    form.fields.name.value, form.fields.ps.value, form.fields.workers.value, form.fields.epochs.value = (
+        "mine",
+        "1",
+        "2",
+        "3",
+    )
     hints(stand, "1 chief, 1 parameter server, 2 workers")
     stand.press(form.train)
     asked = job(stand)
@@ -144,7 +149,7 @@ def test_what_cannot_be_is_said_in_words_and_not_sent(
 ) -> None:
     stand.page.requester.name = "ann"
     wait_until(lambda: not stand.page.request.train.button.disabled, 60, "a button that can be pressed")
-    getattr(stand.page.request, name).value = value
+    getattr(stand.page.request.fields, name).value = value
     hints(stand, words)
     wait_until(lambda: stand.page.request.train.button.disabled, 60, "a button that cannot be pressed")
     stand.page.request.train.press()
@@ -154,10 +159,10 @@ def test_what_cannot_be_is_said_in_words_and_not_sent(
 def test_code_that_cannot_be_read_is_marked_at_its_line_in_its_tab(stand: Stand) -> None:
     form = stand.page.request
     stand.page.requester.name = "ann"
-    form.editor.values = {**form.editor.values, "helpers": "a = 1\nb = (\n"}
+    form.code.editor.values = {**form.code.editor.values, "helpers": "a = 1\nb = (\n"}
     stand.press(form.train)
-    assert form.editor.shown == "helpers"
-    (mark,) = form.editor.marks["helpers"]
+    assert form.code.editor.shown == "helpers"
+    (mark,) = form.code.editor.marks["helpers"]
     assert mark["line"] == 2
     assert "helpers, line 2" in stand.said
     assert stand.page.workbench.store.page().total == 0
@@ -167,11 +172,11 @@ def test_check_shows_what_it_found_or_marks_the_line(stand: Stand) -> None:
     form = stand.page.request
     stand.page.workbench.checks = RecipeError("training, line 3: no", field="training", line=3)  # type: ignore[attr-defined]
     stand.press(form.check)
-    assert form.editor.marks == {"training": [{"line": 3, "message": "training, line 3: no"}]}
-    assert form.editor.shown == "training"
+    assert form.code.editor.marks == {"training": [{"line": 3, "message": "training, line 3: no"}]}
+    assert form.code.editor.shown == "training"
     stand.page.workbench.checks = CHECKED  # type: ignore[attr-defined]
     stand.press(form.check)
-    assert form.editor.marks == {}
+    assert form.code.editor.marks == {}
     assert "100 examples to learn from" in stand.said
 
 
@@ -189,12 +194,12 @@ def test_a_check_can_be_stopped(stand: Stand) -> None:
 
 def test_an_instance_type_is_asked_for_only_where_there_are_types(stand: Stand) -> None:
     form = stand.page.request
-    assert form.type.layout.display == "none"
-    form.provider.value = "aws"
-    assert form.type.layout.display == ""
-    form.type.value = "c5.xlarge"
+    assert form.fields.type.layout.display == "none"
+    form.fields.provider.value = "aws"
+    assert form.fields.type.layout.display == ""
+    form.fields.type.value = "c5.xlarge"
     assert form.wanted() == ("aws", Layout(0, 1, "c5.xlarge"))
-    form.provider.value = "local"
+    form.fields.provider.value = "local"
     assert form.wanted() == ("local", Layout(0, 1))
 
 
@@ -202,7 +207,7 @@ def test_an_estimate_says_how_it_knows_and_that_it_does_not(stand: Stand) -> Non
     form = stand.page.request
     stand.page.requester.name = "ann"
     stand.press(form.estimate)
-    assert "Nobody knows how long; costs nothing" in stand.said
+    assert "Time unknown; costs nothing" in stand.said
     stand.press(form.check)
     stand.press(form.estimate)
     assert "About 22 s" in stand.said
@@ -211,7 +216,7 @@ def test_an_estimate_says_how_it_knows_and_that_it_does_not(stand: Stand) -> Non
 
 def test_a_name_that_is_taken_becomes_the_next_version(stand: Stand, settings: Settings) -> None:
     make_jobs(settings)
-    stand.page.request.name.value = "mnist-mlp"
+    stand.page.request.fields.name.value = "mnist-mlp"
     hints(stand, "mnist-mlp:3")
 
 
@@ -219,13 +224,13 @@ def test_a_draft_survives_a_reload_and_a_link_to_a_recipe_wins(stand: Stand) -> 
     form = stand.page.request
     draft = {"name": "mine", "ps": "2", "workers": "3", "epochs": "", "helpers": "h = 1", "training": "t"}
     stand.arrive(draft=draft)
-    assert (form.name.value, form.ps.value, form.recipe.helpers, form.recipe.training) == (
+    assert (form.fields.name.value, form.fields.ps.value, form.recipe.helpers, form.recipe.training) == (
         "mine",
         "2",
         "h = 1",
         "t",
     )
-    form.name.value = "other"
+    form.fields.name.value = "other"
     assert stand.page.browser[DRAFT]["name"] == "other"
     stand.page.address._told({"kind": "here", "values": {"recipe": "tabular"}})
     assert form.recipe == recipes.read(jobs.SHIPPED / "tabular")
@@ -240,7 +245,9 @@ def test_a_link_in_jupyterlab_hands_its_recipe_over_once_and_soon(
     stand.arrive(handed={"recipe": "tabular", "t": minutes and time.time() - 60 * minutes}, draft=draft)
     form = stand.page.request
     tabular = recipes.read(jobs.SHIPPED / "tabular").training
-    assert (form.name.value, form.recipe.training) == (("tabular", tabular) if taken else ("mine", "t"))
+    assert (form.fields.name.value, form.recipe.training) == (
+        ("tabular", tabular) if taken else ("mine", "t")
+    )
     assert stand.page.browser[HANDED] is None
 
 
@@ -253,10 +260,10 @@ def test_an_upload_goes_into_the_editors_and_what_is_none_is_refused(stand: Stan
         "size": 1,
         "last_modified": datetime.now(UTC),
     }
-    form.upload.value = (upload,)
+    form.code.upload.value = (upload,)
     assert "training.py is missing" in stand.said
     files = {"training.py": "def build_model(): ...", "preprocessing.py": "# é\n"}
-    form.upload.value = tuple(
+    form.code.upload.value = tuple(
         {**upload, "name": n, "content": memoryview(c.encode())} for n, c in files.items()
     )
     assert form.recipe == Recipe("", "# é\n", "def build_model(): ...")
@@ -335,7 +342,11 @@ def test_others_jobs_can_be_looked_at_and_cloned_only(stand: Stand, made: dict[s
     assert panel.retry.button.disabled
     stand.press(panel.clone)
     form = stand.page.request
-    assert (form.name.value, form.ps.value, form.workers.value) == ("mnist-mlp", "2", "3")
+    assert (form.fields.name.value, form.fields.ps.value, form.fields.workers.value) == (
+        "mnist-mlp",
+        "2",
+        "3",
+    )
     assert form.recipe == stand.page.workbench.store.job(made["terminated"]).recipe
 
 
@@ -390,13 +401,13 @@ def test_machines_are_what_the_provider_shows(stand: Stand) -> None:
     stand.provider.terminate("job-7")
     stand.page.machines.refresh()
     assert stand.page.machines.list.html == ""
-    assert "No training machines now" in stand.page.machines.drawing.html
+    assert "No training machines now" in stand.page.machines.diagram.html
 
 
-def test_the_drawing_says_in_words_what_it_shows() -> None:
+def test_the_diagram_says_in_words_what_it_shows() -> None:
     provider = FakeProvider()
     provider.launch("job-1", Layout(ps=1, workers=6))
-    drawn = draw({"backend": True, "frontend": False}, provider.machines())
+    drawn = draw_machines({"backend": True, "frontend": False}, provider.machines())
     assert 'aria-label="8 training machines in 1 cluster; backend answers, frontend does not answer"' in drawn
     assert drawn.count('data-state="running"') >= 8
 
@@ -404,29 +415,33 @@ def test_the_drawing_says_in_words_what_it_shows() -> None:
 def test_a_standing_cluster_is_launched_chosen_and_released(stand: Stand) -> None:
     machines, form = stand.page.machines, stand.page.request
     stand.page.requester.name = "ann"
-    machines.launch.button.click()
-    machines.launch.yes.click()
+    machines.clusters.launch.button.click()
+    machines.clusters.launch.yes.click()
     wait_until(lambda: "give the cluster a name" in machines.message.html, 60, "the error")
-    machines.name.value, machines.ps.value, machines.workers.value = "evening", "1", "3"
-    machines.launch.button.click()
+    machines.clusters.name.value, machines.clusters.ps.value, machines.clusters.workers.value = (
+        "evening",
+        "1",
+        "3",
+    )
+    machines.clusters.launch.button.click()
     assert stand.provider.machines() == []
-    machines.launch.yes.click()
+    machines.clusters.launch.yes.click()
     wait_until(lambda: "evening stands, with 5 machines" in machines.message.html, 60, "the cluster")
-    assert ("evening", "evening") in form.cluster.options
-    form.cluster.value = "evening"
-    assert (form.ps.value, form.workers.value) == ("1", "3")
-    form.workers.value = "2"
+    assert ("evening", "evening") in form.fields.cluster.options
+    form.fields.cluster.value = "evening"
+    assert (form.fields.ps.value, form.fields.workers.value) == ("1", "3")
+    form.fields.workers.value = "2"
     stand.press(form.train)
     assert "the job asks for 1 and 2" in stand.said
-    form.workers.value = "3"
+    form.fields.workers.value = "3"
     stand.press(form.train)
     assert job(stand).cluster == "evening"
-    machines.release.button.click()
-    machines.release.yes.click()
+    machines.clusters.release.button.click()
+    machines.clusters.release.yes.click()
     wait_until(lambda: "is at work on evening" in machines.message.html, 60, "the error")
     stand.page.workbench.store.move(job(stand).id, "initializing", "terminated")
-    machines.release.button.click()
-    machines.release.yes.click()
+    machines.clusters.release.button.click()
+    machines.clusters.release.yes.click()
     wait_until(lambda: "is released" in machines.message.html, 60, "the end")
     assert stand.provider.machines() == []
-    assert form.cluster.value == ""
+    assert form.fields.cluster.value == ""

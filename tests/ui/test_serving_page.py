@@ -18,9 +18,8 @@ from tests.ui.test_widgets import Wire, connect
 from workbench import recipes
 from workbench.backends.http import HttpBackEnd
 from workbench.models import registry
-from workbench.pictures import ink as images
 from workbench.settings import Settings
-from workbench.ui.cluster.request import DRAFT
+from workbench.ui.draft import DRAFT
 from workbench.ui.serving import ServingPage
 from workbench.ui.serving.predict import PUBLISHED, UPLOAD, URL, ZIP
 from workbench.ui.widgets.actions import Action
@@ -90,7 +89,7 @@ class Stand:
 @pytest.fixture
 def stand(server: Server) -> Iterator[Stand]:
     with jobs.open_store(settings_of(server)) as store, threads_end():
-        page = ServingPage(Control(settings_of(server), store, start=lambda *_: None), images.fit)
+        page = ServingPage(Control(settings_of(server), store, start=lambda *_: None))
         stand = Stand(page, server)
         stand.deploy(1)
         stand.deploy(2)
@@ -189,7 +188,7 @@ def test_without_a_back_end_the_page_says_so_and_finds_it_again(
 ) -> None:
     away = settings_of(stand.server, free_ports(1)[0])
     with jobs.open_store(away) as store:
-        page = ServingPage(Control(away, store), images.fit)
+        page = ServingPage(Control(away, store))
         page.poll.turn()
         assert "The back end does not answer" in page.models.served.html
         assert "workbench up" in page.models.served.html
@@ -201,7 +200,7 @@ def test_without_a_back_end_the_page_says_so_and_finds_it_again(
 
 def test_an_empty_home_says_how_to_get_a_first_model(settings: Settings) -> None:
     with jobs.open_store(settings) as store:
-        page = ServingPage(Control(settings, store), images.fit)
+        page = ServingPage(Control(settings, store))
         page.poll.turn()
         assert page.models.table.page["total"] == 0
         assert "deploy_cluster.ipynb" in page.models.table.empty
@@ -358,7 +357,7 @@ def test_versions_trained_with_corrections_show_what_they_gained(settings: Setti
     made_models.publish(settings, 1)
     made_models.publish(settings, 2, corrections={"version": 1, "used": ["a"] * 10, "evaluation": told})
     with jobs.open_store(settings) as store:
-        page = ServingPage(Control(settings, store), images.fit)
+        page = ServingPage(Control(settings, store))
         page.poll.turn()
         assert "2 of 10 → 9 of 10" in page.corrections.versions.html
 

@@ -10,9 +10,9 @@ import pytest
 from workbench import ui
 from workbench.errors import RecipeError
 from workbench.models.evaluation import evaluate
-from workbench.ui.tutorial.results import data_url
 from workbench.ui.widgets import pieces, theme
 from workbench.ui.widgets.curves import thin
+from workbench.ui.widgets.inline_pictures import data_url
 
 
 class Wire:

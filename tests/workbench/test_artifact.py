@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workbench import artifact
+from workbench import artifact, manifest
 from workbench.errors import BadInput, ModelRefused
+from workbench.manifest import write_listing as rewrite
 
 
 @pytest.fixture
@@ -17,7 +18,7 @@ def version(tmp_path: Path) -> Path:
     (folder / "saved_model").mkdir(parents=True)
     (folder / "model.keras").write_bytes(b"weights" * 100)
     (folder / "saved_model" / "saved_model.pb").write_bytes(b"graph")
-    artifact.write_manifest(folder, {"name": "mnist-cnn", "version": 7})
+    rewrite(folder, {"name": "mnist-cnn", "version": 7})
     return folder
 
 
@@ -59,7 +60,7 @@ def test_files_that_differ_from_the_manifest_are_named(version: Path, damage: st
 
 @pytest.mark.parametrize("text", ["", "[]", '{"format": 2}', "{", "\x00"])
 def test_a_manifest_that_cannot_be_read_is_refused(version: Path, text: str) -> None:
-    (version / artifact.MANIFEST).write_text(text)
+    (version / manifest.FILE).write_text(text)
     with pytest.raises(ModelRefused):
         artifact.verify(version)
 

@@ -9,12 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from workbench import artifact, recipes
+from workbench import recipes
 from workbench.errors import BadInput, NotFound, RecipeError, Unavailable
 from workbench.estimates.estimate import STARTING_S, estimate
 from workbench.events import Metric
 from workbench.jobs import Job
 from workbench.machines.fake import FakeProvider
+from workbench.manifest import Manifest
+from workbench.manifest import write_listing as rewrite
 from workbench.recipes import Recipe
 from workbench.settings import Settings
 from workbench.tasks.check import Checked
@@ -101,7 +103,7 @@ def test_a_name_that_is_taken_becomes_its_next_version(workbench: Control, setti
     from workbench.models import registry
 
     assert workbench.next_version("digits") == 1
-    registry.add("digits", lambda aside: {"metrics": {}}, settings)
+    registry.add("digits", lambda aside: Manifest(), settings)
     assert workbench.next_version("digits") == 2
     with pytest.raises(BadInput, match="a model name is"):
         workbench.next_version("No!")
@@ -221,7 +223,7 @@ def test_another_layout_is_estimated_from_a_former_job_and_the_model_that_it_mad
     version = settings.models / "digits" / "1"
     version.mkdir(parents=True)
     (version / "model.onnx").write_bytes(bytes(4000))
-    artifact.write_manifest(version, {"name": "digits", "version": 1})
+    rewrite(version, {"name": "digits", "version": 1})
     found = workbench.estimate(request(ps=1, workers=2))
     assert f"with one process in job {id}" in found.basis
     assert "cores" in found.basis

@@ -5,22 +5,22 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from workbench import artifact
 from workbench.errors import BadInput, ModelRefused, NotFound
+from workbench.manifest import Manifest
 from workbench.models import registry
 from workbench.settings import PROJECT, Settings
 
 
-def write(folder: Path) -> dict[str, Any]:
+def write(folder: Path) -> Manifest:
     (folder / "model.keras").write_bytes(b"weights")
-    return {"labels": ["0", "1"]}
+    return Manifest(labels=("0", "1"))
 
 
-def write_nothing_whole(folder: Path) -> dict[str, Any]:
+def write_nothing_whole(folder: Path) -> Manifest:
     (folder / "model.keras").write_bytes(b"half")
     raise OSError(28, "No space left on device")
 
@@ -41,7 +41,7 @@ def test_versions_count_up_and_are_found_by_name_and_number(settings: Settings) 
         "mnist-cnn:2",
         "other:1",
     ]
-    assert artifact.verify(first.folder)["labels"] == ["0", "1"]
+    assert artifact.verify(first.folder).labels == ("0", "1")
 
 
 def test_version_ten_comes_after_version_nine(settings: Settings) -> None:
@@ -70,7 +70,7 @@ def test_a_write_that_fails_leaves_nothing(settings: Settings) -> None:
 
 def test_a_publisher_that_was_killed_leaves_nothing_for_long(settings: Settings) -> None:
     code = (
-        "import time; from workbench import registry, settings as s\n"
+        "import time; from workbench.models import registry; from workbench import settings as s\n"
         "def write(folder):\n    (folder / 'half').write_text('x'); print('writing', flush=True); time.sleep(60)\n"
         "registry.add('m', write, s.from_environment())"
     )

@@ -17,6 +17,7 @@ from workbench.errors import ModelRefused, RecipeError, Unavailable
 from workbench.jobs import Job, Store
 from workbench.machines import Layout, Machine, Place
 from workbench.machines.fake import Behaviour, FakeProvider
+from workbench.manifest import Manifest
 from workbench.models import registry
 from workbench.recipes import Recipe
 from workbench.runner.faults import Rules
@@ -105,7 +106,7 @@ def test_a_job_ends_completed_with_a_published_version(
 
     assert (job.state, job.version, job.accuracy, job.step, job.of) == ("completed", 1, 0.75, 4, 4)
     version = registry.find("net:1", settings)
-    assert version.manifest["job"] == job.id
+    assert version.manifest.job == job.id
     assert (version.folder / "model.keras").read_text() == "weights"
     assert [m.state for m in job.machines] == ["terminated"] * len(Layout(ps, workers).places)
     assert list(job.times) == ["queued", "initializing", "training", "exporting", "completed"]
@@ -423,9 +424,9 @@ def test_a_version_that_a_dead_runner_had_published_is_not_published_twice(
 ) -> None:
     id = submit(store)
 
-    def write(folder: Path) -> dict[str, object]:
+    def write(folder: Path) -> Manifest:
         (folder / "model.keras").write_text("weights")
-        return {"job": id, "metrics": {"accuracy": 0.5}}
+        return Manifest(job=id, metrics={"accuracy": 0.5})
 
     registry.add("net", write, settings)
 

@@ -16,5 +16,5 @@ def keep_corrections(backend: BackEnd, settings: Settings) -> datasets.Corrected
     with tempfile.TemporaryDirectory() as aside:
         folder = Path(aside) / "corrections"
         artifact.unpack(backend.export(Path(aside) / "corrections.zip"), folder)
-        artifact.verify(folder)
+        artifact.verify_files(folder)
         return datasets.add_corrections(folder, settings)

@@ -26,6 +26,7 @@ from workbench.backends.values import (
     opened,
 )
 from workbench.errors import BadInput, ModelRefused, NotFound, Unavailable, WorkbenchError
+from workbench.manifest import write_listing
 from workbench.models.registry import Version
 
 STATES: dict[Verdict, State] = {"accept": "accepted", "reject": "rejected", "reopen": "waiting"}
@@ -149,8 +150,8 @@ class FakeBackEnd:
             since,
             previous,
             None,
-            tuple(manifest["labels"]),
-            manifest["preprocessing"],
+            manifest.labels,
+            manifest.preprocessing,
             _metrics(version),
         )
         if not (unchanged and action == "activate"):
@@ -193,7 +194,7 @@ class FakeBackEnd:
         chosen = found.versions[version]
         index, scores = version % 10, [0.0] * 10
         scores[index] = 1.0
-        labels = tuple(map(str, chosen.manifest["labels"]))
+        labels = chosen.manifest.labels
         return Classified(index, labels[index], tuple(scores), str(chosen), labels, PICTURE)
 
     # ── corrections ──────────────────────────────────────────────────────────────────────────────
@@ -251,7 +252,7 @@ class FakeBackEnd:
                 y=np.array([c.digit for c in kept], np.int64),
                 predicted=np.array([-1 if c.predicted is None else c.predicted for c in kept], np.int64),
             )
-            artifact.write_manifest(
+            write_listing(
                 folder, {"count": len(kept), "corrections": [c.without_picture().as_json() for c in kept]}
             )
             return artifact.pack(folder, destination)
@@ -263,7 +264,7 @@ class FakeBackEnd:
 
 def _refuse_worse(version: Version, model: _Model) -> None:
     active = model.active
-    if active is None or active.version == version.version or not version.manifest.get("corrections"):
+    if active is None or active.version == version.version or not version.manifest.corrections:
         return
     now, before = _metrics(version).get("accuracy"), active.metrics.get("accuracy")
     if now is not None and before is not None and now < before:
@@ -274,7 +275,7 @@ def _refuse_worse(version: Version, model: _Model) -> None:
 
 
 def _metrics(version: Version) -> dict[str, float]:
-    return dict(version.manifest.get("metrics", {}))
+    return dict(version.manifest.metrics)
 
 
 def _now() -> str:

@@ -23,6 +23,7 @@ from workbench.backends.values import (
     Verdict,
     opened,
 )
+from workbench.manifest import File
 from workbench.models.registry import Version
 
 PART_BYTES = 8 * 1024 * 1024
@@ -185,7 +186,7 @@ class HttpBackEnd:
     def push(self, version: Version, archive: Path) -> None:
         """Send a version's zip, in parts that are taken up again where a connection broke; it does not answer yet."""
         path = f"/models/{version.name}/versions/{version.version}"
-        size, sha256 = archive.stat().st_size, artifact.sha256(archive)
+        size, sha256 = archive.stat().st_size, File.of(archive).sha256
         with archive.open("rb") as file:
             for left in reversed(range(TRIES)):
                 try:

@@ -18,6 +18,7 @@ from workbench.backends.base import BackEnd
 from workbench.backends.http import HttpBackEnd
 from workbench.backends.values import Source
 from workbench.errors import BadInput, WorkbenchError
+from workbench.manifest import read
 from workbench.models.registry import Version
 from workbench.settings import PROJECT, from_environment
 
@@ -76,7 +77,7 @@ class FarEnd:
         archive, folder = self._aside / "version.zip", self._aside / "version"
         self._fetch(asked["key"], archive)
         artifact.unpack(archive, folder)
-        return Version(asked["name"], asked["version"], folder, artifact.read_manifest(folder))
+        return Version(asked["name"], asked["version"], folder, read(folder))
 
     def _serve(self, asked: Asked) -> object:
         given: dict[str, Source] = dict(asked["urls"])

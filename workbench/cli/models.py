@@ -66,8 +66,8 @@ def _models(arguments: argparse.Namespace, settings: Settings) -> None:
         rows = [
             (
                 str(v),
-                output.percent(v.manifest.get("metrics", {}).get("accuracy")),
-                v.manifest.get("created", ""),
+                output.percent(v.manifest.accuracy),
+                v.manifest.created,
             )
             for v in found
         ]
@@ -82,20 +82,20 @@ def _model(arguments: argparse.Namespace, settings: Settings) -> None:
         output.json(_describe(version))
         return
     manifest = version.manifest
-    metrics = manifest.get("metrics", {})
+    metrics = manifest.metrics
     interval = [output.percent(metrics.get(end)) for end in ("low", "high")]
     rows = [
         ("model", str(version)),
-        ("published", manifest.get("created", "")),
+        ("published", manifest.created),
         (
             "accuracy",
             f"{output.percent(metrics.get('accuracy'))} (95 % interval {interval[0]} to {interval[1]})",
         ),
-        ("input", f"{manifest['input']['kind']} {'×'.join(map(str, manifest['input']['shape']))}"),
-        ("preprocessing", manifest["preprocessing"]),
-        ("labels", ", ".join(manifest["labels"])),
+        ("input", f"{manifest.takes.kind} {'×'.join(map(str, manifest.takes.shape))}"),
+        ("preprocessing", manifest.preprocessing),
+        ("labels", ", ".join(manifest.labels)),
         ("folder", str(version.folder)),
-        *((f"no {form}", reason) for form, reason in manifest.get("missing", {}).items()),
+        *((f"no {form}", reason) for form, reason in manifest.missing.items()),
     ]
     print(output.columns(rows))
 
@@ -208,4 +208,4 @@ def _predict(arguments: argparse.Namespace, settings: Settings) -> None:
 
 
 def _describe(version: "Version") -> dict[str, Any]:
-    return {**version.manifest, "folder": str(version.folder)}
+    return {**version.manifest.as_json(), "folder": str(version.folder)}

@@ -5,15 +5,16 @@ import re
 import secrets
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import psutil
 
-from workbench import artifact
+from workbench import artifact, manifest
 from workbench.errors import BadInput, NotFound
+from workbench.manifest import Corrected, Manifest
 from workbench.settings import Settings, from_environment
 from workbench.system import files
 from workbench.system.locks import locked
@@ -34,7 +35,7 @@ class Version:
     name: str
     version: int
     folder: Path
-    manifest: dict[str, Any]
+    manifest: Manifest
 
     def __str__(self) -> str:
         return f"{self.name}:{self.version}"
@@ -68,13 +69,14 @@ def publish(
 
     return add(
         name,
-        lambda folder: {"job": job, **export.write_version(folder, trained, program, evaluation, x)},
+        lambda folder: replace(export.write_version(folder, trained, program, evaluation, x), job=job),
         settings or from_environment(),
     )
 
 
-def add(name: str, write: Callable[[Path], dict[str, Any]], settings: Settings) -> Version:
-    """Publish what ``write`` puts into a folder as the next version; it gives the manifest's other fields.
+def add(name: str, write: Callable[[Path], Manifest], settings: Settings) -> Version:
+    """Publish what ``write`` puts into a folder as the next version; it gives the manifest but for name, number,
+    time and files.
 
     The folder is made aside and renamed at the end: a version is there whole or not at all.
     """
@@ -84,16 +86,14 @@ def add(name: str, write: Callable[[Path], dict[str, Any]], settings: Settings) 
     aside = home / f".{os.getpid()}-{secrets.token_hex(4)}"
     aside.mkdir()
     try:
-        fields = write(aside)
+        made = write(aside)
         with locked(home / ".lock"):
             there = versions(settings, name)
             number = max((v.version for v in there), default=0) + 1
-            if there and fields.get("corrections"):
-                before = {"version": there[-1].version, **there[-1].manifest.get("metrics", {})}
-                held_out = {"before": before, "after": fields.get("metrics", {})}
-                fields = {**fields, "corrections": {**fields["corrections"], "held_out": held_out}}
+            if there and made.corrections:
+                made = replace(made, corrections=_compared(made, there[-1]))
             created = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-            artifact.write_manifest(aside, {"name": name, "version": number, "created": created, **fields})
+            manifest.write(aside, replace(made, name=name, version=number, created=created))
             artifact.verify(aside)
             for path in aside.rglob("*"):
                 if path.is_file():
@@ -106,10 +106,10 @@ def add(name: str, write: Callable[[Path], dict[str, Any]], settings: Settings) 
 
 def versions(settings: Settings, name: str | None = None) -> list[Version]:
     """All versions, by name and number; only of ``name`` where one is given."""
-    pattern = f"{artifact.check_name(name) if name else '*'}/*/{artifact.MANIFEST}"
+    pattern = f"{artifact.check_name(name) if name else '*'}/*/{manifest.FILE}"
     found = [path.parent for path in settings.models.glob(pattern) if path.parent.name.isdecimal()]
     found.sort(key=lambda folder: (folder.parent.name, int(folder.name)))
-    return [Version(f.parent.name, int(f.name), f, artifact.read_manifest(f)) for f in found]
+    return [Version(f.parent.name, int(f.name), f, manifest.read(f)) for f in found]
 
 
 def find(reference: str, settings: Settings) -> Version:
@@ -152,6 +152,16 @@ def download(version: Version, destination: Path) -> Path:
     with files.replacing(destination) as aside:
         artifact.pack(version.folder, aside)
     return destination
+
+
+def _compared(made: Manifest, before: Version) -> Corrected | None:
+    """The corrections that a retraining used, with the held-out figures of the version that it replaces."""
+    return made.corrections and replace(
+        made.corrections,
+        replaced=before.version,
+        metrics_before=before.manifest.metrics,
+        metrics_after=made.metrics,
+    )
 
 
 def _clear(home: Path) -> None:

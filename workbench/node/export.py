@@ -7,7 +7,7 @@ import platform
 import sys
 import tempfile
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ import tensorflow as tf
 
 from workbench import datasets
 from workbench.errors import ModelRefused
+from workbench.manifest import Corrected, Input, Manifest, Output, Share, Training
 from workbench.models.evaluation import Evaluation, Regression
 from workbench.node.model import plain, predict
 from workbench.node.training import Trained
@@ -32,7 +33,7 @@ EXAMPLES = 16
 
 def write_version(
     folder: Path, trained: Trained, program: Program, evaluation: Evaluation | Regression, x: np.ndarray
-) -> dict[str, Any]:
+) -> Manifest:
     """Write all that a version holds into the folder; give its manifest but for name, number and files.
 
     Parameters
@@ -43,58 +44,50 @@ def write_version(
         The test part's inputs, ``(n, …)``, the very ones that were evaluated.
     """
     missing = export(trained.model, folder, x, evaluation.outputs, program.namespaces)
-    corrected = describe_corrections(trained.predict, describe_input(program, x))
+    wanted = describe_input(program, x)
     evaluation.save(folder, x)
     np.savez_compressed(folder / "examples.npz", x=x[:EXAMPLES], y=evaluation.outputs[:EXAMPLES])
-    return {
-        "input": describe_input(program, x),
-        "preprocessing": (program.input_ or {}).get("preprocessing", "none"),
-        "labels": list(program.labels),
-        "output": {"kind": evaluation.output_kind, "shape": list(evaluation.outputs.shape[1:])},
-        "metrics": evaluation.metrics,
-        "training": {
-            "seconds": round(trained.seconds, 3),
-            "stopped": trained.stopped,
-            "epochs": program.epochs,
-        },
-        "frameworks": frameworks(),
-        "missing": missing,
-        **({"corrections": corrected} if corrected else {}),
-    }
+    return Manifest(
+        input=wanted,
+        preprocessing=(program.input_ or {}).get("preprocessing", "none"),
+        labels=tuple(program.labels),
+        output=Output(evaluation.output_kind, evaluation.outputs.shape[1:]),
+        metrics=evaluation.metrics,
+        training=Training(round(trained.seconds, 3), trained.stopped, program.epochs),
+        frameworks=frameworks(),
+        missing=missing,
+        corrections=describe_corrections(trained.predict, wanted),
+    )
 
 
-def describe_corrections(
-    predict: Callable[[np.ndarray], np.ndarray], wanted: dict[str, Any]
-) -> dict[str, Any] | None:
-    """Which of visitors' corrections the recipe read, and how many of them are recognised before and after.
+def describe_corrections(predict: Callable[[np.ndarray], np.ndarray], wanted: Input) -> Corrected | None:
+    """The visitors' corrections that the recipe read, and how many of them are recognised before and after.
 
-    ``{"version", "used": [id, …], "evaluation": {"before": {"right", "of"}, "after": {"right", "of"}}}``; *before*
-    is what the visitors were told. ``None`` where the recipe read none.
+    ``None`` where the recipe read none.
     """
     used = datasets.corrections_used()
     if not used:
         return None
     latest = max(used, key=lambda corrected: corrected.version)
     x, y, predicted = datasets.read_corrections(latest)
-    told: dict[str, Any] = {"before": {"right": int((predicted == y).sum()), "of": len(y)}}
-    if len(y) and np.prod(wanted["shape"]) == 28 * 28:
-        low, high = wanted["range"]
-        fed = x.reshape(-1, *wanted["shape"]).astype(np.float32) * ((high - low) / 255) + low
-        outputs = predict(fed if (low, high) != (0, 255) else x.reshape(-1, *wanted["shape"]))
-        told["after"] = {"right": int((np.asarray(outputs).argmax(-1) == y).sum()), "of": len(y)}
-    return {"version": latest.version, "used": list(latest.ids), "evaluation": told}
+    told, after = Share(int((predicted == y).sum()), len(y)), None
+    if len(y) and np.prod(wanted.shape) == 28 * 28:
+        low, high = wanted.range
+        fed = x.reshape(-1, *wanted.shape).astype(np.float32) * ((high - low) / 255) + low
+        outputs = predict(fed if (low, high) != (0, 255) else x.reshape(-1, *wanted.shape))
+        after = Share(int((np.asarray(outputs).argmax(-1) == y).sum()), len(y))
+    return Corrected(latest.version, tuple(latest.ids), told, after)
 
 
-def describe_input(program: Program, x: np.ndarray) -> dict[str, Any]:
-    """What the model takes: ``kind`` image or array, shape without the batch, dtype, and the range that was seen."""
+def describe_input(program: Program, x: np.ndarray) -> Input:
+    """The input that the model takes, with the range that was seen in ``x``."""
     given = program.input_ or {}
     pictures = x.ndim == 4 and x.shape[-1] in (1, 3, 4)
-    return {
-        "kind": given.get("kind", "image" if pictures else "array"),
-        "shape": list(x.shape[1:]),
-        "dtype": "float32",
-        "range": [0, 255] if x.dtype == np.uint8 else [float(x.min()), float(x.max())],
-    }
+    return Input(
+        shape=x.shape[1:],
+        kind=given.get("kind", "image" if pictures else "array"),
+        range=(0, 255) if x.dtype == np.uint8 else (float(x.min()), float(x.max())),
+    )
 
 
 def export(
@@ -164,10 +157,25 @@ def frameworks() -> dict[str, str]:
 
 def _fix_constants(model: keras.Model) -> None:
     """Layers such as ``Normalization`` keep tensors that are no variables, which tf2onnx takes for further inputs."""
-    for layer in model._flatten_layers():
+    for layer in list(_layers(model)):
         for name, value in list(vars(layer).items()):
             if tf.is_tensor(value) and not isinstance(value, keras.Variable) and hasattr(value, "numpy"):
                 setattr(layer, name, value.numpy())
+
+
+def _layers(model: keras.Model) -> Iterator[keras.Layer]:
+    """The model and all within it, however deep; ``model.layers`` has the outermost only."""
+    seen: set[int] = set()
+    rest: list[object] = [model]
+    while rest:
+        value = rest.pop()
+        if id(value) in seen or not isinstance(value, keras.Layer | Mapping | list | tuple):
+            continue
+        seen.add(id(value))
+        if isinstance(value, keras.Layer):
+            yield value
+            value = vars(value)
+        rest.extend(value.values() if isinstance(value, Mapping) else value)
 
 
 def _write_tflite(saved_model: Path, path: Path) -> None:

@@ -5,7 +5,7 @@ What is here works the same whoever runs it: one process, or a replica of a dist
 
 import contextlib
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from workbench.errors import RecipeError
 from workbench.recipes import Program
+from workbench.upstream import keras as upstream
 
 PREDICT_BATCH = 1_000
 
@@ -98,40 +99,11 @@ class Step:
 
     def __call__(self, batch: Any) -> tf.Tensor:
         """Loss and accuracy, float32 ``(2,)``; 0 for one that the model does not report."""
-        with _values_for_variables(self.model.metrics):
+        with upstream.values_for_variables(self.model.metrics):
             logs = self.model.train_step(batch)
         loss, accuracy = logs.get("loss"), accuracy_of(logs)
         self.names = frozenset(n for n, v in (("loss", loss), ("accuracy", accuracy)) if v is not None)
         return tf.stack([tf.cast(0.0 if v is None else v, tf.float32) for v in (loss, accuracy)])
-
-
-@contextlib.contextmanager
-def _values_for_variables(metrics: list[keras.metrics.Metric]) -> Iterator[None]:
-    metrics = [metric for metric in metrics if metric.variables]
-    for metric in metrics:
-        _detach(metric)
-    try:
-        yield
-    finally:
-        for metric in metrics:
-            for name in ("update_state", "result", "reset_state"):
-                del metric.__dict__[name]
-
-
-def _detach(metric: keras.metrics.Metric) -> None:
-    state = list(zip(metric.variables, metric.stateless_reset_state(), strict=True))
-
-    def stateless(method: Callable[..., Any]) -> Callable[..., Any]:
-        def call(*args: Any, **kwargs: Any) -> Any:
-            with keras.StatelessScope(state, initialize_variables=False) as scope:
-                result = method(*args, **kwargs)
-            state[:] = [(variable, scope.get_current_value(variable)) for variable, _ in state]
-            return result
-
-        return call
-
-    methods = {name: stateless(getattr(metric, name)) for name in ("update_state", "result", "reset_state")}
-    metric.__dict__.update(methods)
 
 
 def make_evaluation(model: keras.Model) -> Callable[[tf.data.Dataset], tuple[int, float, float | None]]:

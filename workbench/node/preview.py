@@ -62,7 +62,8 @@ class Previewed:
 
     def describe(self) -> dict[str, Any]:
         """What a picture must be, and what the classes are called."""
-        return {"input": self.input, "preprocessing": self.preprocessing, "labels": self.labels}
+        taken = {"kind": self.input.kind, "shape": list(self.input.shape)}
+        return {"input": taken, "preprocessing": self.preprocessing, "labels": self.labels}
 
     def restore(self, name: str) -> None:
         """Bring the model to a checkpoint that lies in the folder, and remove it from there."""
@@ -84,8 +85,8 @@ class Previewed:
 
     def probabilities(self, pixels: bytes) -> list[float]:
         """What the model says of a picture, 0 to 255 in its own shape."""
-        low, high = self.input["range"]
-        x = np.frombuffer(pixels, np.uint8).reshape(1, *self.input["shape"]).astype(np.float32)
+        low, high = self.input.range
+        x = np.frombuffer(pixels, np.uint8).reshape(1, *self.input.shape).astype(np.float32)
         outputs = self._answer(x * np.float32((high - low) / 255) + np.float32(low)).numpy()
         return [float(p) for p in evaluation.probabilities(outputs)[0]]
 

@@ -15,6 +15,7 @@ import keras
 from workbench import recipes
 from workbench.errors import RecipeError, WorkbenchError
 from workbench.events import Writer
+from workbench.manifest import Manifest
 from workbench.models import evaluation
 from workbench.node import data, export, strategy, training
 from workbench.system import files
@@ -146,14 +147,14 @@ def _reporter(cluster: strategy.Cluster, writer: Writer) -> Callable[[training.P
     return report
 
 
-def _export(folder: Path, write: Callable[[Path], dict[str, Any]]) -> None:
+def _export(folder: Path, write: Callable[[Path], Manifest]) -> None:
     """Write ``export/`` and, last, ``fields.json``: where that is, the export is whole."""
     fields, target, aside = folder / "fields.json", folder / "export", folder / ".export"
     fields.unlink(missing_ok=True)
     for left in (target, aside):
         shutil.rmtree(left, ignore_errors=True)
     aside.mkdir()
-    text = json.dumps(write(aside), indent=2, ensure_ascii=False)
+    text = json.dumps(write(aside).as_json(), indent=2, ensure_ascii=False)
     aside.rename(target)
     files.write(fields, text + "\n")
 

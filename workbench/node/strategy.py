@@ -22,6 +22,7 @@ from workbench.errors import RecipeError, Unavailable
 from workbench.node import data
 from workbench.node import model as models
 from workbench.recipes import Program
+from workbench.upstream import keras as upstream
 
 REPORT_EVERY_S = 0.25
 TASK_S = 1.0
@@ -295,7 +296,7 @@ class ParameterServers:
         self.copy = models.build(program, batches.sample)
         _check_optimizers(self.model)
         for optimizer in models.optimizers(self.model):
-            _count_exactly(optimizer)
+            upstream.count_exactly(optimizer)
         self._step = models.Step(self.model)
         self._stray = False
         workers = self._cluster.workers
@@ -444,16 +445,6 @@ def _check_optimizers(model: keras.Model) -> None:
             "BATCH_SIZE as many times larger",
             field="training",
         )
-
-
-def _count_exactly(optimizer: keras.optimizers.Optimizer) -> None:
-    """Let the optimizer's counter, which rates and Adam's bias correction follow, lose no step.
-
-    Keras adds one by a read and then a write, between which other workers write; TensorFlow's own ``assign_add`` is
-    one operation where the variable is.
-    """
-    counter = optimizer._iterations
-    vars(counter)["assign_add"] = counter.value.assign_add
 
 
 def _cut(values: np.ndarray, like: Sequence[np.ndarray]) -> Iterator[np.ndarray]:

@@ -1,12 +1,11 @@
 """Bring an untrusted picture into the form of a model's input, as the version's manifest describes it."""
 
 import threading
-from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from workbench.manifest import Manifest
 from workbench.pictures import ink
 from workbench.pictures.memory import one_at_a_time
 
@@ -17,23 +16,21 @@ eighth less CPU, and one request in a hundred takes three fifths of the time tha
 _usual = threading.Lock()
 
 
-def prepare(
-    data: bytes, manifest: Mapping[str, Any]
-) -> tuple[NDArray[np.float32] | None, NDArray[np.uint8] | None]:
+def prepare(data: bytes, manifest: Manifest) -> tuple[NDArray[np.float32] | None, NDArray[np.uint8] | None]:
     """Make the model's input ``(1, h, w, c)`` and the same as pixels; ``None`` where nothing was drawn."""
     header = ink.read_header(data)
-    height, width, channels = manifest["input"]["shape"]
+    height, width, channels = manifest.takes.shape
     pixels = header.width * header.height
     is_usual = header.kind == "PNG" and pixels <= USUAL_PIXELS and len(data) <= USUAL_BYTES
     with _usual if is_usual else one_at_a_time(pixels):
-        if manifest["preprocessing"] == "mnist":
+        if manifest.preprocessing == "mnist":
             seen = ink.fit(ink.decode(data))
         else:
             seen = ink.resize(ink.read_planes(data), width, height, channels)
     if seen is None:
         return None, None
     x = seen.reshape(1, height, width, channels).astype(np.float32)
-    low, high = manifest["input"].get("range") or (0, 255)
+    low, high = manifest.takes.range
     if (low, high) != (0, 255):
         x = x * np.float32((high - low) / 255) + np.float32(low)
     return x, seen

@@ -3,12 +3,13 @@
 import shutil
 import stat
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from workbench.errors import ModelRefused
 from workbench.jobs import Job
+from workbench.manifest import Manifest, Training
 from workbench.models import registry
 from workbench.runner.folders import read_json
 from workbench.settings import Settings
@@ -24,13 +25,13 @@ def publish(job: Job, folder: Path, verify: Callable[[Path], object], settings: 
     ModelRefused
         It was not trained to the end, does not pass ``verify``, or holds what no version holds.
     """
-    fields = read_json(folder / "fields.json")
-    _check_steps(job, fields.get("training", {}))
+    made = Manifest.parse(read_json(folder / "fields.json"))
+    _check_steps(job, made.training)
     verify(folder)
 
-    def write(aside: Path) -> dict[str, Any]:
+    def write(aside: Path) -> Manifest:
         copy_plain_files(folder / "export", aside)
-        return {**fields, "job": job.id}
+        return replace(made, job=job.id)
 
     return registry.add(job.name, write, settings)
 
@@ -40,14 +41,14 @@ def find_published(job: Job, settings: Settings) -> registry.Version | None:
     # Another database may have had a job of this number: its version is older than this job.
     submitted = datetime.fromtimestamp(int(job.changes[0].t), UTC)
     for version in registry.versions(settings, job.name):
-        created = datetime.fromisoformat(version.manifest["created"])
-        if version.manifest.get("job") == job.id and created >= submitted:
+        created = datetime.fromisoformat(version.manifest.created)
+        if version.manifest.job == job.id and created >= submitted:
             return version
     return None
 
 
-def _check_steps(job: Job, training: dict[str, Any]) -> None:
-    early = training.get("stopped") or training.get("best_epoch")
+def _check_steps(job: Job, training: Training) -> None:
+    early = training.stopped or training.best_epoch
     if job.progress is None or (job.progress.step < job.progress.of and not early):
         done = f"{job.progress.step} of {job.progress.of} steps" if job.progress else "no step"
         raise ModelRefused(f"the model was exported after {done}; it is not published")

@@ -370,8 +370,8 @@ class _Work:
             self._say(f"{version} has no copy with its provider: {error}")
 
     def _completed(self, version: registry.Version) -> None:
-        accuracy = version.manifest.get("metrics", {}).get("accuracy")
-        known = accuracy if isinstance(accuracy, int | float) and math.isfinite(accuracy) else None
+        accuracy = version.manifest.accuracy
+        known = accuracy if accuracy is not None and math.isfinite(accuracy) else None
         self._move({"initializing", "training"}, "exporting")
         self._move({"exporting"}, "completed", version=version.version, accuracy=known)
         folders.clear(self.folder)

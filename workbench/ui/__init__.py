@@ -1,12 +1,13 @@
-"""Widgets that pages are made of: view only, each gets the functions that it calls."""
+"""The pages, and the widgets for notebooks: they show what ``workbench.verbs`` give, and call nothing else."""
 
 from workbench.ui.tutorial.results import answer, pictures, published, report
-from workbench.ui.tutorial.sections import Section, Source, after, is_page
+from workbench.ui.tutorial.sections import Observable, Section, after, is_page
 from workbench.ui.tutorial.training import TrainingPanel
+from workbench.ui.widgets.answer import Answer
 from workbench.ui.widgets.browser import Browser
-from workbench.ui.widgets.canvas import Answer, Canvas
+from workbench.ui.widgets.canvas import Canvas
 from workbench.ui.widgets.curves import Curves, Series
-from workbench.ui.widgets.pieces import Html, Progress
+from workbench.ui.widgets.pieces import Html, ProgressBar
 from workbench.ui.widgets.poll import Poll
 from workbench.ui.widgets.requester import Requester
 from workbench.ui.widgets.table import Column, Facet, Page, Query, Table
@@ -19,14 +20,14 @@ __all__ = [
     "Curves",
     "Facet",
     "Html",
+    "Observable",
     "Page",
     "Poll",
-    "Progress",
+    "ProgressBar",
     "Query",
     "Requester",
     "Section",
     "Series",
-    "Source",
     "Table",
     "TrainingPanel",
     "after",

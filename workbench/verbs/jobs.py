@@ -256,11 +256,11 @@ class Control:
     def _size(self, job: Job) -> int | None:
         """Bytes of the variables in the version that a job has made, as far as its files tell."""
         try:
-            files = registry.find(f"{job.name}:{job.version}", self.settings).manifest["files"]
+            files = registry.find(f"{job.name}:{job.version}", self.settings).manifest.files
         except (NotFound, BadInput):
             return None  # it may have been removed since
         form = files.get("model.onnx") or files.get("saved_model/variables/variables.data-00000-of-00001")
-        return int(form["bytes"]) if form else None
+        return form.bytes if form else None
 
     def next_version(self, name: str) -> int:
         """The number that the next version of this model will have; others may take it first.

@@ -46,10 +46,10 @@ def with_corrections(recipe: Recipe) -> Recipe:
 
 def recipe_of(version: Version, store: Store) -> Recipe:
     """What a version was trained with: its job's recipe, or the tutorial's."""
-    job = version.manifest.get("job")
+    job = version.manifest.job
     if job is None:
         return recipes.read(recipes.DEFAULT)
-    found = store.job(int(job)).recipe
+    found = store.job(job).recipe
     if found is None:
         raise NotFound(f"job {job} has no recipe any more")
     return found
@@ -58,10 +58,8 @@ def recipe_of(version: Version, store: Store) -> Recipe:
 def newest_for_digits(settings: Settings, name: str | None) -> Version | None:
     """The version to go on from: the newest one of ``name``, else of any model that takes 28×28 pictures."""
     there = [
-        v
-        for v in registry.versions(settings)
-        if list((v.manifest.get("input") or {}).get("shape", ())) == [28, 28, 1]
+        v for v in registry.versions(settings) if v.manifest.input and v.manifest.input.shape == (28, 28, 1)
     ]
     named = [v for v in there if v.name == name]
-    by_time = sorted(named or there, key=lambda v: (v.manifest.get("created", ""), v.version))
+    by_time = sorted(named or there, key=lambda v: (v.manifest.created, v.version))
     return by_time[-1] if by_time else None

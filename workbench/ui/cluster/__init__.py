@@ -1,15 +1,15 @@
 """The cluster's page: machines, request and jobs, kept up to date by one poll."""
 
-from html import escape
-
 from IPython.display import display
 
 from workbench.jobs import Pulse
 from workbench.settings import Settings, from_environment
 from workbench.ui.cluster.application import Functions
+from workbench.ui.cluster.hints import hand_over
 from workbench.ui.cluster.jobs import JobsPanel
 from workbench.ui.cluster.machines import MachinesPanel
-from workbench.ui.cluster.request import DRAFT, HANDED, Hints, RequestForm
+from workbench.ui.cluster.request import RequestForm
+from workbench.ui.draft import DRAFT, HANDED
 from workbench.ui.widgets.address import Address
 from workbench.ui.widgets.browser import Browser
 from workbench.ui.widgets.pieces import Html, error_banner
@@ -18,6 +18,8 @@ from workbench.ui.widgets.requester import Requester
 from workbench.verbs import jobs
 from workbench.verbs.application import Application
 from workbench.verbs.jobs import Control
+
+__all__ = ["ClusterPage", "hand_over", "open_cluster_page"]
 
 MACHINES_EVERY = 3
 """Polls between two looks at the machines, which cost more than the jobs."""
@@ -54,7 +56,8 @@ class ClusterPage:
         self.poll.on_problem(self._tell)
         # A prepared kernel looked long before its visitor came.
         self.browser.observe(lambda _: self._look(), "visible")
-        for field in (self.request.ps, self.request.workers, self.request.provider, self.request.type):
+        asked = self.request.fields
+        for field in (asked.ps, asked.workers, asked.provider, asked.type):
             field.observe(lambda _: self._looking.ask(), "value")
 
     def show_machines(self) -> None:
@@ -99,11 +102,3 @@ def open_cluster_page(settings: Settings | None = None) -> ClusterPage:
     """The page of the workbench that the environment names."""
     settings = settings or from_environment()
     return ClusterPage(Control(settings, jobs.open_store(settings)))
-
-
-def hand_over(recipe: str) -> Hints:
-    """A link from a recipe's own page to the request with it."""
-    return Hints(
-        f'<a class="wb-button wb-primary" href="deploy_cluster.ipynb?recipe={escape(recipe)}" '
-        f'data-recipe="{escape(recipe)}">Train this on a cluster</a>'
-    )

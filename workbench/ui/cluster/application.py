@@ -1,4 +1,4 @@
-"""The application on AWS: its machines, what it costs, a drawing of its network, and launch, start, stop, release."""
+"""The application on AWS: its machines, what it costs, a diagram of its network, and launch, start, stop, release."""
 
 import threading
 import time
@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Protocol
 import ipywidgets
 
 from workbench.errors import Unavailable, WorkbenchError
-from workbench.ui.cluster.job_views import badge
-from workbench.ui.cluster.network_diagram import draw
-from workbench.ui.cluster.request import Hints
+from workbench.ui.cluster.hints import Hints
+from workbench.ui.cluster.network_diagram import draw_network
 from workbench.ui.widgets.actions import Action, Message
-from workbench.ui.widgets.pieces import banner, when
+from workbench.ui.widgets.pieces import badge, banner, when
 
 if TYPE_CHECKING:
     from workbench.application.checks import Check
@@ -76,7 +75,7 @@ class ApplicationPanel:
         return f"{place}; {escape(_state(app))}{_an_hour(app.price_per_hour)}"
 
     def refresh(self, machines: Sequence["Machine"] = ()) -> None:
-        """Look again if it is time to; ``machines`` are the clusters' for the drawing. Raises ``Unavailable``."""
+        """Look again if it is time to; ``machines`` are the clusters' for the diagram. Raises ``Unavailable``."""
         with self._looking:
             if self._clock() - self._looked >= self._every():
                 try:
@@ -193,7 +192,7 @@ class ApplicationPanel:
             )
         else:
             clusters = [machine for machine in machines if machine.instance]
-            self.state.html = draw(app, clusters) + _table(app.machines) + _page(app)
+            self.state.html = draw_network(app, clusters) + _table(app.machines) + _page(app)
 
 
 def _is_coming(app: "App | None") -> bool:

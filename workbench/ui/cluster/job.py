@@ -10,12 +10,13 @@ from workbench.jobs import ACTIVE, ENDED, Job
 from workbench.machines import Machine
 from workbench.models import registry
 from workbench.models.registry import Version
+from workbench.ui import evaluations
 from workbench.ui.cluster import job_views
+from workbench.ui.cluster.hints import Hints
 from workbench.ui.cluster.job_charts import JobCharts
-from workbench.ui.cluster.request import Hints
 from workbench.ui.widgets.actions import Action, Message
 from workbench.ui.widgets.logview import LogView
-from workbench.ui.widgets.pieces import Html, Progress, waiting
+from workbench.ui.widgets.pieces import Html, ProgressBar, waiting
 from workbench.ui.widgets.requester import Requester
 from workbench.verbs import backends, logs
 from workbench.verbs.jobs import Control, Request
@@ -56,7 +57,7 @@ class JobPage:
         close = ipywidgets.Button(description="Close", tooltip="Back to the list")
         close.on_click(lambda _: closed())
         self.head, self.figures, self.timeline = Hints(), Html(), Html()
-        self.progress = Progress(label="Job")
+        self.progress = ProgressBar(label="Job")
         self.links, self.error, self.machines, self.evaluation = Hints(), Html(), Html(), Html()
         self.charts = JobCharts()
         self.logs = LogView(self._read_log)
@@ -104,15 +105,15 @@ class JobPage:
             self.message.fail(error, "Opening the job")
             self.head.html = f'<div class="wb-job-head"><h3>Job {id}</h3></div>'
             return
-        standing = job_views.standing(job, self._workbench.store.position(id))
+        progress = job_views.progress(job, self._workbench.store.position(id))
         curve = self._workbench.store.curve(id, CURVE_POINTS)
         there = self._machines(job)
         if id != self.id:
             return  # another job was opened meanwhile
         self._job = job
         self.head.html = job_views.head(job)
-        self.progress.value, self.progress.text = standing.value, standing.text
-        self.progress.aside, self.progress.state = standing.aside, standing.state
+        self.progress.value, self.progress.text = progress.value, progress.text
+        self.progress.aside, self.progress.state = progress.aside, progress.state
         self.error.html = job_views.error(job)
         self.figures.html, self.timeline.html = job_views.figures(job), job_views.timeline(job)
         self.machines.html = job_views.machines(job, there)
@@ -171,7 +172,7 @@ class JobPage:
             f'<a class="wb-button" href="/workbench/models/{name}" download="{escape(version.name)}-{version.version}.zip">'
             "Download</a>"
         )
-        self.evaluation.html = job_views.evaluation(version)
+        self.evaluation.html = evaluations.published(version)
 
     # What may be done
 

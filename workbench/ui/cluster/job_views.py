@@ -1,33 +1,17 @@
 """A job as HTML: its head, the way it took, its figures, machines, error and evaluation. Pure functions."""
 
-import base64
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
-from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
-
-import numpy as np
 
 from workbench.jobs import ACTIVE, ENDED, Job
 from workbench.machines import Machine
-from workbench.models.registry import Version
 from workbench.recipes import Recipe
-from workbench.ui.tutorial.results import confusion, headline
-from workbench.ui.tutorial.training import duration, left
-from workbench.ui.widgets.pieces import banner, percent, when
+from workbench.ui.widgets.formats import duration, ordinal, percent, time_left
+from workbench.ui.widgets.pieces import badge, banner, when
 
 AROUND = 3
 """Lines of the user's code shown before and after the one with the error."""
-SHEET_COLUMNS = 5
-"""How ``evaluation.contact_sheet`` lays the pictures out."""
-
-
-def badge(state: str, word: str = "") -> str:
-    """A state in its colour, with its word or another."""
-    return f'<span class="wb-badge" data-state="{escape(state)}">{escape(word or state)}</span>'
 
 
 def layout(job: Job) -> str:
@@ -78,7 +62,7 @@ def figures(job: Job) -> str:
 
 
 @dataclass(frozen=True)
-class Standing:
+class JobProgress:
     """How far a job is, as a progress bar shows it."""
 
     value: float | None
@@ -87,28 +71,28 @@ class Standing:
     state: str
 
 
-def standing(job: Job, position: int | None) -> Standing:
+def progress(job: Job, position: int | None) -> JobProgress:
     """How far it is and what it waits for."""
     now = job.progress
     done = now.step / now.of if now and now.of else 0.0
     steps = f"step {now.step:,} of {now.of:,}" if now else ""
     asked = job.terminate_asked is not None and job.state not in ENDED
     if asked:
-        return Standing(done, "Terminating …", steps, "running")
+        return JobProgress(done, "Terminating …", steps, "running")
     if job.state == "queued":
-        return Standing(0.0, f"Waits in the queue, at place {position or 1}", "", "idle")
+        return JobProgress(0.0, f"{ordinal(position or 1)} in the queue", "", "idle")
     if job.state == "initializing":
-        return Standing(None, _initializing(job), "", "running")
+        return JobProgress(None, _initializing(job), "", "running")
     if job.state == "training" and now:
-        parts = [left(now.eta_s)] if now.eta_s is not None else []
-        return Standing(done, f"Epoch {now.epoch}, {steps}", ", ".join(parts), "running")
+        parts = [time_left(now.eta_s)] if now.eta_s is not None else []
+        return JobProgress(done, f"Epoch {now.epoch}, {steps}", ", ".join(parts), "running")
     if job.state in ACTIVE:
         text = "Evaluating and exporting the model …" if job.state == "exporting" else "The first steps …"
-        return Standing(None, text, steps, "running")
+        return JobProgress(None, text, steps, "running")
     text = {"completed": "Completed", "failed": "Failed", "terminated": "Terminated"}[job.state]
     state = {"completed": "done", "failed": "failed", "terminated": "stopped"}[job.state]
     after = f" after {duration(job.execution_s)}" if job.execution_s else " before it began"
-    return Standing(1.0 if job.state == "completed" else done, text + after, steps, state)
+    return JobProgress(1.0 if job.state == "completed" else done, text + after, steps, state)
 
 
 def _initializing(job: Job) -> str:
@@ -164,53 +148,3 @@ def code_lines(recipe: Recipe | None, field: str | None, line: int | None) -> st
         for n, text in enumerate(shown, first)
     )
     return f'<div class="wb-code-lines" role="region" tabindex="0" aria-label="{escape(field)}, line {line}">{rows}</div>'
-
-
-def evaluation(version: Version) -> str:
-    """How good a published version is on the test part, from what is kept with it."""
-    path = version.folder / "evaluation.json"
-    if not path.exists():
-        return ""
-    found = json.loads(path.read_text())
-    if "confusion" not in found:
-        return _regression(found)
-    labels = [str(label) for label in version.manifest.get("labels") or range(len(found["confusion"]))]
-    judged: Any = SimpleNamespace(
-        accuracy=found["accuracy"],
-        low=found["interval"][0],
-        high=found["interval"][1],
-        count=found["count"],
-        confusion=np.array(found["confusion"]),
-        labels=labels,
-    )
-    return (
-        headline(judged) + confusion(judged) + _mistakes(found["worst"], labels, version.folder / "worst.png")
-    )
-
-
-def _mistakes(worst: Sequence[dict[str, Any]], labels: Sequence[str], sheet: Path) -> str:
-    """The worst mistakes, each a piece of the one picture that is kept."""
-    if not worst or not sheet.exists():
-        return ""
-    content = sheet.read_bytes()
-    width = int.from_bytes(content[16:20], "big") // SHEET_COLUMNS
-    height = int.from_bytes(content[20:24], "big") // -(-len(worst) // SHEET_COLUMNS)
-    items = "".join(
-        f'<figure><div role="img" aria-label="{escape(labels[m["true"]])}" style="background-position: '
-        f'{-(n % SHEET_COLUMNS) * width}px {-(n // SHEET_COLUMNS) * height}px"></div><figcaption>'
-        f'<b>{escape(labels[m["true"]])}</b>, said <span class="wb-wrong">{escape(labels[m["predicted"]])}</span>'
-        f"<br>{percent(m['probability'], 0)} sure</figcaption></figure>"
-        for n, m in enumerate(worst)
-    )
-    url = f"data:image/png;base64,{base64.b64encode(content).decode()}"
-    return (
-        f"<h4>The worst mistakes</h4>"
-        f'<div class="wb-pictures wb-sheet" style="--sheet: url({url}); --wide: {width}px; --high: {height}px">{items}</div>'
-    )
-
-
-def _regression(found: dict[str, Any]) -> str:
-    parts = [f"{found['count']:,} examples that it had never seen; mean error {found['mean_error']:.4g}"]
-    if found.get("explained") is not None:
-        parts.append(f"explains {percent(found['explained'], 1)} of what varies")
-    return f'<p class="wb-headline">{found["root_mean_square_error"]:.4g}</p><p class="wb-caption">root mean square error. {"; ".join(parts)}.</p>'

@@ -9,8 +9,9 @@ from workbench.errors import WorkbenchError
 from workbench.jobs import STATES, Filter, Job, Pulse
 from workbench.ui.cluster.job import CURVE_POINTS, JobPage
 from workbench.ui.cluster.job_charts import JobCharts
-from workbench.ui.cluster.job_views import standing
+from workbench.ui.cluster.job_views import progress
 from workbench.ui.widgets.address import Address
+from workbench.ui.widgets.formats import ordinal
 from workbench.ui.widgets.pieces import Html, waiting
 from workbench.ui.widgets.poll import Newest, Poll
 from workbench.ui.widgets.requester import Requester
@@ -136,9 +137,9 @@ class JobsPanel:
 
 
 def _row(job: Job, position: int | None) -> dict[str, Any]:
-    now = standing(job, position)
+    now = progress(job, position)
     share = None if job.state == "queued" else now.value
-    words = f"place {position}" if position else "" if share is not None else "…"
+    words = f"{ordinal(position)} in the queue" if position else "" if share is not None else "…"
     return {
         "key": job.id,
         "id": job.id,

@@ -1,4 +1,4 @@
-"""What there is, as a drawing: services, clusters with their machines, and who talks to whom. Pure functions."""
+"""A diagram of what exists: services, clusters with their machines, and who talks to whom. Pure functions."""
 
 from collections.abc import Mapping, Sequence
 from html import escape
@@ -16,12 +16,12 @@ HEAD = (
     '<defs><marker id="wb-head" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto">'
     '<path d="M0 0 L8 4 L0 8 z"/></marker></defs>'
 )
-"""Of the arrows; once in each drawing."""
+"""Of the arrows; once in each diagram."""
 ROLES = {"chief": 0, "ps": 1, "worker": 2, "task": 3}
 
 
-def draw(services: Mapping[str, bool], machines: Sequence[Machine]) -> str:
-    """An SVG of this computer; ``services`` says which of them answer."""
+def draw_machines(services: Mapping[str, bool], machines: Sequence[Machine]) -> str:
+    """Draw this computer; ``services`` says which of them answer."""
     clusters = {machine.cluster for machine in machines}
     parts, bottom = draw_clusters(machines, 44, LEFT)
     height = max(bottom + 14, 246)
@@ -49,14 +49,14 @@ def draw(services: Mapping[str, bool], machines: Sequence[Machine]) -> str:
     )
     answers = ", ".join(f"{name} {'answers' if up else 'does not answer'}" for name, up in services.items())
     return (
-        f'<div class="wb-drawing" tabindex="0" role="region" aria-label="What there is, as a drawing">'
+        f'<div class="wb-diagram" tabindex="0" role="region" aria-label="What there is, as a diagram">'
         f'<svg viewBox="0 0 {width} {height}" width="{width}" role="img" aria-label="{escape(f"{said}; {answers}")}">'
         f"{HEAD}{''.join(fixed)}{''.join(parts)}</svg></div>"
     )
 
 
 def draw_clusters(machines: Sequence[Machine], top: int, left: int) -> tuple[list[str], int]:
-    """The clusters one below the other, or that there are none, and where they end."""
+    """Draw the clusters one below the other, or that there are none, and where they end."""
     parts: list[str] = []
     for name, found in groupby(sorted(machines, key=lambda m: m.cluster), key=lambda m: m.cluster):
         ordered = sorted(found, key=lambda m: (ROLES.get(m.role, 9), m.index))

@@ -1,4 +1,4 @@
-"""The application on AWS as a drawing: the network, its machines, who may reach whom, and the clusters. Pure functions."""
+"""The application on AWS as a diagram: the network, its machines, who may reach whom, and the clusters. Pure functions."""
 
 from collections.abc import Sequence
 from html import escape
@@ -17,8 +17,8 @@ TOP = 86
 """Where the clusters begin."""
 
 
-def draw(app: "App", machines: Sequence[Machine]) -> str:
-    """An SVG of the stack that exists, with the training machines beside it."""
+def draw_network(app: "App", machines: Sequence[Machine]) -> str:
+    """Draw the stack that exists, with the training machines beside it."""
     left = LEFT + 130
     parts, bottom = draw_clusters(machines, TOP, left + 4)
     height = max(bottom + 30, 318)
@@ -53,7 +53,7 @@ def draw(app: "App", machines: Sequence[Machine]) -> str:
         draw_arrow(346, 214, BACK[0] + 40, 146),
     ]
     return (
-        '<div class="wb-drawing" tabindex="0" role="region" aria-label="The application on AWS, as a drawing">'
+        '<div class="wb-diagram" tabindex="0" role="region" aria-label="The application on AWS, as a diagram">'
         f'<svg viewBox="0 0 {width} {height}" width="{width}" role="img" aria-label="{escape(said)}">'
         f"{HEAD}{''.join(fixed)}{''.join(parts)}</svg></div>"
     )

@@ -3,9 +3,9 @@
 from IPython.display import display
 
 from workbench.settings import Settings, from_environment
-from workbench.ui.cluster.request import DRAFT
+from workbench.ui.draft import DRAFT
 from workbench.ui.serving.corrections import CorrectionsPanel
-from workbench.ui.serving.live import Fit, LivePanel
+from workbench.ui.serving.live import LivePanel
 from workbench.ui.serving.look import BackEnd, Look, make_look
 from workbench.ui.serving.models import ModelsPanel
 from workbench.ui.serving.predict import PredictPanel
@@ -31,7 +31,7 @@ class ServingPage:
     What is shown comes from the registry, the back end and the job store, so a reload shows the same.
     """
 
-    def __init__(self, workbench: Control, fit: Fit) -> None:
+    def __init__(self, workbench: Control) -> None:
         self.workbench, self.backend = workbench, BackEnd(workbench.settings)
         self.browser, self.address = Browser(DRAFT), Address()
         self.requester = Requester(workbench.settings.requester)
@@ -41,7 +41,7 @@ class ServingPage:
         )
         self.models = ModelsPanel(workbench, self.backend, self.requester, self.address, self.poll.now)
         self.predict = PredictPanel(workbench, self.backend)
-        self.live = LivePanel(workbench, fit)
+        self.live = LivePanel(workbench)
         self.corrections = CorrectionsPanel(workbench, self.backend, self.browser, self.poll.now)
         for panel in (self.models, self.predict, self.live, self.corrections):
             self.poll.follow(panel.show)
@@ -70,7 +70,7 @@ class ServingPage:
         self.problem.html = "" if error is None else error_banner(error, "Reading the models")
 
 
-def open_serving_page(fit: Fit, settings: Settings | None = None) -> ServingPage:
-    """The page of the workbench that the environment names; ``fit`` brings ink to 28×28 as MNIST was made."""
+def open_serving_page(settings: Settings | None = None) -> ServingPage:
+    """Open the page of the workbench that the environment names."""
     settings = settings or from_environment()
-    return ServingPage(Control(settings, jobs.open_store(settings)), fit)
+    return ServingPage(Control(settings, jobs.open_store(settings)))

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from workbench.models import evaluation
-from workbench.ui.widgets.canvas import Answer, Canvas
-from workbench.ui.widgets.pieces import percent
+from workbench.ui.widgets.answer import Answer
+from workbench.ui.widgets.canvas import Canvas
+from workbench.ui.widgets.formats import percent
 from workbench.ui.widgets.poll import in_thread
 
 SHOWN = 10

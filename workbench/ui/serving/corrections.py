@@ -9,15 +9,16 @@ import ipywidgets
 import traitlets
 
 from workbench.errors import NotFound
+from workbench.manifest import Share
 from workbench.models import registry
 from workbench.models.registry import Version
-from workbench.ui.cluster.request import DRAFT
+from workbench.ui.draft import DRAFT, Draft
 from workbench.ui.serving.look import BackEnd, Look, Verdict
-from workbench.ui.serving.version_views import seconds
 from workbench.ui.widgets import theme
 from workbench.ui.widgets.actions import Action, Message
 from workbench.ui.widgets.browser import Browser
-from workbench.ui.widgets.pieces import Html, banner, percent, waiting
+from workbench.ui.widgets.formats import percent, unix_seconds
+from workbench.ui.widgets.pieces import Html, banner, waiting
 from workbench.ui.widgets.poll import Newest, in_thread
 from workbench.verbs import retraining
 from workbench.verbs.jobs import Control
@@ -265,17 +266,8 @@ class CorrectionsPanel:
         if version is None:
             raise NotFound("no published model takes 28×28 pictures; train one first")
         recipe = retraining.with_corrections(retraining.recipe_of(version, self._workbench.store))
-        self._browser[DRAFT] = {
-            "name": version.name,
-            "ps": "0",
-            "workers": "1",
-            "epochs": "",
-            "provider": "local",
-            "start": "",
-            "helpers": recipe.helpers,
-            "preprocessing": recipe.preprocessing,
-            "training": recipe.training,
-        }
+        draft = Draft.of(recipe, name=version.name, provider="local")
+        self._browser[DRAFT] = draft.keep()
         self.sent.html = (
             '<p class="wb-buttons-line"><a class="wb-button wb-primary" href="deploy_cluster.ipynb">Open the request</a> '
             f'<span class="wb-muted">the recipe of {escape(str(version))}, with the corrections added</span></p>'
@@ -293,7 +285,7 @@ def _item(correction: Mapping[str, Any]) -> dict[str, Any]:
         "predicted": "nothing" if predicted is None else str(predicted),
         "digit": str(correction["digit"]),
         "model": model,
-        "t": seconds(correction["t"]),
+        "t": unix_seconds(correction["t"]),
     }
 
 
@@ -309,14 +301,13 @@ def retrained(versions: Sequence[Version]) -> str:
     """What versions that were trained with corrections gained by it; empty where there are none."""
     rows = ""
     for version in reversed(versions):
-        used = version.manifest.get("corrections")
+        manifest, used = version.manifest, version.manifest.corrections
         if not used:
             continue
-        told, held = used.get("evaluation", {}), used.get("held_out", {})
         rows += (
-            f"<tr><td><b>{escape(str(version))}</b></td><td>{len(used.get('used', ()))} (version {used.get('version')})</td>"
-            f"<td>{_right(told.get('before'))} → {_right(told.get('after'))}</td>"
-            f"<td>{_accuracy(held.get('before'))} → {_accuracy(held.get('after') or version.manifest.get('metrics'))}</td></tr>"
+            f"<tr><td><b>{escape(str(version))}</b></td><td>{len(used.used)} (version {used.version})</td>"
+            f"<td>{_right(used.told)} → {_right(used.after)}</td>"
+            f"<td>{_accuracy(used.metrics_before)} → {_accuracy(used.metrics_after or manifest.metrics)}</td></tr>"
         )
     if not rows:
         return ""
@@ -331,10 +322,10 @@ def retrained(versions: Sequence[Version]) -> str:
     )
 
 
-def _right(told: Mapping[str, Any] | None) -> str:
-    return f"{told['right']} of {told['of']}" if told else "–"
+def _right(share: Share | None) -> str:
+    return f"{share.right} of {share.of}" if share else "–"
 
 
-def _accuracy(metrics: Mapping[str, Any] | None) -> str:
-    accuracy = (metrics or {}).get("accuracy")
-    return "–" if accuracy is None else percent(float(accuracy))
+def _accuracy(metrics: Mapping[str, float]) -> str:
+    accuracy = metrics.get("accuracy")
+    return "–" if accuracy is None else percent(accuracy)

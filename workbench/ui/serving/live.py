@@ -7,17 +7,16 @@ import numpy as np
 
 from workbench.errors import Unavailable, WorkbenchError
 from workbench.jobs import Job
+from workbench.pictures.ink import fit
 from workbench.tasks.preview import Preview, Wanted
 from workbench.ui.serving.asking import AskingCanvas
 from workbench.ui.serving.look import Look
 from workbench.ui.widgets.actions import Action, Message
-from workbench.ui.widgets.canvas import Answer
+from workbench.ui.widgets.answer import Answer
 from workbench.ui.widgets.pieces import Html, banner, waiting, when
 from workbench.ui.widgets.poll import Newest
 from workbench.verbs.jobs import Control
 
-Fit = Callable[[np.ndarray], np.ndarray | None]
-"""Ink ``(h, w)`` → ``(28, 28)`` as MNIST was made, or ``None`` where nothing is drawn."""
 NOTHING = (
     waiting("Nothing trains here now.")
     + '<p class="wb-empty"><a class="wb-button" href="deploy_cluster.ipynb">Ask for a training</a></p>'
@@ -30,16 +29,12 @@ class LivePanel:
 
     Parameters
     ----------
-    fit
-        Brings ink to what a model whose preprocessing is ``mnist`` takes.
     open_preview
         Makes the preview of a job.
     """
 
-    def __init__(
-        self, workbench: Control, fit: Fit, open_preview: Callable[[Job], Preview] | None = None
-    ) -> None:
-        self._workbench, self._fit = workbench, fit
+    def __init__(self, workbench: Control, open_preview: Callable[[Job], Preview] | None = None) -> None:
+        self._workbench = workbench
         self._open_preview = open_preview or (lambda job: Preview(job, workbench.settings))
         self._preview: Preview | None = None
         self._wanted: Wanted | None = None
@@ -159,7 +154,7 @@ class LivePanel:
         preview, wanted = self._preview, self._wanted
         if preview is None or wanted is None:
             raise Unavailable("the preview has ended; start it again")
-        seen = picture(ink, wanted, self._fit)
+        seen = picture(ink, wanted)
         if seen is None:
             return None
         if preview.checkpoint is None:
@@ -197,7 +192,7 @@ def _standing(preview: Preview) -> str:
     return f'<p class="wb-from" role="status">Job {preview.job.id}: {said}</p>'
 
 
-def picture(ink: np.ndarray, wanted: Wanted, fit: Fit) -> np.ndarray | None:
+def picture(ink: np.ndarray, wanted: Wanted) -> np.ndarray | None:
     """Ink ``(h, w)`` as the model takes it, uint8 of its shape; ``None`` where nothing is drawn."""
     if not ink.any():
         return None

@@ -9,11 +9,12 @@ import ipywidgets
 from workbench.errors import BadInput, NotFound, WorkbenchError
 from workbench.models import registry
 from workbench.models.registry import Version
-from workbench.ui.cluster import job_views
+from workbench.ui import evaluations
 from workbench.ui.serving import version_views
 from workbench.ui.serving.look import BackEnd, Look
 from workbench.ui.widgets.actions import Action, Message
 from workbench.ui.widgets.address import Address
+from workbench.ui.widgets.formats import megabytes, unix_seconds
 from workbench.ui.widgets.pieces import Html, banner, waiting
 from workbench.ui.widgets.poll import Newest
 from workbench.ui.widgets.requester import Requester
@@ -118,18 +119,18 @@ class ModelsPanel:
 
     def _row(self, version: Version) -> dict[str, Any]:
         manifest = version.manifest
-        metrics, found = manifest.get("metrics", {}), version_views.sizes(version)
-        created = manifest.get("created")
+        metrics, found = manifest.metrics, version_views.sizes(version)
+        created = manifest.created
         return {
             "key": str(version),
             "model": version.name,
             "version": version.version,
-            "standing": version_views.standing(version.name, version.version, self._served),
+            "standing": version_views.deployment_state(version.name, version.version, self._served),
             "accuracy": metrics.get("accuracy"),
             "interval": version_views.interval(metrics),
-            "size": version_views.megabytes(sum(found.values())) if found else "–",
-            "job": manifest.get("job"),
-            "created": version_views.seconds(created) if created else None,
+            "size": megabytes(sum(found.values())) if found else "–",
+            "job": manifest.job,
+            "created": unix_seconds(created) if created else None,
         }
 
     # The version that is open
@@ -154,14 +155,14 @@ class ModelsPanel:
         self.page.layout.display = "" if version else "none"
         if version is None:
             return
-        state = version_views.standing(version.name, version.version, self._served)
+        state = version_views.deployment_state(version.name, version.version, self._served)
         self.head.html, self.facts.html = version_views.head(version, state), version_views.facts(version)
         path = f"{escape(version.name)}/{version.version}.zip"
         self.links.html = (
             f'<a class="wb-button" href="/workbench/models/{path}" download="{escape(version.name)}-{version.version}.zip">'
             "Download</a>"
         )
-        found = job_views.evaluation(version)
+        found = evaluations.published(version)
         self.evaluation.html = (
             f'<details class="wb-more"><summary>Evaluation</summary>{found}</details>' if found else ""
         )
@@ -267,7 +268,7 @@ class ModelsPanel:
         before = self._before(version.name)
         self.rollback.widget.layout.display = "" if before else "none"
         self.rollback.allow(who and not self._away, why_not)
-        corrected = bool(version.manifest.get("corrections"))
+        corrected = version.manifest.corrections is not None
         self.anyway.layout.display = "" if corrected else "none"
 
     def _before(self, name: str) -> tuple[int, int] | None:

@@ -15,9 +15,9 @@ from workbench.models import registry
 from workbench.models.registry import Version
 from workbench.ui.serving.asking import AskingCanvas, show_answer
 from workbench.ui.serving.look import BackEnd, Look
-from workbench.ui.serving.version_views import standing
-from workbench.ui.tutorial.results import data_url
+from workbench.ui.serving.version_views import deployment_state
 from workbench.ui.widgets.actions import Action, Message
+from workbench.ui.widgets.inline_pictures import data_url
 from workbench.ui.widgets.pieces import Html, waiting
 from workbench.ui.widgets.poll import Newest
 from workbench.verbs.jobs import Control
@@ -68,11 +68,11 @@ class PredictPanel:
 
     def _rank(self, version: Version) -> tuple[int, str, int]:
         order = {"deployed": 0, "before": 2, "": 3}
-        state = standing(version.name, version.version, self._served)
+        state = deployment_state(version.name, version.version, self._served)
         return order.get(state, 1), version.name, -version.version
 
     def _name(self, version: Version) -> str:
-        state = standing(version.name, version.version, self._served)
+        state = deployment_state(version.name, version.version, self._served)
         return f"{version} ({state})" if state else str(version)
 
     # The form
@@ -137,7 +137,7 @@ class PredictPanel:
             self.hint.html = waiting("No model is published yet; bring one by URL or as a zip.")
         elif self.source.value != PUBLISHED:
             self.hint.html = (
-                '<p class="wb-caption">It runs shut in, in a process of its own. A zip of the workbench, a SavedModel, '
+                '<p class="wb-caption">It runs in a sandbox, in a process of its own. A zip of the workbench, a SavedModel, '
                 "<code>.keras</code> or <code>.onnx</code>; more than 10 MB better by URL. Without a size, by the model's own input.</p>"
             )
         else:
@@ -156,8 +156,8 @@ class PredictPanel:
                 found = registry.find(self.published.value, self._workbench.settings)
             except WorkbenchError:
                 return
-            given = found.manifest.get("input") or {}
-            shape = given.get("shape", ()) if given.get("kind") == "image" else ()
+            given = found.manifest.input
+            shape = given.shape if given and given.kind == "image" else ()
         height, width, channels = (*shape,) if len(shape) == 3 else ("", "", "")
         self.width.value, self.height.value, self.channels.value = str(width), str(height), str(channels)
         if self._is_live and self.picture.value == DRAWING and self.canvas.drawing is not None:
@@ -201,8 +201,7 @@ class PredictPanel:
             took_s = time.perf_counter() - began
         labels: Sequence[str] = ()
         if self._is_live:
-            manifest = registry.find(str(self.published.value), self._workbench.settings).manifest
-            labels = manifest.get("labels") or ()
+            labels = registry.find(str(self.published.value), self._workbench.settings).manifest.labels
         self.answer.html = show_answer(said, labels, took_s)
 
     def _image(self, aside: Path) -> str | Path:
@@ -229,7 +228,7 @@ class PredictPanel:
         return {"model": _keep(self.model_file, aside / "model", "choose a zip first"), "model_name": labels}
 
     def _ours(self, version: Version) -> dict[str, Any]:
-        state = standing(version.name, version.version, self._served)
+        state = deployment_state(version.name, version.version, self._served)
         if state == "deployed" or state.startswith("canary"):
             return {"model_name": str(version)}
         link = self._links.get(str(version))

@@ -2,15 +2,15 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from html import escape
 from typing import Any
 
 import numpy as np
 
 from workbench.models.registry import Version
-from workbench.ui.cluster.job_views import badge
-from workbench.ui.widgets.pieces import percent, when
+from workbench.ui.evaluations import confusion
+from workbench.ui.widgets.formats import megabytes, percent, unix_seconds
+from workbench.ui.widgets.pieces import badge, when
 
 FORMS = {
     "model.keras": "Keras",
@@ -23,30 +23,13 @@ BAD_CLASS = 0.005
 Served = Sequence[Mapping[str, Any]]
 
 
-def seconds(text: str) -> float:
-    """Seconds since 1970 of a time as manifests and the back end write it.
-
-    >>> seconds("1970-01-02T00:00:00Z")
-    86400.0
-    """
-    return datetime.fromisoformat(text).timestamp()
-
-
-def megabytes(count: int) -> str:
-    """
-    >>> megabytes(1_250_000), megabytes(12_000)
-    ('1.2 MB', '12 kB')
-    """
-    return f"{count / 1e6:.1f} MB" if count >= 100_000 else f"{count / 1e3:.0f} kB"
-
-
 def sizes(version: Version) -> dict[str, int]:
     """Bytes of each form that the version has."""
     found: dict[str, int] = {}
-    for path, file in version.manifest.get("files", {}).items():
+    for path, file in version.manifest.files.items():
         form = path.partition("/")[0]
         if form in FORMS:
-            found[form] = found.get(form, 0) + int(file["bytes"])
+            found[form] = found.get(form, 0) + file.bytes
     return found
 
 
@@ -57,7 +40,7 @@ def interval(metrics: Mapping[str, Any]) -> str:
     return f"{percent(metrics['low'])} to {percent(metrics['high'])}"
 
 
-def standing(name: str, version: int, served: Served) -> str:
+def deployment_state(name: str, version: int, served: Served) -> str:
     """What a version does now: ``deployed``, ``canary 10 %``, ``before``, or nothing."""
     for model in served:
         if model["name"] == name:
@@ -79,28 +62,28 @@ def overview(served: Served) -> str:
         name = f"{escape(model['name'])}:{model['version']}"
         beside = (
             f", with {escape(model['name'])}:{canary['version']} beside it for {canary['percent']:g} % of the drawings "
-            f"since {when(seconds(canary['since']))}"
+            f"since {when(unix_seconds(canary['since']))}"
             if canary
             else ""
         )
         before = f", before it {escape(model['name'])}:{model['previous']}" if model.get("previous") else ""
         rows += (
             f"<li>{badge('deployed')} <b>{name}</b> "
-            f"<span>since {when(seconds(model['since']))}{beside}{before}</span></li>"
+            f"<span>since {when(unix_seconds(model['since']))}{beside}{before}</span></li>"
         )
     return f'<ul class="wb-served" aria-label="What is deployed">{rows}</ul>'
 
 
 def head(version: Version, state: str) -> str:
     """Name, state and where it comes from."""
-    job = version.manifest.get("job")
+    job = version.manifest.job
     origin = (
-        f'<a href="deploy_cluster.ipynb?job={int(job)}">job {int(job)}</a>'
+        f'<a href="deploy_cluster.ipynb?job={job}">job {job}</a>'
         if job
         else "the tutorial or the first start"
     )
-    created = version.manifest.get("created")
-    at = f", {when(seconds(created))}" if created else ""
+    created = version.manifest.created
+    at = f", {when(unix_seconds(created))}" if created else ""
     shown = badge(state.split(" ")[0], state) if state else ""
     return (
         f'<div class="wb-job-head"><h3>{escape(str(version))}</h3>{shown}'
@@ -111,24 +94,24 @@ def head(version: Version, state: str) -> str:
 def facts(version: Version) -> str:
     """What one wants to know before deploying it."""
     manifest = version.manifest
-    metrics, found, given = manifest.get("metrics", {}), sizes(version), manifest.get("input") or {}
+    metrics, found, given = manifest.metrics, sizes(version), manifest.input
     shown = []
     if metrics.get("accuracy") is not None:
         shown.append(("Accuracy on the test part", percent(metrics["accuracy"])))
     if text := interval(metrics):
         shown.append(("95 % interval", text))
     if given:
-        kind = "picture" if given.get("kind") == "image" else "array"
-        shown.append(("Input", f"{kind} {'×'.join(map(str, given.get('shape', ())))}"))
+        kind = "picture" if given.kind == "image" else "array"
+        shown.append(("Input", f"{kind} {'×'.join(map(str, given.shape))}"))
     shown.append(("Forms", ", ".join(FORMS[form] for form in FORMS if form in found) or "–"))
     if found:
         shown.append(("Size of all forms", megabytes(sum(found.values()))))
-    if (training := manifest.get("training", {})).get("seconds"):
-        shown.append(("Training time", f"{training['seconds']:.0f} s"))
+    if manifest.training.seconds:
+        shown.append(("Training time", f"{manifest.training.seconds:.0f} s"))
     items = "".join(f"<div><dt>{escape(term)}</dt><dd>{escape(value)}</dd></div>" for term, value in shown)
     missing = "".join(
-        f'<p class="wb-caption">Not as {escape(FORMS.get(form, form))}: {escape(str(reason))}</p>'
-        for form, reason in manifest.get("missing", {}).items()
+        f'<p class="wb-caption">Not as {escape(FORMS.get(form, form))}: {escape(reason)}</p>'
+        for form, reason in manifest.missing.items()
     )
     return f'<dl class="wb-facts">{items}</dl>{missing}'
 
@@ -145,7 +128,7 @@ def history(lines: Sequence[Mapping[str, Any]], name: str) -> str:
             share = line.get("percent") or 0
             what = f"tried on {share:g} %" if share else "ended the trial of"
         rows += (
-            f"<tr><td>{when(seconds(line['t']))}</td><td>{escape(line.get('who') or '–')}</td>"
+            f"<tr><td>{when(unix_seconds(line['t']))}</td><td>{escape(line.get('who') or '–')}</td>"
             f"<td>{escape(what)} <b>{escape(name)}:{line['version']}</b></td>"
             f'<td class="wb-reason">{escape(line.get("reason") or "–")}</td></tr>'
         )
@@ -184,7 +167,7 @@ def _table(label: str, heads: Sequence[str], rows: Sequence[tuple[str, Sequence[
 
 
 def _figures(versions: Sequence[Version], found: Sequence[Mapping[str, Any]]) -> str:
-    metrics = [v.manifest.get("metrics", {}) for v in versions]
+    metrics = [v.manifest.metrics for v in versions]
     accuracies = [m.get("accuracy") for m in metrics]
     best = max((a for a in accuracies if a is not None), default=None)
     rows: list[tuple[str, list[str]]] = [
@@ -244,19 +227,12 @@ def _per_class(versions: Sequence[Version], found: Sequence[Mapping[str, Any]]) 
 
 
 def _confusions(versions: Sequence[Version], found: Sequence[Mapping[str, Any]]) -> str:
-    from types import SimpleNamespace
-
-    from workbench.ui.tutorial.results import confusion
-
     parts = ""
     for version, one in zip(versions, found, strict=True):
         if "confusion" in one:
             table = np.array(one["confusion"])
-            labels = [str(label) for label in version.manifest.get("labels") or range(len(table))]
-            judged: Any = SimpleNamespace(confusion=table, labels=labels)
-            drawn = confusion(judged).replace(
-                "<h4>What was taken for what</h4>", f"<h4>{escape(str(version))}</h4>", 1
-            )
+            labels = [str(label) for label in version.manifest.labels or range(len(table))]
+            drawn = confusion(table, labels, title=str(version))
             parts += f"<div>{drawn}</div>"
     if not parts:
         return ""

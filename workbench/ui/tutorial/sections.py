@@ -21,7 +21,7 @@ def is_page() -> bool:
     return os.environ.get("SERVER_SOFTWARE", "").startswith("voila")
 
 
-class Source:
+class Observable:
     """Something that has a value now or later, and says when that changes."""
 
     def __init__(self) -> None:
@@ -50,7 +50,7 @@ class Source:
             changed()
 
 
-class Section(Source):
+class Section(Observable):
     """What a function makes of the values of its sources, and how it is shown.
 
     Its function runs in a thread of its own, again whenever a source has a new value; an answer that comes
@@ -60,7 +60,7 @@ class Section(Source):
     def __init__(
         self,
         function: Callable[..., Any],
-        sources: tuple[Source, ...],
+        sources: tuple[Observable, ...],
         show: Callable[[Any], Any] | None,
         button: str | None,
     ) -> None:
@@ -144,7 +144,7 @@ class Section(Source):
 
 
 def after(
-    *sources: Source, show: Callable[[Any], Any] | None = None, button: str | None = None
+    *sources: Observable, show: Callable[[Any], Any] | None = None, button: str | None = None
 ) -> Callable[[Callable[..., Any]], Section]:
     """Run the decorated function on the values of ``sources`` as soon as they are there, and show what it gives.
 

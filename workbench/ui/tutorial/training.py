@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import ipywidgets
 from IPython.display import display
 
-from workbench.ui.tutorial.sections import Source, is_page
+from workbench.ui.tutorial.sections import Observable, is_page
 from workbench.ui.widgets.curves import Curves, Series
-from workbench.ui.widgets.pieces import Html, Progress, error_banner, percent
+from workbench.ui.widgets.formats import duration, percent, time_left
+from workbench.ui.widgets.pieces import Html, ProgressBar, error_banner
 
 if TYPE_CHECKING:
     from workbench.node.training import Progress as Report
@@ -20,7 +21,7 @@ MAX_EPOCHS = 100
 POLL_S = 0.1
 
 
-class TrainingPanel(Source):
+class TrainingPanel(Observable):
     """A panel around one function that trains; its value is what that function gave last.
 
     Parameters
@@ -49,7 +50,7 @@ class TrainingPanel(Source):
         self.train_button.add_class("wb-primary")
         self.train_button.on_click(lambda _: self.start())
         self.stop_button.on_click(lambda _: self.stop())
-        self.progress = Progress(label="Training", text="Not trained yet.")
+        self.progress = ProgressBar(label="Training", text="Not trained yet.")
         self.loss = Curves(title="Loss", x_label="epochs")
         self.accuracy = Curves(title="Accuracy", x_label="epochs", percent=True)
         self.message = Html()
@@ -160,7 +161,7 @@ class TrainingPanel(Source):
                 f"Epoch {report.epoch} of {report.epochs}, step {report.step:,} of {report.of:,}"
             )
             if report.eta_s is not None:
-                self.progress.aside = f"{left(report.eta_s)}, {report.images_per_s:,.0f} images/s"
+                self.progress.aside = f"{time_left(report.eta_s)}, {report.images_per_s:,.0f} images/s"
         self._draw()
 
     def _draw(self) -> None:
@@ -190,28 +191,3 @@ class TrainingPanel(Source):
 def _there(x: list[float], y: list[Any]) -> tuple[list[float], list[float]]:
     pairs = [(a, b) for a, b in zip(x, y, strict=True) if b is not None]
     return [a for a, _ in pairs], [b for _, b in pairs]
-
-
-def duration(seconds: float) -> str:
-    """In words.
-
-    >>> [duration(s) for s in (0.4, 36, 95, 7260)]
-    ['less than a second', '36 s', '1 min 35 s', '2 h 1 min']
-    """
-    if seconds < 1:
-        return "less than a second"
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"
-
-
-def left(seconds: float) -> str:
-    """How long it may still take; an estimate says that it is one.
-
-    >>> left(0.2), left(12.3)
-    ('almost done', 'about 12 s left')
-    """
-    return "almost done" if seconds < 1 else f"about {duration(seconds)} left"

@@ -1,26 +1,17 @@
 """A canvas to draw on; what the model makes of the drawing follows the pen."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import anywidget
 import numpy as np
 import traitlets
 
-from workbench.ui.tutorial.results import data_url
 from workbench.ui.widgets import theme
+from workbench.ui.widgets.answer import Answer
+from workbench.ui.widgets.inline_pictures import data_url
 
 MAX_SIDE = 1_000
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What a model made of a drawing."""
-
-    probabilities: Sequence[float]
-    seen: np.ndarray | None = None
-    """uint8 ``(h, w)``, the picture that the model was given: 0 = paper, 255 = ink."""
 
 
 class Canvas(anywidget.AnyWidget):

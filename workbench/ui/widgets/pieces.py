@@ -35,7 +35,7 @@ class Html(anywidget.AnyWidget):
         super().__init__(html=html)
 
 
-class Progress(anywidget.AnyWidget):
+class ProgressBar(anywidget.AnyWidget):
     """A bar with a line of text below it.
 
     ``value`` is 0 to 1, or ``None`` while nobody knows; ``state`` one of idle, running, done, stopped, failed.
@@ -50,18 +50,14 @@ class Progress(anywidget.AnyWidget):
     label = traitlets.Unicode("Progress").tag(sync=True)
 
 
-def percent(share: float, digits: int = 2) -> str:
-    """A share, 0 to 1, as people write it.
-
-    >>> percent(0.99314), percent(0.5, 0)
-    ('99.31 %', '50 %')
-    """
-    return f"{100 * share:.{digits}f} %"
-
-
 def when(t: float) -> str:
     """A time in seconds since 1970, shown as how long ago that is, with the exact time on hover."""
     return f'<time data-t="{t:.3f}"></time>'
+
+
+def badge(state: str, word: str = "") -> str:
+    """Show a state in its colour, with its word or another."""
+    return f'<span class="wb-badge" data-state="{escape(state)}">{escape(word or state)}</span>'
 
 
 def waiting(text: str, *, working: bool = False) -> str:

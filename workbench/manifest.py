@@ -1,0 +1,351 @@
+"""The manifest of a model version, ``manifest.json``: parsed and checked once, written by one function.
+
+The registry, the back end and the pages all read it, so this module needs the standard library alone.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, cast, get_args
+
+from workbench.errors import ModelRefused
+from workbench.fields import Fields
+
+FILE = "manifest.json"
+FORMAT = 1
+Preprocessing = Literal["mnist", "resize", "none"]
+
+
+@dataclass(frozen=True)
+class File:
+    """One file of a version."""
+
+    sha256: str
+    bytes: int
+
+    @classmethod
+    def of(cls, path: Path) -> "File":
+        """Measure a file."""
+        with path.open("rb") as file:
+            return cls(hashlib.file_digest(file, "sha256").hexdigest(), path.stat().st_size)
+
+
+@dataclass(frozen=True)
+class Input:
+    """The input that the model takes.
+
+    Attributes
+    ----------
+    kind
+        ``image`` or ``array``.
+    shape
+        Without the batch.
+    range
+        Lowest and highest value that the model was trained on.
+    """
+
+    shape: tuple[int, ...]
+    kind: str = "array"
+    dtype: str = "float32"
+    range: tuple[float, float] = (0, 255)
+
+
+@dataclass(frozen=True)
+class Output:
+    """The output that the model gives: ``probabilities`` or ``values``, shape without the batch."""
+
+    kind: str
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Training:
+    """The run that made the model."""
+
+    seconds: float = 0.0
+    stopped: bool = False
+    """Ended early because it was asked to."""
+    epochs: int | None = None
+    best_epoch: int | None = None
+    """The epoch whose weights these are, where they are not the last."""
+
+
+@dataclass(frozen=True)
+class Share:
+    """How many of a number of drawings were recognised."""
+
+    right: int
+    of: int
+
+
+@dataclass(frozen=True)
+class Corrected:
+    """The corrections that a version was trained with.
+
+    Attributes
+    ----------
+    version, used
+        Of the exported corrections, and the ids of those that were read.
+    told, after
+        Of these, what visitors were told and what this version says.
+    replaced, metrics_before, metrics_after
+        The version before this one, and both versions' figures on the held-out part.
+    """
+
+    version: int
+    used: tuple[str, ...]
+    told: Share | None = None
+    after: Share | None = None
+    replaced: int | None = None
+    metrics_before: Mapping[str, float] = field(default_factory=dict)
+    metrics_after: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """Everything that is known of a version.
+
+    Attributes
+    ----------
+    name, version, created
+        Empty and 0 until it is published; ``created`` in ISO 8601, UTC.
+    job
+        The job that trained it; ``None`` for the tutorial's and the first model.
+    input, output
+        ``None`` where the model's export did not say.
+    metrics
+        Figures on the held-out part: ``accuracy``, ``low``, ``high``, ``loss`` of a classifier;
+        ``mean_error``, ``root_mean_square_error`` and ``explained`` of a regressor.
+    missing
+        Forms that this model cannot take, each with the reason.
+    files
+        By path, all but the manifest.
+    others
+        Keys that are not known here, kept as they came.
+    """
+
+    name: str = ""
+    version: int = 0
+    created: str = ""
+    job: int | None = None
+    input: Input | None = None
+    preprocessing: Preprocessing = "none"
+    labels: tuple[str, ...] = ()
+    output: Output | None = None
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    training: Training = Training()
+    frameworks: Mapping[str, str] = field(default_factory=dict)
+    missing: Mapping[str, str] = field(default_factory=dict)
+    corrections: Corrected | None = None
+    files: Mapping[str, File] = field(default_factory=dict)
+    others: Mapping[str, object] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return f"{self.name}:{self.version}"
+
+    @property
+    def accuracy(self) -> float | None:
+        """The share of the held-out part that a classifier gets right."""
+        return self.metrics.get("accuracy")
+
+    @property
+    def takes(self) -> Input:
+        """The input, of a version that says it.
+
+        Raises
+        ------
+        ModelRefused
+            It does not.
+        """
+        if self.input is None:
+            raise ModelRefused(f"the manifest of {self} does not say what the model takes; publish it again")
+        return self.input
+
+    @classmethod
+    def parse(cls, told: Mapping[str, object]) -> "Manifest":
+        """Check the JSON of a manifest, of one that is not yet published too.
+
+        Raises
+        ------
+        ModelRefused
+            A value is not what it must be.
+        """
+        fields = Fields(told, "the manifest's ")
+        preprocessing = fields.text("preprocessing", "none")
+        if preprocessing not in get_args(Preprocessing):
+            fields.refuse("preprocessing", "mnist, resize or none")
+        return cls(
+            name=fields.text("name", ""),
+            version=fields.optional("version", fields.whole) or 0,
+            created=fields.text("created", ""),
+            job=fields.optional("job", fields.whole),
+            input=fields.optional("input", lambda key: _input(fields.part(key))),
+            preprocessing=cast(Preprocessing, preprocessing),
+            labels=fields.texts("labels"),
+            output=fields.optional("output", lambda key: _output(fields.part(key))),
+            metrics=fields.numbers("metrics"),
+            training=_training(fields.part("training")),
+            frameworks=fields.named_texts("frameworks"),
+            missing=fields.named_texts("missing"),
+            corrections=fields.optional("corrections", lambda key: _corrected(fields.part(key))),
+            files=_files(fields),
+            others={key: told[key] for key in told if key not in _KNOWN},
+        )
+
+    def as_json(self) -> dict[str, object]:
+        """The manifest as it stands in the file."""
+        told: dict[str, object] = {
+            "format": FORMAT,
+            "name": self.name,
+            "version": self.version,
+            "created": self.created,
+            "job": self.job,
+            "input": self.input
+            and {**vars(self.input), "shape": [*self.input.shape], "range": [*self.input.range]},
+            "preprocessing": self.preprocessing,
+            "labels": list(self.labels),
+            "output": self.output and {"kind": self.output.kind, "shape": [*self.output.shape]},
+            "metrics": dict(self.metrics),
+            "training": {key: value for key, value in vars(self.training).items() if value is not None},
+            "frameworks": dict(self.frameworks),
+            "missing": dict(self.missing),
+            "corrections": self.corrections and _corrected_as_json(self.corrections),
+            **self.others,
+            "files": {path: vars(file) for path, file in self.files.items()},
+        }
+        optional = ("input", "output", "corrections")
+        return {key: value for key, value in told.items() if value is not None or key not in optional}
+
+
+def read(folder: Path) -> Manifest:
+    """Read a version's manifest, without checking it against the files.
+
+    Raises
+    ------
+    ModelRefused
+        No manifest, one that is not JSON, of a format that is not known here, or with a value that cannot be.
+    """
+    return Manifest.parse(_read(folder))
+
+
+def read_files(folder: Path) -> dict[str, File]:
+    """Read the files alone that the manifest of a version, or of exported corrections, lists.
+
+    Raises
+    ------
+    ModelRefused
+    """
+    return _files(Fields(_read(folder), "the manifest's "))
+
+
+def _read(folder: Path) -> Mapping[str, object]:
+    try:
+        told = json.loads((folder / FILE).read_text())
+    except FileNotFoundError as error:
+        raise ModelRefused(f"{folder.name} has no {FILE}; export it with the workbench") from error
+    except (ValueError, OSError, RecursionError) as error:
+        raise ModelRefused(f"{FILE} cannot be read: {error}") from error
+    if not isinstance(told, dict) or told.get("format") != FORMAT:
+        found = told.get("format") if isinstance(told, dict) else type(told).__name__
+        raise ModelRefused(f"{FILE} must be an object of format {FORMAT}. Received: {str(found)[:80]!r}")
+    return told
+
+
+def write(folder: Path, manifest: Manifest) -> None:
+    """Write the manifest of a version, with the folder's files as they are now."""
+    write_listing(folder, manifest.as_json())
+
+
+def write_listing(folder: Path, told: Mapping[str, object]) -> None:
+    """Write a manifest of any fields, completed by the format and the folder's files."""
+    files = {path: vars(file) for path, file in list_files(folder).items()}
+    text = json.dumps({"format": FORMAT, **told, "files": files}, indent=2, ensure_ascii=False)
+    (folder / FILE).write_text(text + "\n")
+
+
+def list_files(folder: Path) -> dict[str, File]:
+    """Measure every file but the manifest, sorted by path."""
+    return {
+        path.relative_to(folder).as_posix(): File.of(path)
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path != folder / FILE
+    }
+
+
+_KNOWN = {
+    "format",
+    "name",
+    "version",
+    "created",
+    "job",
+    "input",
+    "preprocessing",
+    "labels",
+    "output",
+    "metrics",
+    "training",
+    "frameworks",
+    "missing",
+    "corrections",
+    "files",
+}
+
+
+def _input(fields: Fields) -> Input:
+    return Input(
+        shape=fields.shape("shape"),
+        kind=fields.text("kind", "array"),
+        dtype=fields.text("dtype", "float32"),
+        range=fields.optional("range", fields.range) or (0, 255),
+    )
+
+
+def _output(fields: Fields) -> Output:
+    return Output(fields.text("kind", "values"), fields.shape("shape"))
+
+
+def _training(fields: Fields) -> Training:
+    return Training(
+        seconds=fields.number("seconds", 0.0),
+        stopped=fields.flag("stopped"),
+        epochs=fields.optional("epochs", fields.whole),
+        best_epoch=fields.optional("best_epoch", fields.whole),
+    )
+
+
+def _files(fields: Fields) -> dict[str, File]:
+    parts = {path: fields.part("files").part(path) for path in fields.object("files")}
+    return {path: File(part.text("sha256"), part.whole("bytes")) for path, part in parts.items()}
+
+
+def _corrected(fields: Fields) -> Corrected:
+    evaluation, held_out = fields.part("evaluation"), fields.part("held_out")
+    before = held_out.numbers("before")
+    return Corrected(
+        version=fields.whole("version"),
+        used=fields.texts("used"),
+        told=evaluation.optional("before", lambda key: _share(evaluation.part(key))),
+        after=evaluation.optional("after", lambda key: _share(evaluation.part(key))),
+        replaced=int(before["version"]) if "version" in before else None,
+        metrics_before={name: value for name, value in before.items() if name != "version"},
+        metrics_after=held_out.numbers("after"),
+    )
+
+
+def _share(fields: Fields) -> Share:
+    return Share(fields.whole("right"), fields.whole("of"))
+
+
+def _corrected_as_json(corrected: Corrected) -> dict[str, object]:
+    evaluation = {"before": corrected.told, "after": corrected.after}
+    told: dict[str, object] = {
+        "version": corrected.version,
+        "used": list(corrected.used),
+        "evaluation": {name: vars(share) for name, share in evaluation.items() if share},
+    }
+    if corrected.replaced is not None:
+        before = {"version": corrected.replaced, **corrected.metrics_before}
+        told["held_out"] = {"before": before, "after": dict(corrected.metrics_after)}
+    return told

@@ -1,0 +1,159 @@
+"""The code of a request: begun with a recipe that is offered or uploaded, edited, and tried on one batch."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import ipywidgets
+
+from workbench import recipes
+from workbench.errors import BadInput, RecipeError, WorkbenchError
+from workbench.recipes import FIELDS, Recipe
+from workbench.tasks.check import Checked, Stopped
+from workbench.ui.widgets.actions import Action, Message
+from workbench.ui.widgets.editor import CodeEditor, Mark
+from workbench.ui.widgets.pieces import banner
+from workbench.verbs import jobs
+from workbench.verbs.jobs import Control
+
+TABS = {
+    "preprocessing": "Data preprocessing",
+    "training": "Training algorithm",
+    "helpers": "Additional helpers",
+}
+CHECKING = "Trying the code on one batch. The first time TensorFlow is loaded, which takes a while …"
+
+
+class RecipeForm:
+    """Editors for the three pieces of code, and a button that tries them.
+
+    Parameters
+    ----------
+    workers
+        Gives for how many workers the code is tried; raises ``BadInput`` where that is no number.
+    began
+        Called with the name and the code of the recipe that a visitor chose to begin with.
+    uploaded
+        Called with code that a visitor uploaded.
+    changed
+        Called after each change of the code.
+    """
+
+    def __init__(
+        self,
+        workbench: Control,
+        message: Message,
+        *,
+        workers: Callable[[], int],
+        began: Callable[[str, Recipe], None],
+        uploaded: Callable[[Recipe], None],
+        changed: Callable[[], None],
+    ) -> None:
+        self._workbench, self._message, self._workers = workbench, message, workers
+        self._began, self._uploaded = began, uploaded
+        self._checked: dict[str, Checked] = {}
+        self._showing = False
+        self.offered: Mapping[str, Path] = jobs.offered_recipes()
+        self.start = ipywidgets.Dropdown(
+            options=[("your own code", ""), *((name, name) for name in self.offered)],
+            description="Begin with",
+        )
+        self.upload = ipywidgets.FileUpload(accept=".ipynb,.zip,.py", multiple=True, description="Upload")
+        self.upload.tooltip = "A notebook, a zip, or helpers.py, preprocessing.py and training.py"
+        self.editor = CodeEditor(TABS, label="Recipe")
+        self.check = Action(
+            "Check",
+            self._check,
+            message,
+            working="Checking …",
+            doing=CHECKING,
+            tooltip="Try the code on one batch",
+            stoppable=True,
+        )
+        beginning = ipywidgets.HBox([self.start, self.upload])
+        beginning.add_class("wb-start")
+        self.widgets = (beginning, self.editor)
+        self.editor.observe(lambda _: changed(), "values")
+        self.start.observe(lambda change: self._choose(change["new"]), "value")
+        self.upload.observe(lambda _: self._take_upload(), "value")
+
+    @property
+    def recipe(self) -> Recipe:
+        """The code in the editors."""
+        return Recipe(**{field: self.editor.values[field] for field in FIELDS})
+
+    def read(self, name: str) -> Recipe:
+        """Read a recipe that is offered; raises ``BadInput`` where none has this name."""
+        if name not in self.offered:
+            raise BadInput(f"no recipe is called {name!r} here")
+        return recipes.read(self.offered[name])
+
+    def show(self, recipe: Recipe, start: str) -> None:
+        """Put code into the editors, and the name of the recipe that it began with."""
+        self._showing = True
+        try:
+            self.start.value = start if start in self.offered else ""
+        finally:
+            self._showing = False
+        self.editor.show({field: getattr(recipe, field) for field in FIELDS})
+
+    def mark(self, error: RecipeError | None) -> None:
+        """Mark the line that an error is about; ``None`` takes all marks away."""
+        if error is None:
+            self.editor.mark({})
+        else:
+            field = error.field if error.field in FIELDS else "training"
+            self.editor.mark({field: [Mark(error.line, str(error))]})
+
+    def found(self, recipe: Recipe) -> Checked | None:
+        """Give what a check of this very code found on this page."""
+        return self._checked.get(recipe.sha256)
+
+    def _choose(self, name: str) -> None:
+        if name and not self._showing:
+            self._began(name, self.read(name))
+
+    def _take_upload(self) -> None:
+        files = {file["name"]: bytes(file["content"]) for file in self.upload.value}
+        if not files:
+            return
+        try:
+            recipe = jobs.read_upload(files)
+        except WorkbenchError as error:
+            self._message.fail(error, "The upload")
+        else:
+            self._uploaded(recipe)
+            self._message.done(f"{', '.join(files)} is in the editors")
+        self.upload.value = ()
+
+    def _check(self) -> None:
+        recipe = self.recipe
+        try:
+            found = self._workbench.check(recipe, self._workers(), lambda: self.check.asked_to_stop)
+        except Stopped:
+            self._message.html = banner("Stopped", "Nothing was found out about the code.", kind="note")
+            return
+        except RecipeError as error:
+            self.mark(error)
+            raise
+        self._checked[recipe.sha256] = found
+        self.mark(None)
+        self._message.html = banner("The code works", _describe(found), kind="done")
+
+
+def model_name(recipe: str) -> str:
+    """Suggest a name for what a recipe makes.
+
+    >>> model_name("00-mnist-cnn")
+    'mnist-cnn'
+    """
+    return recipe.lstrip("0123456789-_") or recipe
+
+
+def _describe(found: Checked) -> str:
+    shape = " × ".join(map(str, found.input_shape)) or "one number"
+    examples = "an unknown number of" if found.examples is None else f"{found.examples:,}"
+    return (
+        f"{examples} examples to learn from, {found.test_examples:,} to be tested on; input {shape}; "
+        f"{found.parameters:,} parameters; {found.epochs} epochs of {found.steps_per_epoch:,} steps; a step took "
+        f"{1000 * found.step_s:.0f} ms."
+    )
