@@ -59,7 +59,7 @@ def warm_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 @pytest.fixture
 def local_bench(warm_home: Path) -> Callable[[bool], Bench]:
-    """Gives the local provider, shut in or not."""
+    """Gives the local provider, with a sandbox or without."""
 
     def give(isolate: bool) -> Bench:
         provider = make_local(warm_home, isolate=isolate)

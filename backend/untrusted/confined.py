@@ -1,23 +1,20 @@
-"""Runs a model server that nobody trusts: ``python -m backend.untrusted.confined SPEC``, the standard library alone.
+"""Runs an untrusted model's server in a sandbox: ``python -m backend.untrusted.confined SPEC``.
 
 Three processes: this one watches, and ends the others when its parent goes, when its socket is removed, when too
 much memory is used or nobody asks any more. Its child passes what comes through the Unix socket on to the server's
 ports. The server is the grandchild: it has nothing but its model, Python and a small temporary folder, a user of its
 own, no network but a loopback of its own, no secrets, and limits.
 
-Where the system allows no namespaces the limits are left, and a filter of system calls (:mod:`backend.untrusted.seccomp`) stands
+Where the system allows no namespaces the limits are left, and a filter of system calls (:mod:`workbench.system.seccomp`) stands
 in for the network of its own; ``protection`` in the folder says what holds.
 """
 
 import contextlib
-import ctypes
-import fcntl
 import json
 import os
 import resource
 import signal
 import socket
-import struct
 import sys
 import threading
 import time
@@ -25,32 +22,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from backend.untrusted import seccomp
 from backend.untrusted.relay import pass_on
+from workbench.system import linux, seccomp
 
 SOCKET, LOG, PROTECTION = "socket", "log", "protection"
 MODEL = Path("/model")
 """Where the server finds its model, if it has a root of its own."""
 WORK_MB = 64
-FIRST_UID, UIDS = 63352, 2000
-"""Of the range that systemd keeps for users without a name; clusters of the workbench use its first half."""
 LOOK_S = 0.2
 _LISTENING = 3
 """The descriptor under which a server is given the socket on which it listens."""
-
-_NEWNS, _NEWUTS, _NEWIPC, _NEWUSER, _NEWPID, _NEWNET = (
-    0x00020000,
-    0x04000000,
-    0x08000000,
-    0x10000000,
-    0x20000000,
-    0x40000000,
-)
-_RDONLY, _NOSUID, _NODEV, _NOEXEC, _REMOUNT, _BIND, _REC, _PRIVATE = 1, 2, 4, 8, 32, 4096, 16384, 1 << 18
-_PDEATHSIG, _NO_NEW_PRIVS = 1, 38
-_DETACH = 2
-
-_libc = ctypes.CDLL(None, use_errno=True)
 
 
 @dataclass(frozen=True)
@@ -95,7 +76,7 @@ def main() -> int:
             _between(spec, listener, log, isolated, network, watcher)
         except BaseException as error:
             with contextlib.suppress(OSError):
-                os.write(log, f"refused: the model server cannot be shut in: {error}\n".encode())
+                os.write(log, f"refused: the model server cannot have its sandbox: {error}\n".encode())
         finally:
             os._exit(1)
     listener.close()
@@ -159,13 +140,13 @@ def _between(
     spec: Spec, listener: socket.socket, log: int, isolated: bool, network: bool, watcher: int
 ) -> None:
     """Start the server, and pass on what comes for it until it ends or nobody asks any more."""
-    _check(_libc.prctl(_PDEATHSIG, signal.SIGKILL, 0, 0, 0), "prctl")
+    linux.end_with_parent(signal.SIGKILL)
     if not isolated and os.getppid() != watcher:
         os._exit(0)
     model = MODEL if isolated else Path(spec.folder) / "model"
     if isolated:
         _build_root(spec)
-        _bring_loopback_up()
+        linux.bring_loopback_up()
     port, grpc_port = (8501, 8500) if isolated else (_free_port(), _free_port())
     listening = None
     if any("{fd}" in part for part in spec.command):
@@ -179,7 +160,7 @@ def _between(
     server = os.fork()
     if server == 0:
         try:
-            _become(spec, filled, log, isolated, listening, refused)
+            _turn_into_server(spec, filled, log, isolated, listening, refused)
         except BaseException as error:
             os.write(2, f"refused: the model server cannot be started: {error}\n".encode())
         finally:
@@ -215,34 +196,30 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-# ── being shut in ────────────────────────────────────────────────────────────────────────────────
+# ── the sandbox ──────────────────────────────────────────────────────────────────────────────────
 
 
 def _leave() -> bool:
-    """Leave the namespaces for own ones; whether the system lets us, as root or as a user."""
-    wanted = _NEWNS | _NEWUTS | _NEWIPC | _NEWPID | _NEWNET
-    root = os.geteuid() == 0
+    """Leave the namespaces for own ones; false where the system does not let us, as root or as a user."""
     uid, gid = os.geteuid(), os.getegid()
     # Tried in a child first: half of it could not be taken back.
     tried = os.fork()
     if tried == 0:
-        os._exit(0 if _try_to_leave(wanted, root, uid, gid) else 1)
+        os._exit(0 if _try_to_leave(uid, gid) else 1)
     if os.waitpid(tried, 0)[1] != 0:
         return False
-    return _try_to_leave(wanted, root, uid, gid)
+    return _try_to_leave(uid, gid)
 
 
-def _try_to_leave(wanted: int, root: bool, uid: int, gid: int) -> bool:
-    if _libc.unshare(wanted if root else wanted | _NEWUSER) != 0:
-        return False
+def _try_to_leave(uid: int, gid: int) -> bool:
+    kinds = linux.NEW_MOUNTS | linux.NEW_HOSTNAME | linux.NEW_IPC | linux.NEW_PROCESSES | linux.NEW_NETWORK
     try:
-        if not root:
-            Path("/proc/self/setgroups").write_text("deny")
-            Path("/proc/self/uid_map").write_text(f"{uid} {uid} 1")
-            Path("/proc/self/gid_map").write_text(f"{gid} {gid} 1")
-        _mount("none", "/", None, _REC | _PRIVATE)
-        _mount("none", str(Path.cwd()), "tmpfs", 0)
-        _check(_libc.umount2(bytes(Path.cwd()), _DETACH), "umount")
+        linux.unshare(kinds if uid == 0 else kinds | linux.NEW_USER)
+        if uid != 0:
+            linux.map_only(uid, gid)
+        linux.keep_mounts_to_oneself()
+        linux.mount("none", Path.cwd(), "tmpfs", 0)
+        linux.unmount(Path.cwd())
     except OSError:
         return False
     return True
@@ -252,9 +229,9 @@ def _build_root(spec: Spec) -> None:
     """A root with nothing in it but what is shown, for this process and the server."""
     root = Path(spec.folder) / "root"
     root.mkdir(exist_ok=True)
-    _mount("none", str(root), "tmpfs", _NOSUID | _NODEV, "mode=755,size=1m")
+    linux.mount_empty(root, "mode=755,size=1m")
     (root / "tmp").mkdir()  # first: what is shown may lie in it
-    _mount("none", str(root / "tmp"), "tmpfs", _NOSUID | _NODEV | _NOEXEC, f"mode=1777,size={WORK_MB}m")
+    linux.mount_empty(root / "tmp", f"mode=1777,size={WORK_MB}m", more=linux.NO_EXEC)
     for text in dict.fromkeys([*_system(), *spec.shown]):
         path = Path(text)
         target = root / path.relative_to("/")
@@ -269,20 +246,11 @@ def _build_root(spec: Spec) -> None:
         target = root / "dev" / device
         target.parent.mkdir(exist_ok=True)
         target.touch()
-        _mount(f"/dev/{device}", str(target), None, _BIND)
+        linux.show(f"/dev/{device}", target, read_only=False)
     (root / "proc").mkdir(exist_ok=True)
     with contextlib.suppress(OSError):  # some containers do not let it be mounted; nothing needs it
-        _mount("proc", str(root / "proc"), "proc", _NOSUID | _NODEV | _NOEXEC)
-    old = root / "old"
-    old.mkdir()
-    _check(_libc.syscall(_PIVOT_ROOT, bytes(root), bytes(old)), "pivot_root")
-    os.chdir("/")
-    _check(_libc.umount2(b"/old", _DETACH), "umount /old")
-    Path("/old").rmdir()
-    _mount("none", "/", None, _REMOUNT | _BIND | _RDONLY | _NOSUID | _NODEV)
-
-
-_PIVOT_ROOT = {"x86_64": 155, "aarch64": 41}.get(os.uname().machine, 155)
+        linux.mount_proc(root / "proc")
+    linux.change_root(root)
 
 
 def _system() -> list[str]:
@@ -296,11 +264,10 @@ def _show(path: Path, target: Path) -> None:
         target.mkdir(exist_ok=True)
     else:
         target.touch()
-    _mount(str(path), str(target), None, _BIND | _REC)
-    _mount("none", str(target), None, _BIND | _REMOUNT | _RDONLY | _NOSUID | _NODEV)
+    linux.show(path, target, with_mounts=True)
 
 
-def _become(
+def _turn_into_server(
     spec: Spec,
     command: list[str],
     log: int,
@@ -308,34 +275,29 @@ def _become(
     listening: socket.socket | None,
     refused: Sequence[seccomp.Refuse] | None,
 ) -> None:
-    """Turn into the server: limits, a user of its own, no secrets, no system calls that are refused."""
-    _check(_libc.prctl(_PDEATHSIG, signal.SIGKILL, 0, 0, 0), "prctl")
+    """Execute the server in this process: limits, a user of its own, no secrets, no system calls that are refused."""
+    linux.end_with_parent(signal.SIGKILL)
     nothing = os.open("/dev/null", os.O_RDONLY)
     for number, source in ((0, nothing), (1, log), (2, log)):
         os.dup2(source, number)
-    for name, value in (
-        # Address space is cheap, and TensorFlow reserves some that it never uses; what is really used is watched.
-        (resource.RLIMIT_AS, (spec.memory_mb * 2 + 6144) * 2**20),
-        (resource.RLIMIT_DATA, (spec.memory_mb + 2048) * 2**20),
-        (resource.RLIMIT_FSIZE, WORK_MB * 2**20),
-        (resource.RLIMIT_CPU, spec.cpu_s),
-        (resource.RLIMIT_NOFILE, 256),
-        (resource.RLIMIT_NPROC, 512),
-        (resource.RLIMIT_CORE, 0),
-    ):
-        _, hard = resource.getrlimit(name)
-        value = value if hard == resource.RLIM_INFINITY else min(value, hard)
-        resource.setrlimit(name, (value, value))
-    with contextlib.suppress(OSError):
-        Path("/proc/self/oom_score_adj").write_text("900")
+    linux.set_limits(
+        {
+            # Address space is cheap, and TensorFlow reserves some that it never uses; what is really used is watched.
+            resource.RLIMIT_AS: (spec.memory_mb * 2 + 6144) * 2**20,
+            resource.RLIMIT_DATA: (spec.memory_mb + 2048) * 2**20,
+            resource.RLIMIT_FSIZE: WORK_MB * 2**20,
+            resource.RLIMIT_CPU: spec.cpu_s,
+            resource.RLIMIT_NOFILE: 256,
+            resource.RLIMIT_NPROC: 512,
+        },
+        first_to_end=900,
+    )
     if os.geteuid() == 0:
-        os.setgroups([])
-        os.setresgid(spec.uid, spec.uid, spec.uid)
-        os.setresuid(spec.uid, spec.uid, spec.uid)
+        linux.set_user(spec.uid)
     elif isolated:
-        _drop_capabilities()
-    _check(_libc.prctl(_NO_NEW_PRIVS, 1, 0, 0, 0), "prctl")
-    _check(_libc.prctl(_PDEATHSIG, signal.SIGKILL, 0, 0, 0), "prctl")  # a change of user cleared it
+        linux.drop_capabilities()
+    linux.gain_nothing()
+    linux.end_with_parent(signal.SIGKILL)  # a change of user cleared it
     if listening is not None:
         os.dup2(listening.fileno(), _LISTENING)
         os.set_inheritable(_LISTENING, True)  # it may have been there
@@ -344,33 +306,6 @@ def _become(
     if refused is not None:
         seccomp.install(refused)
     os.execve(command[0], command, spec.environment)  # noqa: S606
-
-
-def _drop_capabilities() -> None:
-    """Those that a user has in namespaces of its own; exec of a plain file gives none back without a root user."""
-    for capability in range(64):
-        _libc.prctl(24, capability, 0, 0, 0)  # PR_CAPBSET_DROP
-    header = struct.pack("Ii", 0x20080522, 0)
-    _check(_libc.capset(header, struct.pack("6I", *[0] * 6)), "capset")
-
-
-def _bring_loopback_up() -> None:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
-        asked = struct.pack("16sh14x", b"lo", 0)
-        flags = struct.unpack("16sh14x", fcntl.ioctl(any_socket, 0x8913, asked))[1]
-        fcntl.ioctl(any_socket, 0x8914, struct.pack("16sh14x", b"lo", flags | 1))
-
-
-def _mount(source: str, target: str, kind: str | None, flags: int, options: str | None = None) -> None:
-    encode = lambda text: None if text is None else text.encode()  # noqa: E731
-    done = _libc.mount(encode(source), encode(target), encode(kind), ctypes.c_ulong(flags), encode(options))
-    _check(done, f"mount {kind or source} on {target}")
-
-
-def _check(result: int, what: str) -> None:
-    if result != 0:
-        number = ctypes.get_errno()
-        raise OSError(number, f"{what}: {os.strerror(number)}")
 
 
 if __name__ == "__main__":

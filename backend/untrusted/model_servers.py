@@ -1,7 +1,7 @@
 """Model servers, started when a model is asked for, stopped when it no longer is; one for all workers of gunicorn.
 
 A SavedModel is given to a real ``tensorflow_model_server`` where there is one, everything else and everywhere else to
-the embedded one; both are shut in by :mod:`backend.untrusted.confined` and speak TensorFlow Serving's REST and gRPC APIs through
+the embedded one; both are put in a sandbox by :mod:`backend.untrusted.confined` and speak TensorFlow Serving's REST and gRPC APIs through
 a Unix socket in the model's folder (:mod:`backend.tfserving.client`), so that what is here does not know which of them answers.
 """
 
@@ -27,11 +27,12 @@ from backend.tfserving import client, rest_format
 from backend.tfserving.channel import NAME, Channel
 from backend.tfserving.client import Rest
 from backend.tfserving.rest_format import Arrays, Signature
-from backend.untrusted.confined import FIRST_UID, LOG, PROTECTION, SOCKET, UIDS, Spec
+from backend.untrusted.confined import LOG, PROTECTION, SOCKET, Spec
 from backend.untrusted.model_files import ModelFile, ModelFiles
 from workbench.errors import BadInput, ModelRefused, NeedsTensorFlow, Unavailable
 from workbench.manifest import Manifest
 from workbench.system.endings import last_line
+from workbench.system.linux import MODEL_UIDS
 from workbench.system.locks import locked
 
 log = logging.getLogger("backend")
@@ -121,7 +122,7 @@ class ModelServers:
         predict_s: float = 10.0,
         idle_s: float = 600.0,
         memory_mb: int = 2048,
-        uids: range = range(FIRST_UID, FIRST_UID + UIDS),
+        uids: range = MODEL_UIDS,
     ) -> None:
         self._files = files
         self._binary = tf_model_server or shutil.which("tensorflow_model_server")

@@ -1,4 +1,4 @@
-"""Model servers: the embedded one and TensorFlow's own keep one contract; strangers' models stay shut in."""
+"""Model servers: the embedded one and TensorFlow's own keep one contract; untrusted models stay in their sandbox."""
 
 import contextlib
 import json

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
-from backend.untrusted import seccomp
 from backend.untrusted.model_files import ModelFiles
 from backend.untrusted.model_servers import ModelServers
 from workbench.errors import ModelRefused
+from workbench.system import seccomp
 
 
 def main(model: str, home: str, signature: str, text: str) -> None:

@@ -1,6 +1,6 @@
 """A job's model as its newest checkpoint has it, asked about drawings while the job goes on training.
 
-A task of its own, shut in as any machine: it builds the model with the user's code. ``workbench.tasks.preview`` begins it and
+A task of its own, sandboxed as any machine: it builds the model with the user's code. ``workbench.tasks.preview`` begins it and
 speaks to it by files in its folder, each written aside and renamed:
 
 - ``newest.json`` ``{"name": "ckpt-420"}``: a checkpoint that lies in the folder;

@@ -1,6 +1,6 @@
 """A recipe tried on one batch, and an export loaded back, before anybody relies on either.
 
-Both run the code that a user brought, so both run as a machine does: in a child that is shut in, with limits of time
+Both run the code that a user brought, so both run as a machine does: in a sandboxed child, with limits of time
 and memory, and that says how it went in ``result.json``.
 """
 

@@ -1,7 +1,7 @@
 """Drawing at a model while it trains: begins the task that has a job's newest checkpoint, feeds it and asks it.
 
-The task runs the user's code, so it is shut in (``node.preview``) and gets copies: of the recipe, and of each checkpoint
-when it is new. Both folders belong to users that run strangers' code, while this process may write anywhere: no link
+The task runs the user's code, so it is sandboxed (``node.preview``) and gets copies: of the recipe, and of each checkpoint
+when it is new. Both folders belong to users that run untrusted code, while this process may write anywhere: no link
 in either of them is followed.
 """
 

@@ -27,9 +27,10 @@ from workbench.machines import Place
 from workbench.machines.local import sandbox
 from workbench.machines.local.head import MARK, Cluster
 from workbench.settings import PROJECT
-from workbench.system import detached
+from workbench.system import detached, linux
 from workbench.system.control_socket import ask, listen, read_line
 from workbench.system.endings import last_line
+from workbench.system.linux import MACHINE_UIDS
 from workbench.system.locks import locked
 
 FULL, USER, NONE = "namespaces and an own user", "an own user", "none"
@@ -124,7 +125,7 @@ def _begin(home: Path, modules: Sequence[str]) -> dict[str, Any]:
             **environment(),
             "HOME": str(folder_of(home)),  # Keras makes a folder in it
             "PYTHONPATH": os.pathsep.join(sys.path),
-            # The mark comes last and is longer than it need be: see ``sandbox.write_environment``.
+            # The mark comes last and is longer than it need be: see ``linux.write_environment``.
             MARK: own_mark.ljust(MARK_ROOM),
         },
         log_of(home),
@@ -162,7 +163,7 @@ class Warm:
 
     def serve(self) -> None:
         """Answer until asked to end or until nobody asked for long."""
-        sandbox.adopt_orphans()  # clusters are grandchildren whose parent is gone at once
+        linux.adopt_orphans()  # clusters are grandchildren whose parent is gone at once
         wake, woken = socket.socketpair()
         for end in (wake, woken):
             end.setblocking(False)
@@ -233,7 +234,7 @@ class Warm:
         said = []
         for isolation in (FULL, USER):
             try:
-                self._fork(_Trial, isolation, sandbox.FIRST_UID, mark(self.home, CLUSTER, Place("trial", 0)))
+                self._fork(_Trial, isolation, MACHINE_UIDS[0], mark(self.home, CLUSTER, Place("trial", 0)))
             except OSError as error:
                 said.append(error.strerror or str(error))
             else:
@@ -256,8 +257,8 @@ class Warm:
                 signal.set_wakeup_fd(-1)
                 signal.signal(signal.SIGTERM, signal.SIG_DFL)
                 cluster = make()
-                _close_all_but({says, *cluster.descriptors})
-                sandbox.write_environment(MARK, own_mark)
+                linux.close_all_but({says, *cluster.descriptors})
+                linux.write_environment(MARK, own_mark)
                 if isolation == FULL:
                     sandbox.unshare()
                 if os.fork() == 0:
@@ -286,7 +287,7 @@ class Warm:
             sandbox.drop(uid)
             if isinstance(cluster, _Trial):
                 cluster.check(self.home)
-        sandbox.adopt_orphans()
+        linux.adopt_orphans()
         os.write(says, b"ready")
         os.close(says)
         cluster.serve()
@@ -325,14 +326,6 @@ def _our_files() -> list[Path]:
     """The files of the project's code that this process has in memory."""
     files = [getattr(module, "__file__", None) for module in list(sys.modules.values())]
     return [Path(file) for file in files if file and Path(file).is_relative_to(PROJECT / "workbench")]
-
-
-def _close_all_but(kept: set[int]) -> None:
-    begin = 3
-    for descriptor in sorted(kept):
-        os.closerange(begin, descriptor)
-        begin = descriptor + 1
-    os.closerange(begin, os.sysconf("SC_OPEN_MAX"))
 
 
 if __name__ == "__main__":

@@ -26,9 +26,10 @@ from typing import Any, NoReturn
 import psutil
 
 from workbench.machines import Place, machine_folder
-from workbench.machines.local.sandbox import Limits, end_with_parent, limit, write_environment
+from workbench.machines.local.sandbox import Limits, limit
 from workbench.system import priority
 from workbench.system.control_socket import read_line
+from workbench.system.linux import end_with_parent, write_environment
 
 MARK = "WORKBENCH_MACHINE"
 """The environment variable by which the system shows whose process one is: ``CLUSTER/ROLE/INDEX@HOME``."""

@@ -1,7 +1,7 @@
 """The provider whose machines are processes of this computer.
 
-A cluster is one process (``cluster.py``) and, below it, one process a machine, all forked from the warm process
-(``warm.py``) and shut in as far as the system allows (``sandbox.py``). What exists is read from the system: each
+A cluster is one process (``head.py``) and, below it, one process a machine, all forked from the warm process
+(``fork_server.py``) and sandboxed as far as the system allows (``sandbox.py``). What exists is read from the system: each
 process carries its mark in its environment. ``WORKBENCH_HOME/clusters/NAME`` keeps what no process can tell once it
 is gone: the layout and the addresses.
 """
@@ -65,7 +65,7 @@ class LocalProvider:
     imported
         Modules that are imported once, in the warm process.
     isolate
-        Whether machines are shut in as far as the system allows.
+        Whether machines are sandboxed as far as the system allows.
     """
 
     def __init__(
@@ -121,7 +121,7 @@ class LocalProvider:
         return self._launch(name, layout.places, folder, self.node, self.limits or default_limits(layout))
 
     def launch_task(self, name: str, folder: Path, module: str, limits: Limits) -> list[Machine]:
-        """One machine ``task 0`` that does ``main([folder, "task", "0"])`` of the module, shut in as any other."""
+        """One machine ``task 0`` that does ``main([folder, "task", "0"])`` of the module, sandboxed as any other."""
         return self._launch(name, (Place("task", 0),), folder, module, limits)
 
     def machines(self, name: str | None = None) -> list[Machine]:

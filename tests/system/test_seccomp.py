@@ -1,7 +1,6 @@
-"""The filter of system calls: what it refuses and what it leaves, and a stranger's model behind it."""
+"""The filter of system calls: what it refuses and what it leaves."""
 
 import json
-import os
 import socket
 import subprocess
 import sys
@@ -9,8 +8,8 @@ import textwrap
 
 import pytest
 
-from backend.untrusted import seccomp
 from workbench.settings import PROJECT
+from workbench.system import seccomp
 
 pytestmark = pytest.mark.skipif(not seccomp.works(), reason="this system has no filters of system calls")
 
@@ -19,7 +18,7 @@ def tried(refused, code):
     """What a process with the filter says of what it tried, while nobody reaches the socket that listens for it."""
     head = f"""
         import ctypes, json, os, socket, sys
-        from backend.untrusted import seccomp
+        from workbench.system import seccomp
         told = []
         def tell(what, act):
             try:
@@ -124,35 +123,3 @@ def test_on_another_machine_the_reason_is_said(monkeypatch):
     monkeypatch.setattr(platform, "machine", lambda: "riscv64")
     with pytest.raises(OSError, match=r"riscv64, only on x86_64 and aarch64"):
         seccomp.install(seccomp.NO_CALLS)
-
-
-def test_where_namespaces_are_refused_a_savedmodel_that_opens_sockets_reaches_nobody(strange, tmp_path):
-    """It answers through the socket that it was given, and is spoken to by REST, for gRPC would need one of its own."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        listener.settimeout(0.5)
-        where = f"127.0.0.1:{listener.getsockname()[1]}"
-        done = subprocess.run(
-            [
-                sys.executable,
-                "-m",
-                "tests.backend.without_namespaces",
-                str(strange / "hostile.zip"),
-                str(tmp_path),
-                "calls",
-                where,
-            ],
-            cwd=PROJECT,
-            env={"PATH": os.defpath, "HOME": str(tmp_path)},
-            capture_output=True,
-            text=True,
-            timeout=200,
-        )
-        with pytest.raises(TimeoutError):
-            listener.accept()
-    assert done.returncode == 0, done.stderr
-    told = json.loads(done.stdout)
-    assert told["protection"] == {"files": False, "network": True, "user": False}
-    assert (told["grpc"], told["shape"]) == (False, [1, 10])
-    assert "refused" in told
-    assert "allows no namespaces" in done.stderr
-    assert "spoken to by REST" in done.stderr
