@@ -97,7 +97,7 @@ def create_app(settings: Settings, *, page: Path | None = None) -> Flask:
             )
         default = deployments.now().default
         if default is None:
-            return json_answer(deployments.under_way(), 503, {"Retry-After": "2"})
+            return json_answer(vars(deployments.under_way()), 503, {"Retry-After": "2"})
         return json_answer({"state": "ready", "model": default.name, "version": default.version})
 
     @app.get("/metrics")

@@ -133,7 +133,9 @@ def add_routes(
     @app.get("/models/<name>/history")
     @guarded
     def history(name: str) -> Response:
-        return json_answer({"name": name, "history": deployments.history(name)})
+        return json_answer(
+            {"name": name, "history": [change.as_json() for change in deployments.history(name)]}
+        )
 
     @app.get("/models/<name>/compare")
     @guarded

@@ -1,4 +1,4 @@
-"""Which versions are here, which of them serve, and how that changes under running workers.
+"""The versions that are here, which of them serve, and how that changes under running workers.
 
 On disk, under the back end's own folder::
 
@@ -16,13 +16,13 @@ import time
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from backend.deployments import engines
 from backend.deployments.manifests import check_manifest, check_number, refuse_worse
-from backend.deployments.record import FILE, Record, note, now, switch
+from backend.deployments.record import FILE, Change, Record, Share, now, switched
 from workbench import artifact
 from workbench.errors import Conflict, ModelRefused, NotFound, WorkbenchError
 from workbench.manifest import Manifest
@@ -53,7 +53,7 @@ class Deployment:
 
     @property
     def takes_pictures(self) -> bool:
-        """Whether a drawing can be brought into the form of its input."""
+        """Tell whether a drawing can be brought into the form of its input."""
         wanted = self.manifest.takes
         return wanted.kind == "image" and len(wanted.shape) == 3 and wanted.shape[2] in (1, 3)
 
@@ -66,23 +66,33 @@ class Canary:
     deployment: Deployment
 
     def draws(self, picture: bytes) -> bool:
-        """Whether it answers this drawing; the same drawing has the same answer, in every worker."""
+        """Tell whether it answers this drawing; the same drawing has the same answer, in every worker."""
         return zlib.crc32(picture) % 10_000 < self.percent * 100
 
 
 @dataclass(frozen=True)
 class Serving:
-    """What serves at one moment."""
+    """The deployments that serve at one moment."""
 
     deployments: Mapping[str, Deployment]
     """By name, the most recently activated last."""
     failed: Mapping[str, str]
-    """Why a deployed version could not be loaded here; the one before it answers if there is one."""
+    """The reason why a deployed version could not be loaded here; the one before it answers if there is one."""
 
     @property
     def default(self) -> Deployment | None:
         """The most recently activated model whose input is a picture."""
         return next((d for d in reversed([*self.deployments.values()]) if d.takes_pictures), None)
+
+
+@dataclass(frozen=True)
+class UnderWay:
+    """The work that is being done while no model answers."""
+
+    state: str
+    message: str
+    step: int | None = None
+    of: int | None = None
 
 
 class Deployments:
@@ -100,7 +110,7 @@ class Deployments:
     # ── reading ──────────────────────────────────────────────────────────────────────────────────
 
     def now(self) -> Serving:
-        """What serves now; where that has changed, the new version is loaded first."""
+        """Give what serves now; where that has changed, the new version is loaded first."""
         if self.settled() is None:
             with self._lock:
                 mark = self._record.mark()
@@ -111,7 +121,7 @@ class Deployments:
         return self._serving
 
     def settled(self) -> Serving | None:
-        """What serves now; ``None`` where that has to be loaded first."""
+        """Give what serves now; ``None`` where that has to be loaded first."""
         if self._seen != self._record.mark() or (self._serving.failed and time.monotonic() > self._retry_at):
             return None
         return self._serving
@@ -123,32 +133,27 @@ class Deployments:
             return default.canary.deployment
         return default
 
-    def history(self, name: str) -> list[dict[str, Any]]:
-        """Who changed what serves, when and why, the latest last: ``[{"t", "action", "version", "who", "reason"}]``."""
-        entry = self._record.read().get(artifact.check_name(name))
+    def history(self, name: str) -> tuple[Change, ...]:
+        """List the changes of what serves, the latest last."""
+        entry = self._record.read().find(artifact.check_name(name))
         if entry is None:
             raise NotFound(f"no model {name!r} serves here")
-        return list(entry["history"])
+        return entry.history
 
     def version(self, name: str, version: int) -> Deployment:
         """A pushed version with its engine, deployed or not."""
         manifest, engine = self._engine(name, version)
         return Deployment(name, version, "", None, manifest, engine)
 
-    def under_way(self) -> dict[str, Any]:
-        """``state``, ``message``, ``step`` and ``of`` of what is being done while no model answers."""
+    def under_way(self) -> UnderWay:
+        """Tell what is being done while no model answers."""
         if failed := self._serving.failed:
-            return {"state": "failed", "message": "; ".join(failed.values())}
+            return UnderWay("failed", "; ".join(failed.values()))
         try:
             said = json.loads((self._folder / "under_way.json").read_text())
-            return {
-                "state": str(said["state"]),
-                "message": str(said["message"]),
-                "step": said.get("step"),
-                "of": said.get("of"),
-            }
+            return UnderWay(str(said["state"]), str(said["message"]), said.get("step"), said.get("of"))
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
-            return {"state": "waiting", "message": "no model is deployed yet"}
+            return UnderWay("waiting", "no model is deployed yet")
 
     def check_pushed(self, name: str, version: int) -> None:
         """Raise ``NotFound`` unless the version is here."""
@@ -164,7 +169,7 @@ class Deployments:
 
     @contextmanager
     def receiving(self) -> Iterator[Path]:
-        """Where to put a zip that is to be pushed; removed at the end."""
+        """Make room for a zip that is to be pushed; removed at the end."""
         with self._aside() as aside:
             yield aside / "version.zip"
 
@@ -218,10 +223,12 @@ class Deployments:
         if before is not None and before.version != version and not anyway:
             refuse_worse(manifest, folder, before.manifest, self._path(name, before.version))
         with self._record.changing() as models:
-            entry = models.get(name, {})
-            if entry.get("version") != version or entry.get("canary"):
-                switch(models, name, version, {"action": "activate", "who": who, "reason": reason})
-                models[name] = models.pop(name)  # the most recently activated is last
+            try:
+                entry = models.find(name)
+            except WorkbenchError:  # damaged by hand: this rewrites it
+                entry = None
+            if entry is None or entry.version != version or entry.canary:
+                models.put_last(name, switched(entry, Change(now(), "activate", version, who, reason)))
         return self._answering(name, version)
 
     def start_canary(
@@ -239,16 +246,14 @@ class Deployments:
         self._find(name, version)
         self._engine(name, version)
         with self._record.changing() as models:
-            entry = models.get(name)
+            entry = models.find(name)
             if entry is None:
                 raise NotFound(f"no version of {name} serves yet; activate one first")
-            if entry["version"] == version and percent:
+            if entry.version == version and percent:
                 raise Conflict(f"{name}:{version} is active and answers all drawings already")
-            entry.pop("canary", None)
-            done = {"action": "canary", "percent": percent, "version": version, "who": who, "reason": reason}
-            if percent:
-                entry["canary"] = {"version": version, "percent": percent, "since": now()}
-            note(entry, done)
+            change = Change(now(), "canary", version, who, reason, percent)
+            share = Share(version, percent, change.t) if percent else None
+            models.put(name, replace(entry, canary=share).noted(change))
         return self._answering(name, version)
 
     def rollback(self, name: str, reason: str = "", *, who: str = "") -> Deployment:
@@ -265,13 +270,13 @@ class Deployments:
         if before is not None and before.previous is not None:
             self._engine(name, before.previous)
         with self._record.changing() as models:
-            if name not in models:
+            entry = models.find(name)
+            if entry is None:
                 raise NotFound(f"no model {name!r} serves here, so there is nothing to roll back")
-            version = models[name].get("previous")
-            if version is None:
-                raise Conflict(f"{name}:{models[name]['version']} is the first version that served here")
-            switch(models, name, version, {"action": "rollback", "who": who, "reason": reason})
-        return self._answering(name, version)
+            if entry.previous is None:
+                raise Conflict(f"{name}:{entry.version} is the first version that served here")
+            models.put(name, switched(entry, Change(now(), "rollback", entry.previous, who, reason)))
+        return self._answering(name, entry.previous)
 
     def _answering(self, name: str, version: int) -> Deployment:
         deployment = self.now().deployments.get(name)
@@ -295,18 +300,20 @@ class Deployments:
             entries = self._record.read()
         except WorkbenchError as error:
             return Serving(self._serving.deployments, {FILE: str(error)})
-        for name, entry in entries.items():
+        for name in entries:
             try:
-                manifest, engine = self._engine(name, entry["version"])
+                entry = entries.find(name)
+                assert entry is not None
+                manifest, engine = self._engine(name, entry.version)
                 canary = None
                 try:
-                    canary = self._canary(name, entry.get("canary"))
+                    canary = self._canary(name, entry.canary)
                 except (WorkbenchError, OSError) as error:
                     failed[f"{name}'s canary"] = str(error)
                 deployments[name] = Deployment(
-                    name, entry["version"], entry["since"], entry.get("previous"), manifest, engine, canary
+                    name, entry.version, entry.since, entry.previous, manifest, engine, canary
                 )
-            except (WorkbenchError, OSError, KeyError, TypeError) as error:
+            except (WorkbenchError, OSError) as error:
                 failed[name] = str(error)
                 if name in self._serving.deployments:
                     deployments[name] = self._serving.deployments[name]
@@ -314,12 +321,11 @@ class Deployments:
         self._engines = {key: loaded for key, loaded in self._engines.items() if key in wanted}
         return Serving(deployments, failed)
 
-    def _canary(self, name: str, entry: dict[str, Any] | None) -> Canary | None:
-        if not entry:
+    def _canary(self, name: str, share: Share | None) -> Canary | None:
+        if share is None:
             return None
-        manifest, engine = self._engine(name, entry["version"])
-        deployment = Deployment(name, entry["version"], entry["since"], None, manifest, engine)
-        return Canary(float(entry["percent"]), deployment)
+        manifest, engine = self._engine(name, share.version)
+        return Canary(share.percent, Deployment(name, share.version, share.since, None, manifest, engine))
 
     def _engine(self, name: str, version: int) -> tuple[Manifest, engines.Engine]:
         """Manifest and engine of a version, loaded and checked at first use."""

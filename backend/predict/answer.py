@@ -77,7 +77,7 @@ class Drawings:
         if deployment is None and name is not None and serving.deployments:
             raise NotFound(f"no model {name[:64]!r} serves here; GET /models lists those that do")
         if deployment is None:
-            raise NoModel(self._deployments.under_way()["message"])
+            raise NoModel(self._deployments.under_way().message)
         if not deployment.takes_pictures:
             raise NoPictureModel(f"{deployment.name}'s input is no picture")
         return deployment
