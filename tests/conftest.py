@@ -55,7 +55,7 @@ SLOW = {
         "backend/test_load.py",
         "backend/test_model_servers.py",
     ),
-    *("backend/test_openapi.py", "backend/test_serve.py"),
+    *("backends/test_contract.py", "backend/test_openapi.py", "backend/test_serve.py"),
     *("dashboard/test_download.py", "dashboard/test_ending.py", "dashboard/test_kernels.py"),
     *("frontend/test_apache.py", "jobs/test_together.py"),
     *("workbench/test_checks.py", "workbench/test_preview.py", "workbench/test_runner.py"),
