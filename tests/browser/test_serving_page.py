@@ -213,7 +213,7 @@ def away(
 
 def test_without_a_back_end_the_page_is_calm_and_fits_a_phone(away: Settings, browser: Browser) -> None:
     screen = Screen(browser, away, "&model=mnist-cnn:1", viewport={"width": 380, "height": 800})
-    expect(screen.page.get_by_text("The back end does not answer").first).to_be_visible()
+    expect(screen.page.get_by_text("The back end of this computer does not answer").first).to_be_visible()
     expect(screen.button("Try again", "wb-serving")).to_be_visible()
     expect(screen.page.locator("tr.wb-row")).to_have_count(2)
     expect(screen.part("wb-version").locator("h3")).to_have_text("mnist-cnn:1")

@@ -16,7 +16,10 @@ from tests.browser import made_models
 from tests.chain import make_settings, threads_end, wait_until
 from tests.ui.test_widgets import Wire, connect
 from workbench import recipes
+from workbench.application.stack import App
 from workbench.backends.http import HttpBackEnd
+from workbench.backends.values import Counts
+from workbench.errors import Unavailable
 from workbench.models import registry
 from workbench.settings import Settings
 from workbench.ui.draft import DRAFT
@@ -56,6 +59,18 @@ def settings_of(server: Server, port: int | None = None) -> Settings:
 
 
 @dataclass
+class Account:
+    """An account on AWS, with the application or without."""
+
+    state: str = "absent"
+
+    def look(self) -> App:
+        if self.state == "refused":
+            raise Unavailable("there are no AWS credentials here")
+        return App("workbench", self.state, "123456789012", "eu-central-1", "ab12")
+
+
+@dataclass
 class Stand:
     """The page of somebody who has said a name, and its back end."""
 
@@ -69,7 +84,7 @@ class Stand:
     def open(self, reference: str) -> None:
         self.page.poll.turn()
         self.page.models.table.opened = reference
-        wait_until(lambda: reference in self.page.models.head.html, 60, "the version")
+        wait_until(lambda: reference in self.page.models.version.head.html, 60, "the version")
 
     def press(self, action: Action) -> None:
         """Click, say yes, and wait for the end of what that does."""
@@ -89,7 +104,7 @@ class Stand:
 @pytest.fixture
 def stand(server: Server) -> Iterator[Stand]:
     with jobs.open_store(settings_of(server)) as store, threads_end():
-        page = ServingPage(Control(settings_of(server), store, start=lambda *_: None))
+        page = ServingPage(Control(settings_of(server), store, start=lambda *_: None), application=Account())
         stand = Stand(page, server)
         stand.deploy(1)
         stand.deploy(2)
@@ -106,9 +121,9 @@ def test_the_table_has_all_versions_with_their_figures_and_says_which_one_serves
     page = stand.page.models.table.page
     assert page["total"] == 3
     rows = {row["key"]: row for row in page["rows"]}
-    assert rows["mnist-cnn:2"]["standing"] == "deployed"
-    assert rows["mnist-cnn:1"]["standing"] == "before"
-    assert rows["mnist-cnn:3"]["standing"] == ""
+    assert rows["mnist-cnn:2"]["deployment"] == "deployed"
+    assert rows["mnist-cnn:1"]["deployment"] == "before"
+    assert rows["mnist-cnn:3"]["deployment"] == ""
     assert rows["mnist-cnn:2"]["accuracy"] == pytest.approx(0.985, abs=0.01)
     assert " to " in rows["mnist-cnn:2"]["interval"]
     assert "mnist-cnn:2" in stand.page.models.served.html
@@ -117,48 +132,48 @@ def test_the_table_has_all_versions_with_their_figures_and_says_which_one_serves
 def test_a_version_is_deployed_with_a_reason_which_the_history_keeps(stand: Stand) -> None:
     models = stand.page.models
     stand.open("mnist-cnn:3")
-    stand.press(models.deploy)
-    assert "say why" in models.message.html
-    assert "deployed" not in models.head.html
-    models.reason.value = "surer <of> sevens"
-    stand.press(models.deploy)
-    assert "mnist-cnn:3 answers on the drawing page now" in models.message.html
-    assert "deployed" in models.head.html
-    assert "surer &lt;of&gt; sevens" in models.history.html
-    assert "bea" in models.history.html
+    stand.press(models.version.deploy)
+    assert "say why" in models.version.message.html
+    assert "deployed" not in models.version.head.html
+    models.version.reason.value = "surer <of> sevens"
+    stand.press(models.version.deploy)
+    assert "mnist-cnn:3 answers on the drawing page now" in models.version.message.html
+    assert "deployed" in models.version.head.html
+    assert "surer &lt;of&gt; sevens" in models.version.history.html
+    assert "bea" in models.version.history.html
     assert HttpBackEnd(stand.server.url).models()[0].version == 3
 
 
 def test_roll_back_asks_first_and_lets_the_version_before_answer(stand: Stand) -> None:
     models = stand.page.models
     stand.open("mnist-cnn:2")
-    models.rollback.button.click()
+    models.version.rollback.button.click()
     assert HttpBackEnd(stand.server.url).models()[0].version == 2
-    models.rollback.no.click()
-    stand.press(models.rollback)
+    models.version.rollback.no.click()
+    stand.press(models.version.rollback)
     assert HttpBackEnd(stand.server.url).models()[0].version == 1
-    assert "mnist-cnn:1 answers on the drawing page again" in models.message.html
+    assert "mnist-cnn:1 answers on the drawing page again" in models.version.message.html
 
 
 def test_a_canary_answers_a_share_and_what_is_no_share_is_refused_in_words(stand: Stand) -> None:
     models = stand.page.models
     stand.open("mnist-cnn:3")
-    models.reason.value, models.canary.value = "a try", "lots"
-    stand.press(models.deploy)
-    assert "a number from 0 to 100" in models.message.html
-    models.canary.value = "10 %"
-    stand.press(models.deploy)
-    assert "canary 10 %" in models.head.html
+    models.version.reason.value, models.version.canary.value = "a try", "lots"
+    stand.press(models.version.deploy)
+    assert "a number from 0 to 100" in models.version.message.html
+    models.version.canary.value = "10 %"
+    stand.press(models.version.deploy)
+    assert "canary 10 %" in models.version.head.html
     assert "for 10 % of the drawings" in models.served.html
-    models.reason.value, models.canary.value = "enough", "0"
-    stand.press(models.deploy)
-    assert "canary" not in models.head.html
+    models.version.reason.value, models.version.canary.value = "enough", "0"
+    stand.press(models.version.deploy)
+    assert "canary" not in models.version.head.html
 
 
 def test_nobody_deploys_without_saying_who(stand: Stand) -> None:
     stand.page.requester.name = ""
     stand.open("mnist-cnn:3")
-    deploy = stand.page.models.deploy.button
+    deploy = stand.page.models.version.deploy.button
     wait_until(lambda: "who you are" in deploy.tooltip, 60, "the reason")
     assert deploy.disabled
 
@@ -177,8 +192,8 @@ def test_versions_are_compared_by_accuracy_class_confusion_size_and_drawings(sta
 
 def test_a_link_to_a_model_opens_it_and_one_to_none_says_so(stand: Stand) -> None:
     stand.page.address._told({"kind": "here", "values": {"model": "mnist-cnn:1"}})
-    wait_until(lambda: "mnist-cnn:1" in stand.page.models.head.html, 5, "the version")
-    assert "/workbench/models/mnist-cnn/1.zip" in stand.page.models.links.html
+    wait_until(lambda: "mnist-cnn:1" in stand.page.models.version.head.html, 5, "the version")
+    assert "/workbench/models/mnist-cnn/1.zip" in stand.page.models.version.links.html
     stand.page.address._told({"kind": "here", "values": {"model": "nobody:9"}})
     wait_until(lambda: "no model is called" in stand.page.models.failed.html, 5, "the error")
 
@@ -188,9 +203,9 @@ def test_without_a_back_end_the_page_says_so_and_finds_it_again(
 ) -> None:
     away = settings_of(stand.server, free_ports(1)[0])
     with jobs.open_store(away) as store:
-        page = ServingPage(Control(away, store))
+        page = ServingPage(Control(away, store), application=Account())
         page.poll.turn()
-        assert "The back end does not answer" in page.models.served.html
+        assert "The back end of this computer does not answer" in page.models.served.html
         assert "workbench up" in page.models.served.html
         assert page.models.again.widget.layout.display == ""
         assert page.models.table.page["total"] == 3
@@ -200,7 +215,7 @@ def test_without_a_back_end_the_page_says_so_and_finds_it_again(
 
 def test_an_empty_home_says_how_to_get_a_first_model(settings: Settings) -> None:
     with jobs.open_store(settings) as store:
-        page = ServingPage(Control(settings, store))
+        page = ServingPage(Control(settings, store), application=Account())
         page.poll.turn()
         assert page.models.table.page["total"] == 0
         assert "deploy_cluster.ipynb" in page.models.table.empty
@@ -214,8 +229,8 @@ def test_a_poll_without_news_sends_nothing(stand: Stand) -> None:
     page = stand.page
     for widget in (
         page.models.table,
-        page.models.head,
-        page.models.history,
+        page.models.version.head,
+        page.models.version.history,
         page.predict.published,
         page.live.status,
     ):
@@ -317,7 +332,7 @@ def test_corrections_are_accepted_rejected_and_taken_back_and_sent_into_a_retrai
     wait_until(lambda: len(panel.grid.items) == 4, 60, "the corrections")
     first = panel.grid.items[0]
     assert (first["predicted"], first["digit"]) == ("7", "1")
-    assert panel.retrain.button.disabled
+    assert panel.retraining.retrain.button.disabled
     panel.grid._told({"kind": "review", "ids": [first["id"]], "verdict": "reject"})
     wait_until(lambda: len(panel.grid.items) == 3, 60, "what is left")
     panel.grid._told({"kind": "undo"})
@@ -326,9 +341,9 @@ def test_corrections_are_accepted_rejected_and_taken_back_and_sent_into_a_retrai
     assert len(panel.grid.items) == 3
     stand.press(panel.accept_all)
     wait_until(lambda: [i["digit"] for i in panel.grid.items] == ["4"] or panel.digit.value, 60, "the rest")
-    assert panel._counts == {"waiting": 1, "accepted": 3, "rejected": 0}
+    assert panel._counts == Counts(waiting=1, accepted=3)
     assert "Accepted (3)" in [text for text, _ in panel.state.options]
-    stand.press(panel.retrain)
+    stand.press(panel.retraining.retrain)
     assert "Version 1 of the corrections has 3 drawings" in panel.message.html
     draft = stand.page.browser[DRAFT]
     assert draft["name"] == "mnist-cnn"
@@ -357,9 +372,9 @@ def test_versions_trained_with_corrections_show_what_they_gained(settings: Setti
     made_models.publish(settings, 1)
     made_models.publish(settings, 2, corrections={"version": 1, "used": ["a"] * 10, "evaluation": told})
     with jobs.open_store(settings) as store:
-        page = ServingPage(Control(settings, store))
+        page = ServingPage(Control(settings, store), application=Account())
         page.poll.turn()
-        assert "2 of 10 → 9 of 10" in page.corrections.versions.html
+        assert "2 of 10 → 9 of 10" in page.corrections.retraining.versions.html
 
 
 def test_a_downloaded_version_is_a_zip(stand: Stand, tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ __all__ = [
     "corrections",
     "deploy",
     "export",
+    "keep_corrections",
     "open_backend",
     "predict",
     "review",
@@ -99,6 +100,11 @@ def review(
 
 def export(settings: Settings, *, to: str | None = None) -> "Corrected":
     """Keep the accepted corrections as a data set version of this computer; the same ones are not kept twice."""
-    from workbench.backends.exported import keep_corrections  # NumPy comes with it
-
     return keep_corrections(open_backend(to, settings), settings)
+
+
+def keep_corrections(backend: BackEnd, settings: Settings) -> "Corrected":
+    """As :func:`export`, of a back end that is open."""
+    from workbench.backends import exported  # NumPy comes with it
+
+    return exported.keep_corrections(backend, settings)

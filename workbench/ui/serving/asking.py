@@ -1,11 +1,12 @@
 """A canvas whose drawings are looked at in a thread, so that the kernel stays free; and an answer as HTML."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from html import escape
 from typing import Any
 
 import numpy as np
 
+from workbench.backends.values import Classified
 from workbench.models import evaluation
 from workbench.ui.widgets.answer import Answer
 from workbench.ui.widgets.canvas import Canvas
@@ -40,7 +41,7 @@ class AskingCanvas(Canvas):
 
 
 def bars(probabilities: Sequence[float], labels: Sequence[str]) -> str:
-    """A bar a class, the likeliest marked."""
+    """Draw a bar a class, the likeliest marked."""
     order = sorted(range(len(probabilities)), key=lambda k: -probabilities[k])
     shown = sorted(order[:SHOWN]) if len(order) <= SHOWN else order[:SHOWN]
     rows = "".join(
@@ -56,28 +57,25 @@ def label_of(k: int, labels: Sequence[str]) -> str:
     return str(labels[k]) if k < len(labels) else str(k)
 
 
-def show_answer(said: Mapping[str, Any], labels: Sequence[str], took_s: float) -> str:
-    """What ``/serve`` answered: the label, how sure, what the model saw, and how long that took."""
-    model = str(said.get("model", ""))
-    name = f"a model of your own ({model[7:19]})" if model.startswith("sha256:") else model
+def show_answer(said: Classified, labels: Sequence[str], took_s: float) -> str:
+    """Show what ``/serve`` answered: the label, how sure, what the model saw, and how long that took."""
+    name = f"a model of your own ({said.model[7:19]})" if said.model.startswith("sha256:") else said.model
     foot = f'<p class="wb-caption">{escape(name)}, answered in {took_s * 1e3:.0f} ms</p>'
-    if said.get("class") is None:
-        return (
-            f'<p class="wb-muted">{escape(str(said.get("reason", "nothing drawn"))).capitalize()}.</p>{foot}'
-        )
-    labels = [str(label) for label in said.get("labels") or labels]
-    scores = np.array([[np.nan if s is None else s for s in said["scores"]]], np.float64)
-    seen = str(said.get("seen") or "")
+    if said.index is None or said.scores is None:
+        return f'<p class="wb-muted">{escape(said.reason or "nothing drawn").capitalize()}.</p>{foot}'
+    seen = said.seen or ""
     picture = (
         f'<img class="wb-seen" alt="What the model saw" title="What the model saw" src="{escape(seen)}">'
         if seen.startswith("data:image/")
         else ""
     )
-    top = f'<span class="wb-headline">{escape(str(said["label"]))}</span>{picture}'
-    if np.isnan(scores).any():
+    top = f'<span class="wb-headline">{escape(str(said.label))}</span>{picture}'
+    if None in said.scores:
         return (
             f'<div class="wb-answer-top">{top}</div><p>The model gave values that are no numbers.</p>{foot}'
         )
-    sure = [float(p) for p in evaluation.probabilities(scores)[0]]
-    words = f'<span class="wb-muted">{percent(sure[int(said["class"])] if len(sure) > int(said["class"]) else max(sure), 1)} sure</span>'
-    return f'<div class="wb-answer-top" role="status">{top}{words}</div>{bars(sure, labels)}{foot}'
+    sure = [float(p) for p in evaluation.probabilities(np.array([said.scores], np.float64))[0]]
+    most = percent(sure[said.index] if said.index < len(sure) else max(sure), 1)
+    words = f'<span class="wb-muted">{most} sure</span>'
+    shown = bars(sure, said.labels or labels)
+    return f'<div class="wb-answer-top" role="status">{top}{words}</div>{shown}{foot}'

@@ -10,7 +10,7 @@ from workbench.jobs import Job
 from workbench.pictures.ink import fit
 from workbench.tasks.preview import Preview, Wanted
 from workbench.ui.serving.asking import AskingCanvas
-from workbench.ui.serving.look import Look
+from workbench.ui.serving.snapshot import Snapshot
 from workbench.ui.widgets.actions import Action, Message
 from workbench.ui.widgets.answer import Answer
 from workbench.ui.widgets.pieces import Html, banner, waiting, when
@@ -61,7 +61,7 @@ class LivePanel:
         self.job.observe(lambda _: self._switched(), "value")
         self._arrange()
 
-    def show(self, look: Look) -> None:
+    def show(self, _: Snapshot) -> None:
         """Offer the jobs that train here, the newest first; end what has lost its job."""
         jobs = [
             job for job in self._workbench.store.list(state=TRAINING, limit=50) if job.provider == "local"

@@ -2,7 +2,7 @@
 
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from html import escape
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -10,11 +10,13 @@ from typing import Any
 import ipywidgets
 import numpy as np
 
+from workbench.backends.values import Deployment, Source
 from workbench.errors import BadInput, WorkbenchError
 from workbench.models import registry
 from workbench.models.registry import Version
 from workbench.ui.serving.asking import AskingCanvas, show_answer
-from workbench.ui.serving.look import BackEnd, Look
+from workbench.ui.serving.choice import BackEndChoice
+from workbench.ui.serving.snapshot import Snapshot
 from workbench.ui.serving.version_views import deployment_state
 from workbench.ui.widgets.actions import Action, Message
 from workbench.ui.widgets.inline_pictures import data_url
@@ -32,10 +34,11 @@ HINT = waiting("Draw something, and what the model makes of it stands here.")
 class PredictPanel:
     """A form around ``BackEnd.serve``."""
 
-    def __init__(self, workbench: Control, backend: BackEnd) -> None:
-        self._workbench, self._backend = workbench, backend
-        self._served: Sequence[Mapping[str, Any]] = ()
-        self._links: dict[str, str] = {}
+    def __init__(self, workbench: Control, choice: BackEndChoice) -> None:
+        self._workbench, self._choice = workbench, choice
+        self._turn = choice.turn
+        self._served: tuple[Deployment, ...] = ()
+        self._links: dict[tuple[str | None, str], str] = {}
         self.answer, self.message = Html(HINT), Message()
         self.canvas = AskingCanvas(self._drawn, [])
         self._make_fields()
@@ -49,14 +52,19 @@ class PredictPanel:
         )
         self._following = Newest(self._follow)
         self._lay_out()
-        for choice in (self.picture, self.source):
-            choice.observe(lambda _: self._arrange(), "value")
+        for buttons in (self.picture, self.source):
+            buttons.observe(lambda _: self._arrange(), "value")
         self.published.observe(lambda _: self._chosen(), "value")
         self._arrange()
 
-    def show(self, look: Look) -> None:
+    def show(self, snapshot: Snapshot) -> None:
         """Offer what is published, what serves first."""
-        self._served = look.models
+        self._served = snapshot.models
+        if snapshot.turn != self._turn:
+            self._turn = snapshot.turn
+            self.answer.html = HINT
+            self.message.clear()
+            self._arrange()
         there = registry.versions(self._workbench.settings)
         options = [(self._name(v), str(v)) for v in sorted(there, key=self._rank)]
         if tuple(options) == tuple(self.published.options):
@@ -68,11 +76,11 @@ class PredictPanel:
 
     def _rank(self, version: Version) -> tuple[int, str, int]:
         order = {"deployed": 0, "before": 2, "": 3}
-        state = deployment_state(version.name, version.version, self._served)
+        state = deployment_state(version, self._served)
         return order.get(state, 1), version.name, -version.version
 
     def _name(self, version: Version) -> str:
-        state = deployment_state(version.name, version.version, self._served)
+        state = deployment_state(version, self._served)
         return f"{version} ({state})" if state else str(version)
 
     # The form
@@ -116,14 +124,14 @@ class PredictPanel:
         self.url.add_class("wb-long")
         self.model_url.add_class("wb-long")
         self.published.add_class("wb-long")
-        for choice in (self.picture, self.source):
-            choice.add_class("wb-choice")
+        for buttons in (self.picture, self.source):
+            buttons.add_class("wb-choice")
         self._picture, self._model = ipywidgets.VBox(), ipywidgets.VBox()
         left = ipywidgets.VBox([self.picture, self._picture])
-        buttons = ipywidgets.HBox([self.ask.widget])
-        buttons.add_class("wb-buttons")
+        row = ipywidgets.HBox([self.ask.widget])
+        row.add_class("wb-buttons")
         right = ipywidgets.VBox(
-            [self.source, self._model, self.sizes, self.hint, buttons, self.message, self.answer]
+            [self.source, self._model, self.sizes, self.hint, row, self.message, self.answer]
         )
         halves = ipywidgets.HBox([left, right])
         halves.add_class("wb-halves")
@@ -140,6 +148,8 @@ class PredictPanel:
                 '<p class="wb-caption">It runs in a sandbox, in a process of its own. A zip of the workbench, a SavedModel, '
                 "<code>.keras</code> or <code>.onnx</code>; more than 10 MB better by URL. Without a size, by the model's own input.</p>"
             )
+        elif not self._choice.is_here:
+            self.hint.html = '<p class="wb-caption">AWS is asked when you press Ask.</p>'
         else:
             self.hint.html = ""
         self._chosen()
@@ -147,6 +157,11 @@ class PredictPanel:
     @property
     def _is_live(self) -> bool:
         return bool(self.source.value == PUBLISHED)
+
+    @property
+    def _follows(self) -> bool:
+        """Whether each change of a drawing is asked about: of a model of ours, by a back end that answers at once."""
+        return self._is_live and self._choice.is_here
 
     def _chosen(self) -> None:
         """Fill in the size that the model takes."""
@@ -160,7 +175,7 @@ class PredictPanel:
             shape = given.shape if given and given.kind == "image" else ()
         height, width, channels = (*shape,) if len(shape) == 3 else ("", "", "")
         self.width.value, self.height.value, self.channels.value = str(width), str(height), str(channels)
-        if self._is_live and self.picture.value == DRAWING and self.canvas.drawing is not None:
+        if self._follows and self.picture.value == DRAWING and self.canvas.drawing is not None:
             self._following.ask()
 
     def _uploaded(self, upload: ipywidgets.FileUpload) -> None:
@@ -178,7 +193,7 @@ class PredictPanel:
         """Each change of a drawing is asked about at once, where the model is one of ours."""
         if not ink.any():
             self.answer.html = HINT
-        elif self._is_live:
+        elif self._follows:
             self._following.ask()
 
     def _follow(self) -> None:
@@ -193,11 +208,11 @@ class PredictPanel:
         with tempfile.TemporaryDirectory() as temporary:
             aside = Path(temporary)
             image = self._image(aside)
-            more = self._asked_model(aside)
+            model, name = self._asked_model(aside)
             size = [field.value.strip() for field in (self.width, self.height, self.channels)]
-            more["image_size"] = "x".join(size) if any(size) else None
+            wanted = "x".join(size) if any(size) else None
             began = time.perf_counter()
-            said = self._backend.serve(image, **more)
+            said = self._choice.backend.serve(image, model=model, model_name=name, image_size=wanted)
             took_s = time.perf_counter() - began
         labels: Sequence[str] = ()
         if self._is_live:
@@ -215,7 +230,8 @@ class PredictPanel:
             raise BadInput("draw something first")
         return data_url(ink)
 
-    def _asked_model(self, aside: Path) -> dict[str, Any]:
+    def _asked_model(self, aside: Path) -> tuple[Source | None, str | None]:
+        """Give the model as ``serve`` takes it: a URL or a file, and a name."""
         kind = self.source.value
         if kind == PUBLISHED:
             if self.published.value is None:
@@ -224,17 +240,18 @@ class PredictPanel:
         labels = self.labels.value or None
         if kind == BY_URL:
             url = _filled(self.model_url.value, "give the model's URL")
-            return {"model": url, "model_name": labels}
-        return {"model": _keep(self.model_file, aside / "model", "choose a zip first"), "model_name": labels}
+            return url, labels
+        return _keep(self.model_file, aside / "model", "choose a zip first"), labels
 
-    def _ours(self, version: Version) -> dict[str, Any]:
-        state = deployment_state(version.name, version.version, self._served)
+    def _ours(self, version: Version) -> tuple[Source | None, str | None]:
+        """Name a version that serves; else send it there, and ask it by a link."""
+        state = deployment_state(version, self._served)
         if state == "deployed" or state.startswith("canary"):
-            return {"model_name": str(version)}
-        link = self._links.get(str(version))
-        if link is None:
-            link = self._links[str(version)] = self._backend.link(version)
-        return {"model": link}
+            return None, str(version)
+        key = (self._choice.where, str(version))
+        if key not in self._links:
+            self._links[key] = self._choice.backend.link(version)
+        return self._links[key], None
 
 
 def _filled(text: str, otherwise: str) -> str:

@@ -1,0 +1,139 @@
+"""Several versions side by side, as HTML: figures, classes, confusion, and what visitors drew. Pure functions."""
+
+import json
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import Any
+
+import numpy as np
+
+from workbench.backends.values import Comparison
+from workbench.models.registry import Version
+from workbench.ui.evaluations import confusion
+from workbench.ui.serving.version_views import FORMS, interval, sizes
+from workbench.ui.widgets.formats import megabytes, percent
+
+BAD_CLASS = 0.005
+"""The share of a class by which a version must be behind the best one, to be marked."""
+MOST_CASES = 12
+
+
+def evaluation_of(version: Version) -> dict[str, Any]:
+    """Read what ``evaluation.json`` holds; empty where there is none."""
+    path = version.folder / "evaluation.json"
+    return dict(json.loads(path.read_text())) if path.exists() else {}
+
+
+def comparison(versions: Sequence[Version]) -> str:
+    """Show figures, classes and confusion of several versions, a column each."""
+    found = [evaluation_of(version) for version in versions]
+    return _figures(versions, found) + _per_class(versions, found) + _confusions(versions, found)
+
+
+def _table(label: str, heads: Sequence[str], rows: Sequence[tuple[str, Sequence[str]]]) -> str:
+    head = "".join(f'<th scope="col">{escape(h)}</th>' for h in heads)
+    body = "".join(
+        f'<tr><th scope="row">{escape(term)}</th>{"".join(f"<td>{cell}</td>" for cell in cells)}</tr>'
+        for term, cells in rows
+    )
+    return (
+        f'<div class="wb-scroll" tabindex="0" role="region" aria-label="{escape(label)}"><table class="wb-list wb-beside">'
+        f"<thead><tr><td></td>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+    )
+
+
+def _figures(versions: Sequence[Version], found: Sequence[Mapping[str, Any]]) -> str:
+    metrics = [v.manifest.metrics for v in versions]
+    accuracies = [m.get("accuracy") for m in metrics]
+    best = max((a for a in accuracies if a is not None), default=None)
+    rows: list[tuple[str, list[str]]] = [
+        ("Accuracy", [_mark(percent(a), a == best) if a is not None else "–" for a in accuracies]),
+        ("95 % interval", [interval(m) or "–" for m in metrics]),
+        ("Test pictures", [f"{e['count']:,}" if e.get("count") else "–" for e in found]),
+        ("Loss", [f"{m['loss']:.4f}" if m.get("loss") is not None else "–" for m in metrics]),
+    ]
+    every = [sizes(version) for version in versions]
+    for form, name in FORMS.items():
+        if any(form in one for one in every):
+            rows.append((f"{name}, size", [megabytes(one[form]) if form in one else "–" for one in every]))
+    return (
+        _table("Figures", [str(v) for v in versions], rows) + f'<p class="wb-caption">{verdict(metrics)}</p>'
+    )
+
+
+def verdict(metrics: Sequence[Mapping[str, Any]]) -> str:
+    """Say whether the difference of the best two can be chance.
+
+    >>> verdict([{"accuracy": 0.9, "low": 0.88, "high": 0.92}, {"accuracy": 0.95, "low": 0.93, "high": 0.97}])
+    'The intervals do not overlap: the difference is hardly chance.'
+    """
+    known = sorted((m for m in metrics if m.get("low") is not None), key=lambda m: -m["accuracy"])[:2]
+    if len(known) < 2:
+        return "There is nothing to compare the accuracy with."
+    if known[1]["high"] < known[0]["low"]:
+        return "The intervals do not overlap: the difference is hardly chance."
+    return "The intervals overlap: with other pictures the order may be another one."
+
+
+def _mark(text: str, best: bool) -> str:
+    return f"<b>{escape(text)}</b>" if best else escape(text)
+
+
+def _per_class(versions: Sequence[Version], found: Sequence[Mapping[str, Any]]) -> str:
+    classes = [{str(c["label"]): c for c in e.get("per_class", ())} for e in found]
+    labels = list(dict.fromkeys(label for one in classes for label in one))
+    if not labels:
+        return ""
+    rows = []
+    for label in labels:
+        recalls = [one.get(label, {}).get("recall") for one in classes]
+        best = max((r for r in recalls if r is not None), default=0.0)
+        cells = []
+        for recall in recalls:
+            behind = recall is not None and best - recall > BAD_CLASS
+            text = "–" if recall is None else percent(recall)
+            cells.append(f'<span class="wb-behind">{text}</span>' if behind else text)
+        rows.append((label, cells))
+    return (
+        '<details class="wb-more" open><summary>By class</summary><p class="wb-caption">Of each class, how many pictures are '
+        "recognised. Marked: half a point or more behind the best.</p>"
+        + _table("By class", [str(v) for v in versions], rows)
+        + "</details>"
+    )
+
+
+def _confusions(versions: Sequence[Version], found: Sequence[Mapping[str, Any]]) -> str:
+    parts = ""
+    for version, one in zip(versions, found, strict=True):
+        if "confusion" in one:
+            table = np.array(one["confusion"])
+            labels = [str(label) for label in version.manifest.labels or range(len(table))]
+            drawn = confusion(table, labels, title=str(version))
+            parts += f"<div>{drawn}</div>"
+    if not parts:
+        return ""
+    return f'<details class="wb-more"><summary>What was taken for what</summary><div class="wb-confusions">{parts}</div></details>'
+
+
+def on_drawings(found: Comparison) -> str:
+    """Show how two versions differ on visitors' drawings and corrections, as the back end found."""
+    name = escape(found.name)
+    text = []
+    if found.drawings:
+        share = percent(found.agreed / found.drawings, 1)
+        text.append(f"They agreed on {found.agreed:,} of {found.drawings:,} drawings ({share}).")
+    if found.corrections:
+        told = ", ".join(
+            f"{name}:{v} {found.recognised[v].right}" for v in found.versions if v in found.recognised
+        )
+        text.append(f"Of {found.corrections:,} accepted corrections they recognise: {told}.")
+    if not text:
+        text = ["No drawing was answered by both yet (start a canary), and no correction is accepted."]
+    figures = ""
+    for case in found.disagreements[:MOST_CASES]:
+        answers = " · ".join(f"{v} says <b>{said.digit}</b>" for v, said in case.answers.items())
+        figures += (
+            f'<figure><img alt="" src="{escape(case.picture)}"><figcaption>{answers}</figcaption></figure>'
+        )
+    grid = f'<div class="wb-pictures wb-cases">{figures}</div>' if figures else ""
+    return f'<h4 class="wb-part">On visitors\' drawings</h4><p>{" ".join(text)}</p>{grid}'
