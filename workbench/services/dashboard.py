@@ -35,6 +35,7 @@ def prepare(settings: Settings) -> Service:
     """Write the server's configuration and say how to start it; doing so again changes nothing."""
     certificate = None if settings.dashboard_address.startswith("127.") else certificates.own(settings)
     config = settings.run / "dashboard" / "config.py"
+    config.parent.mkdir(parents=True, exist_ok=True)
     files.write(config, configuration(settings, certificate), mode=0o600)
     overrides = _jupyter(settings) / "config" / "labconfig" / "default_setting_overrides.json"
     overrides.parent.mkdir(parents=True, exist_ok=True)
