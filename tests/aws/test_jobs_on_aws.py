@@ -24,8 +24,8 @@ from workbench.machines.aws.controller.provider import AwsProvider
 from workbench.machines.local.provider import end_all
 from workbench.models import registry
 from workbench.recipes import Recipe
-from workbench.verbs import jobs
-from workbench.verbs.jobs import Control, Request
+from workbench.verbs.requests import Request
+from workbench.verbs.workbench import Workbench, open_store
 
 LONG = "import time\nSTEPS = 40\ndef step(place, n):\n    time.sleep(0.25)\n"
 PS = Layout(ps=1, workers=2)
@@ -35,14 +35,14 @@ PS = Layout(ps=1, workers=2)
 class Stand:
     """A workbench whose jobs go to AWS."""
 
-    workbench: Control
+    workbench: Workbench
     provider: AwsProvider
     emulator: Emulator
 
     def submit(self, training: str = "STEPS = 10\n", **more: Any) -> int:
         wanted = {"ps": 1, "workers": 2, "provider": "aws", **more}
         recipe = Recipe("", "def load_data(): ...", training + "def build_model(): ...")
-        return self.workbench.submit(Request("net", "ann", recipe, **wanted))
+        return self.workbench.jobs.submit(Request("net", "ann", recipe, **wanted))
 
     def job(self, id: int) -> Job:
         return self.workbench.store.job(id)
@@ -52,7 +52,7 @@ class Stand:
 
         def look() -> Job | None:
             if tick:
-                self.workbench.tick()
+                self.workbench.jobs.tick()
             job = self.job(id)
             if job.error and job.state == "failed" and job.lease is None and not holds(job):
                 pytest.fail(f"{job.error.message}\n{job.error.traceback}")
@@ -89,9 +89,9 @@ def stand(emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     ground = make_ground(make_stub_provider(settings).session)
     monkeypatch.setenv("STUB_GROUND", json.dumps(asdict(ground)))
     provider = make_stub_provider(settings, ground)
-    with jobs.open_store(settings) as store:
+    with open_store(settings) as store:
         start = lambda id, name: stub_runner.start(id, name, settings)  # noqa: E731
-        workbench = Control(settings, store, start=start, open_provider=lambda *_: provider)
+        workbench = Workbench(settings, store, start=start, open_provider=lambda *_: provider)
         try:
             yield Stand(workbench, provider, emulator)
         finally:
@@ -118,7 +118,7 @@ def test_a_job_trains_on_instances_and_its_model_comes_back(stand: Stand) -> Non
     assert job.cost > 0
     assert stand.left() == []
     assert registry.find("net:1", stand.workbench.settings).manifest.job == id
-    link = stand.workbench.link(job)
+    link = stand.workbench.jobs.link(job)
     assert link
     with urllib.request.urlopen(link) as answer:
         assert "manifest.json" in zipfile.ZipFile(io.BytesIO(answer.read())).namelist()
@@ -181,7 +181,7 @@ def test_what_ends_a_job_early_leaves_no_machine_and_the_true_reason(
     assert '"training.py"' in job.error.traceback or "training.py" in job.error.traceback
 
     stand.until(endless, lambda job: job.step)
-    assert stand.workbench.terminate(endless).state == "terminated"
+    assert stand.workbench.jobs.terminate(endless).state == "terminated"
     assert stand.left() == []
 
     monkeypatch.setenv("STUB_TERMS", json.dumps({"deadline_s": 1}))
@@ -201,15 +201,15 @@ def test_what_ends_a_job_early_leaves_no_machine_and_the_true_reason(
 
 
 def test_jobs_share_a_standing_cluster_one_after_the_other(stand: Stand) -> None:
-    stand.workbench.launch("lab", Layout(workers=2), "aws")
+    stand.workbench.clusters.launch("lab", Layout(workers=2), "aws")
     before = sorted(stand.left())
     first, second = (stand.submit(ps=0, workers=2, cluster="lab") for _ in range(2))
 
     assert {stand.ended(first).state, stand.ended(second).state} == {"completed"}
     assert sorted(stand.left()) == before
-    assert {m.state for m in stand.workbench.stop("lab", "aws")} == {"stopped"}
-    assert {m.state for m in stand.workbench.start("lab", "aws")} == {"running"}
-    stand.workbench.release("lab", "aws")
+    assert {m.state for m in stand.workbench.clusters.stop("lab", "aws")} == {"stopped"}
+    assert {m.state for m in stand.workbench.clusters.start("lab", "aws")} == {"running"}
+    stand.workbench.clusters.release("lab", "aws")
     assert stand.left() == []
     assert stand.provider.machines() == []
 

@@ -11,8 +11,9 @@ from workbench.aws.session import Session
 from workbench.machines.aws.controller.provider import AwsProvider
 from workbench.machines.local.provider import LocalProvider, end_all
 from workbench.models import registry
-from workbench.verbs import jobs
-from workbench.verbs.jobs import Control, Request
+from workbench.verbs import recipes as verbs_recipes
+from workbench.verbs.requests import Request
+from workbench.verbs.workbench import Workbench, open_store
 
 
 def test_a_shipped_recipe_trains_with_a_parameter_server_and_two_workers(
@@ -22,14 +23,14 @@ def test_a_shipped_recipe_trains_with_a_parameter_server_and_two_workers(
     settings.logs.mkdir(parents=True)
     ground = make_ground(Session.open(settings))
     provider = AwsProvider(settings, find_ground=lambda *_: ground)
-    recipe = recipes.read(jobs.find_recipe("tabular"))
+    recipe = recipes.read(verbs_recipes.find("tabular"))
     try:
-        with jobs.open_store(settings) as store:
-            workbench = Control(
+        with open_store(settings) as store:
+            workbench = Workbench(
                 settings, store, start=lambda id, name: None, open_provider=lambda *_: provider
             )
             request = Request("tabular", "ann", recipe, ps=1, workers=2, epochs=1, provider="aws")
-            id = workbench.submit(request)
+            id = workbench.jobs.submit(request)
             lease = store.job(id).lease
             assert lease
             runner.run(
@@ -54,7 +55,7 @@ def test_a_shipped_recipe_trains_with_a_parameter_server_and_two_workers(
             version = registry.find(f"tabular:{job.version}", settings)
             assert (version.folder / "model.keras").exists()
             assert store.curve(id).training, "the curves came while it trained"
-            assert workbench.link(job)
+            assert workbench.jobs.link(job)
         living = [
             t for t in emulator.instances().values() if t["state"] not in ("terminated", "shutting-down")
         ]

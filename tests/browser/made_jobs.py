@@ -14,7 +14,8 @@ from workbench.jobs import Machine, Store
 from workbench.manifest import Manifest
 from workbench.models import evaluation, registry
 from workbench.settings import Settings
-from workbench.verbs.jobs import SHIPPED, open_store
+from workbench.verbs.recipes import SHIPPED
+from workbench.verbs.workbench import open_store
 
 RECIPE = recipes.read(SHIPPED / "mnist-mlp")
 STEPS, EPOCHS = 2_100, 5

@@ -19,7 +19,7 @@ from workbench import runner
 from workbench.services import dashboard as service
 from workbench.settings import Settings
 from workbench.ui.widgets import theme
-from workbench.verbs.jobs import open_store
+from workbench.verbs.workbench import open_store
 
 WAIT_MS = 120_000
 JOB_MS = 240_000

@@ -18,7 +18,7 @@ from workbench import artifact, events, recipes
 from workbench.errors import BadInput, ModelRefused, NotFetched, RecipeError, UrlRefused
 from workbench.manifest import write_listing as rewrite
 from workbench.pictures import decoders, ink
-from workbench.verbs import jobs
+from workbench.verbs import recipes as verbs_recipes
 
 MAX_UNPACKED = 1_000_000
 
@@ -142,7 +142,7 @@ def _feed_notebook(data: bytes) -> None:
 
 
 def _feed_upload(data: bytes) -> None:
-    recipes.check(jobs.read_upload({"recipe.zip": data}))
+    recipes.check(verbs_recipes.read_upload({"recipe.zip": data}))
 
 
 def _feed_size(data: bytes) -> None:

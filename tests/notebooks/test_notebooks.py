@@ -18,7 +18,7 @@ from tests.browser import made_models
 from workbench import artifact, recipes
 from workbench.models import registry
 from workbench.settings import PROJECT, from_environment
-from workbench.verbs.jobs import open_store
+from workbench.verbs.workbench import open_store
 
 NOTEBOOKS = sorted((PROJECT / "notebooks").glob("*.ipynb"))
 MOST_LINES = 12

@@ -11,7 +11,8 @@ from tests.soak.world import DIGITS, NAME, World
 from workbench import recipes
 from workbench.errors import WorkbenchError
 from workbench.jobs import ENDED, Store
-from workbench.verbs import jobs
+from workbench.verbs.requests import Request
+from workbench.verbs.workbench import Workbench
 
 RECIPE = Path(__file__).with_name("recipe")
 MOST_OPEN = 5
@@ -78,15 +79,13 @@ class Users:
     def _submit_stub(self, ps: int, workers: int) -> None:
         """As a page does: its runners are started by what it was given."""
         settings = self._world.settings
-        request = jobs.Request(
-            name="soak", requester="ann", recipe=recipes.read(RECIPE), ps=ps, workers=workers
-        )
+        request = Request(name="soak", requester="ann", recipe=recipes.read(RECIPE), ps=ps, workers=workers)
         try:
             with self._store() as store:
-                workbench = jobs.Control(
+                workbench = Workbench(
                     settings, store, start=lambda id, name: stub_runner.start(id, name, settings)
                 )
-                self._notes.submitted.append(workbench.submit(request))
+                self._notes.submitted.append(workbench.jobs.submit(request))
         except WorkbenchError as error:
             self._notes.refused.append(f"submit: {error}")
 

@@ -21,8 +21,7 @@ from workbench.ui.serving.choice import AWS, HERE, LOOK_EVERY_S, BackEndChoice
 from workbench.ui.serving.snapshot import AWS_EVERY_S, Looker
 from workbench.ui.widgets.actions import Action
 from workbench.ui.widgets.address import Address
-from workbench.verbs import jobs
-from workbench.verbs.jobs import Control
+from workbench.verbs.workbench import Workbench, open_store
 
 
 @dataclass
@@ -74,8 +73,8 @@ def stand(settings: Settings) -> Iterator[Stand]:
             raise Unavailable("AWS cannot be reached: no credentials")
         return aws if where == "aws" else here
 
-    with jobs.open_store(settings) as store, threads_end():
-        workbench = Control(settings, store, start=lambda *_: None)
+    with open_store(settings) as store, threads_end():
+        workbench = Workbench(settings, store, start=lambda *_: None)
         page = ServingPage(workbench, open_backend=open_backend, application=account)
         page.requester.name = "bea"
         page.poll.turn()
@@ -200,9 +199,9 @@ def test_aws_is_asked_now_and_then_and_at_once_after_a_change(settings: Settings
 
     backend = Counting()
     clock = lambda: now[0]  # noqa: E731
-    with jobs.open_store(settings) as store:
+    with open_store(settings) as store:
         choice = BackEndChoice(lambda _: backend, account, Address(), switched=lambda: None, clock=clock)
-        looker = Looker(Control(settings, store), choice, clock)
+        looker = Looker(Workbench(settings, store), choice, clock)
         for _ in range(3):
             looker.look()
         assert asked == [3], "the one here is asked each time"

@@ -1,4 +1,4 @@
-"""The cluster's page in the kernel: what it shows comes from the store, what it does goes through ``Control``."""
+"""The cluster's page in the kernel: what it shows comes from the store, what it does goes through ``Workbench``."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -21,8 +21,9 @@ from workbench.tasks.check import Checked, Stopped
 from workbench.ui.cluster import ClusterPage
 from workbench.ui.cluster.machines_diagram import draw_machines
 from workbench.ui.draft import DRAFT, HANDED
-from workbench.verbs import jobs
-from workbench.verbs.jobs import Control
+from workbench.verbs import recipes as verbs_recipes
+from workbench.verbs.requests import Requests
+from workbench.verbs.workbench import Workbench, open_store
 
 CHECKED = Checked(
     100, 10, (4,), (3,), steps_per_epoch=50, parameters=9, largest=6, epochs=2, batch_size=2, step_s=0.1
@@ -52,7 +53,7 @@ class Stand:
         wait_until(lambda: not action.busy, 60, "the action's end")
 
 
-class Workbench(Control):
+class SaidRequests(Requests):
     """With a dry run that is said, not done."""
 
     checks: Exception | Checked | None = CHECKED
@@ -76,10 +77,11 @@ def stand(settings: Settings) -> Iterator[Stand]:
             raise Unavailable(f"there is no provider {name!r} here")
         return provider
 
-    with jobs.open_store(settings) as store, threads_end():
+    with open_store(settings) as store, threads_end():
         workbench = Workbench(
             settings, store, start=lambda id, _: started.append(id), open_provider=open_provider
         )
+        workbench.requests = SaidRequests(settings, store, workbench.machines)
         page = ClusterPage(workbench)
         yield Stand(page, provider, started)
         page.poll.close()
@@ -170,11 +172,11 @@ def test_code_that_cannot_be_read_is_marked_at_its_line_in_its_tab(stand: Stand)
 
 def test_check_shows_what_it_found_or_marks_the_line(stand: Stand) -> None:
     form = stand.page.request
-    stand.page.workbench.checks = RecipeError("training, line 3: no", field="training", line=3)  # type: ignore[attr-defined]
+    stand.page.workbench.requests.checks = RecipeError("training, line 3: no", field="training", line=3)  # type: ignore[attr-defined]
     stand.press(form.check)
     assert form.code.editor.marks == {"training": [{"line": 3, "message": "training, line 3: no"}]}
     assert form.code.editor.shown == "training"
-    stand.page.workbench.checks = CHECKED  # type: ignore[attr-defined]
+    stand.page.workbench.requests.checks = CHECKED  # type: ignore[attr-defined]
     stand.press(form.check)
     assert form.code.editor.marks == {}
     assert "100 examples to learn from" in stand.said
@@ -182,7 +184,7 @@ def test_check_shows_what_it_found_or_marks_the_line(stand: Stand) -> None:
 
 def test_a_check_can_be_stopped(stand: Stand) -> None:
     check = stand.page.request.check
-    stand.page.workbench.checks = None  # type: ignore[attr-defined]
+    stand.page.workbench.requests.checks = None  # type: ignore[attr-defined]
     assert check.widget.children == (check.button,)
     check.press()
     assert check.widget.children == (check.button, check.stop)
@@ -233,7 +235,7 @@ def test_a_draft_survives_a_reload_and_a_link_to_a_recipe_wins(stand: Stand) -> 
     form.fields.name.value = "other"
     assert stand.page.browser[DRAFT]["name"] == "other"
     stand.page.address._told({"kind": "here", "values": {"recipe": "tabular"}})
-    assert form.recipe == recipes.read(jobs.SHIPPED / "tabular")
+    assert form.recipe == recipes.read(verbs_recipes.SHIPPED / "tabular")
     assert "recipe" not in stand.page.address.values
 
 
@@ -244,7 +246,7 @@ def test_a_link_in_jupyterlab_hands_its_recipe_over_once_and_soon(
     draft = {"name": "mine", "ps": "2", "workers": "3", "training": "t"}
     stand.arrive(handed={"recipe": "tabular", "t": minutes and time.time() - 60 * minutes}, draft=draft)
     form = stand.page.request
-    tabular = recipes.read(jobs.SHIPPED / "tabular").training
+    tabular = recipes.read(verbs_recipes.SHIPPED / "tabular").training
     assert (form.fields.name.value, form.recipe.training) == (
         ("tabular", tabular) if taken else ("mine", "t")
     )
@@ -329,7 +331,7 @@ def test_terminate_asks_first_and_twice_is_fine(stand: Stand, made: dict[str, in
     panel.terminate.yes.click()
     wait_until(lambda: not panel.terminate.busy, 60, "the end")
     assert store.job(made["queued"]).state == "terminated"
-    stand.page.workbench.terminate(made["queued"])
+    stand.page.workbench.jobs.terminate(made["queued"])
     assert store.job(made["queued"]).state == "terminated"
 
 

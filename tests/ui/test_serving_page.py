@@ -26,8 +26,8 @@ from workbench.ui.draft import DRAFT
 from workbench.ui.serving import ServingPage
 from workbench.ui.serving.predict import PUBLISHED, UPLOAD, URL, ZIP
 from workbench.ui.widgets.actions import Action
-from workbench.verbs import jobs, retraining
-from workbench.verbs.jobs import Control
+from workbench.verbs import retraining
+from workbench.verbs.workbench import Workbench, open_store
 
 WHEN = datetime(2026, 11, 22, tzinfo=UTC)
 
@@ -103,8 +103,10 @@ class Stand:
 
 @pytest.fixture
 def stand(server: Server) -> Iterator[Stand]:
-    with jobs.open_store(settings_of(server)) as store, threads_end():
-        page = ServingPage(Control(settings_of(server), store, start=lambda *_: None), application=Account())
+    with open_store(settings_of(server)) as store, threads_end():
+        page = ServingPage(
+            Workbench(settings_of(server), store, start=lambda *_: None), application=Account()
+        )
         stand = Stand(page, server)
         stand.deploy(1)
         stand.deploy(2)
@@ -202,8 +204,8 @@ def test_without_a_back_end_the_page_says_so_and_finds_it_again(
     stand: Stand, free_ports: Callable[[int], list[int]]
 ) -> None:
     away = settings_of(stand.server, free_ports(1)[0])
-    with jobs.open_store(away) as store:
-        page = ServingPage(Control(away, store), application=Account())
+    with open_store(away) as store:
+        page = ServingPage(Workbench(away, store), application=Account())
         page.poll.turn()
         assert "The back end of this computer does not answer" in page.models.served.html
         assert "workbench up" in page.models.served.html
@@ -214,8 +216,8 @@ def test_without_a_back_end_the_page_says_so_and_finds_it_again(
 
 
 def test_an_empty_home_says_how_to_get_a_first_model(settings: Settings) -> None:
-    with jobs.open_store(settings) as store:
-        page = ServingPage(Control(settings, store), application=Account())
+    with open_store(settings) as store:
+        page = ServingPage(Workbench(settings, store), application=Account())
         page.poll.turn()
         assert page.models.table.page["total"] == 0
         assert "deploy_cluster.ipynb" in page.models.table.empty
@@ -371,8 +373,8 @@ def test_versions_trained_with_corrections_show_what_they_gained(settings: Setti
     told = {"before": {"right": 2, "of": 10}, "after": {"right": 9, "of": 10}}
     made_models.publish(settings, 1)
     made_models.publish(settings, 2, corrections={"version": 1, "used": ["a"] * 10, "evaluation": told})
-    with jobs.open_store(settings) as store:
-        page = ServingPage(Control(settings, store), application=Account())
+    with open_store(settings) as store:
+        page = ServingPage(Workbench(settings, store), application=Account())
         page.poll.turn()
         assert "2 of 10 → 9 of 10" in page.corrections.retraining.versions.html
 

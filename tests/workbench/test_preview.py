@@ -14,7 +14,8 @@ from workbench.recipes import read
 from workbench.settings import Settings
 from workbench.tasks import preview as module
 from workbench.tasks.preview import Preview, Wanted
-from workbench.verbs.jobs import SHIPPED, open_store
+from workbench.verbs.recipes import SHIPPED
+from workbench.verbs.workbench import open_store
 
 READY = {"input": {"kind": "image", "shape": [28, 28, 1]}, "preprocessing": "mnist", "labels": ["a", "b"]}
 

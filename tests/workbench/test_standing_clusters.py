@@ -12,8 +12,8 @@ from workbench.jobs import Job
 from workbench.machines import Layout
 from workbench.machines.fake import FakeProvider
 from workbench.settings import Settings
-from workbench.verbs import jobs
-from workbench.verbs.jobs import Control, Request
+from workbench.verbs.requests import Request
+from workbench.verbs.workbench import Workbench, open_store
 
 TWO = Layout(workers=2)
 
@@ -24,18 +24,18 @@ def provider() -> FakeProvider:
 
 
 @pytest.fixture
-def workbench(settings: Settings, provider: FakeProvider) -> Iterator[Control]:
+def workbench(settings: Settings, provider: FakeProvider) -> Iterator[Workbench]:
     settings.logs.mkdir(parents=True)
-    with jobs.open_store(settings) as store:
-        yield Control(settings, store, start=lambda id, name: None, open_provider=lambda *_: provider)
+    with open_store(settings) as store:
+        yield Workbench(settings, store, start=lambda id, name: None, open_provider=lambda *_: provider)
 
 
-def ask(workbench: Control, **more: object) -> int:
+def ask(workbench: Workbench, **more: object) -> int:
     wanted = {"name": "net", "requester": "ann", "recipe": RECIPE, "workers": 2, "cluster": "lab", **more}
-    return workbench.submit(Request(**wanted))  # type: ignore[arg-type]
+    return workbench.jobs.submit(Request(**wanted))  # type: ignore[arg-type]
 
 
-def run(workbench: Control, provider: FakeProvider, id: int) -> Job:
+def run(workbench: Workbench, provider: FakeProvider, id: int) -> Job:
     job = workbench.store.job(id)
     assert job.lease is not None
     holder = job.lease.runner
@@ -52,8 +52,8 @@ def run(workbench: Control, provider: FakeProvider, id: int) -> Job:
     return workbench.store.job(id)
 
 
-def test_a_job_uses_the_cluster_and_leaves_it_ready(workbench: Control, provider: FakeProvider) -> None:
-    workbench.launch("lab", TWO)
+def test_a_job_uses_the_cluster_and_leaves_it_ready(workbench: Workbench, provider: FakeProvider) -> None:
+    workbench.clusters.launch("lab", TWO)
 
     job = run(workbench, provider, ask(workbench))
 
@@ -62,8 +62,8 @@ def test_a_job_uses_the_cluster_and_leaves_it_ready(workbench: Control, provider
     assert provider.clusters["lab"].folder is None
 
 
-def test_jobs_have_it_one_after_the_other(workbench: Control, provider: FakeProvider) -> None:
-    workbench.launch("lab", TWO)
+def test_jobs_have_it_one_after_the_other(workbench: Workbench, provider: FakeProvider) -> None:
+    workbench.clusters.launch("lab", TWO)
     first, second = ask(workbench), ask(workbench, requester="bob")
     other = ask(workbench, requester="bob", cluster=None)
 
@@ -77,19 +77,19 @@ def test_jobs_have_it_one_after_the_other(workbench: Control, provider: FakeProv
     assert run(workbench, provider, second).state == "completed"
 
 
-def test_a_job_must_ask_for_what_the_cluster_has(workbench: Control) -> None:
+def test_a_job_must_ask_for_what_the_cluster_has(workbench: Workbench) -> None:
     with pytest.raises(NotFound, match="workbench launch cluster --name lab"):
         ask(workbench)
-    workbench.launch("lab", TWO)
+    workbench.clusters.launch("lab", TWO)
     with pytest.raises(BadInput, match="0 parameter servers and 2 workers, the job asks for 1 and 2"):
         ask(workbench, ps=1)
     assert workbench.store.list() == []
 
 
 def test_a_cluster_that_was_released_before_its_job_fails_it_in_words(
-    workbench: Control, provider: FakeProvider
+    workbench: Workbench, provider: FakeProvider
 ) -> None:
-    workbench.launch("lab", TWO)
+    workbench.clusters.launch("lab", TWO)
     id = ask(workbench)
     provider.terminate("lab")
 
@@ -101,29 +101,34 @@ def test_a_cluster_that_was_released_before_its_job_fails_it_in_words(
 
 
 def test_a_cluster_at_work_is_neither_stopped_nor_released(
-    workbench: Control, provider: FakeProvider
+    workbench: Workbench, provider: FakeProvider
 ) -> None:
-    workbench.launch("lab", TWO)
+    workbench.clusters.launch("lab", TWO)
     id = ask(workbench)
-    for end in (workbench.stop, workbench.release):
+    for end in (workbench.clusters.stop, workbench.clusters.release):
         with pytest.raises(BadInput, match=f"job {id} is at work on lab"):
             end("lab")
     run(workbench, provider, id)
 
-    assert {m.state for m in workbench.stop("lab")} == {"stopped"}
-    assert {m.state for m in workbench.start("lab")} == {"running"}
-    workbench.release("lab")
+    assert {m.state for m in workbench.clusters.stop("lab")} == {"stopped"}
+    assert {m.state for m in workbench.clusters.start("lab")} == {"running"}
+    workbench.clusters.release("lab")
     assert provider.machines() == []
     with pytest.raises(NotFound):
-        workbench.release("lab")
+        workbench.clusters.release("lab")
 
 
 @pytest.mark.parametrize("name", ["job-3", "task-job-3", "check-1"])
-def test_the_clusters_of_jobs_are_left_to_them(workbench: Control, provider: FakeProvider, name: str) -> None:
+def test_the_clusters_of_jobs_are_left_to_them(
+    workbench: Workbench, provider: FakeProvider, name: str
+) -> None:
     provider.launch(name, TWO)
     for verb in (
-        lambda: workbench.launch(name, TWO),
-        *(lambda f=f: f(name) for f in (workbench.stop, workbench.start, workbench.release)),
+        lambda: workbench.clusters.launch(name, TWO),
+        *(
+            lambda f=f: f(name)
+            for f in (workbench.clusters.stop, workbench.clusters.start, workbench.clusters.release)
+        ),
     ):
         with pytest.raises(BadInput, match="belong to jobs"):
             verb()

@@ -100,7 +100,7 @@ def test_a_machine_that_only_serves_the_page_needs_nothing_but_the_basis() -> No
         "    def find_spec(self, name, path=None, target=None):\n"
         f"        if name.split('.')[0] in {extras!r}.split(','): raise ImportError(name)\n"
         "sys.meta_path.insert(0, Missing())\n"
-        f"import {supervisor.__name__}, workbench.cli\n"
+        f"import {supervisor.__name__}, workbench.cli, workbench.verbs.services\n"
     )
     done = subprocess.run([sys.executable, "-c", program], cwd=PROJECT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

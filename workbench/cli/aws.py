@@ -3,17 +3,16 @@
 import argparse
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from workbench.cli import output
 from workbench.errors import WorkbenchError
 from workbench.settings import Settings
 
 if TYPE_CHECKING:
-    from workbench.application.plan import AppPlan
-    from workbench.application.stack import App
-    from workbench.application.template import Wish
+    from workbench.verbs.application import App, AppPlan, Finding, Wish
 
 ROLES = ("working", "frontend", "backend")
 MARKS = {True: "yes", False: "NO", None: "unknown"}
@@ -61,28 +60,27 @@ def add_options(verbs: dict[str, argparse.ArgumentParser]) -> None:
 
 
 def plan_app(arguments: argparse.Namespace, settings: Settings) -> None:
-    from workbench.application import plan as planning
-    from workbench.aws.session import Session
+    from workbench.verbs.application import Application
 
-    plan = planning.plan(Session.open(settings), settings, _wish(arguments))
+    plan = Application(settings).plan(_wish(arguments))
     if arguments.json:
         output.json(_plan_as_json(plan))
     else:
         _show_plan(plan)
 
 
-def _plan_as_json(plan: "AppPlan") -> dict[str, Any]:
-    from workbench.aws.prices import HOURS_A_MONTH
+def _plan_as_json(plan: "AppPlan") -> dict[str, object]:
+    from workbench.verbs.application import price_per_month
 
     return {
         **asdict(plan),
-        "price_per_month": round(plan.price_per_hour * HOURS_A_MONTH, 2),
+        "price_per_month": round(price_per_month(plan), 2),
         "unknown": list(plan.unknown),
     }
 
 
 def _show_plan(plan: "AppPlan") -> None:
-    from workbench.aws.prices import HOURS_A_MONTH
+    from workbench.verbs.application import price_per_month
 
     print(output.columns([("WHAT", "NAME"), *((r.type, r.name) for r in plan.resources)]))
     print()
@@ -91,57 +89,51 @@ def _show_plan(plan: "AppPlan") -> None:
     print(output.columns([("ACCOUNT", "FINE", "WHY"), *((c.what, MARKS[c.ok], c.said) for c in plan.checks)]))
     print()
     more = f", and what is unknown: {', '.join(plan.unknown)}" if plan.unknown else ""
-    month = plan.price_per_hour * HOURS_A_MONTH
     print(
-        f"{len(plan.resources)} in all, {_dollars(plan.price_per_hour)} an hour, ${month:.2f} a month that it "
-        f"runs through{more}; {plan.price_source}"
+        f"{len(plan.resources)} in all, {_dollars(plan.price_per_hour)} an hour, ${price_per_month(plan):.2f} a month "
+        f"that it runs through{more}; {plan.price_source}"
     )
 
 
 def launch_app(arguments: argparse.Namespace, settings: Settings) -> int:
-    from workbench.application import launch
-    from workbench.aws.session import Session
+    from workbench.verbs.application import Application
 
-    app = launch.launch(Session.open(settings), settings, _wish(arguments), _Told())
+    app = Application(settings).launch(_Told(), _wish(arguments))
     show_app(app, settings, arguments.json)
     return 0
 
 
 def stop_app(arguments: argparse.Namespace, settings: Settings) -> None:
-    from workbench.application import power
-    from workbench.aws.session import Session
+    from workbench.verbs.application import Application
 
-    app = power.stop(Session.open(settings), settings, _Told(), arguments.only or ROLES)
+    app = Application(settings).stop(_Told(), arguments.only or ROLES)
     show_app(app, settings, arguments.json)
 
 
 def start_app(arguments: argparse.Namespace, settings: Settings) -> None:
-    from workbench.application import power
-    from workbench.aws.session import Session
+    from workbench.verbs.application import Application
 
-    app = power.start(Session.open(settings), settings, _Told(), arguments.only or ROLES)
+    app = Application(settings).start(_Told(), arguments.only or ROLES)
     show_app(app, settings, arguments.json)
 
 
 def release_app(arguments: argparse.Namespace, settings: Settings) -> None:
-    from workbench.application import release
-    from workbench.aws.session import Session
+    from workbench.verbs.application import Application
 
-    release.release(
-        Session.open(settings), settings, _Told(), arguments.bucket, everybody=arguments.everybody
-    )
+    Application(settings).release(_Told(), arguments.bucket, everybody=arguments.everybody)
     print("the application on AWS is released", file=sys.stderr)
 
 
 def machines_of_app(arguments: argparse.Namespace, settings: Settings) -> None:
-    from workbench.application import stack
-    from workbench.aws.session import Session
+    from workbench.verbs.application import Application
 
-    show_app(stack.app(Session.open(settings), settings), settings, arguments.json)
+    show_app(Application(settings).look(), settings, arguments.json)
 
 
 def show_app(app: "App", settings: Settings, as_json: bool) -> None:
-    """What exists of the application."""
+    """Print what exists of the application."""
+    from workbench.verbs.application import forward_command, token_command
+
     if as_json:
         output.json(asdict(app))
         return
@@ -167,41 +159,23 @@ def show_app(app: "App", settings: Settings, as_json: bool) -> None:
         return
     print(f"drawing page: {app.page_url}")
     working = next(machine for machine in app.machines if machine.role == "working")
-    print(f"dashboard:    {working.url}   (the token: {_secret_command(settings, app.region)})")
+    print(f"dashboard:    {working.url}   (the token: {token_command(settings, app.region)})")
     print("              or through Session Manager, then https://localhost:8888/workbench:")
-    print(f"              {_forward(working.instance, working.private_address, app.region)}")
+    print(f"              {forward_command(working.instance, working.private_address, app.region)}")
     print(f"deploy there: workbench deploy NAME --to aws;   costs {_dollars(app.price_per_hour)} an hour")
 
 
-def _secret_command(settings: Settings, region: str) -> str:
-    from workbench.aws import names
-
-    name = names.parameter(settings.aws_stack, "token")
-    return (
-        f"aws ssm get-parameter --region {region} --name {name} --with-decryption "
-        "--query Parameter.Value --output text"
-    )
-
-
-def _forward(instance: str, address: str, region: str) -> str:
-    return (
-        f"aws ssm start-session --region {region} --target {instance} "
-        "--document-name AWS-StartPortForwardingSessionToRemoteHost "
-        f"--parameters host={address},portNumber=8888,localPortNumber=8888"
-    )
-
-
 def _wish(arguments: argparse.Namespace) -> "Wish":
-    from workbench.application.template import Wish, check
+    from workbench.verbs.application import make_wish
 
-    chosen = {
-        "working_type": arguments.working_type,
-        "frontend_type": arguments.frontend_type,
-        "backend_type": arguments.backend_type,
-        "dashboard_cidr": arguments.dashboard_cidr,
-    }
-    given = {key: value for key, value in chosen.items() if value}
-    return check(Wish(page_port=arguments.page_port, private_backend=arguments.private_backend, **given))
+    return make_wish(
+        working_type=arguments.working_type,
+        frontend_type=arguments.frontend_type,
+        backend_type=arguments.backend_type,
+        dashboard_cidr=arguments.dashboard_cidr,
+        page_port=arguments.page_port,
+        private_backend=arguments.private_backend,
+    )
 
 
 class _Told:
@@ -218,30 +192,28 @@ class _Told:
 
 
 def _audit(arguments: argparse.Namespace, settings: Settings) -> int:
-    from workbench.application import audit, leftovers
-    from workbench.aws.session import Session
-    from workbench.verbs import jobs
+    from workbench.verbs.application import Application
 
-    session = Session.open(settings)
-    with jobs.opened(settings) as workbench:
-        found = workbench.audit(session)
+    application = Application(settings)
+    left = application.audit()
+    found = left.found
     if arguments.json:
         output.json([asdict(one) for one in found])
     elif not found:
-        print(f"nothing is left in {session.region}, account {session.account}")
+        print(f"nothing is left in {left.region}, account {left.account}")
     else:
         rows = [(one.kind, one.id, one.home or "–", one.why) for one in found]
         print(output.columns([("WHAT", "ID", "HOME", "WHY"), *rows]))
-        print(f"{len(found)} that nobody owns: {audit.summary(found)}")
+        print(f"{len(found)} that nobody owns: {left.summary}")
     if not found or not arguments.fix:
         return 1 if found else 0
     wanted = _agreed(found, arguments.yes)
-    leftovers.remove(session, wanted, _Told())
+    application.remove(wanted, _Told())
     return 0 if len(wanted) == len(found) else 1
 
 
-def _agreed(found: list[Any], yes: bool) -> list[Any]:
-    """What may be removed: what carries our tags and what only looks so are asked for apart."""
+def _agreed(found: "Sequence[Finding]", yes: bool) -> "list[Finding]":
+    """Those that may be removed: what carries our tags and what only looks so are asked for apart."""
     ours, likely = [o for o in found if o.tagged], [o for o in found if not o.tagged]
     if yes:
         return ours
@@ -249,7 +221,7 @@ def _agreed(found: list[Any], yes: bool) -> list[Any]:
         raise WorkbenchError(
             "nobody can be asked here whether to remove it: add --yes, for what has our tags"
         )
-    wanted = []
+    wanted: list[Finding] = []
     for some, what in ((ours, "with our tags"), (likely, "without any tag, perhaps somebody else's")):
         if some and input(f"remove the {len(some)} {what}? [y/N] ").strip().lower() in ("y", "yes"):
             wanted += some
@@ -257,13 +229,9 @@ def _agreed(found: list[Any], yes: bool) -> list[Any]:
 
 
 def _prices(arguments: argparse.Namespace, settings: Settings) -> None:
-    from workbench.aws import prices
-    from workbench.aws.session import Session
+    from workbench.verbs.application import Application
 
-    if arguments.refresh:
-        known = prices.refresh(settings, Session.open(settings))
-    else:
-        known = prices.known(settings, settings.aws_region or prices.FALLBACK)
+    known = Application(settings).prices(refresh=arguments.refresh)
     if arguments.json:
         output.json({**asdict(known), "source": known.source})
         return

@@ -11,7 +11,8 @@ from workbench.errors import BadInput
 from workbench.settings import Settings
 
 if TYPE_CHECKING:
-    from workbench.jobs import Job, Machine, Store
+    from workbench.verbs.jobs import Job, JobMachine
+    from workbench.verbs.workbench import Workbench
 
 POLL_S = 0.5
 FOLLOW_S = 0.3
@@ -56,20 +57,21 @@ def _with_id(verb: argparse.ArgumentParser) -> argparse.ArgumentParser:
 
 
 def _submit(arguments: argparse.Namespace, settings: Settings) -> int:
-    from workbench import recipes
-    from workbench.verbs import jobs as control
+    from workbench.verbs import recipes
+    from workbench.verbs.jobs import Request
+    from workbench.verbs.workbench import opened
 
-    with control.opened(settings) as workbench:
+    with opened(settings) as workbench:
         ps, workers = arguments.ps, arguments.workers
         if arguments.cluster is not None:
-            there = workbench.layout(arguments.cluster, arguments.provider)
+            there = workbench.clusters.layout(arguments.cluster, arguments.provider)
             ps = there.ps if ps is None else ps
             workers = there.workers if workers is None else workers
-        id = workbench.submit(
-            control.Request(
+        id = workbench.jobs.submit(
+            Request(
                 name=arguments.name,
                 requester=arguments.requester or settings.requester,
-                recipe=recipes.read(control.find_recipe(arguments.recipe)),
+                recipe=recipes.read(arguments.recipe),
                 ps=ps or 0,
                 workers=1 if workers is None else workers,
                 epochs=arguments.epochs,
@@ -79,20 +81,18 @@ def _submit(arguments: argparse.Namespace, settings: Settings) -> int:
             )
         )
         print(id, flush=True)
-        return _wait(id, workbench.store, settings) if arguments.wait else 0
+        return _wait(id, workbench) if arguments.wait else 0
 
 
-def _wait(id: int, store: "Store", settings: Settings) -> int:
+def _wait(id: int, workbench: "Workbench") -> int:
     """Show the job's progress until it has ended."""
-    from workbench import runner
-    from workbench.jobs import ENDED
+    from workbench.verbs.jobs import has_ended
 
     line = _Line(sys.stderr)
     try:
-        while (job := store.job(id)).state not in ENDED or job.lease is not None:
-            line.show(_progress(job, store), stage=job.state)
-            runner.tick(store, settings)
-            time.sleep(POLL_S)
+        for job in workbench.jobs.follow(id, every_s=POLL_S):
+            if not has_ended(job):
+                line.show(_progress(job, workbench), stage=job.state)
     except KeyboardInterrupt:
         line.end(f"job {id} goes on; see: workbench job {id}, workbench terminate {id}")
         raise
@@ -104,9 +104,9 @@ def _wait(id: int, store: "Store", settings: Settings) -> int:
     return 1
 
 
-def _progress(job: "Job", store: "Store") -> str:
+def _progress(job: "Job", workbench: "Workbench") -> str:
     if job.state == "queued":
-        return f"job {job.id} waits, place {store.position(job.id) or 1} in the queue"
+        return f"job {job.id} waits, place {workbench.store.position(job.id) or 1} in the queue"
     if job.state != "training" or job.progress is None:
         phases = ", ".join(f"{m.role} {m.index} {m.phase or m.state}" for m in job.machines)
         return f"job {job.id} {job.state}" + (f" ({phases})" if phases else "")
@@ -126,9 +126,9 @@ def _progress(job: "Job", store: "Store") -> str:
 def _jobs(arguments: argparse.Namespace, settings: Settings) -> None:
     if arguments.limit < 1:
         raise BadInput(f"--limit must be a whole number from 1. Received: {arguments.limit}")
-    from workbench.verbs import jobs as control
+    from workbench.verbs.workbench import open_store
 
-    with control.open_store(settings) as store:
+    with open_store(settings) as store:
         found = store.list(state=arguments.state, requester=arguments.requester, limit=arguments.limit)
     if arguments.json:
         output.json([job.as_json() for job in found])
@@ -156,12 +156,12 @@ def _row(job: "Job") -> tuple[str, ...]:
 
 
 def _job(arguments: argparse.Namespace, settings: Settings) -> None:
-    from workbench.verbs import jobs as control
+    from workbench.verbs.workbench import opened
 
-    with control.opened(settings) as workbench:
+    with opened(settings) as workbench:
         job = workbench.store.job(arguments.id)
         position = workbench.store.position(job.id)
-        download = workbench.link(job)
+        download = workbench.jobs.link(job)
     if arguments.json:
         output.json({**job.as_json(), "position": position, "download": download})
         return
@@ -186,7 +186,7 @@ def _job(arguments: argparse.Namespace, settings: Settings) -> None:
         print(f"\n{_because(job)[2:]}\n{job.error.traceback}".rstrip())
 
 
-def _machine(machine: "Machine") -> str:
+def _machine(machine: "JobMachine") -> str:
     where = [f"instance {machine.instance}"] if machine.instance else []
     where += [f"process {machine.pid}"] if machine.pid else []
     return ", ".join([machine.state, *where])
@@ -199,15 +199,14 @@ def _because(job: "Job") -> str:
 
 
 def _logs(arguments: argparse.Namespace, settings: Settings) -> None:
-    from workbench.jobs import ENDED
-    from workbench.verbs import jobs as control
-    from workbench.verbs import logs
+    from workbench.verbs import jobs, logs
+    from workbench.verbs.workbench import open_store
 
     offsets: dict[Path, int] = {}
-    with control.open_store(settings) as store:
+    with open_store(settings) as store:
         while True:
             job = store.job(arguments.id)
-            ended = job.state in ENDED and job.lease is None
+            ended = jobs.has_ended(job)
             for log in logs.list_logs(arguments.id, settings):
                 if arguments.role in (None, log.place.role) and arguments.index in (None, log.place.index):
                     lines, offsets[log.path] = logs.read_lines(log.path, offsets.get(log.path, 0))
@@ -220,18 +219,18 @@ def _logs(arguments: argparse.Namespace, settings: Settings) -> None:
 
 
 def _terminate(arguments: argparse.Namespace, settings: Settings) -> None:
-    from workbench.verbs import jobs as control
+    from workbench.verbs.workbench import opened
 
-    with control.opened(settings) as workbench:
-        job = workbench.terminate(arguments.id)
+    with opened(settings) as workbench:
+        job = workbench.jobs.terminate(arguments.id)
     print(f"job {job.id} is {job.state}")
 
 
 def _retry(arguments: argparse.Namespace, settings: Settings) -> None:
-    from workbench.verbs import jobs as control
+    from workbench.verbs.workbench import opened
 
-    with control.opened(settings) as workbench:
-        workbench.retry(arguments.id, anew=arguments.anew)
+    with opened(settings) as workbench:
+        workbench.jobs.retry(arguments.id, anew=arguments.anew)
     print(
         f"job {arguments.id} is queued again"
         + (", from nothing" if arguments.anew else ", from its checkpoint")

@@ -12,10 +12,9 @@ from workbench.errors import BadInput
 from workbench.settings import Settings
 
 if TYPE_CHECKING:
-    from workbench.machines import Machine, Plan
+    from workbench.verbs.machines import Machine, Plan
 
 PARTS = ("app", "cluster")
-SERVICES = ("drawing page", "back end", "dashboard")
 
 
 def add(verbs: output.Verbs) -> None:
@@ -40,19 +39,20 @@ def add(verbs: output.Verbs) -> None:
 
 
 def _plan(arguments: argparse.Namespace, settings: Settings) -> None:
-    from workbench.machines import Layout, Plan, Resource
-    from workbench.verbs import jobs
-
     if _is_aws_app(arguments):
         aws.plan_app(arguments, settings)
         return
     if _is_local_app(arguments):
-        plan = Plan(tuple(Resource("service", name) for name in SERVICES), 0.0)
-    else:
-        layout = Layout(arguments.ps, arguments.workers, arguments.type)
-        with jobs.opened(settings) as workbench:
-            plan = workbench.plan(arguments.provider, layout)
-    _show_plan(plan, arguments.json)
+        from workbench.verbs import services as verbs
+
+        _show_plan(verbs.plan(), arguments.json)
+        return
+    from workbench.verbs.machines import Layout
+    from workbench.verbs.workbench import opened
+
+    layout = Layout(arguments.ps, arguments.workers, arguments.type)
+    with opened(settings) as workbench:
+        _show_plan(workbench.machines.plan(arguments.provider, layout), arguments.json)
 
 
 def _show_plan(plan: "Plan", as_json: bool) -> None:
@@ -66,74 +66,74 @@ def _show_plan(plan: "Plan", as_json: bool) -> None:
 
 
 def _launch(arguments: argparse.Namespace, settings: Settings) -> int:
-    from workbench.machines import Layout
-    from workbench.verbs import jobs
-
     if _is_aws_app(arguments):
         return aws.launch_app(arguments, settings)
     if _is_local_app(arguments):
         return services.up_detached(settings)
+    from workbench.verbs.machines import Layout
+    from workbench.verbs.workbench import opened
+
     layout = Layout(arguments.ps, arguments.workers, arguments.type)
-    with jobs.opened(settings) as workbench:
-        found = workbench.launch(_name(arguments), layout, arguments.provider)
+    with opened(settings) as workbench:
+        found = workbench.clusters.launch(_name(arguments), layout, arguments.provider)
     _show(found, arguments.json)
     return 0
 
 
 def _stop(arguments: argparse.Namespace, settings: Settings) -> None:
-    from workbench.verbs import jobs
-
     if _is_aws_app(arguments):
         aws.stop_app(arguments, settings)
         return
     if _is_local_app(arguments):
         services.down(settings)
         return
-    with jobs.opened(settings) as workbench:
-        found = workbench.stop(_name(arguments), arguments.provider)
+    from workbench.verbs.workbench import opened
+
+    with opened(settings) as workbench:
+        found = workbench.clusters.stop(_name(arguments), arguments.provider)
     _show(found, arguments.json)
 
 
 def _start(arguments: argparse.Namespace, settings: Settings) -> int:
-    from workbench.verbs import jobs
-
     if _is_aws_app(arguments):
         aws.start_app(arguments, settings)
         return 0
     if _is_local_app(arguments):
         return services.up_detached(settings)
-    with jobs.opened(settings) as workbench:
-        found = workbench.start(_name(arguments), arguments.provider)
+    from workbench.verbs.workbench import opened
+
+    with opened(settings) as workbench:
+        found = workbench.clusters.start(_name(arguments), arguments.provider)
     _show(found, arguments.json)
     return 0
 
 
 def _release(arguments: argparse.Namespace, settings: Settings) -> None:
-    from workbench.verbs import jobs
-
     if _is_aws_app(arguments):
         aws.release_app(arguments, settings)
         return
     if _is_local_app(arguments):
         services.down(settings)
         return
+    from workbench.verbs.workbench import opened
+
     name = _name(arguments)
-    with jobs.opened(settings) as workbench:
-        workbench.release(name, arguments.provider)
+    with opened(settings) as workbench:
+        workbench.clusters.release(name, arguments.provider)
     print(f"the cluster {name} is released", file=sys.stderr)
 
 
 def _machines(arguments: argparse.Namespace, settings: Settings) -> None:
-    from workbench.verbs import jobs
-
     if _is_aws_app(arguments):
         aws.machines_of_app(arguments, settings)
         return
     if _is_local_app(arguments):
         services.status(arguments, settings)
         return
-    with jobs.opened(settings) as workbench:
-        found = workbench.provider(arguments.provider).machines()
+    from workbench.verbs.workbench import opened
+
+    with opened(settings) as workbench:
+        found = workbench.machines.find(arguments.provider)
     if not found and not arguments.json:
         print("no machine exists")
         return

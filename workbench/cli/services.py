@@ -1,22 +1,17 @@
 """``up``, ``down`` and ``status``."""
 
 import argparse
-import os
-import subprocess
 import sys
-import time
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from workbench.cli import output
-from workbench.errors import WorkbenchError
 from workbench.settings import Settings
 
 if TYPE_CHECKING:
-    from workbench.machines.local.processes import Found
+    from workbench.verbs.services import Found, Row, State
 
-DETACH_TIMEOUT_S = 120.0
 HEAD = ("WHAT", "STATE", "WHERE")
 
 
@@ -38,17 +33,17 @@ def add(verbs: output.Verbs) -> None:
 
 
 def _up(arguments: argparse.Namespace, settings: Settings) -> int:
-    from workbench.services import state, supervisor
+    from workbench.verbs import services
 
-    only = arguments.only or supervisor.SERVICES
+    only = arguments.only or ()
     if arguments.detach:
         return up_detached(settings, only)
     try:
-        supervisor.run(settings, _Console().show, only)
-    except supervisor.AlreadyRunning as error:
+        services.run(settings, _Console().show, only)
+    except services.AlreadyUp as error:
         print(f"{error}; this is what runs (end it with: workbench down)", file=sys.stderr)
-        if running := state.read(settings):
-            print(_table(running.rows))
+        if error.running:
+            print(_table(error.running.rows))
         return 0
     print("everything is ended", file=sys.stderr)
     return 0
@@ -56,43 +51,14 @@ def _up(arguments: argparse.Namespace, settings: Settings) -> int:
 
 def up_detached(settings: Settings, only: Sequence[str] = ()) -> int:
     """Start everything and return once it is ready; what runs already is left alone."""
-    from workbench.services import state
+    from workbench.verbs import services
 
-    if state.read(settings) is None:
-        settings.logs.mkdir(parents=True, exist_ok=True)
-        path = settings.logs / "up.log"
-        path.unlink(missing_ok=True)
-        with os.fdopen(
-            os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb"
-        ) as log:  # it shows the token
-            child = subprocess.Popen(
-                [sys.executable, "-m", "workbench.cli", "up", *(f"--only={name}" for name in only)],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-        give_up = time.monotonic() + DETACH_TIMEOUT_S
-        while not _settled(running := state.read(settings)):
-            if child.poll() is not None:
-                raise WorkbenchError(
-                    f"up ended: {(settings.logs / 'up.log').read_text(errors='replace').strip()}"
-                )
-            if time.monotonic() > give_up:
-                raise WorkbenchError(f"not ready after {DETACH_TIMEOUT_S:.0f} s; see: workbench status")
-            time.sleep(0.1)
-    else:
-        running = state.read(settings)
+    running, started = services.up(settings, only)
+    if not started:
         print("already up", file=sys.stderr)
     if running:
         print(_table(running.rows))
     return 0
-
-
-def _settled(running: Any) -> bool:
-    return running is not None and all(
-        row.state not in ("starting", "restarting") or not row.url for row in running.rows
-    )
 
 
 def _down(arguments: argparse.Namespace, settings: Settings) -> None:
@@ -101,9 +67,9 @@ def _down(arguments: argparse.Namespace, settings: Settings) -> None:
 
 def down(settings: Settings) -> None:
     """End all that runs here."""
-    from workbench.services import supervisor
+    from workbench.verbs import services
 
-    count = supervisor.stop(settings)
+    count = services.down(settings)
     print(
         f"{count} process{'' if count == 1 else 'es'} ended" if count else "nothing was running",
         file=sys.stderr,
@@ -111,41 +77,33 @@ def down(settings: Settings) -> None:
 
 
 def status(arguments: argparse.Namespace, settings: Settings) -> None:
-    """What runs here."""
-    from workbench.machines.local import processes
-    from workbench.services import state
+    """Print what runs here."""
+    from workbench.verbs import services
 
-    running = state.read(settings)
+    now = services.status(settings)
+    running, warm = now.running, now.prewarmed
     rows = running.rows if running else []
-    warm = processes.find_warm(settings.home)
-    living = processes.living(settings.home)
-    machines = [
-        root
-        for name in sorted({found.cluster for found in living})
-        for root in processes.roots([found for found in living if found.cluster == name]).values()
-        if root.place.role != "cluster"
-    ]
     if arguments.json:
         output.json(
             {
                 "up": running is not None,
                 "services": [asdict(row) for row in rows],
                 "prewarmed": None if warm is None else {"pid": warm.pid, "since": warm.created},
-                "machines": [_machine(found) for found in machines],
+                "machines": [_machine(found) for found in now.machines],
             }
         )
         return
     shown = [_shown(row) for row in rows]
     if warm is not None:
         shown.append(("prewarmed process", "waits", f"process {warm.pid}, from which machines are forked"))
-    shown += [(f"{found.cluster} {found.place}", "runs", f"process {found.pid}") for found in machines]
+    shown += [(f"{found.cluster} {found.place}", "runs", f"process {found.pid}") for found in now.machines]
     if not running:
         print("no service runs; start them with: workbench up", file=sys.stderr)
     if shown:
         print(output.columns([HEAD, *shown]))
 
 
-def _machine(found: "Found") -> dict[str, Any]:
+def _machine(found: "Found") -> dict[str, object]:
     return {
         "cluster": found.cluster,
         "role": found.place.role,
@@ -155,26 +113,28 @@ def _machine(found: "Found") -> dict[str, Any]:
     }
 
 
-def _table(rows: Sequence[Any]) -> str:
+def _table(rows: "Sequence[Row]") -> str:
     return output.columns([HEAD, *map(_shown, rows)])
 
 
-def _shown(row: Any) -> tuple[str, str, str]:
+def _shown(row: "Row") -> tuple[str, str, str]:
     return row.name, row.state, row.url if row.state == "ready" or not row.message else row.message
 
 
 class _Console:
-    """What ``up`` prints: lines as things happen, one table when all is there, a progress line in a terminal."""
+    """Prints for ``up``: lines as things happen, one table when all is there, a progress line in a terminal."""
 
     def __init__(self) -> None:
         self.tabled = False
         self.progress = ""
         self.live = sys.stderr.isatty()
 
-    def show(self, running: Any, line: str) -> None:
+    def show(self, running: "State", line: str) -> None:
+        from workbench.verbs.services import is_settled
+
         if line:
             self._line(line)
-        if not self.tabled and _settled(running) and running.rows:
+        if not self.tabled and is_settled(running) and running.rows:
             self.tabled = True
             self._line(_table(running.rows))
             self._line("Ctrl-C ends everything")

@@ -1,19 +1,55 @@
-"""The application on AWS as pages see it: what it is, what it would cost, and the verbs; boto3 comes with first use."""
+"""The application on AWS: what it is, what it would cost, and the verbs; boto3 comes with first use."""
 
 import threading
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from workbench.settings import Settings
 
 if TYPE_CHECKING:
+    from workbench.application.audit import Finding
     from workbench.application.plan import AppPlan
     from workbench.application.stack import App
+    from workbench.application.template import Wish
+    from workbench.aws.prices import Prices
     from workbench.aws.session import Session
+
+__all__ = [
+    "ROLES",
+    "App",
+    "AppPlan",
+    "Application",
+    "Finding",
+    "Leftovers",
+    "Prices",
+    "Tell",
+    "Wish",
+    "forward_command",
+    "make_wish",
+    "price_per_month",
+    "token_command",
+]
 
 ROLES = ("working", "frontend", "backend")
 Tell = Callable[[str], None]
 """Called with one line whenever something has happened."""
+
+
+@dataclass(frozen=True)
+class Leftovers:
+    """Everything in an account and region that nobody owns."""
+
+    account: str
+    region: str
+    found: "tuple[Finding, ...]"
+
+    @property
+    def summary(self) -> str:
+        """How many there are of each kind, in words."""
+        from workbench.application import audit
+
+        return audit.summary(self.found)
 
 
 class Application:
@@ -29,42 +65,74 @@ class Application:
         self._opened: Session | None = None
 
     def look(self) -> "App":
-        """What exists now, as AWS says."""
+        """The application as AWS shows it now."""
         from workbench.application import stack
 
         return stack.app(self._session(), self._settings)
 
-    def plan(self) -> "AppPlan":
+    def plan(self, wish: "Wish | None" = None) -> "AppPlan":
         """What a launch would make, cost and need; changes nothing."""
         from workbench.application import plan as planning
-        from workbench.application import template
 
-        return planning.plan(self._session(), self._settings, template.Wish())
+        return planning.plan(self._session(), self._settings, wish or make_wish())
 
-    def launch(self, tell: Tell) -> "App":
+    def launch(self, tell: Tell, wish: "Wish | None" = None) -> "App":
         """Make it, or finish what an earlier launch began; returns once its services answer."""
         from workbench.application import launch as launching
-        from workbench.application import template
 
-        return launching.launch(self._session(), self._settings, template.Wish(), tell)
+        return launching.launch(self._session(), self._settings, wish or make_wish(), tell)
 
-    def start(self, tell: Tell, only: Collection[str] = ROLES) -> None:
+    def start(self, tell: Tell, only: Collection[str] = ROLES) -> "App":
         """Start the machines that are stopped, and wait until their services answer."""
         from workbench.application import power
 
-        power.start(self._session(), self._settings, tell, only)
+        return power.start(self._session(), self._settings, tell, only)
 
-    def stop(self, tell: Tell, only: Collection[str] = ROLES) -> None:
+    def stop(self, tell: Tell, only: Collection[str] = ROLES) -> "App":
         """Stop the machines and keep them, their disks and addresses."""
         from workbench.application import power
 
-        power.stop(self._session(), self._settings, tell, only)
+        return power.stop(self._session(), self._settings, tell, only)
 
-    def release(self, tell: Tell) -> None:
-        """End the application and its clusters; the bucket with the models is kept."""
+    def release(self, tell: Tell, bucket: str | None = None, *, everybody: bool = False) -> None:
+        """End the application and its clusters; the bucket with the models is kept.
+
+        Parameters
+        ----------
+        bucket
+            The bucket's own name: it goes too.
+        everybody
+            With the clusters of other homes.
+        """
         from workbench.application import release as releasing
 
-        releasing.release(self._session(), self._settings, tell)
+        releasing.release(self._session(), self._settings, tell, bucket, everybody=everybody)
+
+    def audit(self) -> Leftovers:
+        """What exists on AWS and belongs to no job, stack or person; changes nothing."""
+        from workbench.application import audit
+        from workbench.jobs import ENDED
+        from workbench.verbs.workbench import open_store
+
+        session = self._session()
+        with open_store(self._settings) as store:
+            jobs = {job.id: job.state for job in store.list(limit=100_000) if job.provider == "aws"}
+        found = audit.find(session, self._settings, audit.owned_by(jobs, ENDED))
+        return Leftovers(session.account, session.region, tuple(found))
+
+    def remove(self, found: "Iterable[Finding]", tell: Tell) -> None:
+        """Remove what an audit found; what is gone already is fine."""
+        from workbench.application import leftovers
+
+        leftovers.remove(self._session(), found, tell)
+
+    def prices(self, *, refresh: bool = False) -> "Prices":
+        """What machines cost an hour; ``refresh`` asks AWS for the prices of today."""
+        from workbench.aws import prices
+
+        if refresh:
+            return prices.refresh(self._settings, self._session())
+        return prices.known(self._settings, self._settings.aws_region or prices.FALLBACK)
 
     def _session(self) -> "Session":
         from workbench.aws.session import Session
@@ -73,3 +141,58 @@ class Application:
             if self._opened is None:
                 self._opened = Session.open(self._settings)
             return self._opened
+
+
+def make_wish(
+    *,
+    working_type: str | None = None,
+    frontend_type: str | None = None,
+    backend_type: str | None = None,
+    dashboard_cidr: str | None = None,
+    page_port: int = 80,
+    private_backend: bool = False,
+) -> "Wish":
+    """What somebody asks of the application; the usual values for what is ``None``.
+
+    Raises
+    ------
+    BadInput
+        A range of addresses that is none, a dashboard for the whole world, or no port.
+    """
+    from workbench.application.template import Wish, check
+
+    chosen = {
+        "working_type": working_type,
+        "frontend_type": frontend_type,
+        "backend_type": backend_type,
+        "dashboard_cidr": dashboard_cidr,
+    }
+    given = {key: value for key, value in chosen.items() if value}
+    return check(Wish(page_port=page_port, private_backend=private_backend, **given))
+
+
+def price_per_month(plan: "AppPlan") -> float:
+    """US dollars for a month that it runs through."""
+    from workbench.aws.prices import HOURS_A_MONTH
+
+    return plan.price_per_hour * HOURS_A_MONTH
+
+
+def token_command(settings: Settings, region: str) -> str:
+    """The command line that shows the dashboard's token to who may read it."""
+    from workbench.aws import names
+
+    name = names.parameter(settings.aws_stack, "token")
+    return (
+        f"aws ssm get-parameter --region {region} --name {name} --with-decryption "
+        "--query Parameter.Value --output text"
+    )
+
+
+def forward_command(instance: str, address: str, region: str) -> str:
+    """The command line that brings the dashboard to this computer through Session Manager."""
+    return (
+        f"aws ssm start-session --region {region} --target {instance} "
+        "--document-name AWS-StartPortForwardingSessionToRemoteHost "
+        f"--parameters host={address},portNumber=8888,localPortNumber=8888"
+    )

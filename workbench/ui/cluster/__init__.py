@@ -15,9 +15,8 @@ from workbench.ui.widgets.browser import Browser
 from workbench.ui.widgets.pieces import Html, error_banner
 from workbench.ui.widgets.poll import Newest, Poll
 from workbench.ui.widgets.requester import Requester
-from workbench.verbs import jobs
 from workbench.verbs.application import Application
-from workbench.verbs.jobs import Control
+from workbench.verbs.workbench import Workbench, open_store
 
 __all__ = ["ClusterPage", "hand_over", "open_cluster_page"]
 
@@ -32,7 +31,7 @@ class ClusterPage:
     started again shows the same.
     """
 
-    def __init__(self, workbench: Control, application: Functions | None = None) -> None:
+    def __init__(self, workbench: Workbench, application: Functions | None = None) -> None:
         self.workbench = workbench
         self.browser, self.address = Browser(DRAFT, HANDED), Address()
         self.requester = Requester(workbench.settings.requester)
@@ -101,4 +100,4 @@ class ClusterPage:
 def open_cluster_page(settings: Settings | None = None) -> ClusterPage:
     """The page of the workbench that the environment names."""
     settings = settings or from_environment()
-    return ClusterPage(Control(settings, jobs.open_store(settings)))
+    return ClusterPage(Workbench(settings, open_store(settings)))

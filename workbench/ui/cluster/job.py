@@ -19,7 +19,8 @@ from workbench.ui.widgets.logview import LogView
 from workbench.ui.widgets.pieces import Html, ProgressBar, waiting
 from workbench.ui.widgets.requester import Requester
 from workbench.verbs import backends, logs
-from workbench.verbs.jobs import Control, Request
+from workbench.verbs.requests import Request
+from workbench.verbs.workbench import Workbench
 
 CURVE_POINTS = 300
 
@@ -39,7 +40,7 @@ class JobPage:
 
     def __init__(
         self,
-        workbench: Control,
+        workbench: Workbench,
         requester: Requester,
         *,
         clone: Callable[[Request], None],
@@ -145,7 +146,9 @@ class JobPage:
             return []
         if self._there[0] != key:
             try:
-                found = self._workbench.provider(job.provider).machines(job.cluster or f"job-{job.id}")
+                found = self._workbench.machines.provider(job.provider).machines(
+                    job.cluster or f"job-{job.id}"
+                )
             except WorkbenchError:
                 return []  # the store says what they do; only where they are heard is missing
             self._there = (key, found)
@@ -230,11 +233,11 @@ class JobPage:
         return self._job
 
     def _terminate(self) -> None:
-        self._workbench.terminate(self._known().id)
+        self._workbench.jobs.terminate(self._known().id)
         self._done()
 
     def _retry(self, anew: bool) -> None:
-        self._workbench.retry(self._known().id, anew)
+        self._workbench.jobs.retry(self._known().id, anew)
         self._done()
 
     def _clone(self) -> str:

@@ -16,7 +16,8 @@ from workbench.ui.widgets.pieces import Html, waiting
 from workbench.ui.widgets.poll import Newest, Poll
 from workbench.ui.widgets.requester import Requester
 from workbench.ui.widgets.table import Column, Facet, Page, Query, Table
-from workbench.verbs.jobs import Control, Request
+from workbench.verbs.requests import Request
+from workbench.verbs.workbench import Workbench
 
 COLUMNS = (
     Column("id", "Job", "number"),
@@ -47,7 +48,7 @@ class JobsPanel:
 
     def __init__(
         self,
-        workbench: Control,
+        workbench: Workbench,
         requester: Requester,
         poll: "Poll[Pulse]",
         address: Address,

@@ -16,7 +16,9 @@ from workbench.ui.cluster.machines_diagram import draw_machines, title
 from workbench.ui.cluster.standing import NAMES, StandingClustersForm, describe_plan
 from workbench.ui.widgets.actions import Message
 from workbench.ui.widgets.pieces import badge, banner, when
-from workbench.verbs.jobs import PROVIDERS, Control
+from workbench.verbs import services
+from workbench.verbs.machines import PROVIDERS
+from workbench.verbs.workbench import Workbench
 
 REFUSED_S = 60.0
 """For which a provider that refused is not asked again."""
@@ -35,7 +37,7 @@ class MachinesPanel:
 
     def __init__(
         self,
-        workbench: Control,
+        workbench: Workbench,
         application: Functions,
         wanted: Callable[[], tuple[str, Layout]],
         offer: Callable[[StandingClusters], None],
@@ -77,7 +79,9 @@ class MachinesPanel:
             there = clusters.standing(found).items()
             standing[name] = {cluster: clusters.layout_of(machines, cluster) for cluster, machines in there}
         self.providers.html = f'<ul class="wb-providers">{"".join(lines)}</ul>'
-        self.diagram.html = draw_machines(self._workbench.services(), [m for m in every if not m.instance])
+        self.diagram.html = draw_machines(
+            services.listening(self._workbench.settings), [m for m in every if not m.instance]
+        )
         self.list.html = _list(every)
         self.clusters.show(standing)
         self._offer(standing)
@@ -89,7 +93,7 @@ class MachinesPanel:
         if refused is not None and time.monotonic() - since < REFUSED_S:
             raise refused
         try:
-            found = self._workbench.provider(name).machines()
+            found = self._workbench.machines.provider(name).machines()
             if name == "aws":
                 self.application.refresh(found)
         except WorkbenchError as error:
@@ -102,7 +106,7 @@ class MachinesPanel:
         """Say what the request would make."""
         try:
             provider, layout = self._wanted()
-            plan = self._workbench.plan(provider, layout)
+            plan = self._workbench.machines.plan(provider, layout)
         except WorkbenchError as error:
             self.plan.html = banner("The request below cannot be", str(error), kind="note")
             return

@@ -7,7 +7,7 @@ from workbench.estimates.estimate import Estimate
 from workbench.ui.cluster.fields import RequestFields
 from workbench.ui.widgets.formats import duration
 from workbench.ui.widgets.pieces import banner
-from workbench.verbs.jobs import Control
+from workbench.verbs.workbench import Workbench
 
 WHO = "Say who you are first, at the top of the page"
 
@@ -15,7 +15,7 @@ WHO = "Say who you are first, at the top of the page"
 class Outlook:
     """Reads the fields and asks the workbench; changes nothing."""
 
-    def __init__(self, workbench: Control, fields: RequestFields) -> None:
+    def __init__(self, workbench: Workbench, fields: RequestFields) -> None:
         self._workbench, self._fields = workbench, fields
 
     def read(self, requester: str) -> tuple[str, str]:
@@ -31,7 +31,7 @@ class Outlook:
     def _version(self) -> str:
         name = self._fields.name.value.strip()
         try:
-            return f"Will become <b>{escape(name)}:{self._workbench.next_version(name)}</b>"
+            return f"Will become <b>{escape(name)}:{self._workbench.requests.next_version(name)}</b>"
         except WorkbenchError as error:
             return _bad(error if name else "give the model a name")
 
@@ -40,7 +40,7 @@ class Outlook:
         try:
             _ = fields.wanted_epochs  # said here when it is no number
             layout = fields.wanted_layout
-            plan = self._workbench.plan(str(fields.provider.value), layout)
+            plan = self._workbench.machines.plan(str(fields.provider.value), layout)
         except WorkbenchError as error:
             return _bad(error)
         kinds = [("chief", min(1, layout.ps)), ("parameter server", layout.ps), ("worker", layout.workers)]
@@ -50,7 +50,7 @@ class Outlook:
 
     def _queue(self, requester: str) -> str:
         try:
-            limits = self._workbench.limits(requester)
+            limits = self._workbench.jobs.limits(requester)
         except WorkbenchError as error:
             return _bad(error)
         most = f"{_jobs(limits.cap)} at a time, {limits.per_requester} of each requester"

@@ -12,8 +12,8 @@ from workbench.tasks.check import Checked, Stopped
 from workbench.ui.widgets.actions import Action, Message
 from workbench.ui.widgets.editor import CodeEditor, Mark
 from workbench.ui.widgets.pieces import banner
-from workbench.verbs import jobs
-from workbench.verbs.jobs import Control
+from workbench.verbs import recipes as verbs_recipes
+from workbench.verbs.workbench import Workbench
 
 TABS = {
     "preprocessing": "Data preprocessing",
@@ -40,7 +40,7 @@ class RecipeForm:
 
     def __init__(
         self,
-        workbench: Control,
+        workbench: Workbench,
         message: Message,
         *,
         workers: Callable[[], int],
@@ -52,7 +52,7 @@ class RecipeForm:
         self._began, self._uploaded = began, uploaded
         self._checked: dict[str, Checked] = {}
         self._showing = False
-        self.offered: Mapping[str, Path] = jobs.offered_recipes()
+        self.offered: Mapping[str, Path] = verbs_recipes.offered()
         self.start = ipywidgets.Dropdown(
             options=[("your own code", ""), *((name, name) for name in self.offered)],
             description="Begin with",
@@ -117,7 +117,7 @@ class RecipeForm:
         if not files:
             return
         try:
-            recipe = jobs.read_upload(files)
+            recipe = verbs_recipes.read_upload(files)
         except WorkbenchError as error:
             self._message.fail(error, "The upload")
         else:
@@ -128,7 +128,7 @@ class RecipeForm:
     def _check(self) -> None:
         recipe = self.recipe
         try:
-            found = self._workbench.check(recipe, self._workers(), lambda: self.check.asked_to_stop)
+            found = self._workbench.requests.check(recipe, self._workers(), lambda: self.check.asked_to_stop)
         except Stopped:
             self._message.html = banner("Stopped", "Nothing was found out about the code.", kind="note")
             return

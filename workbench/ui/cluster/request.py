@@ -20,11 +20,12 @@ from workbench.ui.widgets.browser import Browser
 from workbench.ui.widgets.pieces import banner
 from workbench.ui.widgets.poll import Newest
 from workbench.ui.widgets.requester import Requester
-from workbench.verbs.jobs import Control, Request
+from workbench.verbs.requests import Request
+from workbench.verbs.workbench import Workbench
 
 
 class RequestForm:
-    """A form around ``Control.submit``; what stands in it survives a reload.
+    """A form around ``Workbench.submit``; what stands in it survives a reload.
 
     Parameters
     ----------
@@ -36,7 +37,7 @@ class RequestForm:
 
     def __init__(
         self,
-        workbench: Control,
+        workbench: Workbench,
         requester: Requester,
         browser: Browser,
         address: Address,
@@ -190,12 +191,12 @@ class RequestForm:
 
     def _estimate(self) -> None:
         request = self._request()
-        found = self._workbench.estimate(request, self.code.found(request.recipe))
+        found = self._workbench.requests.estimate(request, self.code.found(request.recipe))
         self.message.html = describe_estimate(found)
 
     def _train(self) -> None:
         try:
-            id = self._workbench.submit(self._request())
+            id = self._workbench.jobs.submit(self._request())
         except RecipeError as error:
             self.code.mark(error)
             raise

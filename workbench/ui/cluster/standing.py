@@ -9,7 +9,8 @@ from workbench.errors import BadInput, WorkbenchError
 from workbench.machines import Layout, Plan
 from workbench.ui.cluster.fields import StandingClusters, whole_number
 from workbench.ui.widgets.actions import Action, Message
-from workbench.verbs.jobs import PROVIDERS, Control
+from workbench.verbs.machines import PROVIDERS
+from workbench.verbs.workbench import Workbench
 
 NAMES = {"local": "This computer", "aws": "Amazon Web Services"}
 
@@ -23,7 +24,7 @@ class StandingClustersForm:
         Called when machines were made or ended.
     """
 
-    def __init__(self, workbench: Control, message: Message, *, changed: Callable[[], None]) -> None:
+    def __init__(self, workbench: Workbench, message: Message, *, changed: Callable[[], None]) -> None:
         self._workbench, self._message, self._changed = workbench, message, changed
         self._make_fields()
         self._make_actions()
@@ -101,13 +102,13 @@ class StandingClustersForm:
 
     def _price(self) -> str:
         try:
-            return f"Make {describe_plan(self._workbench.plan(self.where.value, self._asked()[1]))}?"
+            return f"Make {describe_plan(self._workbench.machines.plan(self.where.value, self._asked()[1]))}?"
         except WorkbenchError as error:
             return escape(str(error))
 
     def _launch(self) -> str:
         name, layout = self._asked()
-        made = self._workbench.launch(name, layout, self.where.value)
+        made = self._workbench.clusters.launch(name, layout, self.where.value)
         self._changed()
         return f"{name} stands, with {len(made)} machines; choose it in a request"
 
@@ -122,19 +123,19 @@ class StandingClustersForm:
 
     def _start(self) -> str:
         provider, name = self._picked()
-        self._workbench.start(name, provider)
+        self._workbench.clusters.start(name, provider)
         self._changed()
         return f"{name} runs"
 
     def _stop(self) -> str:
         provider, name = self._picked()
-        self._workbench.stop(name, provider)
+        self._workbench.clusters.stop(name, provider)
         self._changed()
         return f"{name} is stopped; its machines are kept"
 
     def _release(self) -> str:
         provider, name = self._picked()
-        self._workbench.release(name, provider)
+        self._workbench.clusters.release(name, provider)
         self._changed()
         return f"{name} is released"
 

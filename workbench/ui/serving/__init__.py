@@ -17,8 +17,8 @@ from workbench.ui.widgets.pieces import Html, error_banner
 from workbench.ui.widgets.poll import Poll
 from workbench.ui.widgets.requester import Requester
 from workbench.verbs import application as applications
-from workbench.verbs import backends, jobs
-from workbench.verbs.jobs import Control
+from workbench.verbs import backends
+from workbench.verbs.workbench import Workbench, open_store
 
 
 class Problem(Html):
@@ -40,7 +40,7 @@ class ServingPage:
 
     def __init__(
         self,
-        workbench: Control,
+        workbench: Workbench,
         *,
         open_backend: OpenBackEnd | None = None,
         application: Application | None = None,
@@ -112,4 +112,4 @@ class ServingPage:
 def open_serving_page(settings: Settings | None = None) -> ServingPage:
     """Open the page of the workbench that the environment names."""
     settings = settings or from_environment()
-    return ServingPage(Control(settings, jobs.open_store(settings)))
+    return ServingPage(Workbench(settings, open_store(settings)))

@@ -16,7 +16,7 @@ from workbench.ui.widgets.actions import Action, Message
 from workbench.ui.widgets.browser import Browser
 from workbench.ui.widgets.pieces import Html, banner, waiting
 from workbench.ui.widgets.poll import Newest
-from workbench.verbs.jobs import Control
+from workbench.verbs.workbench import Workbench
 
 STATES: tuple[State, ...] = get_args(State)
 BACK: dict[State, Verdict] = {"waiting": "reopen", "accepted": "accept", "rejected": "reject"}
@@ -31,7 +31,7 @@ class CorrectionsPanel:
     """Shows one state at a time, the oldest first."""
 
     def __init__(
-        self, workbench: Control, choice: BackEndChoice, browser: Browser, changed: Callable[[], None]
+        self, workbench: Workbench, choice: BackEndChoice, browser: Browser, changed: Callable[[], None]
     ) -> None:
         self._workbench, self._choice, self._changed = workbench, choice, changed
         self._turn = choice.turn

@@ -15,7 +15,7 @@ from workbench.ui.widgets.actions import Action, Message
 from workbench.ui.widgets.answer import Answer
 from workbench.ui.widgets.pieces import Html, banner, waiting, when
 from workbench.ui.widgets.poll import Newest
-from workbench.verbs.jobs import Control
+from workbench.verbs.workbench import Workbench
 
 NOTHING = (
     waiting("Nothing trains here now.")
@@ -33,7 +33,7 @@ class LivePanel:
         Makes the preview of a job.
     """
 
-    def __init__(self, workbench: Control, open_preview: Callable[[Job], Preview] | None = None) -> None:
+    def __init__(self, workbench: Workbench, open_preview: Callable[[Job], Preview] | None = None) -> None:
         self._workbench = workbench
         self._open_preview = open_preview or (lambda job: Preview(job, workbench.settings))
         self._preview: Preview | None = None

@@ -20,7 +20,7 @@ from workbench.ui.widgets.pieces import Html, banner, waiting
 from workbench.ui.widgets.poll import Newest
 from workbench.ui.widgets.requester import Requester
 from workbench.ui.widgets.table import Column, Facet, Page, Query, Table
-from workbench.verbs.jobs import Control
+from workbench.verbs.workbench import Workbench
 
 COLUMNS = (
     Column("model", "Model"),
@@ -49,7 +49,7 @@ class ModelsPanel:
 
     def __init__(
         self,
-        workbench: Control,
+        workbench: Workbench,
         choice: BackEndChoice,
         requester: Requester,
         address: Address,

@@ -22,7 +22,7 @@ from workbench.ui.widgets.actions import Action, Message
 from workbench.ui.widgets.inline_pictures import data_url
 from workbench.ui.widgets.pieces import Html, waiting
 from workbench.ui.widgets.poll import Newest
-from workbench.verbs.jobs import Control
+from workbench.verbs.workbench import Workbench
 
 DRAWING, UPLOAD, URL = "Draw it", "Upload it", "Give its URL"
 PUBLISHED, BY_URL, ZIP = "Published here", "By its URL", "As a zip"
@@ -34,7 +34,7 @@ HINT = waiting("Draw something, and what the model makes of it stands here.")
 class PredictPanel:
     """A form around ``BackEnd.serve``."""
 
-    def __init__(self, workbench: Control, choice: BackEndChoice) -> None:
+    def __init__(self, workbench: Workbench, choice: BackEndChoice) -> None:
         self._workbench, self._choice = workbench, choice
         self._turn = choice.turn
         self._served: tuple[Deployment, ...] = ()

@@ -15,7 +15,7 @@ from workbench.ui.widgets.browser import Browser
 from workbench.ui.widgets.formats import percent
 from workbench.ui.widgets.pieces import Html
 from workbench.verbs import backends, retraining
-from workbench.verbs.jobs import Control
+from workbench.verbs.workbench import Workbench
 
 REPLACES = "This puts a request into the form of the cluster's page, in place of the draft there."
 
@@ -23,7 +23,9 @@ REPLACES = "This puts a request into the form of the cluster's page, in place of
 class RetrainingForm:
     """A button that keeps the accepted corrections as a data set, and prepares a request with them."""
 
-    def __init__(self, workbench: Control, choice: BackEndChoice, browser: Browser, message: Message) -> None:
+    def __init__(
+        self, workbench: Workbench, choice: BackEndChoice, browser: Browser, message: Message
+    ) -> None:
         self._workbench, self._choice, self._browser = workbench, choice, browser
         self.sent, self.versions = Html(), Html()
         self.retrain = Action(

@@ -8,7 +8,7 @@ from workbench.backends.values import Counts, Deployment
 from workbench.errors import WorkbenchError
 from workbench.jobs import Pulse
 from workbench.ui.serving.choice import BackEndChoice
-from workbench.verbs.jobs import Control
+from workbench.verbs.workbench import Workbench
 
 AWS_EVERY_S = 15.0
 """Between two questions to the back end on AWS that nobody asked for; the one here is asked each time."""
@@ -64,7 +64,7 @@ class Looker:
     """Looks at the back end, the registry and the jobs; asks AWS less often than the page asks."""
 
     def __init__(
-        self, workbench: Control, choice: BackEndChoice, clock: Callable[[], float] = time.monotonic
+        self, workbench: Workbench, choice: BackEndChoice, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._workbench, self._choice, self._clock = workbench, choice, clock
         self._last: _Answer | None = None

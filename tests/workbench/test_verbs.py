@@ -20,8 +20,11 @@ from workbench.manifest import write_listing as rewrite
 from workbench.recipes import Recipe
 from workbench.settings import Settings
 from workbench.tasks.check import Checked
-from workbench.verbs import jobs, logs
-from workbench.verbs.jobs import Control, Request, read_upload
+from workbench.verbs import logs
+from workbench.verbs import recipes as verbs_recipes
+from workbench.verbs.recipes import read_upload
+from workbench.verbs.requests import Request
+from workbench.verbs.workbench import Workbench, open_store
 
 RECIPE = Recipe("# ü ' \"\n", "def load_data(): ...\n", "def build_model(): ...\n")
 CHECKED = Checked(
@@ -36,9 +39,9 @@ def started() -> list[int]:
 
 
 @pytest.fixture
-def workbench(settings: Settings, started: list[int]) -> Iterator[Control]:
-    with jobs.open_store(settings) as store:
-        yield Control(
+def workbench(settings: Settings, started: list[int]) -> Iterator[Workbench]:
+    with open_store(settings) as store:
+        yield Workbench(
             settings,
             store,
             start=lambda id, runner: started.append(id),
@@ -54,8 +57,8 @@ def request(**more: object) -> Request:
     return replace(Request("digits", "ann", RECIPE), **more)  # type: ignore[arg-type]
 
 
-def test_a_request_becomes_a_job_whose_turn_it_is(workbench: Control, started: list[int]) -> None:
-    id = workbench.submit(request(ps=1, workers=2, epochs=3))
+def test_a_request_becomes_a_job_whose_turn_it_is(workbench: Workbench, started: list[int]) -> None:
+    id = workbench.jobs.submit(request(ps=1, workers=2, epochs=3))
     job = workbench.store.job(id)
     assert (job.name, job.requester, job.recipe, job.ps, job.workers, job.epochs) == (
         "digits",
@@ -82,43 +85,43 @@ def test_a_request_becomes_a_job_whose_turn_it_is(workbench: Control, started: l
     ],
 )
 def test_a_request_that_cannot_be_leaves_no_job(
-    workbench: Control, wrong: dict[str, object], error: type[Exception]
+    workbench: Workbench, wrong: dict[str, object], error: type[Exception]
 ) -> None:
     with pytest.raises(error):
-        workbench.submit(request(**wrong))
+        workbench.jobs.submit(request(**wrong))
     assert workbench.store.page().total == 0
 
 
-def test_limits_say_what_runs_and_waits_for_whom(workbench: Control) -> None:
+def test_limits_say_what_runs_and_waits_for_whom(workbench: Workbench) -> None:
     for requester in ("ann", "ann", "ann", "bob"):
-        workbench.submit(request(requester=requester))
-    limits = workbench.limits("ann")
+        workbench.jobs.submit(request(requester=requester))
+    limits = workbench.jobs.limits("ann")
     assert limits.cap == workbench.settings.max_jobs
     assert limits.running + limits.waiting == 4
     assert limits.mine_running + limits.mine_waiting == 3
     assert limits.mine_running == min(1, limits.per_requester)
 
 
-def test_a_name_that_is_taken_becomes_its_next_version(workbench: Control, settings: Settings) -> None:
+def test_a_name_that_is_taken_becomes_its_next_version(workbench: Workbench, settings: Settings) -> None:
     from workbench.models import registry
 
-    assert workbench.next_version("digits") == 1
+    assert workbench.requests.next_version("digits") == 1
     registry.add("digits", lambda aside: Manifest(), settings)
-    assert workbench.next_version("digits") == 2
+    assert workbench.requests.next_version("digits") == 2
     with pytest.raises(BadInput, match="a model name is"):
-        workbench.next_version("No!")
+        workbench.requests.next_version("No!")
 
 
-def test_only_what_has_ended_is_tried_again(workbench: Control) -> None:
-    id = workbench.submit(request())
+def test_only_what_has_ended_is_tried_again(workbench: Workbench) -> None:
+    id = workbench.jobs.submit(request())
     with pytest.raises(BadInput, match=f"job {id} is"):
-        workbench.retry(id)
+        workbench.jobs.retry(id)
     with pytest.raises(NotFound):
-        workbench.retry(id + 1)
+        workbench.jobs.retry(id + 1)
 
 
 def test_the_tutorial_comes_first_among_the_recipes_that_are_offered() -> None:
-    offered = jobs.offered_recipes()
+    offered = verbs_recipes.offered()
     assert next(iter(offered)) == "00-mnist-cnn"
     assert {"mnist-mlp", "tabular"} <= offered.keys()
     assert "deploy_cluster" not in offered
@@ -127,10 +130,10 @@ def test_the_tutorial_comes_first_among_the_recipes_that_are_offered() -> None:
 
 
 def test_a_recipe_is_found_by_path_or_by_its_shipped_name(tmp_path: Path) -> None:
-    assert jobs.find_recipe("tabular") == jobs.SHIPPED / "tabular"
-    assert jobs.find_recipe(str(tmp_path)) == tmp_path
+    assert verbs_recipes.find("tabular") == verbs_recipes.SHIPPED / "tabular"
+    assert verbs_recipes.find(str(tmp_path)) == tmp_path
     with pytest.raises(NotFound, match="mnist-mlp"):
-        jobs.find_recipe("nowhere")
+        verbs_recipes.find("nowhere")
 
 
 def files() -> dict[str, bytes]:
@@ -173,9 +176,9 @@ def test_what_is_no_recipe_is_refused_in_words(upload: dict[str, bytes], said: s
         read_upload(upload)
 
 
-def finished(workbench: Control, training_s: float, epochs: int) -> Job:
+def finished(workbench: Workbench, training_s: float, epochs: int) -> Job:
     """A job that trained for so long, as a value."""
-    id = workbench.submit(request())
+    id = workbench.jobs.submit(request())
     now = workbench.store.job(id).changes[0].t + 1
     workbench.store.apply(id, [Metric(now, "worker", 0, step=9, of=9, epoch=epochs)])
     job = workbench.store.job(id)
@@ -189,7 +192,7 @@ def finished(workbench: Control, training_s: float, epochs: int) -> Job:
     return replace(job, state="completed", changes=changes, execution_s=8 + training_s)
 
 
-def test_an_estimate_follows_former_jobs_and_the_epochs(workbench: Control) -> None:
+def test_an_estimate_follows_former_jobs_and_the_epochs(workbench: Workbench) -> None:
     job = finished(workbench, training_s=20, epochs=2)
     assert estimate([job], None, None, 0.0).seconds == 28
     found = estimate([job], None, 6, 3600.0)
@@ -210,24 +213,24 @@ def test_without_a_former_job_the_dry_run_tells_and_without_that_nobody() -> Non
 
 
 def test_another_layout_is_estimated_from_a_former_job_and_the_model_that_it_made(
-    workbench: Control, settings: Settings
+    workbench: Workbench, settings: Settings
 ) -> None:
-    id = workbench.submit(request(workers=1))
+    id = workbench.jobs.submit(request(workers=1))
     workbench.store.move(id, "initializing", "training")
     at = workbench.store.job(id).times["training"]
     workbench.store.apply(id, [Metric(at + 1, "worker", 0, step=9, of=9, epoch=3)])
     workbench.store.move(id, "training", "exporting")
     workbench.store.move(id, "exporting", "completed", version=1)
-    assert workbench.estimate(request(ps=1, workers=2)).seconds is None, "its version is not here"
+    assert workbench.requests.estimate(request(ps=1, workers=2)).seconds is None, "its version is not here"
 
     version = settings.models / "digits" / "1"
     version.mkdir(parents=True)
     (version / "model.onnx").write_bytes(bytes(4000))
     rewrite(version, {"name": "digits", "version": 1})
-    found = workbench.estimate(request(ps=1, workers=2))
+    found = workbench.requests.estimate(request(ps=1, workers=2))
     assert f"with one process in job {id}" in found.basis
     assert "cores" in found.basis
-    assert workbench.estimate(request()).basis.startswith("measured")
+    assert workbench.requests.estimate(request()).basis.startswith("measured")
 
 
 def write_log(settings: Settings, text: str, name: str = "worker-0") -> Path:

@@ -1,0 +1,62 @@
+"""Standing clusters: launch, stop, start, release."""
+
+from workbench.errors import BadInput
+from workbench.jobs import ACTIVE, Store
+from workbench.machines import Layout, Machine, standing
+from workbench.verbs.machines import Machines
+
+
+class Clusters:
+    """The standing clusters of all providers; jobs name one with its name."""
+
+    def __init__(self, store: Store, machines: Machines) -> None:
+        self._store, self._machines = store, machines
+
+    def launch(self, name: str, layout: Layout, provider: str = "local") -> list[Machine]:
+        """Make a cluster whose machines stand ready.
+
+        Raises
+        ------
+        BadInput
+            The name is taken, is no name, or is kept for the clusters that jobs make for themselves.
+        """
+        return standing.launch(self._machines.provider(provider), name, layout)
+
+    def layout(self, name: str, provider: str = "local") -> Layout:
+        """The layout of a cluster; raises ``NotFound``."""
+        return standing.layout_of(self._machines.find(provider, name), name)
+
+    def check_layout(self, name: str, layout: Layout, provider: str = "local") -> None:
+        """Refuse a job whose layout is not the cluster's; raises ``NotFound``, ``BadInput``."""
+        standing.check_layout(self._machines.find(provider, name), name, layout)
+
+    def stop(self, name: str, provider: str = "local") -> list[Machine]:
+        """Stop the machines and keep them.
+
+        Raises
+        ------
+        NotFound
+        BadInput
+            A job is at work on it.
+        """
+        self._check_idle(name, provider)
+        return self._machines.provider(provider).stop(name)
+
+    def start(self, name: str, provider: str = "local") -> list[Machine]:
+        """Start the machines that are stopped; raises ``NotFound``."""
+        standing.check_name(name)
+        return self._machines.provider(provider).start(name)
+
+    def release(self, name: str, provider: str = "local") -> None:
+        """End the cluster; as ``stop``."""
+        self._check_idle(name, provider)
+        self._machines.provider(provider).terminate(name)
+
+    def _check_idle(self, name: str, provider: str) -> None:
+        standing.check_name(name)
+        self.layout(name, provider)
+        for job in self._store.list(state=ACTIVE, limit=1000):
+            if job.cluster == name and job.provider == provider:
+                raise BadInput(
+                    f"job {job.id} is at work on {name}; end it with: workbench terminate {job.id}"
+                )
