@@ -1,4 +1,4 @@
-"""How good a model is on the test part, as HTML: for the tutorial, a job and a version. Pure functions."""
+"""Evaluations on the test part as HTML: for the tutorial, a job and a version. Pure functions."""
 
 import base64
 import json

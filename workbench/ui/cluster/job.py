@@ -77,7 +77,7 @@ class JobPage:
 
     @property
     def moving(self) -> bool:
-        """Whether somebody works on the job that is open, as of the last refresh."""
+        """Tell whether somebody works on the job that is open, as of the last refresh."""
         return self._job is not None and self._job.lease is not None
 
     def open(self, id: int | None) -> None:
@@ -140,7 +140,7 @@ class JobPage:
         return "", True
 
     def _machines(self, job: Job) -> list[Machine]:
-        """What the provider shows of them, for their addresses; asked again only when their states change."""
+        """Ask the provider for the addresses of its machines, again only when their states change."""
         key = (job.id, job.attempt, tuple((m.role, m.index, m.state) for m in job.machines))
         if job.state not in ACTIVE or not job.machines:
             return []

@@ -14,7 +14,7 @@ BOX_W, BOX_H = 150, 58
 FRONT, WORKING, BACK = (196, 86), (196, 196), (400, 86)
 SHOWN = {"frontend": "front end", "working": "working machine", "backend": "back end"}
 TOP = 86
-"""Where the clusters begin."""
+"""Top of the first cluster."""
 
 
 def draw_network(app: "App", machines: Sequence[Machine]) -> str:

@@ -17,7 +17,7 @@ from workbench.verbs.backends import BackEnd
 
 HERE, AWS = "", "aws"
 LOOK_EVERY_S = 60.0
-"""Between two looks whether there is an application: without credentials a look takes seconds."""
+"""Pause between two looks for an application: without credentials a look takes seconds."""
 OpenBackEnd = Callable[[str | None], BackEnd]
 
 
@@ -71,7 +71,7 @@ class BackEndChoice:
 
     @property
     def where(self) -> str | None:
-        """Which one is chosen, as commands name it with ``--to``; ``None`` for the one here."""
+        """The chosen one as commands name it with ``--to``; ``None`` for the one here."""
         return self.buttons.value or None
 
     @property

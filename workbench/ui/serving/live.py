@@ -1,4 +1,4 @@
-"""Draw while it trains: the probabilities come from the newest checkpoint of a running job."""
+"""Drawing while a job trains: the probabilities come from the newest checkpoint of a running job."""
 
 from collections.abc import Callable
 
@@ -76,7 +76,7 @@ class LivePanel:
         self._arrange()
 
     def tick(self) -> None:
-        """Called while somebody looks: a newer checkpoint is brought and looked at."""
+        """Bring a newer checkpoint and look at it; called while somebody looks."""
         if self._preview is not None and self._wanted is not None:
             self._bringing.ask()
 

@@ -186,5 +186,5 @@ class ModelsPanel:
 
 
 def _order(value: Any) -> tuple[int, Any]:
-    """Where there is nothing comes first, so that it is last in descending order."""
+    """Order nothing first, so that it is last in descending order."""
     return (0, 0) if value is None or value == "" else (1, value)

@@ -160,7 +160,7 @@ class PredictPanel:
 
     @property
     def _follows(self) -> bool:
-        """Whether each change of a drawing is asked about: of a model of ours, by a back end that answers at once."""
+        """Tell whether each change of a drawing is asked about: of a model of ours, by a back end that answers at once."""
         return self._is_live and self._choice.is_here
 
     def _chosen(self) -> None:
@@ -190,7 +190,7 @@ class PredictPanel:
     # Asking
 
     def _drawn(self, ink: np.ndarray) -> None:
-        """Each change of a drawing is asked about at once, where the model is one of ours."""
+        """Ask about each change of a drawing at once, where the model is one of ours."""
         if not ink.any():
             self.answer.html = HINT
         elif self._follows:
