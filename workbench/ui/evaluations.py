@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from workbench.models.registry import Version
 from workbench.ui.widgets.formats import percent
 from workbench.ui.widgets.inline_pictures import picture_grid
+from workbench.verbs.models import Version
 
 if TYPE_CHECKING:
     from workbench.models.evaluation import Evaluation

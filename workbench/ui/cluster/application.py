@@ -15,11 +15,8 @@ from workbench.ui.widgets.actions import Action, Message
 from workbench.ui.widgets.pieces import badge, banner, when
 
 if TYPE_CHECKING:
-    from workbench.application.checks import Check
-    from workbench.application.plan import AppPlan
-    from workbench.application.stack import App, AppMachine
     from workbench.machines import Machine
-    from workbench.verbs.application import Tell
+    from workbench.verbs.application import App, AppMachine, AppPlan, Check, Tell
 
 LOOK_EVERY_S = 15.0
 """Pause between two looks at AWS that nobody asked for; while something is under way or coming, a third of it."""

@@ -4,16 +4,18 @@ import threading
 import time
 from collections.abc import Callable
 from html import escape
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import ipywidgets
 
-from workbench.application.stack import App
 from workbench.errors import WorkbenchError
 from workbench.ui.widgets.address import Address
 from workbench.ui.widgets.pieces import Html, badge
 from workbench.ui.widgets.poll import Newest
 from workbench.verbs.backends import BackEnd
+
+if TYPE_CHECKING:
+    from workbench.verbs.application import App
 
 HERE, AWS = "", "aws"
 LOOK_EVERY_S = 60.0
@@ -24,7 +26,7 @@ OpenBackEnd = Callable[[str | None], BackEnd]
 class Application(Protocol):
     """The application on AWS: ``workbench.verbs.application.Application``, or a stand-in."""
 
-    def look(self) -> App: ...
+    def look(self) -> "App": ...
 
 
 class BackEndChoice:

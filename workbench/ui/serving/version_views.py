@@ -5,9 +5,9 @@ from html import escape
 from typing import Any
 
 from workbench.backends.values import Change, Deployment
-from workbench.models.registry import Version
 from workbench.ui.widgets.formats import megabytes, percent, unix_seconds
 from workbench.ui.widgets.pieces import badge, when
+from workbench.verbs.models import Version
 
 FORMS = {
     "model.keras": "Keras",

@@ -55,7 +55,7 @@ class Requester(anywidget.AnyWidget):
 
     def _take(self, name: str) -> None:
         # Here, because it brings SQLAlchemy along, which a page without a name does not need.
-        from workbench.jobs.changing import check_requester
+        from workbench.verbs.jobs import check_requester
 
         try:
             check_requester(name)
