@@ -14,7 +14,7 @@ from tests.chain import make_settings, wait_until
 from tests.machines import ENDLESS, Bench
 from workbench.errors import BadInput, Unavailable
 from workbench.machines import Exit, Layout, Machine
-from workbench.machines.local.head import LOG_BYTES
+from workbench.machines.local.output import LOG_BYTES
 from workbench.machines.local.processes import find_warm, living
 from workbench.machines.local.provider import LocalProvider, end_all
 from workbench.machines.local.sandbox import Limits

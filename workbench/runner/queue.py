@@ -17,7 +17,7 @@ from workbench.machines import Provider
 from workbench.machines.local.provider import end_all
 from workbench.runner.run import run
 from workbench.settings import PROJECT, Settings
-from workbench.system import detached
+from workbench.system import detached, processes
 from workbench.tasks import check
 
 MARK = "WORKBENCH_RUNNER"
@@ -130,22 +130,16 @@ def _lives(id: int, settings: Settings, runner: str) -> bool:
     """Whether the runner's process is there; one of another computer is believed to be."""
     if not runner.startswith(f"{socket.gethostname()[:40]}-"):
         return True
-    return any(f"{id}@{settings.home}" == value for value in _marks().values())
+    return id in runners(settings).values()
 
 
 def runners(settings: Settings) -> dict[int, int]:
     """The living runners of the home: process number → job."""
-    suffix = f"@{settings.home}"
-    return {pid: int(mark.split("@")[0]) for pid, mark in _marks().items() if mark.endswith(suffix)}
-
-
-def _marks() -> dict[int, str]:
     found = {}
-    for process in psutil.process_iter():
-        with contextlib.suppress(psutil.Error):
-            mark = process.environ().get(MARK)
-            if mark and process.pid != os.getpid() and process.status() != psutil.STATUS_ZOMBIE:
-                found[process.pid] = mark
+    for process in processes.find(MARK):
+        id, at, home = process.mark.partition("@")
+        if at and home == str(settings.home) and id.isdecimal():
+            found[process.pid] = int(id)
     return found
 
 

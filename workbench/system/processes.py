@@ -1,18 +1,51 @@
-"""Our processes as the system sees them: found by a mark in their environment, ended with all their children."""
+"""Our processes as the system sees them: found by a mark in their environment, ended with all their children.
+
+A mark is a variable with which a process was started; what it starts inherits it. Whoever looks for processes of
+ours asks :func:`find`: nothing else reads another process' environment.
+"""
 
 import contextlib
 import os
+import re
 import shutil
 import signal
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
-from workbench.settings import ANY
-
 MARK = "WORKBENCH_SERVICE"
+_ANY = "0.0.0.0"  # noqa: S104
+
+
+@dataclass(frozen=True)
+class Marked:
+    """A living process that has a mark."""
+
+    pid: int
+    parent: int
+    mark: str
+    created: float
+    """Seconds since the epoch."""
+
+
+def find(variable: str) -> Iterator[Marked]:
+    """Find the living processes that are marked by the variable, but for this one and those of users out of reach."""
+    wanted = re.compile(rb"(?:^|\0)%s=([^\0]*)" % variable.encode())
+    for pid in psutil.pids():
+        if pid == os.getpid():
+            continue
+        with contextlib.suppress(OSError):  # gone, or another user's
+            if (match := wanted.search(Path(f"/proc/{pid}/environ").read_bytes())) is None:
+                continue
+            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()  # proc_pid_stat(5)
+            if state[0] in "ZX":
+                continue
+            created = psutil.boot_time() + int(state[19]) / os.sysconf("SC_CLK_TCK")
+            # What is forked shows its mark in a longer place: see ``linux.write_environment``.
+            yield Marked(pid, int(state[1]), os.fsdecode(match[1]).rstrip(" "), created)
 
 
 def mark(home: Path, name: str) -> str:
@@ -27,18 +60,12 @@ def with_parent(command: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def marked(home: Path, name: str | None = None) -> Iterator[psutil.Process]:
-    """Living processes of the home, but for this one; only of the service ``name`` where one is given."""
-    wanted = mark(home, name or "")
-    for process in psutil.process_iter():
-        if process.pid == os.getpid():
-            continue
-        try:
-            value = process.environ().get(MARK, "")
-            ours = value == wanted if name else value.endswith(wanted)
-            if ours and process.status() != psutil.STATUS_ZOMBIE:
-                yield process
-        except psutil.Error:
-            continue  # gone, or another user's
+    """Living processes of the home's services, but for this one; only of the service ``name`` where one is given."""
+    for found in find(MARK):
+        service, at, of = found.mark.partition("@")
+        if at and of == str(home) and name in (None, service):
+            with contextlib.suppress(psutil.Error):
+                yield psutil.Process(found.pid)
 
 
 def end(processes: Iterable[psutil.Process], grace_s: float) -> None:
@@ -52,6 +79,28 @@ def end(processes: Iterable[psutil.Process], grace_s: float) -> None:
         with contextlib.suppress(psutil.Error):
             process.kill()
     psutil.wait_procs(alive, timeout=5)
+
+
+def end_at_once(pids: Iterable[int], timeout_s: float = 3.0) -> None:
+    """Kill the processes, one after the other, each with all below it, and wait until they are gone."""
+    ended = []
+    for pid in pids:
+        with contextlib.suppress(psutil.Error):
+            process = psutil.Process(pid)
+            for member in (*process.children(recursive=True), process):
+                with contextlib.suppress(psutil.Error):
+                    member.kill()
+                ended.append(member)
+    wait(ended, timeout_s)
+
+
+def wait(ended: Sequence[psutil.Process], timeout_s: float) -> None:
+    """Wait until the processes are gone, or only wait themselves for a parent to ask how they ended."""
+    give_up = time.monotonic() + timeout_s
+    for process in ended:
+        with contextlib.suppress(psutil.Error):
+            while process.status() != psutil.STATUS_ZOMBIE and time.monotonic() < give_up:
+                time.sleep(0.005)
 
 
 def sweep(home: Path, name: str | None = None, grace_s: float = 3.0) -> int:
@@ -71,7 +120,7 @@ def who_listens(port: int, address: str = "127.0.0.1") -> str | None:
     for connection in psutil.net_connections("tcp"):
         if connection.status != psutil.CONN_LISTEN or not connection.laddr or connection.laddr.port != port:
             continue
-        if address == ANY or connection.laddr.ip in (address, ANY, "::"):
+        if address == _ANY or connection.laddr.ip in (address, _ANY, "::"):
             if connection.pid is None:
                 return "another user's process"
             with contextlib.suppress(psutil.Error):

@@ -1,18 +1,19 @@
-"""The machines' processes as the system shows them: found by the mark in their environment, ended with all below them."""
+"""The machines' processes as the system shows them: whose each is, by its mark."""
 
-import contextlib
 import os
 import re
-import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
-
 from workbench.machines import Place
-from workbench.machines.local import fork_server
-from workbench.machines.local.head import MARK
+from workbench.system import processes
+
+MARK = "WORKBENCH_MACHINE"
+"""The environment variable by which the system shows whose process one is: ``CLUSTER/ROLE/INDEX@HOME``."""
+PREWARMED, PREWARMED_PLACE = ".warm", Place("warm", 0)
+"""What the mark of the fork server says."""
+_MARK = re.compile(r"([a-z0-9._-]+)/([a-z]+)/([0-9]{1,9})@(.*)", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -26,36 +27,19 @@ class Found:
     created: float
 
 
+def mark(home: Path, name: str, place: Place) -> str:
+    """The value of ``WORKBENCH_MACHINE`` for a process; unlike that of any other home's."""
+    return f"{name}/{place.role}/{place.index}@{home}"
+
+
 def living(home: Path) -> list[Found]:
-    """The living processes of the home's clusters; not the warm process, nor those of another home."""
-    return [found for found in _scan(home) if found.cluster != fork_server.CLUSTER]
+    """The living processes of the home's clusters; not the fork server, nor those of another home."""
+    return [found for found in _scan(home) if found.cluster != PREWARMED]
 
 
 def find_warm(home: Path) -> Found | None:
-    """The home's warm process, if it lives."""
-    return next(
-        (f for f in _scan(home) if (f.cluster, f.place) == (fork_server.CLUSTER, fork_server.PLACE)), None
-    )
-
-
-def _scan(home: Path) -> Iterator[Found]:
-    mark = rb"(?:^|\0)%s=([a-z0-9._-]+)/([a-z]+)/(\d+)@%s *(?:\0|$)"
-    wanted = re.compile(mark % (MARK.encode(), re.escape(os.fsencode(home))))
-    for pid in psutil.pids():
-        with contextlib.suppress(OSError):  # gone, or another user's
-            match = wanted.search(Path(f"/proc/{pid}/environ").read_bytes())
-            if match is None:
-                continue
-            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()  # proc_pid_stat(5)
-            if state[0] in "ZX":
-                continue
-            yield Found(
-                pid,
-                int(state[1]),
-                match[1].decode(),
-                Place(match[2].decode(), int(match[3])),
-                psutil.boot_time() + int(state[19]) / os.sysconf("SC_CLK_TCK"),
-            )
+    """The home's fork server, if it lives."""
+    return next((f for f in _scan(home) if (f.cluster, f.place) == (PREWARMED, PREWARMED_PLACE)), None)
 
 
 def roots(found: Sequence[Found]) -> dict[Place, Found]:
@@ -71,23 +55,12 @@ def roots(found: Sequence[Found]) -> dict[Place, Found]:
 
 def end(found: Iterable[Found]) -> None:
     """Kill the processes with all their descendants, the cluster's first process last."""
-    found = sorted(found, key=lambda f: f.place.role == "cluster")
-    ended = []
-    for process in found:
-        with contextlib.suppress(psutil.Error):
-            parent = psutil.Process(process.pid)
-            below = parent.children(recursive=True)
-            for member in (*below, parent):
-                with contextlib.suppress(psutil.Error):
-                    member.kill()
-                ended.append(member)
-    wait(ended, 3.0)
+    processes.end_at_once(f.pid for f in sorted(found, key=lambda f: f.place.role == "cluster"))
 
 
-def wait(ended: Sequence[psutil.Process], timeout_s: float) -> None:
-    """Wait until the processes are gone, or only wait themselves for a parent to ask how they ended."""
-    give_up = time.monotonic() + timeout_s
-    for process in ended:
-        with contextlib.suppress(psutil.Error):
-            while process.status() != psutil.STATUS_ZOMBIE and time.monotonic() < give_up:
-                time.sleep(0.005)
+def _scan(home: Path) -> Iterator[Found]:
+    wanted = os.fspath(home)
+    for one in processes.find(MARK):
+        # What cannot be read is none of ours, whoever started it.
+        if (match := _MARK.fullmatch(one.mark)) and match[4] == wanted:
+            yield Found(one.pid, one.parent, match[1], Place(match[2], int(match[3])), one.created)

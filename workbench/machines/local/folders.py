@@ -1,0 +1,69 @@
+"""Who may read what of the workbench's home, where machines run as other users; nothing unless this runs as root."""
+
+import json
+import os
+import re
+import zlib
+from pathlib import Path
+
+from workbench.errors import BadInput
+from workbench.machines import machine_folder
+from workbench.machines.local.messages import NONE
+from workbench.machines.local.records import Record
+from workbench.machines.local.sandbox import uid_of
+from workbench.system import files
+
+
+def open_home(home: Path) -> None:
+    """Let the machines' users through to the jobs and the data sets, and to nothing else of the home."""
+    for name in ("jobs", "data"):
+        (home / name).mkdir(parents=True, exist_ok=True)
+    if os.geteuid() != 0:
+        return
+    home.chmod(0o711)
+    (home / "jobs").chmod(0o711)
+    for path in home.iterdir():
+        if path.is_file() and not path.is_symlink():
+            path.chmod(0o600)
+        elif path.name in ("clusters", "logs"):
+            path.chmod(0o700)
+    data = home / "data"
+    for path in () if data.is_symlink() else (data, *data.glob("*.npz")):
+        if not path.is_symlink():
+            path.chmod(0o755 if path.is_dir() else 0o644)
+
+
+def give(home: Path, name: str, record: Record) -> None:
+    """Make the job's folder the cluster's: its addresses in ``job.json``, its user the owner.
+
+    Raises
+    ------
+    BadInput
+        It is no folder that a machine may be given.
+    """
+    folder = record.folder
+    assert folder is not None
+    if not folder.resolve().is_relative_to((home / "jobs").resolve()):
+        raise BadInput(f"a machine can only work in a folder below {home / 'jobs'}. Received: {folder}")
+    for place in record.places:
+        machine_folder(folder, place).mkdir(parents=True, exist_ok=True)
+    job = folder / "job.json"
+    if job.exists():
+        files.write_json(job, {**json.loads(job.read_text()), "cluster": record.by_role}, indent=1)
+    folder.chmod(0o700)
+    if os.geteuid() == 0:
+        uid = 0 if record.isolation == NONE else uid_of_cluster(name)
+        for path in (folder, *folder.rglob("*")):
+            os.chown(path, uid, uid, follow_symlinks=False)
+
+
+def take_back(record: Record) -> None:
+    """Make the folder of the job before unreadable to the next one's code, which runs as the same user."""
+    if os.geteuid() == 0 and record.folder and record.folder.is_dir():
+        os.chown(record.folder, 0, 0)
+
+
+def uid_of_cluster(name: str) -> int:
+    """The user that a cluster's machines run as: by the number at the end of its name, if it has one."""
+    number = re.search(r"[0-9]+$", name)
+    return uid_of(int(number[0]) if number else zlib.crc32(name.encode()))

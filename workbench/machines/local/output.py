@@ -1,0 +1,53 @@
+"""What a machine prints, from a pipe to a file that never grows beyond a size."""
+
+import contextlib
+import fcntl
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+LOG_BYTES = 4 * 1024 * 1024
+"""Of each of the two files that are kept of an output: ``stdout.log`` and, before it, ``stdout.log.1``."""
+PIPE_BYTES = 1024 * 1024
+
+
+@dataclass
+class Output:
+    """One pipe from a machine to its file, with one file before it."""
+
+    descriptor: int
+    path: Path
+    written: int
+    closed: bool = False
+
+    @classmethod
+    def open(cls, descriptor: int, path: Path) -> "Output":
+        """Take over the reading end of a pipe."""
+        os.set_blocking(descriptor, False)
+        with contextlib.suppress(OSError):  # more than this user may have
+            fcntl.fcntl(descriptor, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return cls(descriptor, path, path.stat().st_size if path.exists() else 0)
+
+    def pump(self) -> bool:
+        """Take some of what is there; false if there was nothing."""
+        try:
+            data = os.read(self.descriptor, PIPE_BYTES)
+        except BlockingIOError:
+            return False
+        self.closed = not data
+        with contextlib.suppress(OSError):  # a full disk costs lines of a log, not the job
+            self._write(data)
+        return bool(data)
+
+    def drain(self) -> None:
+        """Take all that is there."""
+        while not self.closed and self.pump():
+            pass
+
+    def _write(self, data: bytes) -> None:
+        if self.written + len(data) > LOG_BYTES:
+            self.path.replace(self.path.with_name(f"{self.path.name}.1"))
+        with self.path.open("ab") as file:
+            file.write(data)
+            self.written = file.tell()
