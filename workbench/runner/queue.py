@@ -144,7 +144,7 @@ def runners(settings: Settings) -> dict[int, int]:
 
 
 def stop_all(settings: Settings, *, grace_s: float = 8.0) -> int:
-    """End every runner of the home, its machines and the warm process; give how many processes there were.
+    """End every runner of the home, its machines and the fork server; give how many processes there were.
 
     The jobs stay as they are: the next ``tick`` takes them up again from their checkpoints.
     """
