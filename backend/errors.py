@@ -15,7 +15,6 @@ from workbench.errors import (
     NotAPicture,
     NotFetched,
     NotFound,
-    TokenNeeded,
     TooLarge,
     TooMany,
     Unavailable,
@@ -60,7 +59,6 @@ _STATUS: dict[type[WorkbenchError], tuple[int, str]] = {
     NoPictureModel: (422, "no_picture"),
     UrlRefused: (400, "url_refused"),
     BadInput: (400, "bad_request"),
-    TokenNeeded: (401, "token"),
     NotFound: (404, "not_found"),
     Conflict: (409, "conflict"),
     ModelRefused: (422, "model_refused"),
@@ -80,8 +78,6 @@ def _status(error: WorkbenchError) -> tuple[int, str]:
 
 def _headers(error: WorkbenchError) -> dict[str, str]:
     match error:
-        case TokenNeeded():
-            return {"WWW-Authenticate": "Bearer"}
         case WrongOffset():
             return {"Upload-Offset": str(error.here)}
         case Unavailable() | TooMany() | Conflict() if error.after_s is not None:

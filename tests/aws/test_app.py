@@ -192,13 +192,16 @@ def tell_ready(emulator: Emulator) -> None:
     User(emulator, emulator.folder / "user").prepare()
 
 
-def test_the_rule_for_the_dashboard_follows_whoever_launches_again(
+def test_another_launch_asks_once_what_there_is_and_opens_the_dashboard_to_whoever_launches(
     proc_emulator: Emulator, tmp_path: Path
 ) -> None:
     person = Person(tmp_path / "home", proc_emulator)
     tell_ready(proc_emulator)
     person.types("launch", *APP, "--from", "203.0.113.7/32")
+    proc_emulator.forget_calls()
     said = person.types("launch", *APP, "--from", "203.0.113.8/32").stderr
+    calls = proc_emulator.calls()
+    assert (calls["DescribeStacks"], calls["DescribeInstances"], calls["GetObject"]) == (1, 1, 3)
     assert "open to 203.0.113.8/32" in said
     assert "no more to 203.0.113.7/32" in said
     refused = person.types("launch", *APP, "--from", "0.0.0.0/0", code=2).stderr

@@ -31,7 +31,7 @@ Kind = Literal[
 ]
 
 Owned = Callable[[str], str]
-"""Why a cluster of this home should not be any more; empty where a job or a person still has it."""
+"""Says why a cluster of this home should not be any more; empty where a job or a person still has it."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What CloudFormation does with a stack: told event by event until it is done, and why it failed."""
+"""Changes of a stack by CloudFormation: told event by event until it is done, and why it failed."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -40,7 +40,7 @@ class StackEvent:
 
 @dataclass(frozen=True)
 class Change:
-    """How a change of a stack ended."""
+    """The end of a change of a stack."""
 
     state: StackState | None
     """``None`` once it is deleted."""
@@ -101,7 +101,7 @@ def _event(one: Mapping[str, Any]) -> StackEvent:
 
 
 def first_cause(events: Iterable[StackEvent]) -> str:
-    """Why a stack failed: the first failure that is not the consequence of another.
+    """Say why a stack failed: the first failure that is not the consequence of another.
 
     >>> first_cause([StackEvent("1", "Page", "AWS::EC2::EIP", "CREATE_FAILED", "limit reached")])
     'AWS::EC2::EIP Page: limit reached'

@@ -146,7 +146,7 @@ def _addresses(session: Session, wish: Wish, there: list[Instance] | AwsError) -
 
 
 def _are_its_own(wish: Wish, there: Sequence[Instance]) -> bool:
-    """Whether machines of an application are among those in use."""
+    """True if machines of an application are among those in use."""
     return any(
         one.tags.get("project") == names.PROJECT and one.tags.get("role") in wish.types for one in there
     )

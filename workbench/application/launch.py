@@ -26,7 +26,7 @@ class Begun:
 
     id: str
     as_wished: bool
-    """Whether it was asked for here; else by somebody who was quicker, or by a request whose answer was lost."""
+    """False: somebody was quicker, or an earlier request's answer was lost."""
 
 
 def launch(session: Session, settings: Settings, wish: Wish, tell: Tell) -> App:

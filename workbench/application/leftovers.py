@@ -6,7 +6,8 @@ from workbench.application import changes
 from workbench.application.audit import Finding, Kind
 from workbench.application.changes import LONGEST_POLL_S, POLL_S, Tell
 from workbench.aws import instances, outputs
-from workbench.aws.instances import ENDING, Filter, Instance
+from workbench.aws.instances import ENDING, Instance
+from workbench.aws.names import Filter
 from workbench.aws.refusals import AwsFailure, code_of, said
 from workbench.aws.session import Session
 from workbench.system.waiting import wait_until

@@ -7,7 +7,8 @@ from workbench.application.audit import Finding
 from workbench.application.changes import Tell
 from workbench.aws import instances, names, outputs
 from workbench.aws.bucket import Bucket
-from workbench.aws.instances import ENDING, Filter, Instance
+from workbench.aws.instances import ENDING, Instance
+from workbench.aws.names import Filter
 from workbench.aws.session import Session
 from workbench.errors import BadInput, Unavailable
 from workbench.settings import Settings

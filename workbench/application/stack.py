@@ -58,7 +58,7 @@ class App:
 
 @dataclass(frozen=True)
 class BootReport:
-    """What a machine of the application says of its boot, in the bucket."""
+    """The word of a machine of the application about its boot, in the bucket."""
 
     state: str = "unknown"
     """``installing``, ``ready`` or ``failed``."""
@@ -66,7 +66,7 @@ class BootReport:
 
 
 def app(session: Session, settings: Settings) -> App:
-    """What exists of the application, as AWS shows it now."""
+    """Ask AWS for the application as it is now."""
     state = outputs.describe(session, settings.aws_stack)
     if state is None or not state.is_whole:
         word = "absent" if state is None else state.status.lower()
@@ -137,7 +137,7 @@ def _machine(
 
 
 def _read_reports(bucket: Bucket, stack: str, ids: Sequence[str]) -> Mapping[str, BootReport]:
-    """What machines said of their boot; those that said nothing yet are not in it."""
+    """Read what machines said of their boot; those that said nothing yet are not in it."""
     with ThreadPoolExecutor(max(1, len(ids))) as pool:
         contents = list(pool.map(bucket.get, [names.machine_key(stack, id) for id in ids]))
     return {id: _parse(content) for id, content in zip(ids, contents, strict=True) if content}

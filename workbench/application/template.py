@@ -17,14 +17,14 @@ ROLES = ("working", "frontend", "backend")
 
 @dataclass(frozen=True)
 class Wish:
-    """What somebody asks of the application, apart from the defaults."""
+    """A wish for the application that differs from the defaults."""
 
     working_type: str = "m5.xlarge"
     frontend_type: str = "t2.micro"
     backend_type: str = "t2.micro"
     web_cidr: str = "0.0.0.0/0"
     dashboard_cidr: str | None = None
-    """Who may reach the dashboard; ``None``: whoever asks, found out at launch."""
+    """Addresses that may reach the dashboard; ``None``: those of whoever asks, found out at launch."""
     page_port: int = 80
     private_backend: bool = False
 

@@ -12,7 +12,7 @@ from workbench.errors import NotFound
 from workbench.system import files
 
 KEEP_JOBS_DAYS = 30
-"""What machines reported is copied to whoever asked; what lies in the bucket goes after so long."""
+"""Machines' reports are copied to whoever asked; those in the bucket go after so long."""
 _GONE = {"404", "NoSuchKey", "NoSuchBucket", "NotFound"}
 
 
@@ -35,7 +35,7 @@ class Bucket:
         return names.bucket(self.session.account, self.session.region)
 
     def exists(self) -> bool:
-        """Whether it is there and ours."""
+        """True if it is there and ours."""
         try:
             self.session.s3.head_bucket(Bucket=self.name)
         except AwsFailure as error:
@@ -90,7 +90,7 @@ class Bucket:
             raise said(error, f"store {key} in {self.name}") from error
 
     def get(self, key: str) -> bytes | None:
-        """What is stored there; ``None`` where nothing is."""
+        """Read what is stored there; ``None`` where nothing is."""
         try:
             body: bytes = self.session.s3.get_object(Bucket=self.name, Key=key)["Body"].read()
         except AwsFailure as error:
@@ -100,7 +100,7 @@ class Bucket:
         return body
 
     def has(self, key: str) -> bool:
-        """Whether something is stored there."""
+        """True if something is stored there."""
         try:
             self.session.s3.head_object(Bucket=self.name, Key=key)
         except AwsFailure as error:

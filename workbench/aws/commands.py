@@ -26,7 +26,7 @@ KILLED = -9
 
 @dataclass(frozen=True)
 class Ended:
-    """How a command on a machine ended, and what it printed."""
+    """The end of a command on a machine: its exit code and what it printed."""
 
     code: int
     stdout: str
@@ -95,7 +95,7 @@ def cancel(session: Session, id: str) -> None:
 
 
 def online(session: Session, instances: Sequence[str]) -> set[str]:
-    """Which of the machines take commands now."""
+    """Find those of the machines that take commands now."""
     found: set[str] = set()
     try:
         for first in range(0, len(instances), BATCH):
@@ -166,7 +166,7 @@ def _look(session: Session, id: str) -> dict[str, _Answer]:
 
 
 def _read(session: Session, bucket: Bucket, id: str, instance: str) -> tuple[str, str]:
-    """What a command printed on a machine, whole."""
+    """Read all that a command printed on a machine."""
     try:
         told = session.ssm.get_command_invocation(CommandId=id, InstanceId=instance)
     except AwsFailure as error:
@@ -188,5 +188,5 @@ def _done(instance: str, answer: _Answer, out: str, err: str, timeout_s: float) 
 
 
 def left_in(session: Session) -> str:
-    """Where in the bucket machines may leave what a command gives."""
+    """The folder of the bucket in which machines may leave what a command gives."""
     return names.cluster_prefix(session.home, "_commands").rstrip("/")

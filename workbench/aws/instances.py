@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from workbench.aws import names
+from workbench.aws.names import Filter
 from workbench.aws.refusals import AwsFailure, code_of, said
 from workbench.aws.session import Session, pages
 
@@ -14,9 +15,6 @@ ENDING = (*LIVING, "shutting-down")
 """The same, and of those that still hold their addresses and disks."""
 BATCH = 500
 """Instances that one request names."""
-
-Filter = dict[str, Any]
-"""One of the ``Filters`` of a describe call."""
 
 
 @dataclass(frozen=True)

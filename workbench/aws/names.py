@@ -1,8 +1,8 @@
-"""What our things are called on AWS: tags, the stack, the bucket, and where things are in the bucket."""
+"""Names of our things on AWS: tags, the stack, the bucket, and the keys in it."""
 
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TypedDict
 
 from workbench.settings import Settings
 from workbench.system.files import keep_once
@@ -12,6 +12,13 @@ HOME = "workbench:home"
 KEYS = ("cluster", "job", "requester", "role", "index")
 MAX_VALUE = 256
 """Characters of a tag's value."""
+
+
+class Filter(TypedDict):
+    """One of the ``Filters`` of a describe call: any of the values will do."""
+
+    Name: str
+    Values: list[str]
 
 
 def home_id(settings: Settings) -> str:
@@ -47,7 +54,7 @@ def tags(
     return [{"Key": k, "Value": str(v)[:MAX_VALUE]} for k, v in told.items() if v is not None]
 
 
-def filters(home: str | None = None, **wanted: str | Sequence[str]) -> list[dict[str, Any]]:
+def filters(home: str | None = None, **wanted: str | Sequence[str]) -> list[Filter]:
     """The ``Filters`` of a describe call for what carries our tags; of every home where none is given.
 
     >>> filters("1a2b3c4d", cluster="job-7")[-1]
@@ -76,15 +83,15 @@ def parameter(stack: str, name: str) -> str:
 
 
 def cluster_prefix(home: str, cluster: str) -> str:
-    """Where in the bucket a cluster's assignment and job are; several homes have a ``job-7``."""
+    """The prefix of a cluster's assignment and job in the bucket; several homes have a ``job-7``."""
     return f"clusters/{home}/{cluster}/"
 
 
 def version_key(home: str, name: str, version: int) -> str:
-    """Where in the bucket a published version's zip is."""
+    """The key of a published version's zip."""
     return f"models/{home}/{name}/{version}.zip"
 
 
 def machine_key(stack: str, instance: str) -> str:
-    """Where in the bucket a machine of the application tells how its boot goes."""
+    """The key at which a machine of the application tells how its boot goes."""
     return f"machines/{stack}/{instance}.json"

@@ -57,7 +57,7 @@ class StackResource:
 
 @dataclass(frozen=True)
 class Outputs:
-    """What the application's stack gives to whoever builds on it."""
+    """The outputs of the application's stack, for whoever builds on it."""
 
     vpc: str
     subnets: tuple[str, ...]
@@ -128,7 +128,7 @@ def resources(session: Session, name: str) -> list[StackResource]:
 
 
 def find(session: Session, settings: Settings) -> Outputs:
-    """What the application's stack gives; asks AWS once.
+    """Find the outputs of the application's stack; asks AWS once.
 
     Raises
     ------

@@ -17,7 +17,7 @@ S3_ACTIONS = {
     "UploadPart": "s3:PutObject",
     "CompleteMultipartUpload": "s3:PutObject",
 }
-"""Where the permission has another name than the call."""
+"""Permissions of calls that are named otherwise."""
 
 
 @cache

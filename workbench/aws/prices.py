@@ -1,9 +1,9 @@
-"""What machines on AWS cost: a list that ships with the code, or a newer one that AWS gave, kept in the home."""
+"""Prices of machines on AWS: a list that ships with the code, or a newer one that AWS gave, kept in the home."""
 
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib import resources
 from typing import Any
 
@@ -24,7 +24,7 @@ class Prices:
 
     region: str
     date: str
-    """When AWS said so."""
+    """Of the day on which AWS said so."""
     of_region: str
     """Whose prices these are: another region's where this one's are not known."""
     machines: Mapping[str, float]
@@ -35,18 +35,26 @@ class Prices:
     nat_hour: float
 
     def machine(self, instance_type: str) -> float | None:
-        """What an hour costs; ``None`` where that is not known."""
+        """The price of an hour; ``None`` where that is not known."""
         return self.machines.get(instance_type)
 
     def disk(self, size_gb: float) -> float:
-        """What an hour of a disk costs."""
+        """The price of an hour of a disk."""
         return size_gb * self.disk_gb_month / HOURS_A_MONTH
 
     @property
     def source(self) -> str:
-        """Where the figures come from, in words."""
+        """The source of the figures, in words."""
         whose = "" if self.of_region == self.region else f" of {self.of_region}, as those here are not known"
         return f"list prices of about {self.date}{whose}"
+
+
+@dataclass(frozen=True)
+class _Fresh:
+    """Prices of one region as AWS gave them."""
+
+    date: str
+    machines: Mapping[str, float]
 
 
 def known(settings: Settings, region: str) -> Prices:
@@ -57,7 +65,7 @@ def known(settings: Settings, region: str) -> Prices:
     whose = region if region in table["regions"] or region in fresh else FALLBACK
     machines = table["regions"].get(whose, {})
     if whose in fresh:
-        date, machines = fresh[whose]["date"], {**machines, **fresh[whose]["machines"]}
+        date, machines = fresh[whose].date, {**machines, **fresh[whose].machines}
     return Prices(
         region=region,
         date=date,
@@ -98,10 +106,10 @@ def refresh(settings: Settings, session: Session) -> Prices:
     if not found:
         raise NotFound(f"AWS gave no prices for the region {session.region}; what is known already stays")
     fresh = _fresh(settings)
-    fresh[session.region] = {"date": time.strftime("%Y-%m-%d", time.gmtime()), "machines": found}
+    fresh[session.region] = _Fresh(time.strftime("%Y-%m-%d", time.gmtime()), found)
     path = settings.home / "prices.json"
     path.parent.mkdir(parents=True, exist_ok=True)
-    files.write_json(path, fresh)
+    files.write_json(path, {region: asdict(one) for region, one in fresh.items()})
     return known(settings, session.region)
 
 
@@ -116,9 +124,10 @@ def read_offer(offer: Mapping[str, Any]) -> tuple[str, float] | None:
     return None
 
 
-def _fresh(settings: Settings) -> dict[str, Any]:
+def _fresh(settings: Settings) -> dict[str, _Fresh]:
+    """The prices that AWS gave, by region."""
     try:
-        found: dict[str, Any] = json.loads((settings.home / "prices.json").read_text())
+        found = json.loads((settings.home / "prices.json").read_text())
     except FileNotFoundError:
         return {}
-    return found
+    return {region: _Fresh(str(one["date"]), dict(one["machines"])) for region, one in found.items()}

@@ -1,4 +1,4 @@
-"""What AWS refuses, in words: each failure as an error of ours that says what to do."""
+"""Refusals of AWS in words: each failure as an error of ours that says what to do."""
 
 import re
 

@@ -23,7 +23,7 @@ READ_TIMEOUT_S = 40
 
 @dataclass(frozen=True)
 class Caller:
-    """Who these credentials belong to, as AWS says."""
+    """The owner of these credentials, as AWS says."""
 
     account: str
     """The account's number."""
@@ -63,7 +63,7 @@ class Session:
 
     @cached_property
     def caller(self) -> Caller:
-        """Who we are; asks AWS once, so that wrong or expired credentials show here."""
+        """The owner of the credentials; asks AWS once, so that wrong or expired credentials show here."""
         try:
             told = self.sts.get_caller_identity()
         except AwsFailure as error:
@@ -77,7 +77,7 @@ class Session:
 
     @property
     def emulated(self) -> bool:
-        """Whether something else than Amazon answers: ``AWS_ENDPOINT_URL`` names it."""
+        """True where something else than Amazon answers: ``AWS_ENDPOINT_URL`` names it."""
         return bool(os.environ.get("AWS_ENDPOINT_URL"))
 
     @property

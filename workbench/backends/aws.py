@@ -70,9 +70,11 @@ class AwsBackEnd:
         canary: float | None = None,
         anyway: bool = False,
     ) -> Deployment:
+        machine = self._machine()  # nothing is stored for an application that is not there
         return self._ask(
             "deploy",
             Deployment.from_json,
+            machine,
             **self._stored(version),
             who=who,
             reason=reason,
@@ -93,11 +95,11 @@ class AwsBackEnd:
         return self._ask("compare", Comparison.from_json, name=name, versions=versions)
 
     def link(self, version: Version, *, expires_s: int = 3600) -> str:
-        return self._ask("link", str, **self._stored(version), expires_s=expires_s)
+        machine = self._machine()
+        return self._ask("link", str, machine, **self._stored(version), expires_s=expires_s)
 
     def _stored(self, version: Version) -> dict[str, object]:
         """Where in the bucket a version's zip is, once it is there; versions never change."""
-        outputs.find(self._session, self._settings)  # nothing is stored for an application that is not there
         artifact.verify(version.folder)
         key = names.version_key(self._session.home, version.name, version.version)
         if not self._bucket.has(key):
@@ -186,9 +188,13 @@ class AwsBackEnd:
             if keys:
                 self._bucket.delete(f"{prefix}/")
 
-    def _ask(self, do: str, read: Callable[[Any], T], **asked: object) -> T:
-        """What ``read`` makes of what the back end's machine says to it."""
-        machine = outputs.find(self._session, self._settings).backend
+    def _machine(self) -> str:
+        """The instance of the application's back end; raises ``NotFound``."""
+        return outputs.find(self._session, self._settings).backend
+
+    def _ask(self, do: str, read: Callable[[Any], T], machine: str = "", **asked: object) -> T:
+        """What ``read`` makes of what the back end's machine says to it; ``machine``: where the caller knows which."""
+        machine = machine or self._machine()
         told = {"do": do, "bucket": self._bucket.name, **asked}
         try:
             done = commands.run(

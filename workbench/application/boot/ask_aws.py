@@ -1,4 +1,4 @@
-"""What a machine of the application asks AWS at boot. Runs by itself, before any of the project can be imported.
+"""Asks AWS what a machine of the application needs at boot. Runs by itself, before any of the project can be imported.
 
 ask_aws.py tell STATE MESSAGE      writes machines/STACK/INSTANCE.json into the bucket, for whoever launched it
 ask_aws.py secret PARAMETER FILE   keeps a secret of the parameter store in a file, mode 600
@@ -13,7 +13,7 @@ import urllib.request
 
 
 def metadata(path: str) -> str:
-    """What the metadata service (version 2) says of this machine."""
+    """Ask the metadata service (version 2) about this machine."""
     base = os.environ.get("AWS_EC2_METADATA_SERVICE_ENDPOINT") or "http://169.254.169.254"
     wish = {"X-aws-ec2-metadata-token-ttl-seconds": "60"}
     asked = urllib.request.Request(f"{base}/latest/api/token", method="PUT", headers=wish)  # noqa: S310

@@ -8,6 +8,8 @@ import ipywidgets
 from workbench.errors import NotFound, WorkbenchError
 from workbench.jobs import ACTIVE, ENDED, Job
 from workbench.machines import Machine
+from workbench.models import registry
+from workbench.models.registry import Version
 from workbench.ui import evaluations
 from workbench.ui.cluster import job_views
 from workbench.ui.cluster.hints import Hints
@@ -16,8 +18,7 @@ from workbench.ui.widgets.actions import Action, Message
 from workbench.ui.widgets.logview import LogView
 from workbench.ui.widgets.pieces import Html, ProgressBar, waiting
 from workbench.ui.widgets.requester import Requester
-from workbench.verbs import backends, logs, models
-from workbench.verbs.models import Version
+from workbench.verbs import backends, logs
 from workbench.verbs.requests import Request
 from workbench.verbs.workbench import Workbench
 
@@ -76,7 +77,7 @@ class JobPage:
 
     @property
     def moving(self) -> bool:
-        """Tell whether somebody works on the job that is open, as of the last refresh."""
+        """Whether somebody works on the job that is open, as of the last refresh."""
         return self._job is not None and self._job.lease is not None
 
     def open(self, id: int | None) -> None:
@@ -139,13 +140,15 @@ class JobPage:
         return "", True
 
     def _machines(self, job: Job) -> list[Machine]:
-        """Ask the provider for the addresses of its machines, again only when their states change."""
+        """What the provider shows of them, for their addresses; asked again only when their states change."""
         key = (job.id, job.attempt, tuple((m.role, m.index, m.state) for m in job.machines))
         if job.state not in ACTIVE or not job.machines:
             return []
         if self._there[0] != key:
             try:
-                found = self._workbench.machines.find(job.provider, job.cluster or f"job-{job.id}")
+                found = self._workbench.machines.provider(job.provider).machines(
+                    job.cluster or f"job-{job.id}"
+                )
             except WorkbenchError:
                 return []  # the store says what they do; only where they are heard is missing
             self._there = (key, found)
@@ -155,7 +158,7 @@ class JobPage:
         if job.version is None:
             return None
         try:
-            return models.find(f"{job.name}:{job.version}", self._workbench.settings)
+            return registry.find(f"{job.name}:{job.version}", self._workbench.settings)
         except NotFound:
             return None
 

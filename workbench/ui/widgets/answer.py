@@ -1,4 +1,4 @@
-"""The answer of a model to a drawing."""
+"""What a model made of a drawing."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Answer:
-    """The probabilities that a model gave, and the picture that it saw."""
+    """What a model made of a drawing."""
 
     probabilities: Sequence[float]
     seen: np.ndarray | None = None

@@ -40,7 +40,7 @@ class Fleet:
         self._making = threading.Lock()
 
     def is_ended(self, cluster: str) -> bool:
-        """Whether somebody ended the cluster since it was last made here."""
+        """True if somebody ended the cluster since it was last made here."""
         return cluster in self._ended
 
     def check(self, cluster: str, meanwhile: str) -> None:
@@ -49,7 +49,7 @@ class Fleet:
             raise Unavailable(f"the cluster {cluster} was ended while {meanwhile}")
 
     def prepare(self, cluster: str) -> Ground:
-        """Where a new cluster is to be; one of that name may be made again."""
+        """Find the place for a new cluster; one of that name may be made again."""
         ground = self.find_ground()
         self._ended.discard(cluster)
         return ground

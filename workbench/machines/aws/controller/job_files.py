@@ -28,7 +28,7 @@ class JobNote:
 
     @property
     def tags(self) -> dict[str, str]:
-        """Of the job's machines."""
+        """The tags of the job's machines."""
         told = {"job": self.job, "requester": self.requester}
         return {key: value for key, value in told.items() if value}
 
@@ -41,7 +41,7 @@ class JobFiles:
         self.bucket = bucket
 
     def prefix(self, folder: Path) -> str:
-        """Where in the bucket the job of this folder is."""
+        """The prefix of the job of this folder in the bucket."""
         return names.cluster_prefix(f"_jobs/{self.bucket.session.home}", folder.name)
 
     def give(self, assignment: Assignment, folder: Path, deadline_s: float | None) -> Assignment:
@@ -81,7 +81,7 @@ class JobFiles:
         self.bucket.delete(self.prefix(folder))
 
     def link(self, version: str) -> str | None:
-        """By which anybody can download the version for an hour; ``None`` where it is not stored."""
+        """A URL by which anybody can download the version for an hour; ``None`` where it is not stored."""
         key = self._version_key(version)
         return self.bucket.link(key, LINK_S) if self.bucket.has(key) else None
 

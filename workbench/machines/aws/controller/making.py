@@ -25,7 +25,7 @@ SIMILAR = {
 
 @dataclass(frozen=True)
 class Ground:
-    """Where a cluster is put, and with what rights; the application's stack has made all of it."""
+    """The place of a cluster in the account, and its rights; the application's stack has made all of it."""
 
     template: str
     """Id of the launch template: image, profile, IMDSv2, encrypted disk."""
@@ -35,7 +35,7 @@ class Ground:
 
 
 def ground_of_the_application(session: Session, settings: Settings) -> Ground:
-    """Where clusters are put: what the application's stack has made for them.
+    """Find what the application's stack has made for clusters.
 
     Raises
     ------

@@ -48,7 +48,7 @@ class Member:
 
 def look(session: Session, cluster: str | None = None, states: Collection[str] = LIVING) -> list[Member]:
     """The instances of this home's clusters, or of one, in these states."""
-    wanted = [
+    wanted: list[names.Filter] = [
         *names.filters(session.home, **({"cluster": cluster} if cluster else {})),
         instances.in_states(states),
         {"Name": "tag-key", "Values": ["cluster"]},

@@ -1,4 +1,4 @@
-"""What a cluster on AWS would be made of and cost, from the prices known here; asks nobody."""
+"""The resources and the price of a cluster that is not made yet, by the prices known here; asks nobody."""
 
 from workbench.aws import prices
 from workbench.errors import BadInput

@@ -17,7 +17,7 @@ FILE = "assignment.json"
 
 @dataclass(frozen=True)
 class Terms:
-    """When machines give up and end themselves, without anybody's help.
+    """Limits after which machines give up and end themselves, without anybody's help.
 
     Attributes
     ----------
@@ -92,7 +92,7 @@ class Assignment:
     code: str
     node: str
     standing: bool
-    """Whether the cluster outlives its job."""
+    """True for a cluster that outlives its job."""
     instance_type: str
     terms: Terms = field(default_factory=Terms)
     created: float = 0.0

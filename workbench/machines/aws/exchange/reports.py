@@ -1,4 +1,4 @@
-"""What a job's machines report and leave, on its way back to the job's folder."""
+"""Reports and exports of a job's machines on their way back to the job's folder."""
 
 import json
 import os
@@ -74,7 +74,7 @@ def _add(path: Path, size: int, data: bytes) -> int:
 
 
 def _read_state(path: Path) -> dict[str, tuple[int, int]]:
-    """Of each stream how much was taken, and the size of the file that it goes to."""
+    """Read how much was taken of each stream, and the size of the file that it goes to."""
     try:
         return {name: (at, size) for name, (at, size) in json.loads(path.read_text()).items()}
     except FileNotFoundError:

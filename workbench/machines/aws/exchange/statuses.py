@@ -1,4 +1,4 @@
-"""What each machine of a cluster does, told by the *name* of one object, so that one listing tells it of all machines."""
+"""Statuses of a cluster's machines, each told by the *name* of one object, so that one listing tells it of all machines."""
 
 import time
 from collections.abc import Iterable
@@ -45,7 +45,7 @@ class Status:
         return ".".join([f"{serial:015d}", *map(str, parts)])
 
     def answers(self, assignment: Assignment, post: Post) -> bool:
-        """Whether the machine told it after it had learnt of this very assignment, and has done what it asks for."""
+        """True if the machine told it after it had learnt of this very assignment, and has done what it asks for."""
         told = (self.instance, self.generation, self.turn)
         obeys = post.run or self.state != RUNNING
         return obeys and told == (post.instance, assignment.generation, post.turn)
@@ -59,7 +59,7 @@ def read_name(name: str) -> Status:
 
 
 def status_folder(prefix: str, place: Place) -> str:
-    """Where the statuses of a machine are; ``prefix`` is the cluster's."""
+    """The folder of a machine's statuses; ``prefix`` is the cluster's."""
     return f"{prefix}status/{place.role}-{place.index}/"
 
 
@@ -69,7 +69,7 @@ def new_serial() -> int:
 
 
 def newest(found: Iterable[Stored], prefix: str) -> dict[Place, tuple[Status, str]]:
-    """Of a listing of the cluster's prefix: the newest status of each place, and its key."""
+    """Find in a listing of the cluster's prefix the newest status of each place, and its key."""
     latest: dict[Place, str] = {}
     begin = f"{prefix}status/"
     for stored in found:

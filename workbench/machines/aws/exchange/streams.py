@@ -158,7 +158,7 @@ def _files(folder: Path) -> Iterator[tuple[str, tuple[int, int]]]:
 
 
 def offset(stored: Stored) -> int:
-    """Where in its stream a part begins."""
+    """The position in its stream at which a part begins."""
     return int(stored.key.rpartition("/")[2])
 
 

@@ -35,7 +35,7 @@ class Attempt:
     folder: Path
     streams: list[Stream]
     checkpoints: Tree | None
-    """Where the place is the one that writes them."""
+    """Only of the place that writes them."""
     process: "subprocess.Popen[bytes] | None" = None
     begun: float = 0.0
     again_at: float = 0.0
@@ -44,9 +44,9 @@ class Attempt:
     step: int = 0
     step_then: int = 0
     code: int | None = None
-    """How the process ended by itself, until it is known what follows from that."""
+    """With which the process ended by itself, until it is known what follows from that."""
     exit: Exit | None = None
-    """How the role ended for good."""
+    """The role's, once it has ended for good."""
     ended_at: float = 0.0
 
     @classmethod
@@ -64,7 +64,7 @@ class Attempt:
         return self.process.pid
 
     def poll(self) -> int | None:
-        """How the process ended by itself, as often as it is asked until ``note_crash`` or ``exit`` settles it."""
+        """The code with which the process ended by itself, as often as it is asked until ``note_crash`` or ``exit`` settles it."""
         if self.process is not None and (code := self.process.poll()) is not None:
             self.end()
             self.code = code
@@ -79,7 +79,7 @@ class Attempt:
         return True
 
     def is_due(self) -> bool:
-        """Whether the pause after a crash is over."""
+        """True once the pause after a crash is over."""
         return bool(self.again_at) and time.monotonic() >= self.again_at
 
     def note_crash(self, code: int, terms: Terms) -> Exit | None:

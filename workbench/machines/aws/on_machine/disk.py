@@ -82,7 +82,7 @@ class Disk:
                 files.remove(path)
 
     def streams(self, work: Work, place: Place, folder: Path) -> list[Stream]:
-        """What the place reports, to be gone on with where it ended; the events are the first."""
+        """The place's reports, to be gone on with where they ended; the events are the first."""
         found = []
         reports = f"{work.prefix}reports/{place.role}-{place.index}/"
         for name in STREAMS:

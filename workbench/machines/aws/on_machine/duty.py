@@ -19,7 +19,7 @@ class Duty:
 
     @property
     def leads(self) -> bool:
-        """Whether the machine evaluates, writes checkpoints and exports."""
+        """True for the machine that evaluates, writes checkpoints and exports."""
         return self.place == self.assignment.leader
 
     @property
@@ -82,7 +82,7 @@ class Teller:
         self._told, self._to_tell = key, None
 
     def read(self, duty: Duty) -> Status | None:
-        """What this place said last, if that answers the duty."""
+        """Read what this place said last, if that answers the duty."""
         listed = self.bucket.list(self.prefix)
         found = statuses.newest(listed, self.prefix).get(duty.place)
         return found[0] if found and found[0].answers(duty.assignment, duty.post) else None

@@ -1,4 +1,4 @@
-"""When the machines of a job end themselves: its deadline has passed, or it is over and nobody ends them."""
+"""The end of a job's machines by themselves: its deadline has passed, or it is over and nobody ends them."""
 
 import signal
 import subprocess

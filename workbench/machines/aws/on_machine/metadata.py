@@ -1,4 +1,4 @@
-"""What an instance knows of itself: its id and whether AWS is about to take it, from the metadata service (IMDSv2)."""
+"""An instance about itself: its id, and the time at which AWS takes it away, from the metadata service (IMDSv2)."""
 
 import json
 import os
@@ -21,7 +21,7 @@ def instance_id() -> str:
 
 
 def interruption() -> str | None:
-    """When AWS takes this spot instance away, as it says it; ``None`` as long as it does not."""
+    """The time at which AWS takes this spot instance away, as it says it; ``None`` as long as it does not."""
     try:
         return str(json.loads(_ask("/latest/meta-data/spot/instance-action"))["time"])
     except (OSError, ValueError, KeyError):

@@ -69,7 +69,7 @@ def environment(root: Path, folder: Path, place: Place) -> Mapping[str, str]:
 
 
 def is_alone(root: Path) -> bool:
-    """Whether the whole machine is ours, so that work has a user of its own."""
+    """True if the whole machine is ours, so that work has a user of its own."""
     return os.geteuid() == 0 and root == ROOT
 
 

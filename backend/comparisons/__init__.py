@@ -1,1 +1,0 @@
-"""Two versions of a model, told apart by their answers to the same drawings."""
