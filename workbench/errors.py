@@ -10,6 +10,7 @@ WorkbenchError          something failed                       exit 1
 │   └── UrlRefused      a URL leads where nothing is fetched from
 ├── NotFound            what the caller named does not exist   exit 3
 ├── RecipeError         the user's own code is at fault        exit 1
+├── JobFailed           a job ended without its model       exit 1
 ├── ModelRefused        a model version fails its own check    exit 1
 ├── Unavailable         a thing we need cannot be reached      exit 1
 │   ├── AllTaken        others have all there is just now
@@ -86,6 +87,23 @@ class RecipeError(WorkbenchError):
         super().__init__(message)
         self.field = field
         self.line = line
+        self.traceback = traceback
+
+
+class JobFailed(WorkbenchError):
+    """A job failed or was terminated; the message says where and, with the user's own line, why.
+
+    Attributes
+    ----------
+    job
+        The job's id.
+    traceback
+        The user's own part of the traceback, as Python prints it.
+    """
+
+    def __init__(self, message: str, *, job: int, traceback: str = "") -> None:
+        super().__init__(message)
+        self.job = job
         self.traceback = traceback
 
 

@@ -20,13 +20,13 @@ from workbench import datasets
 from workbench.errors import ModelRefused
 from workbench.manifest import Corrected, Input, Manifest, Output, Share, Training
 from workbench.models.evaluation import Evaluation, Regression
+from workbench.node.inference import in_batches, run_onnx
 from workbench.node.model import plain, predict
 from workbench.node.training import Trained
 from workbench.recipes import Program
 
 TOLERANCE = 1e-4
 """Largest difference of any output, relative to the largest output, that different kernels may make."""
-BATCH = 1_000
 EXAMPLES = 16
 """Held-out inputs that travel with a version, so that whoever loads it can check its answers."""
 
@@ -124,8 +124,8 @@ def export(
     }
     readers = {
         "model.keras": lambda path, x: _run_keras(path, x, own),
-        "saved_model": _run_saved_model,
-        "model.onnx": _run_onnx,
+        "saved_model": run_saved_model,
+        "model.onnx": run_onnx,
         "model.tflite": _run_tflite,
     }
     missing: dict[str, str] = {}
@@ -186,22 +186,13 @@ def _run_keras(path: Path, x: np.ndarray, own: dict[str, Any]) -> np.ndarray:
     return predict(keras.saving.load_model(path, compile=False, custom_objects=own), x)
 
 
-def _run_saved_model(path: Path, x: np.ndarray) -> np.ndarray:
+def run_saved_model(path: Path, x: np.ndarray) -> np.ndarray:
+    """Answers of a SavedModel with one input and one output."""
     serve = tf.saved_model.load(str(path)).signatures["serving_default"]
     (name, spec), *more = serve.structured_input_signature[1].items()
     if more:
         raise ValueError("a model with several inputs has no single answer to compare")
-    return _in_batches(lambda b: next(iter(serve(**{name: tf.cast(b, spec.dtype)}).values())).numpy(), x)
-
-
-def _run_onnx(path: Path, x: np.ndarray) -> np.ndarray:
-    import onnxruntime
-
-    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    (feed,) = session.get_inputs()
-    kind = feed.type.removeprefix("tensor(").removesuffix(")")
-    dtype = np.dtype({"float": "float32", "double": "float64"}.get(kind, kind))
-    return _in_batches(lambda batch: session.run(None, {feed.name: batch.astype(dtype)})[0], x)
+    return in_batches(lambda b: next(iter(serve(**{name: tf.cast(b, spec.dtype)}).values())).numpy(), x)
 
 
 def _run_tflite(path: Path, x: np.ndarray) -> np.ndarray:
@@ -216,11 +207,7 @@ def _run_tflite(path: Path, x: np.ndarray) -> np.ndarray:
         interpreter.invoke()
         return interpreter.get_tensor(fetch["index"]).copy()
 
-    return _in_batches(run, x)
-
-
-def _in_batches(run: Callable[[np.ndarray], np.ndarray], x: np.ndarray) -> np.ndarray:
-    return np.concatenate([np.asarray(run(x[i : i + BATCH]), np.float32) for i in range(0, len(x), BATCH)])
+    return in_batches(run, x)
 
 
 @contextlib.contextmanager
