@@ -347,8 +347,8 @@ def test_five_corrected_drawings_are_trained_with_and_the_new_version_tells(serv
         import json, pathlib, sys
         import numpy as np
         from workbench import recipes
-        from workbench.models import evaluation, registry
-        from workbench.node import training
+        from workbench.models import evaluation
+        from workbench.node import publishing, training
         from workbench.settings import from_environment
 
         STRIPES = '''
@@ -384,8 +384,8 @@ def test_five_corrected_drawings_are_trained_with_and_the_new_version_tells(serv
             train, test = program.load_data()
             trained = training.train(program, train)
             result = evaluation.evaluate(trained.predict, test, program.labels)
-            registry.publish("stripes", trained, evaluation=result, program=program, x=test[0],
-                             settings=from_environment())
+            publishing.publish("stripes", trained, evaluation=result, program=program, x=test[0],
+                               settings=from_environment())
     """
     body = {"predicted": 7, "digit": 1}
     ids = []

@@ -15,17 +15,12 @@ import psutil
 from workbench import artifact, manifest
 from workbench.errors import BadInput, NotFound
 from workbench.manifest import Corrected, Manifest
-from workbench.settings import Settings, from_environment
+from workbench.settings import Settings
 from workbench.system import files
 from workbench.system.locks import locked
 
 if TYPE_CHECKING:
     import keras
-    import numpy as np
-
-    from workbench.models.evaluation import Evaluation, Regression
-    from workbench.node.training import Trained
-    from workbench.recipes import Program
 
 
 @dataclass(frozen=True)
@@ -39,39 +34,6 @@ class Version:
 
     def __str__(self) -> str:
         return f"{self.name}:{self.version}"
-
-
-def publish(
-    name: str,
-    trained: "Trained",
-    *,
-    evaluation: "Evaluation | Regression",
-    program: "Program",
-    x: "np.ndarray",
-    job: int | None = None,
-    settings: Settings | None = None,
-) -> Version:
-    """Export a trained model in every form, check each, and publish it as the next version of ``name``.
-
-    Parameters
-    ----------
-    x
-        The test part's inputs, the very ones that ``evaluation`` is about.
-
-    Raises
-    ------
-    BadInput
-        The name cannot be a model's name.
-    ModelRefused
-        A form that every version must have could not be made or answers differently; nothing was published.
-    """
-    from workbench.node import export
-
-    return add(
-        name,
-        lambda folder: replace(export.write_version(folder, trained, program, evaluation, x), job=job),
-        settings or from_environment(),
-    )
 
 
 def add(name: str, write: Callable[[Path], Manifest], settings: Settings) -> Version:

@@ -57,7 +57,7 @@ def _train(settings: Settings, status: "_Status") -> registry.Version:
     status.tell("starting", "starting TensorFlow to train the first model")
     recipe = recipes.read(recipes.DEFAULT)
     from workbench.models import evaluation
-    from workbench.node import training
+    from workbench.node import publishing, training
 
     def show(progress: training.Progress) -> None:
         status.tell(
@@ -77,7 +77,7 @@ def _train(settings: Settings, status: "_Status") -> registry.Version:
         status.tell("evaluating", "evaluating the first model on the test part")
         result = evaluation.evaluate(trained.predict, test, program.labels)
         status.tell("exporting", "exporting the first model and checking each form of it")
-        return registry.publish(
+        return publishing.publish(
             NAME, trained, evaluation=result, program=program, x=test[0], settings=settings
         )
 
