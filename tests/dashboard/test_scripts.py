@@ -1,6 +1,5 @@
 """The scripts of a page as one file."""
 
-import re
 from pathlib import Path
 
 from workbench.dashboard.scripts import LIST, Scripts, page_scripts
@@ -32,11 +31,3 @@ def test_every_script_of_the_list_is_there_in_the_locked_versions() -> None:
     scripts = page_scripts("workbench")
     missing = [name for name in LIST.read_text().split() if scripts._read(name) is None]
     assert missing == []
-
-
-def test_a_widget_that_comes_in_the_last_moment_is_found() -> None:
-    script = page_scripts("workbench").content.decode()
-    methods = re.findall(r"async get_model\(\w+\)\{.*?(?=has_model\(\w\)\{)", script)
-    assert methods
-    for method in methods:
-        assert re.search(r"if\(this\.has_model\((\w+)\)\)return this\._models\[\1\];throw", method), method

@@ -4,13 +4,10 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
-import voila.server_extension
 from jupyter_server.base.handlers import APIHandler, FileFindHandler, JupyterHandler
 from jupyter_server.utils import url_path_join
 from tornado import web
 from tornado.ioloop import IOLoop
-from voila.configuration import VoilaConfiguration
-from voila.paths import collect_template_paths
 
 from workbench.dashboard.addresses import without_token
 from workbench.dashboard.catalogue import existing
@@ -18,10 +15,10 @@ from workbench.dashboard.download import Download
 from workbench.dashboard.kernels import PageKernels
 from workbench.dashboard.overview import Overview
 from workbench.dashboard.pages import SCRIPTS
-from workbench.dashboard.rendering import Renderer
 from workbench.dashboard.scripts import ScriptsHandler, page_scripts
 from workbench.dashboard.visits import PageHandler
 from workbench.settings import from_environment
+from workbench.upstream.voila import Site
 
 HERE = Path(__file__).parent
 VERSION = int((HERE / "static" / "landing.js").stat().st_mtime)
@@ -30,13 +27,11 @@ VERSION = int((HERE / "static" / "landing.js").stat().st_mtime)
 
 def load(server: Any) -> None:
     """Add our routes and Voilà's to the Jupyter server, and begin to prepare kernels."""
-    configuration = VoilaConfiguration(parent=server)
-    paths = collect_template_paths(["voila", "nbconvert"], configuration.template)
+    site = Site.on(server)
     overview = Overview(from_environment())
-    scripts = page_scripts(configuration.template)
+    scripts = page_scripts(site.configuration.template)
     server.web_app.settings[SCRIPTS] = scripts.path
     own = url_path_join(server.base_url, "workbench")
-    page = {"config": server.config, "template_paths": paths, "voila_configuration": configuration}
     server.web_app.add_handlers(
         ".*$",
         [
@@ -47,15 +42,15 @@ def load(server: Any) -> None:
             (f"{own}/scripts/.*", ScriptsHandler, {"scripts": scripts}),
             (url_path_join(server.base_url, "voila(?:/tree.*)?"), ToLanding),
             # Before Voilà's own handler of this route, which it replaces.
-            (url_path_join(server.base_url, "voila/render/(.*)"), PageHandler, page),
+            (url_path_join(server.base_url, "voila/render/(.*)"), PageHandler, site.handler_arguments),
         ],
     )
-    voila.server_extension._load_jupyter_server_extension(server)
-    IOLoop.current().add_callback(server.kernel_manager.open_pool, Renderer(server, configuration, paths))
+    site.add_routes()
+    IOLoop.current().add_callback(server.kernel_manager.open_pool, site)
 
 
 class Landing(JupyterHandler):
-    """What one sees first."""
+    """The page that one sees first."""
 
     def initialize(self, overview: Overview) -> None:
         self.overview = overview

@@ -1,7 +1,6 @@
 """The Jupyter server's kernels; for our pages some are ready, their cells run, before a visitor comes.
 
-Voilà asks the server's kernel manager for such kernels through ``notebook_data``, ``get_pool_size`` and
-``get_rendered_notebook``; as an extension of a Jupyter server it finds none of its own. All other kernels,
+Voilà asks the server's kernel manager for them (:class:`workbench.upstream.voila.PreparedPages`). All other kernels,
 JupyterLab's too, are as in any Jupyter server.
 """
 
@@ -15,19 +14,15 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import psutil
-from jupyter_server._tz import utcnow
-from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager
 from jupyter_server.utils import ApiPath
-from tornado import web
 from tornado.ioloop import IOLoop
-from traitlets import Dict, Float, Int, TraitError, default
-from voila import __version__ as voila_version
-from voila.utils import ENV_VARIABLE
+from traitlets import Dict, Float, Int, default
 
-from workbench.dashboard import rendering
 from workbench.dashboard.catalogue import PAGES
 from workbench.dashboard.pool import Pool, Stamp, Supply
 from workbench.system import priority
+from workbench.upstream import voila
+from workbench.upstream.jupyter_server import KernelManager
 
 SETTLE_S = 20.0
 CAP_SYS_NICE = 23
@@ -39,12 +34,12 @@ class Prepared:
     """A kernel that has run a page's cells, and the page."""
 
     kernel_id: str
-    page: "asyncio.Task[tuple[list[str], Any]]"
+    page: voila.Rendered
     """Done; what Voilà waits for."""
     pieces: list[str]
 
 
-class PageKernels(AsyncMappingKernelManager):
+class PageKernels(KernelManager):
     """A kernel manager with a pool of prepared kernels a page."""
 
     prepared = Int(1, config=True, help="How many kernels are kept ready for each page that is light.")
@@ -75,9 +70,9 @@ class PageKernels(AsyncMappingKernelManager):
         self._restarted: set[str] = set()
         self._preparing: set[str] = set()
 
-    def open_pool(self, renderer: rendering.Renderer) -> None:
+    def open_pool(self, site: voila.Site) -> None:
         """Begin to keep kernels ready; called once the server's loop runs."""
-        self._renderer = renderer
+        self._site, self._renderer = site, voila.Renderer(site)
         supply = Supply(self._prepare, lambda one: self.end(one.kernel_id), self._stamp, self._usable)
         times = {"check_s": self.pool_check_s, "pause_s": self.pool_pause_s}
         self._pool = Pool(self.pool_sizes, supply, **times, log=self.log)
@@ -88,13 +83,15 @@ class PageKernels(AsyncMappingKernelManager):
         """How many kernels are ready, by page."""
         return {page: self.get_pool_size(page) for page in self.pool_sizes}
 
-    # What Voilà asks
+    # Voilà asks
 
     @property
-    def notebook_data(self) -> dict[str, dict[str, Any]]:
+    def notebook_data(self) -> dict[str, dict[str, str]]:
         """The template and theme that prepared pages were rendered with; another one is rendered anew."""
-        voila = self._renderer.voila if self._pool else None
-        return {page: {"template": voila.template, "theme": voila.theme} for page in self.pool_sizes if voila}
+        if not self._pool:
+            return {}
+        look = self._site.configuration
+        return {page: {"template": look.template, "theme": look.theme} for page in self.pool_sizes}
 
     def get_pool_size(self, notebook: str) -> int:
         """How many kernels are ready for the page."""
@@ -102,16 +99,15 @@ class PageKernels(AsyncMappingKernelManager):
 
     async def get_rendered_notebook(
         self, notebook_name: str, **_: Any
-    ) -> tuple["asyncio.Task[tuple[list[str], Any]]", list[str], str]:
+    ) -> tuple[voila.Rendered, list[str], str]:
         """Give a prepared page to a visitor: its task, its pieces, its kernel."""
         assert self._pool
         prepared = self._pool.take(notebook_name)
-        kernel = self.get_kernel(prepared.kernel_id)
-        kernel.last_activity = utcnow()  # type: ignore[attr-defined]  # else it counts as idle since it was prepared
-        _be_nice(kernel, 0)
+        self.touch(prepared.kernel_id)
+        _be_nice(self.get_kernel(prepared.kernel_id), 0)
         return prepared.page, prepared.pieces, prepared.kernel_id
 
-    # What a visit needs
+    # A visit needs
 
     def expect(self, kernel_id: str) -> None:
         """End the kernel unless somebody is connected to it soon: a page that was fetched but never shown."""
@@ -133,36 +129,14 @@ class PageKernels(AsyncMappingKernelManager):
             await asyncio.sleep(0.1)
 
     async def _end_unseen(self, kernel_id: str) -> None:
-        self._forget_uncounted(kernel_id)
-        if kernel_id in self and not self._kernel_connections.get(kernel_id):
+        if kernel_id in self and not self.connections(kernel_id):
             self.log.info("nobody came for kernel %s", kernel_id)
             await self.end(kernel_id)
 
-    # What the server asks
-
-    def notify_connect(self, kernel_id: str) -> None:
-        """Count a connection."""
-        self._forget_uncounted(kernel_id)
-        super().notify_connect(kernel_id)
-
-    def _forget_uncounted(self, kernel_id: str) -> None:
-        """Jupyter also takes away connections that ended before they were accepted, which it never counted.
-
-        Else the kernel of a visitor who leaves at that moment has −1 connections for ever, which it takes for some.
-        """
-        if self._kernel_connections.get(kernel_id, 0) < 0:
-            self._kernel_connections[kernel_id] = 0
-
-    def kernel_model(self, kernel_id: str) -> dict[str, Any]:
-        """The kernel as JSON; one that just begins to start is not there yet, where Jupyter fails with a 500."""
-        try:
-            return super().kernel_model(kernel_id)
-        except TraitError as error:
-            raise web.HTTPError(404, f"kernel {kernel_id} is just starting") from error
+    # The server asks
 
     async def cull_kernel_if_idle(self, kernel_id: str) -> None:
         """End the kernel if it idles and nobody is connected, unless it is prepared or waits for its visitor."""
-        self._forget_uncounted(kernel_id)
         if kernel_id not in self._waiting():
             await super().cull_kernel_if_idle(kernel_id)
 
@@ -191,7 +165,7 @@ class PageKernels(AsyncMappingKernelManager):
             kernel = self.get_kernel(kernel_id)
             _be_nice(kernel, priority.BACKGROUND)
             self.add_restart_callback(kernel_id, lambda: self._restarted.add(kernel_id), "restart")
-            page_of = asyncio.ensure_future(rendering.run(renderer, kernel_id, kernel))
+            page_of = asyncio.ensure_future(voila.run(renderer, kernel_id, kernel))
             pieces, _ = await page_of
         except BaseException:
             await asyncio.shield(self._end_started(starting))
@@ -205,7 +179,7 @@ class PageKernels(AsyncMappingKernelManager):
         kernel_id = await self.start_kernel(
             kernel_name=renderer.notebook.metadata.kernelspec.name,
             path=ApiPath(str(PurePosixPath(page).parent)),
-            env={**os.environ, **self._environment()},
+            env={**os.environ, **self._site.kernel_environment()},
         )
         self._preparing.add(kernel_id)
         return str(kernel_id)
@@ -231,17 +205,6 @@ class PageKernels(AsyncMappingKernelManager):
         ready = {prepared.kernel_id for prepared in self._pool.things()} if self._pool else set()
         return ready | self._preparing
 
-    def _environment(self) -> dict[str, str]:
-        """What Voilà tells a kernel that it starts for a page, as far as it is known without a visitor."""
-        assert self.parent
-        return {
-            ENV_VARIABLE.VOILA_PREHEAT: "True",
-            ENV_VARIABLE.VOILA_BASE_URL: self.parent.base_url,
-            ENV_VARIABLE.VOILA_SERVER_URL: self.parent.base_url,
-            ENV_VARIABLE.VOILA_APP_PORT: str(self.parent.port),
-            ENV_VARIABLE.SERVER_SOFTWARE: f"voila/{voila_version}",
-        }
-
 
 def _be_nice(kernel: Any, value: int) -> None:
     """Let the kernel come after all others, or no longer.
@@ -257,7 +220,7 @@ def _be_nice(kernel: Any, value: int) -> None:
 
 @cache
 def _may_take_back() -> bool:
-    """Whether this process may raise priorities: it has CAP_SYS_NICE, as root mostly does."""
+    """Tell if this process may raise priorities: it has CAP_SYS_NICE, as root mostly does."""
     try:
         lines = Path("/proc/self/status").read_text().splitlines()
     except OSError:

@@ -4,10 +4,6 @@ Each is one ``….push([[number], {modules}])`` onto a list that its loader look
 stand in one file before the loader; modules run when they are needed, as ever. Which ones a page needs is in
 ``page_scripts.txt``, as ``python -m tests.browser.page_scripts`` finds it out. One that is missing, as with another
 version of Voilà, is fetched by the loader itself.
-
-One fault of theirs is mended on the way: ipywidgets 8.1.9 looks for a widget for 2 s, every 100 ms, and gives up
-without a last look (its pull request 4033). A widget that came in the last of these pauses, as on a busy computer,
-stays "model not found" although it is there.
 """
 
 import hashlib
@@ -19,17 +15,13 @@ from pathlib import Path
 from jupyter_server.base.handlers import JupyterHandler
 from jupyter_server.utils import url_path_join
 from tornado import web
-from voila.paths import collect_static_paths
-from voila.utils import get_voila_labextensions_path
+
+from workbench.upstream import ipywidgets
+from workbench.upstream.voila import script_folders
 
 LIST = Path(__file__).parent / "page_scripts.txt"
 FOREVER_S = 365 * 24 * 3600
 _SOURCE_MAP = re.compile(rb"//# sourceMappingURL=\S*")
-_GIVES_UP = re.compile(
-    rb'(async get_model\((?P<id>\w+)\)\{[^;]*this\._models\[(?P=id)\].{1,200}?)(throw Error\("widget model not found"\))',
-    re.DOTALL,
-)
-_LOOKS_AGAIN = rb"\1if(this.has_model(\g<id>))return this._models[\g<id>];\3"
 
 
 class Scripts:
@@ -47,13 +39,13 @@ class Scripts:
 
     @cached_property
     def content(self) -> bytes:
-        """All of them; empty lines where none is there."""
+        """All scripts; empty lines where none is there."""
         found = (self._read(name) for name in self._names)
-        return b";\n".join(_mend(_SOURCE_MAP.sub(b"", text)) for text in found if text is not None)
+        return b";\n".join(ipywidgets.mend(_SOURCE_MAP.sub(b"", text)) for text in found if text is not None)
 
     @cached_property
     def path(self) -> str:
-        """Below the server's base URL; another one for other content."""
+        """The address below the server's base URL; another one for other content."""
         return f"workbench/scripts/{hashlib.sha256(self.content).hexdigest()[:16]}.js"
 
     def _read(self, name: str) -> bytes | None:
@@ -62,21 +54,13 @@ class Scripts:
         return next((path.read_bytes() for path in paths if path.is_file()), None)
 
 
-def _mend(script: bytes) -> bytes:
-    return _GIVES_UP.sub(_LOOKS_AGAIN, script) if b"widget model not found" in script else script
-
-
 def page_scripts(template: str, listed: Path = LIST) -> Scripts:
-    """Those of our pages."""
-    roots = {
-        "static": collect_static_paths(["voila", "nbconvert"], template),
-        "labextensions": get_voila_labextensions_path([]),
-    }
-    return Scripts(roots, listed.read_text().split() if listed.exists() else ())
+    """The scripts of our pages."""
+    return Scripts(script_folders(template), listed.read_text().split() if listed.exists() else ())
 
 
 class ScriptsHandler(JupyterHandler):
-    """Serves them; a browser keeps them, since other scripts have another address."""
+    """Serves the scripts; a browser keeps them, since other scripts have another address."""
 
     def initialize(self, scripts: Scripts) -> None:
         self.scripts = scripts

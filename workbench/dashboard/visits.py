@@ -4,10 +4,10 @@ from typing import Any
 
 from tornado import web
 from tornado.ioloop import IOLoop
-from voila.tornado.handler import TornadoVoilaHandler
 
 from workbench.dashboard.addresses import without_token
 from workbench.dashboard.kernels import PageKernels
+from workbench.upstream import voila
 
 
 class Visit:
@@ -29,10 +29,11 @@ class Visit:
             raise web.Finish
         return self._kernel_id
 
-    async def get_rendered_notebook(self, **which: Any) -> Any:
+    async def get_rendered_notebook(self, **which: Any) -> tuple[voila.Rendered, list[str], str]:
         """Take a prepared page."""
-        *page, self._kernel_id = await self._kernels.get_rendered_notebook(**which)
-        return *page, self._kernel_id
+        page, pieces, kernel_id = await self._kernels.get_rendered_notebook(**which)
+        self._kernel_id = kernel_id
+        return page, pieces, kernel_id
 
     def delivered(self) -> None:
         """The page is with the visitor, who connects to the kernel soon or never."""
@@ -46,7 +47,7 @@ class Visit:
             IOLoop.current().spawn_callback(self._kernels.end, self._kernel_id)
 
 
-class PageHandler(TornadoVoilaHandler):
+class PageHandler(voila.PageHandler):
     """A notebook as a page, with a prepared kernel where there is one."""
 
     @property

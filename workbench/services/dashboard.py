@@ -76,6 +76,7 @@ def configuration(settings: Settings, certificate: certificates.Certificate | No
         "ServerApp.default_url": f"/{LANDING}",
         "ServerApp.extra_template_paths": [str(TEMPLATES / "voila" / "templates" / "workbench")],
         "ServerApp.kernel_manager_class": "workbench.dashboard.kernels.PageKernels",
+        "ServerApp.kernel_websocket_connection_class": "workbench.upstream.jupyter_server.KernelConnection",
         # Voilà cannot await the asynchronous one where it takes pictures into a page.
         "ServerApp.contents_manager_class": "jupyter_server.services.contents.largefilemanager.LargeFileManager",
         "ServerApp.jinja_template_vars": {"notice": settings.notice},

@@ -1,0 +1,69 @@
+"""The Jupyter server's kernels without two faults of its bookkeeping.
+
+- ``ZMQChannelsWebsocketConnection.disconnect`` also takes away connections that ended before they were accepted, which
+  ``connect`` never counted: the kernel of a visitor who leaves at that moment has −1 connections, is taken for one in
+  use, and stays. Two options give the server classes of ours; that ``disconnect`` calls the manager's
+  ``notify_disconnect``, and keeps a kernel's messages only when 0 are left, is documented nowhere.
+- ``MappingKernelManager.kernel_model`` fails for a kernel that just begins to start, and every listing of kernels with it.
+
+Besides, when a kernel was last active is an attribute that the manager puts on it, ``last_activity``.
+
+Versions: ``jupyter-server>=2.21,<2.22``. Goes when the server counts no connection below 0 and lists kernels that start;
+``tests/upstream`` shows if it does.
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from jupyter_server.services.kernels.connection.channels import ZMQChannelsWebsocketConnection
+from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager
+from tornado import web
+from traitlets import TraitError
+
+
+class KernelConnection(ZMQChannelsWebsocketConnection):
+    """A browser's connection to a kernel; ends as often as it began, as far as the kernel's manager knows."""
+
+    _counted = False
+
+    def connect(self) -> Any:
+        """Connect, and count."""
+        self._counted = True
+        return super().connect()
+
+    def disconnect(self) -> None:  # type: ignore[override]  # as ZMQChannelsWebsocketConnection does
+        """Disconnect, and take away what was counted."""
+        if self._counted:
+            self._counted = False
+            super().disconnect()
+            return
+        # One for the one that is taken away, and one more so that the kernel's messages are not kept for nobody.
+        manager, kernel_id = self.multi_kernel_manager, self.kernel_id
+        manager.notify_connect(kernel_id)
+        manager.notify_connect(kernel_id)
+        try:
+            super().disconnect()
+        finally:
+            manager.notify_disconnect(kernel_id)
+
+
+class KernelManager(AsyncMappingKernelManager):
+    """Jupyter's kernel manager, which can tell of kernels at any time."""
+
+    def connections(self, kernel_id: str) -> int:
+        """How many are connected to the kernel; 0 for one that has ended or just begins to start."""
+        try:
+            return int(super().kernel_model(kernel_id)["connections"]) if kernel_id in self else 0
+        except TraitError:
+            return 0
+
+    def kernel_model(self, kernel_id: str) -> dict[str, Any]:
+        """The kernel as JSON; one that just begins to start is not there yet."""
+        try:
+            return dict(super().kernel_model(kernel_id))
+        except TraitError as error:
+            raise web.HTTPError(404, f"kernel {kernel_id} is just starting") from error
+
+    def touch(self, kernel_id: str) -> None:
+        """Have the kernel count as active now; else one that was prepared counts as idle since then."""
+        self.get_kernel(kernel_id).last_activity = datetime.now(UTC)  # type: ignore[attr-defined]
