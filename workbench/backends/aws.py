@@ -99,7 +99,7 @@ class AwsBackEnd:
         return self._ask("link", str, machine, **self._stored(version), expires_s=expires_s)
 
     def _stored(self, version: Version) -> dict[str, object]:
-        """Where in the bucket a version's zip is, once it is there; versions never change."""
+        """Store a version's zip in the bucket, if it is not there, and say where; versions never change."""
         artifact.verify(version.folder)
         key = names.version_key(self._session.home, version.name, version.version)
         if not self._bucket.has(key):
@@ -193,7 +193,7 @@ class AwsBackEnd:
         return outputs.find(self._session, self._settings).backend
 
     def _ask(self, do: str, read: Callable[[Any], T], machine: str = "", **asked: object) -> T:
-        """What ``read`` makes of what the back end's machine says to it; ``machine``: where the caller knows which."""
+        """Give what ``read`` makes of what the back end's machine says to it; ``machine``: where the caller knows which."""
         machine = machine or self._machine()
         told = {"do": do, "bucket": self._bucket.name, **asked}
         try:

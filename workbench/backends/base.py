@@ -32,7 +32,7 @@ class BackEnd(Protocol):
         """Address, as people may read it."""
 
     def models(self) -> tuple[Deployment, ...]:
-        """What serves now; the most recently activated is last."""
+        """List the models that serve now; the most recently activated is last."""
 
     def deploy(
         self,
@@ -73,7 +73,7 @@ class BackEnd(Protocol):
         """
 
     def history(self, name: str) -> tuple[Change, ...]:
-        """Who changed what serves, when and why, the latest last; ``NotFound`` for a model that never served."""
+        """Tell who changed what serves, when and why, the latest last; ``NotFound`` for a model that never served."""
 
     def compare(self, name: str, versions: tuple[int, int] | None = None) -> Comparison:
         """Tell two versions apart; without ``versions`` the active one and its canary, or the one before.
@@ -113,10 +113,10 @@ class BackEnd(Protocol):
     def corrections(
         self, state: State | None = None, *, most: int | None = None, pictures: bool = False
     ) -> CorrectionPage:
-        """What visitors corrected, in a state or in any, the oldest first, at most so many."""
+        """List what visitors corrected, in a state or in any, the oldest first, at most so many."""
 
     def counts(self) -> Counts:
-        """How many corrections are in each state."""
+        """Count the corrections in each state."""
 
     def review(self, ids: Sequence[str], verdict: Verdict) -> tuple[Correction, ...]:
         """Accept or reject corrections, or let them wait again; ids may be shortened to 6 characters.

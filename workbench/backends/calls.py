@@ -59,7 +59,7 @@ class Calls:
         public: bool = False,
         timeout_s: float = TIMEOUT_S,
     ) -> T:
-        """What ``read`` makes of the JSON that is answered.
+        """Give what ``read`` makes of the JSON that is answered.
 
         Parameters
         ----------

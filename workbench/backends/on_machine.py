@@ -23,7 +23,7 @@ from workbench.models.registry import Version
 from workbench.settings import PROJECT, from_environment
 
 Asked = Mapping[str, Any]
-"""What came as JSON; each verb reads its own."""
+"""JSON as it came; each verb reads its own."""
 
 
 class FarEnd:

@@ -127,7 +127,7 @@ class Disagreement:
 
 @dataclass(frozen=True)
 class Recognised:
-    """How many of the accepted corrections a version recognises, with the 95 % interval of that share."""
+    """Accepted corrections that a version recognises, with the 95 % interval of that share."""
 
     right: int
     accuracy: float
@@ -334,7 +334,7 @@ class Correction:
 
 @dataclass(frozen=True)
 class Counts:
-    """How many corrections are in each state."""
+    """Corrections in each state."""
 
     waiting: int = 0
     accepted: int = 0

@@ -1,4 +1,4 @@
-"""What the commands share: how a verb is added, and how tables, shares and JSON are printed."""
+"""Parts that the commands share: adding a verb, printing tables, shares and JSON."""
 
 import argparse
 import json as json_

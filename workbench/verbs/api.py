@@ -65,7 +65,7 @@ class Job:
 
     @property
     def error(self) -> Error | None:
-        """What ended it, if it failed: ``role``, ``index``, ``message``, ``traceback``."""
+        """Cause of its end, if it failed: ``role``, ``index``, ``message``, ``traceback``."""
         return self._row().error
 
     @property

@@ -46,7 +46,7 @@ class Leftovers:
 
     @property
     def summary(self) -> str:
-        """How many there are of each kind, in words."""
+        """Count of each kind, in words."""
         from workbench.application import audit
 
         return audit.summary(self.found)
@@ -71,7 +71,7 @@ class Application:
         return stack.app(self._session(), self._settings)
 
     def plan(self, wish: "Wish | None" = None) -> "AppPlan":
-        """What a launch would make, cost and need; changes nothing."""
+        """Plan what a launch would make, cost and need; changes nothing."""
         from workbench.application import plan as planning
 
         return planning.plan(self._session(), self._settings, wish or make_wish())
@@ -109,7 +109,7 @@ class Application:
         releasing.release(self._session(), self._settings, tell, bucket, everybody=everybody)
 
     def audit(self) -> Leftovers:
-        """What exists on AWS and belongs to no job, stack or person; changes nothing."""
+        """Find what exists on AWS and belongs to no job, stack or person; changes nothing."""
         from workbench.application import audit
         from workbench.jobs import ENDED
         from workbench.verbs.workbench import open_store
@@ -127,7 +127,7 @@ class Application:
         leftovers.remove(self._session(), found, tell)
 
     def prices(self, *, refresh: bool = False) -> "Prices":
-        """What machines cost an hour; ``refresh`` asks AWS for the prices of today."""
+        """Prices of machines an hour; ``refresh`` asks AWS for the prices of today."""
         from workbench.aws import prices
 
         if refresh:
@@ -152,7 +152,7 @@ def make_wish(
     page_port: int = 80,
     private_backend: bool = False,
 ) -> "Wish":
-    """What somebody asks of the application; the usual values for what is ``None``.
+    """Check what somebody asks of the application; the usual values for what is ``None``.
 
     Raises
     ------

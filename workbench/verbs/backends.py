@@ -84,7 +84,7 @@ def predict(image: Path, settings: Settings, *, to: str | None = None) -> Predic
 def corrections(
     settings: Settings, *, to: str | None = None, state: State | None = None
 ) -> tuple[Correction, ...]:
-    """What visitors corrected, in a state or in any, the oldest first; without pictures."""
+    """List what visitors corrected, in a state or in any, the oldest first; without pictures."""
     return open_backend(to, settings).corrections(state).corrections
 
 

@@ -18,7 +18,7 @@ __all__ = ["Job", "JobMachine", "Jobs", "Limits", "Request", "has_ended"]
 
 @dataclass(frozen=True)
 class Limits:
-    """How many jobs may run at once, and how many do and wait now."""
+    """Jobs that may run at once, and those that run and wait now."""
 
     cap: int
     per_requester: int
@@ -125,7 +125,7 @@ class Jobs:
             return None
 
     def limits(self, requester: str) -> Limits:
-        """How many jobs may run, and how many of this requester's and of all do."""
+        """Count the jobs that may run, and those of this requester and of all that do."""
         every = self._store.page(limit=1).states
         mine = self._store.page(Filter(requesters=[requester]), limit=1).states if requester else {}
         return Limits(
@@ -139,5 +139,5 @@ class Jobs:
 
 
 def has_ended(job: Job) -> bool:
-    """Whether nothing of the job is under way any more."""
+    """Tell whether nothing of the job is under way any more."""
     return job.state in ENDED and job.lease is None

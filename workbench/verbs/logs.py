@@ -1,4 +1,4 @@
-"""What a job's machines wrote: their log files, the end of one, and what was added since."""
+"""Logs of a job's machines: the files, the end of one, and what was added since."""
 
 import os
 from dataclasses import dataclass

@@ -37,5 +37,5 @@ class Machines:
         return self.provider(provider).machines(cluster)
 
     def plan(self, provider: str, layout: Layout) -> Plan:
-        """What a job of this layout would make, and its price an hour."""
+        """Plan the machines that a job of this layout would make, and their price an hour."""
         return self.provider(provider).plan(layout)

@@ -32,7 +32,7 @@ class Request:
     cluster: str | None = None
     """A standing cluster; else the job gets machines of its own."""
     instance_type: str | None = None
-    """Where the provider has types; ``None`` for its usual one."""
+    """Of a provider that has types; ``None`` for its usual one."""
 
     @property
     def layout(self) -> Layout:

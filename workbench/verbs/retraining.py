@@ -11,7 +11,7 @@ from workbench.recipes import Recipe
 from workbench.settings import Settings
 
 REPEATS = 20
-"""How often each correction comes in an epoch: a hundred drawings among sixty thousand pictures would go under."""
+"""Times that each correction comes in an epoch: a hundred drawings among sixty thousand pictures would go under."""
 _MARK = "# Visitors' corrections, which the back end fitted as MNIST was made."
 _ADDED = f'''
 
@@ -45,7 +45,7 @@ def with_corrections(recipe: Recipe) -> Recipe:
 
 
 def recipe_of(version: Version, store: Store) -> Recipe:
-    """What a version was trained with: its job's recipe, or the tutorial's."""
+    """Recipe that a version was trained with: its job's recipe, or the tutorial's."""
     job = version.manifest.job
     if job is None:
         return recipes.read(recipes.DEFAULT)

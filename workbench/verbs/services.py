@@ -96,7 +96,7 @@ def up(settings: Settings, only: Sequence[str] = ()) -> tuple[State | None, bool
 
 
 def is_settled(running: State | None) -> bool:
-    """Whether each service has come up, or never will."""
+    """Tell whether each service has come up, or never will."""
     return running is not None and all(
         row.state not in ("starting", "restarting") or not row.url for row in running.rows
     )
@@ -123,12 +123,12 @@ def status(settings: Settings) -> Status:
 
 
 def plan() -> Plan:
-    """What ``up`` starts."""
+    """Plan what ``up`` starts."""
     return Plan(tuple(Resource("service", name) for name in PARTS), 0.0)
 
 
 def listening(settings: Settings) -> dict[str, bool]:
-    """Whether the front end and the dashboard here, and the back end that is used here, answer at their ports."""
+    """Tell whether the front end and the dashboard here, and the back end that is used here, answer at their ports."""
     backend = urllib.parse.urlsplit(settings.backend_service)
     return {
         "frontend": _listens(reachable(settings.frontend_address), settings.frontend_port),
