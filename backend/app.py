@@ -12,10 +12,11 @@ from pathlib import Path
 from flask import Flask, Response
 from flask_cors import CORS
 
+from backend.comparisons import routes as comparisons_routes
+from backend.comparisons.store import Comparisons
 from backend.corrections import routes as corrections_routes
 from backend.corrections.store import Corrections
 from backend.deployments import routes as deployments_routes
-from backend.deployments.comparisons import Comparisons
 from backend.deployments.routes import describe
 from backend.deployments.store import Deployments
 from backend.http.bodies import json_answer
@@ -26,10 +27,11 @@ from backend.predict import route
 from backend.predict.answer import Drawings
 from backend.predict.fast_path import Shortcut
 from backend.tfserving import routes as tfserving_routes
-from backend.untrusted import serve
+from backend.untrusted import routes as untrusted_routes
 from backend.untrusted.fetching import Fetcher
 from backend.untrusted.model_files import ModelFiles
 from backend.untrusted.model_servers import ModelServers, Remote
+from backend.untrusted.serve import Serve
 from workbench.settings import Settings
 
 CROSS_ORIGIN = r"/(predict/?|corrections|models|readyz)$"
@@ -58,7 +60,7 @@ def create_app(settings: Settings, *, page: Path | None = None) -> Flask:
     drawings = Drawings(deployments, comparisons, metrics)
     leaving = mmap.mmap(-1, 1)  # shared with the master, which sets it before the workers are stopped
     app.extensions |= {"metrics": metrics, "deployments": deployments, "corrections": corrections}
-    serving = serve.Serve(settings, deployments, Fetcher(settings.allowed_hosts), files, servers)
+    serve = Serve(settings.backend, deployments, Fetcher(settings.allowed_hosts), files, servers)
     app.extensions |= {"leaving": leaving, "model_servers": servers}
     log_to_stderr()
     install(app, metrics)
@@ -118,9 +120,10 @@ def create_app(settings: Settings, *, page: Path | None = None) -> Flask:
 
     route.add_route(app, drawings)
     corrections_routes.add_routes(app, settings, deployments, corrections)
-    deployments_routes.add_routes(app, settings, deployments, corrections, comparisons)
+    deployments_routes.add_routes(app, settings, deployments)
+    comparisons_routes.add_route(app, settings, deployments, corrections, comparisons)
     tfserving_routes.add_routes(app, deployments, metrics)
-    serve.add_routes(app, settings, serving, metrics)
+    untrusted_routes.add_routes(app, settings, serve, metrics)
     if page is not None:
         from backend.http.page import serve_page
 

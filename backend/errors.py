@@ -15,6 +15,7 @@ from workbench.errors import (
     NotAPicture,
     NotFetched,
     NotFound,
+    TokenNeeded,
     TooLarge,
     TooMany,
     Unavailable,
@@ -59,6 +60,7 @@ _STATUS: dict[type[WorkbenchError], tuple[int, str]] = {
     NoPictureModel: (422, "no_picture"),
     UrlRefused: (400, "url_refused"),
     BadInput: (400, "bad_request"),
+    TokenNeeded: (401, "token"),
     NotFound: (404, "not_found"),
     Conflict: (409, "conflict"),
     ModelRefused: (422, "model_refused"),
@@ -78,6 +80,8 @@ def _status(error: WorkbenchError) -> tuple[int, str]:
 
 def _headers(error: WorkbenchError) -> dict[str, str]:
     match error:
+        case TokenNeeded():
+            return {"WWW-Authenticate": "Bearer"}
         case WrongOffset():
             return {"Upload-Offset": str(error.here)}
         case Unavailable() | TooMany() | Conflict() if error.after_s is not None:

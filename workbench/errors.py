@@ -17,6 +17,7 @@ WorkbenchError          something failed                       exit 1
 │   └── NoModel         no model serves yet
 ├── Conflict            the request contradicts what is there  exit 1
 │   └── WrongOffset     a part of an upload begins elsewhere
+├── TokenNeeded         the deploy token was not brought       exit 1
 ├── TooMany             more was sent than is taken in a while exit 1
 ├── Full                the disk, or a share of it, is full    exit 1
 ├── NotFetched          what a URL names could not be had      exit 1
@@ -156,6 +157,10 @@ class WrongOffset(Conflict):
     def __init__(self, message: str, here: int) -> None:
         super().__init__(message)
         self.here = here
+
+
+class TokenNeeded(WorkbenchError):
+    """The request needs the deploy token, or a signed link, and brings neither."""
 
 
 class TooMany(WorkbenchError):

@@ -2,22 +2,18 @@
 
 import os
 import re
-from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any
 
 from flask import Flask, Response, g, request, send_file
 
-from backend.corrections.store import Corrections
-from backend.deployments.comparisons import Comparisons, on_corrections
 from backend.deployments.manifests import check_number
-from backend.deployments.store import Deployment, Deployments
+from backend.deployments.store import Deployments
 from backend.deployments.uploads import MAX_VERSION, Uploads, check
-from backend.errors import Refusal
+from backend.deployments.values import Deployment
 from backend.http import signed_links
 from backend.http.auth import check_token, has_token, needs_token
 from backend.http.bodies import blocks_of_body, body_object, json_answer, save_body, text_in
-from workbench.errors import BadInput, Conflict, NotFound
+from workbench.errors import BadInput, TokenNeeded
 from workbench.settings import Settings
 
 _RANGE = re.compile(r"bytes (\d{1,15})-(\d{1,15})/(\d{1,15})")
@@ -27,8 +23,6 @@ def add_routes(
     app: Flask,
     settings: Settings,
     deployments: Deployments,
-    corrections: Corrections,
-    comparisons: Comparisons,
 ) -> None:
     """Add the routes under ``/models/NAME``."""
     guarded = needs_token(settings.deploy_token)
@@ -65,7 +59,7 @@ def add_routes(
         signed = request.args.get("expires", ""), request.args.get("signature", "")
         if not signed_links.opens(request.path, *signed, settings.deploy_token):
             if signed[1] and not has_token(settings.deploy_token):
-                raise Refusal(401, "token", "this link is out of date or was changed; ask for a new one")
+                raise TokenNeeded("this link is out of date or was changed; ask for a new one")
             check_token(settings.deploy_token)
         file = deployments.open_zip(name, version)
         size = os.fstat(file.fileno()).st_size
@@ -137,23 +131,9 @@ def add_routes(
             {"name": name, "history": [change.as_json() for change in deployments.history(name)]}
         )
 
-    @app.get("/models/<name>/compare")
-    @guarded
-    def compare(name: str) -> Response:
-        one, other = _pair(deployments, name)
-        return json_answer(
-            {
-                "name": name,
-                "versions": [one.version, other.version],
-                "metrics": {str(d.version): dict(d.manifest.metrics) for d in (one, other)},
-                "drawings": comparisons.of(name, one.version, other.version),
-                "corrections": on_corrections([one, other], corrections),
-            }
-        )
 
-
-def describe(deployment: Deployment) -> dict[str, Any]:
-    """What ``/models`` says of a model."""
+def describe(deployment: Deployment) -> dict[str, object]:
+    """Give the entry of a model in ``/models``."""
     manifest, canary = deployment.manifest, deployment.canary
     return {
         "name": deployment.name,
@@ -170,22 +150,6 @@ def describe(deployment: Deployment) -> dict[str, Any]:
         "preprocessing": manifest.preprocessing,
         "metrics": dict(manifest.metrics),
     }
-
-
-def _pair(deployments: Deployments, name: str) -> Iterator[Deployment]:
-    """The versions that ``?versions=7,8`` names; else the active one and its canary, or the one before."""
-    active = deployments.now().deployments.get(name)
-    if active is None:
-        raise NotFound(f"no model {name[:64]!r} serves here")
-    if text := request.args.get("versions"):
-        numbers = [int(v) for v in text.split(",") if v.isascii() and v.isdecimal() and len(v) < 10]
-        if len(numbers) != 2 or numbers[0] == numbers[1]:
-            raise BadInput(f"compare two versions: ?versions=7,8. Received: {text[:40]!r}")
-    elif (second := active.canary.deployment.version if active.canary else active.previous) is not None:
-        numbers = [active.version, second]
-    else:
-        raise Conflict(f"{name} has no second version to compare with; ?versions=7,8 names two")
-    return iter([deployments.version(name, number) for number in numbers])
 
 
 def _percent(value: object) -> float:

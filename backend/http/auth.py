@@ -1,4 +1,4 @@
-"""Who asks: the deploy token, and a visitor's address behind proxies."""
+"""Know the caller: the deploy token, and a visitor's address behind proxies."""
 
 import hmac
 import ipaddress
@@ -8,7 +8,7 @@ from typing import ParamSpec, TypeVar
 
 from flask import current_app, request
 
-from backend.errors import Refusal
+from workbench.errors import TokenNeeded
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -24,12 +24,7 @@ def has_token(expected: str) -> bool:
 def check_token(expected: str) -> None:
     """Refuse the request unless it brings the deploy token."""
     if not has_token(expected):
-        raise Refusal(
-            401,
-            "token",
-            "this route needs the deploy token: Authorization: Bearer …",
-            {"WWW-Authenticate": "Bearer"},
-        )
+        raise TokenNeeded("this route needs the deploy token: Authorization: Bearer …")
 
 
 def needs_token(expected: str) -> Callable[[Callable[P, R]], Callable[P, R]]:

@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.deployments.comparisons import Comparisons
+from backend.comparisons.store import Comparisons
 from backend.deployments.engines import InProcess
-from backend.deployments.store import Deployment, Deployments
+from backend.deployments.store import Deployments
+from backend.deployments.values import Deployment
 from backend.http.bodies import json_bytes
 from backend.http.metrics import Metrics
-from workbench.errors import NoModel, NoPictureModel, NotFound
+from workbench.errors import NoModel, NotFound
 from workbench.pictures import ink
 from workbench.pictures.inputs import prepare
 
@@ -78,8 +79,7 @@ class Drawings:
             raise NotFound(f"no model {name[:64]!r} serves here; GET /models lists those that do")
         if deployment is None:
             raise NoModel(self._deployments.under_way().message)
-        if not deployment.takes_pictures:
-            raise NoPictureModel(f"{deployment.name}'s input is no picture")
+        deployment.check_takes_pictures()
         return deployment
 
     def _compare(

@@ -14,7 +14,8 @@ import numpy as np
 from flask import Flask, Response, g
 from numpy.typing import NDArray
 
-from backend.deployments.store import Deployment, Deployments
+from backend.deployments.store import Deployments
+from backend.deployments.values import Deployment
 from backend.http.bodies import json_answer, read_body
 from backend.http.metrics import Metrics
 from backend.tfserving import rest_format

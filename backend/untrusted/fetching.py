@@ -7,7 +7,6 @@ names the host and port. Redirects are checked alike. Sizes and times are limite
 
 import http.client
 import ipaddress
-import json
 import socket
 import ssl
 import time
@@ -18,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 from workbench.errors import NotFetched, UrlRefused
-from workbench.system import files
 
 REDIRECTS = 3
 CONNECT_S = 5.0
@@ -234,39 +232,3 @@ def _left(give_up: float) -> float:
     if left <= 0:
         raise TimeoutError("it took too long")
     return left
-
-
-class Remembered:
-    """Which file a URL gave, so that it is not fetched again each time; one small file for all workers."""
-
-    FRESH_S = 60.0
-    MOST = 200
-
-    def __init__(self, file: Path) -> None:
-        self._file = file
-        self._cache: tuple[object, dict[str, Any]] = (None, {})
-
-    def get(self, url: str) -> tuple[str, Fetched, bool] | None:
-        """SHA-256, what is known, and whether it is fresh enough to be used without asking."""
-        found = self._read().get(url)
-        if found is None:
-            return None
-        sha256, etag, modified, at = found
-        fresh = 0 <= time.time() - at < self.FRESH_S
-        return sha256, Fetched(url, etag, modified, True), fresh
-
-    def keep(self, fetched: Fetched, sha256: str) -> None:
-        """Note what came."""
-        all_ = {**self._read(), fetched.url: [sha256, fetched.etag, fetched.last_modified, time.time()]}
-        latest = dict(sorted(all_.items(), key=lambda item: -item[1][3])[: self.MOST])
-        files.write_json(self._file, latest)
-
-    def _read(self) -> dict[str, Any]:
-        try:
-            found = self._file.stat()
-            mark = found.st_ino, found.st_mtime_ns
-            if self._cache[0] != mark:
-                self._cache = mark, dict(json.loads(self._file.read_text()))
-        except (FileNotFoundError, ValueError):
-            return {}
-        return self._cache[1]

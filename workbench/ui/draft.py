@@ -12,7 +12,7 @@ DRAFT = "draft"
 HANDED = "handed"
 """... and the recipe that a link in JupyterLab led here with: ``{"recipe": name, "t": Unix seconds}``."""
 HANDED_FOR_S = 600.0
-"""Who comes later comes for something else."""
+"""Seconds for which that is meant; a later visit is for something else."""
 
 
 @dataclass(frozen=True)

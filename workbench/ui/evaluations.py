@@ -1,4 +1,4 @@
-"""How good a model is on the test part, as HTML: for the tutorial, a job and a version. Pure functions."""
+"""Evaluations on the test part as HTML: for the tutorial, a job and a version. Pure functions."""
 
 import base64
 import json
@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from workbench.models.registry import Version
 from workbench.ui.widgets.formats import percent
 from workbench.ui.widgets.inline_pictures import picture_grid
+from workbench.verbs.models import Version
 
 if TYPE_CHECKING:
     from workbench.models.evaluation import Evaluation

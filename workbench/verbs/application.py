@@ -9,8 +9,9 @@ from workbench.settings import Settings
 
 if TYPE_CHECKING:
     from workbench.application.audit import Finding
+    from workbench.application.checks import Check
     from workbench.application.plan import AppPlan
-    from workbench.application.stack import App
+    from workbench.application.stack import App, AppMachine
     from workbench.application.template import Wish
     from workbench.aws.prices import Prices
     from workbench.aws.session import Session
@@ -18,8 +19,10 @@ if TYPE_CHECKING:
 __all__ = [
     "ROLES",
     "App",
+    "AppMachine",
     "AppPlan",
     "Application",
+    "Check",
     "Finding",
     "Leftovers",
     "Prices",

@@ -1,5 +1,7 @@
 """Standing clusters: launch, stop, start, release."""
 
+from collections.abc import Sequence
+
 from workbench.errors import BadInput
 from workbench.jobs import ACTIVE, Store
 from workbench.machines import Layout, Machine, standing
@@ -25,6 +27,12 @@ class Clusters:
     def layout(self, name: str, provider: str = "local") -> Layout:
         """The layout of a cluster; raises ``NotFound``."""
         return standing.layout_of(self._machines.find(provider, name), name)
+
+    @staticmethod
+    def layouts(machines: Sequence[Machine]) -> dict[str, Layout]:
+        """The layouts of the standing clusters among these machines, by name."""
+        found = standing.standing(machines)
+        return {name: standing.layout_of(members, name) for name, members in found.items()}
 
     def check_layout(self, name: str, layout: Layout, provider: str = "local") -> None:
         """Refuse a job whose layout is not the cluster's; raises ``NotFound``, ``BadInput``."""

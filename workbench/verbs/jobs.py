@@ -8,12 +8,13 @@ from workbench import recipes, runner
 from workbench.errors import BadInput, Unavailable
 from workbench.jobs import ACTIVE, ENDED, Filter, Job, Store
 from workbench.jobs import Machine as JobMachine
+from workbench.jobs.changing import check_requester
 from workbench.settings import Settings
 from workbench.verbs.clusters import Clusters
 from workbench.verbs.machines import Machines
 from workbench.verbs.requests import Request
 
-__all__ = ["Job", "JobMachine", "Jobs", "Limits", "Request", "has_ended"]
+__all__ = ["Job", "JobMachine", "Jobs", "Limits", "Request", "check_requester", "has_ended"]
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,17 @@
 """The published model versions: list, find, download."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from workbench.errors import BadInput
 from workbench.models import registry
 from workbench.models.registry import Version
 from workbench.settings import Settings
 
-__all__ = ["Version", "download", "find", "versions"]
+if TYPE_CHECKING:
+    import numpy as np
+
+__all__ = ["Version", "download", "find", "probabilities", "versions"]
 
 
 def versions(settings: Settings, name: str | None = None) -> list[Version]:
@@ -33,3 +37,10 @@ def download(reference: str, file: Path, settings: Settings) -> Path:
     if not file.parent.is_dir():
         raise BadInput(f"there is no folder {file.parent}; make it first")
     return registry.download(registry.find(reference, settings), file)
+
+
+def probabilities(scores: "np.ndarray") -> "np.ndarray":
+    """Probabilities ``(n, k)`` of a model's outputs ``(n, k)``, which may be some already; ``(n, 1)`` for two classes."""
+    from workbench.models import evaluation  # NumPy comes with it
+
+    return evaluation.probabilities(scores)

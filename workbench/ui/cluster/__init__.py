@@ -60,15 +60,15 @@ class ClusterPage:
             field.observe(lambda _: self._looking.ask(), "value")
 
     def show_machines(self) -> None:
-        """Who asks, and the machines."""
+        """Show who asks, and the machines."""
         display(self.browser, self.address, self.requester, self.problem, self.machines.widget)
 
     def show_request(self) -> None:
-        """The request."""
+        """Show the request."""
         display(self.request.widget)
 
     def show_jobs(self) -> None:
-        """The jobs; from now on the page is kept up to date."""
+        """Show the jobs; from now on the page is kept up to date."""
         self.machines.refresh()
         self.jobs.table.fetch_now()
         display(self.jobs.widget)
@@ -79,7 +79,7 @@ class ClusterPage:
         self.poll.now()
 
     def _beat(self, pulse: Pulse) -> None:
-        """Metrics alone change neither the machines nor what would become of a request."""
+        """Look again, unless only metrics changed: they change neither machines nor the outlook of a request."""
         if pulse.changes != self._changes:
             self._changes = pulse.changes
             self._look()
@@ -98,6 +98,6 @@ class ClusterPage:
 
 
 def open_cluster_page(settings: Settings | None = None) -> ClusterPage:
-    """The page of the workbench that the environment names."""
+    """Open the page of the workbench that the environment names."""
     settings = settings or from_environment()
     return ClusterPage(Workbench(settings, open_store(settings)))

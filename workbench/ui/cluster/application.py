@@ -15,21 +15,18 @@ from workbench.ui.widgets.actions import Action, Message
 from workbench.ui.widgets.pieces import badge, banner, when
 
 if TYPE_CHECKING:
-    from workbench.application.checks import Check
-    from workbench.application.plan import AppPlan
-    from workbench.application.stack import App, AppMachine
     from workbench.machines import Machine
-    from workbench.verbs.application import Tell
+    from workbench.verbs.application import App, AppMachine, AppPlan, Check, Tell
 
 LOOK_EVERY_S = 15.0
-"""Between two looks at AWS that nobody asked for; while something is under way or coming, a third of it."""
+"""Pause between two looks at AWS that nobody asked for; while something is under way or coming, a third of it."""
 LINES = 8
-"""Of what is being done, the newest."""
+"""Newest lines of what is being done."""
 COMING = ("pending", "stopping", "shutting-down", "installing")
 
 
 class Functions(Protocol):
-    """What the panel calls: ``workbench.verbs.application.Application``, or a stand-in."""
+    """The verbs that the panel calls: ``workbench.verbs.application.Application``, or a stand-in."""
 
     def look(self) -> "App": ...
     def plan(self) -> "AppPlan": ...
@@ -67,7 +64,7 @@ class ApplicationPanel:
 
     @property
     def line(self) -> str:
-        """For the list of providers: whose account, and what is there."""
+        """A line for the list of providers: whose account, and what is there."""
         app = self._app
         if app is None:
             return ""

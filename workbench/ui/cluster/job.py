@@ -8,8 +8,6 @@ import ipywidgets
 from workbench.errors import NotFound, WorkbenchError
 from workbench.jobs import ACTIVE, ENDED, Job
 from workbench.machines import Machine
-from workbench.models import registry
-from workbench.models.registry import Version
 from workbench.ui import evaluations
 from workbench.ui.cluster import job_views
 from workbench.ui.cluster.hints import Hints
@@ -18,7 +16,8 @@ from workbench.ui.widgets.actions import Action, Message
 from workbench.ui.widgets.logview import LogView
 from workbench.ui.widgets.pieces import Html, ProgressBar, waiting
 from workbench.ui.widgets.requester import Requester
-from workbench.verbs import backends, logs
+from workbench.verbs import backends, logs, models
+from workbench.verbs.models import Version
 from workbench.verbs.requests import Request
 from workbench.verbs.workbench import Workbench
 
@@ -77,7 +76,7 @@ class JobPage:
 
     @property
     def moving(self) -> bool:
-        """Whether somebody works on the job that is open, as of the last refresh."""
+        """Tell whether somebody works on the job that is open, as of the last refresh."""
         return self._job is not None and self._job.lease is not None
 
     def open(self, id: int | None) -> None:
@@ -140,15 +139,13 @@ class JobPage:
         return "", True
 
     def _machines(self, job: Job) -> list[Machine]:
-        """What the provider shows of them, for their addresses; asked again only when their states change."""
+        """Ask the provider for the addresses of its machines, again only when their states change."""
         key = (job.id, job.attempt, tuple((m.role, m.index, m.state) for m in job.machines))
         if job.state not in ACTIVE or not job.machines:
             return []
         if self._there[0] != key:
             try:
-                found = self._workbench.machines.provider(job.provider).machines(
-                    job.cluster or f"job-{job.id}"
-                )
+                found = self._workbench.machines.find(job.provider, job.cluster or f"job-{job.id}")
             except WorkbenchError:
                 return []  # the store says what they do; only where they are heard is missing
             self._there = (key, found)
@@ -158,7 +155,7 @@ class JobPage:
         if job.version is None:
             return None
         try:
-            return registry.find(f"{job.name}:{job.version}", self._workbench.settings)
+            return models.find(f"{job.name}:{job.version}", self._workbench.settings)
         except NotFound:
             return None
 

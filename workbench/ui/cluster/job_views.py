@@ -1,4 +1,4 @@
-"""A job as HTML: its head, the way it took, its figures, machines, error and evaluation. Pure functions."""
+"""A job as HTML: its head, the way it took, its figures, machines and error. Pure functions."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,13 +15,13 @@ AROUND = 3
 
 
 def layout(job: Job) -> str:
-    """In words: ``1 ps + 2 workers``."""
+    """Say a layout in words: ``1 ps + 2 workers``."""
     workers = f"{job.workers} worker{'' if job.workers == 1 else 's'}"
     return f"{job.ps} ps + {workers}" if job.ps else workers
 
 
 def head(job: Job) -> str:
-    """Its name, state, and whose it is."""
+    """Show a job's name, state and requester."""
     name = escape(job.name) + (f":{job.version}" if job.version is not None else "")
     place = "this computer" if job.provider == "local" else escape(job.provider)
     attempt = f", attempt {job.attempt}" if job.attempt > 1 else ""
@@ -32,7 +32,7 @@ def head(job: Job) -> str:
 
 
 def timeline(job: Job) -> str:
-    """Each state of the newest attempt, when it came and how long it lasted."""
+    """Show each state of the newest attempt, when it came and how long it lasted."""
     changes = [change for change in job.changes if change.attempt == job.attempt]
     items = []
     for n, change in enumerate(changes):
@@ -46,7 +46,7 @@ def timeline(job: Job) -> str:
 
 
 def figures(job: Job) -> str:
-    """What one asks first: how good, how long, how much."""
+    """Show how good, how long, how much."""
     now = job.progress
     shown = [("Execution time", duration(job.execution_s) if job.execution_s else "–")]
     if job.accuracy is not None:
@@ -63,7 +63,7 @@ def figures(job: Job) -> str:
 
 @dataclass(frozen=True)
 class JobProgress:
-    """How far a job is, as a progress bar shows it."""
+    """The progress of a job as a bar shows it."""
 
     value: float | None
     text: str
@@ -72,7 +72,7 @@ class JobProgress:
 
 
 def progress(job: Job, position: int | None) -> JobProgress:
-    """How far it is and what it waits for."""
+    """Say how far a job is and what it waits for."""
     now = job.progress
     done = now.step / now.of if now and now.of else 0.0
     steps = f"step {now.step:,} of {now.of:,}" if now else ""
@@ -103,7 +103,7 @@ def _initializing(job: Job) -> str:
 
 
 def machines(job: Job, there: Sequence[Machine]) -> str:
-    """Its machines by role, with what they do, and where; ``there`` is what the provider shows."""
+    """Tabulate machines by role, with what they do, and where; ``there`` is what the provider shows."""
     if not job.machines:
         return ""
     addresses = {(m.role, m.index): m.address for m in there}
@@ -122,7 +122,7 @@ def machines(job: Job, there: Sequence[Machine]) -> str:
 
 
 def error(job: Job) -> str:
-    """What ended it: the message, the user's own lines around the place, and the traceback to unfold."""
+    """Show what ended a job: the message, the user's own lines around the place, and the traceback to unfold."""
     found = job.error
     if found is None:
         return ""
@@ -137,7 +137,7 @@ def error(job: Job) -> str:
 
 
 def code_lines(recipe: Recipe | None, field: str | None, line: int | None) -> str:
-    """The user's code around a line."""
+    """Show the user's code around a line."""
     if recipe is None or field is None or line is None or not hasattr(recipe, field):
         return ""
     source = getattr(recipe, field).split("\n")

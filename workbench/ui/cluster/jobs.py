@@ -36,7 +36,7 @@ EMPTY = waiting("No jobs yet. Choose a recipe above and press Train.")
 
 
 class JobsPanel:
-    """Everything about jobs that already are.
+    """The list of jobs, their comparison, and one that is open.
 
     Parameters
     ----------
@@ -110,7 +110,7 @@ class JobsPanel:
             self._show_compared()
 
     def _between(self) -> None:
-        """What changes without a beat: the time that a running job takes, its machines, its logs."""
+        """Refresh what changes without a beat: the time that a running job takes, its machines, its logs."""
         if self.page.moving:
             self.page.refresh()
         else:

@@ -8,7 +8,6 @@ import ipywidgets
 
 from workbench.errors import WorkbenchError
 from workbench.machines import Layout, Machine
-from workbench.machines import standing as clusters
 from workbench.ui.cluster.application import ApplicationPanel, Functions
 from workbench.ui.cluster.fields import StandingClusters
 from workbench.ui.cluster.hints import Hints
@@ -76,8 +75,7 @@ class MachinesPanel:
             more = f"{self.application.line}; " if name == "aws" else ""
             lines.append(f"<li><b>{NAMES[name]}</b> {badge('running', 'ready')} {more}{_count(found)}</li>")
             every += found
-            there = clusters.standing(found).items()
-            standing[name] = {cluster: clusters.layout_of(machines, cluster) for cluster, machines in there}
+            standing[name] = self._workbench.clusters.layouts(found)
         self.providers.html = f'<ul class="wb-providers">{"".join(lines)}</ul>'
         self.diagram.html = draw_machines(
             services.listening(self._workbench.settings), [m for m in every if not m.instance]
@@ -93,7 +91,7 @@ class MachinesPanel:
         if refused is not None and time.monotonic() - since < REFUSED_S:
             raise refused
         try:
-            found = self._workbench.machines.provider(name).machines()
+            found = self._workbench.machines.find(name)
             if name == "aws":
                 self.application.refresh(found)
         except WorkbenchError as error:

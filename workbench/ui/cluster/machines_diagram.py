@@ -11,7 +11,7 @@ GAP = 14
 MACHINE_W, MACHINE_H = 92, 40
 PER_ROW = 4
 LEFT = 444
-"""Where the clusters begin."""
+"""Left edge of the clusters."""
 HEAD = (
     '<defs><marker id="wb-head" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto">'
     '<path d="M0 0 L8 4 L0 8 z"/></marker></defs>'
@@ -72,7 +72,7 @@ def draw_clusters(machines: Sequence[Machine], top: int, left: int) -> tuple[lis
 
 
 def _cluster(name: str, machines: Sequence[Machine], top: int, left: int) -> tuple[list[str], int]:
-    """A frame with its machines, and where the next one begins."""
+    """Draw a frame with its machines; give where the next one begins."""
     rows = -(-len(machines) // PER_ROW)
     height = 30 + rows * (MACHINE_H + 10) + 4
     width = PER_ROW * (MACHINE_W + GAP) + GAP
@@ -94,7 +94,7 @@ def _cluster(name: str, machines: Sequence[Machine], top: int, left: int) -> tup
 
 
 def title(cluster: str) -> str:
-    """A cluster's name as people say it.
+    """Name a cluster as people say it.
 
     >>> title("job-12"), title("check-ab12"), title("big")
     ('job 12', 'a check of a recipe', 'big')

@@ -8,13 +8,13 @@ from workbench.machines import Machine
 from workbench.ui.cluster.machines_diagram import HEAD, LEFT, PER_ROW, draw_arrow, draw_clusters
 
 if TYPE_CHECKING:
-    from workbench.application.stack import App, AppMachine
+    from workbench.verbs.application import App, AppMachine
 
 BOX_W, BOX_H = 150, 58
 FRONT, WORKING, BACK = (196, 86), (196, 196), (400, 86)
 SHOWN = {"frontend": "front end", "working": "working machine", "backend": "back end"}
 TOP = 86
-"""Where the clusters begin."""
+"""Top of the first cluster."""
 
 
 def draw_network(app: "App", machines: Sequence[Machine]) -> str:

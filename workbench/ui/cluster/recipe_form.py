@@ -5,14 +5,13 @@ from pathlib import Path
 
 import ipywidgets
 
-from workbench import recipes
 from workbench.errors import BadInput, RecipeError, WorkbenchError
 from workbench.recipes import FIELDS, Recipe
 from workbench.tasks.check import Checked, Stopped
 from workbench.ui.widgets.actions import Action, Message
 from workbench.ui.widgets.editor import CodeEditor, Mark
 from workbench.ui.widgets.pieces import banner
-from workbench.verbs import recipes as verbs_recipes
+from workbench.verbs import recipes
 from workbench.verbs.workbench import Workbench
 
 TABS = {
@@ -52,7 +51,7 @@ class RecipeForm:
         self._began, self._uploaded = began, uploaded
         self._checked: dict[str, Checked] = {}
         self._showing = False
-        self.offered: Mapping[str, Path] = verbs_recipes.offered()
+        self.offered: Mapping[str, Path] = recipes.offered()
         self.start = ipywidgets.Dropdown(
             options=[("your own code", ""), *((name, name) for name in self.offered)],
             description="Begin with",
@@ -117,7 +116,7 @@ class RecipeForm:
         if not files:
             return
         try:
-            recipe = verbs_recipes.read_upload(files)
+            recipe = recipes.read_upload(files)
         except WorkbenchError as error:
             self._message.fail(error, "The upload")
         else:

@@ -5,7 +5,6 @@ from dataclasses import replace
 
 import ipywidgets
 
-from workbench import recipes
 from workbench.errors import BadInput, RecipeError
 from workbench.machines import Layout
 from workbench.recipes import Recipe
@@ -62,7 +61,7 @@ class RequestForm:
         self._hinting = Newest(self._hint)
         self._make_actions()
         self._lay_out()
-        self.load(recipes.DEFAULT.stem)
+        self.load(next(iter(self.code.offered)))
         requester.on_name(lambda _: self.refresh())
         browser.on_ready(self._restore)
         address.on_arrival(self._arrived)

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 
 from workbench.backends.values import Classified
-from workbench.models import evaluation
 from workbench.ui.widgets.answer import Answer
 from workbench.ui.widgets.canvas import Canvas
 from workbench.ui.widgets.formats import percent
 from workbench.ui.widgets.poll import in_thread
+from workbench.verbs import models
 
 SHOWN = 10
 """Classes in an answer, the likeliest of them where there are more."""
@@ -74,7 +74,7 @@ def show_answer(said: Classified, labels: Sequence[str], took_s: float) -> str:
         return (
             f'<div class="wb-answer-top">{top}</div><p>The model gave values that are no numbers.</p>{foot}'
         )
-    sure = [float(p) for p in evaluation.probabilities(np.array([said.scores], np.float64))[0]]
+    sure = [float(p) for p in models.probabilities(np.array([said.scores], np.float64))[0]]
     most = percent(sure[said.index] if said.index < len(sure) else max(sure), 1)
     words = f'<span class="wb-muted">{most} sure</span>'
     shown = bars(sure, said.labels or labels)

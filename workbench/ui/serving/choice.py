@@ -4,27 +4,29 @@ import threading
 import time
 from collections.abc import Callable
 from html import escape
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import ipywidgets
 
-from workbench.application.stack import App
 from workbench.errors import WorkbenchError
 from workbench.ui.widgets.address import Address
 from workbench.ui.widgets.pieces import Html, badge
 from workbench.ui.widgets.poll import Newest
 from workbench.verbs.backends import BackEnd
 
+if TYPE_CHECKING:
+    from workbench.verbs.application import App
+
 HERE, AWS = "", "aws"
 LOOK_EVERY_S = 60.0
-"""Between two looks whether there is an application: without credentials a look takes seconds."""
+"""Pause between two looks for an application: without credentials a look takes seconds."""
 OpenBackEnd = Callable[[str | None], BackEnd]
 
 
 class Application(Protocol):
     """The application on AWS: ``workbench.verbs.application.Application``, or a stand-in."""
 
-    def look(self) -> App: ...
+    def look(self) -> "App": ...
 
 
 class BackEndChoice:
@@ -71,7 +73,7 @@ class BackEndChoice:
 
     @property
     def where(self) -> str | None:
-        """Which one is chosen, as commands name it with ``--to``; ``None`` for the one here."""
+        """The chosen one as commands name it with ``--to``; ``None`` for the one here."""
         return self.buttons.value or None
 
     @property

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from workbench.backends.values import Comparison
-from workbench.models.registry import Version
 from workbench.ui.evaluations import confusion
 from workbench.ui.serving.version_views import FORMS, interval, sizes
 from workbench.ui.widgets.formats import megabytes, percent
+from workbench.verbs.models import Version
 
 BAD_CLASS = 0.005
 """The share of a class by which a version must be behind the best one, to be marked."""

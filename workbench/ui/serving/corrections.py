@@ -7,7 +7,6 @@ from typing import cast, get_args
 import ipywidgets
 
 from workbench.backends.values import Correction, Counts, State, Verdict
-from workbench.models import registry
 from workbench.ui.serving.choice import BackEndChoice
 from workbench.ui.serving.retraining import RetrainingForm
 from workbench.ui.serving.review_grid import ReviewGrid, item
@@ -16,6 +15,7 @@ from workbench.ui.widgets.actions import Action, Message
 from workbench.ui.widgets.browser import Browser
 from workbench.ui.widgets.pieces import Html, banner, waiting
 from workbench.ui.widgets.poll import Newest
+from workbench.verbs import models
 from workbench.verbs.workbench import Workbench
 
 STATES: tuple[State, ...] = get_args(State)
@@ -64,7 +64,7 @@ class CorrectionsPanel:
         counts, problem = snapshot.counts, snapshot.problem
         again = counts != self._counts or problem != self._problem or not self._loaded
         self._counts, self._problem = counts, problem
-        self.retraining.show(registry.versions(self._workbench.settings))
+        self.retraining.show(models.versions(self._workbench.settings))
         if again and not problem and not snapshot.asking:
             self._loading.ask()
         self._arrange()

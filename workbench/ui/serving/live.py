@@ -1,4 +1,4 @@
-"""Draw while it trains: the probabilities come from the newest checkpoint of a running job."""
+"""Drawing while a job trains: the probabilities come from the newest checkpoint of a running job."""
 
 from collections.abc import Callable
 
@@ -8,13 +8,14 @@ import numpy as np
 from workbench.errors import Unavailable, WorkbenchError
 from workbench.jobs import Job
 from workbench.pictures.ink import fit
-from workbench.tasks.preview import Preview, Wanted
 from workbench.ui.serving.asking import AskingCanvas
 from workbench.ui.serving.snapshot import Snapshot
 from workbench.ui.widgets.actions import Action, Message
 from workbench.ui.widgets.answer import Answer
 from workbench.ui.widgets.pieces import Html, banner, waiting, when
 from workbench.ui.widgets.poll import Newest
+from workbench.verbs import previews
+from workbench.verbs.previews import Preview, Wanted
 from workbench.verbs.workbench import Workbench
 
 NOTHING = (
@@ -35,7 +36,7 @@ class LivePanel:
 
     def __init__(self, workbench: Workbench, open_preview: Callable[[Job], Preview] | None = None) -> None:
         self._workbench = workbench
-        self._open_preview = open_preview or (lambda job: Preview(job, workbench.settings))
+        self._open_preview = open_preview or (lambda job: previews.open_preview(job, workbench.settings))
         self._preview: Preview | None = None
         self._wanted: Wanted | None = None
         self._ended: str = ""
@@ -76,7 +77,7 @@ class LivePanel:
         self._arrange()
 
     def tick(self) -> None:
-        """Called while somebody looks: a newer checkpoint is brought and looked at."""
+        """Bring a newer checkpoint and look at it; called while somebody looks."""
         if self._preview is not None and self._wanted is not None:
             self._bringing.ask()
 

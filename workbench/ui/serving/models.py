@@ -7,8 +7,6 @@ import ipywidgets
 
 from workbench.backends.values import Deployment
 from workbench.errors import WorkbenchError
-from workbench.models import registry
-from workbench.models.registry import Version
 from workbench.ui.serving import comparison_views, version_views
 from workbench.ui.serving.choice import BackEndChoice
 from workbench.ui.serving.snapshot import Snapshot
@@ -20,6 +18,8 @@ from workbench.ui.widgets.pieces import Html, banner, waiting
 from workbench.ui.widgets.poll import Newest
 from workbench.ui.widgets.requester import Requester
 from workbench.ui.widgets.table import Column, Facet, Page, Query, Table
+from workbench.verbs import models
+from workbench.verbs.models import Version
 from workbench.verbs.workbench import Workbench
 
 COLUMNS = (
@@ -101,7 +101,7 @@ class ModelsPanel:
 
     def versions(self) -> list[Version]:
         """Give all that are published."""
-        return registry.versions(self._workbench.settings)
+        return models.versions(self._workbench.settings)
 
     def _lay_out(self) -> None:
         self.beside = ipywidgets.VBox([self.compared, self.on_drawings])
@@ -157,7 +157,7 @@ class ModelsPanel:
         reference = self.table.opened
         self._address.put("model", reference)
         try:
-            opened = registry.find(str(reference), self._workbench.settings) if reference else None
+            opened = models.find(str(reference), self._workbench.settings) if reference else None
         except WorkbenchError as error:
             self.failed.fail(error, "Opening the model")
             self.version.show(None)
@@ -186,5 +186,5 @@ class ModelsPanel:
 
 
 def _order(value: Any) -> tuple[int, Any]:
-    """Where there is nothing comes first, so that it is last in descending order."""
+    """Order nothing first, so that it is last in descending order."""
     return (0, 0) if value is None or value == "" else (1, value)

@@ -12,8 +12,6 @@ import numpy as np
 
 from workbench.backends.values import Deployment, Source
 from workbench.errors import BadInput, WorkbenchError
-from workbench.models import registry
-from workbench.models.registry import Version
 from workbench.ui.serving.asking import AskingCanvas, show_answer
 from workbench.ui.serving.choice import BackEndChoice
 from workbench.ui.serving.snapshot import Snapshot
@@ -22,6 +20,8 @@ from workbench.ui.widgets.actions import Action, Message
 from workbench.ui.widgets.inline_pictures import data_url
 from workbench.ui.widgets.pieces import Html, waiting
 from workbench.ui.widgets.poll import Newest
+from workbench.verbs import models
+from workbench.verbs.models import Version
 from workbench.verbs.workbench import Workbench
 
 DRAWING, UPLOAD, URL = "Draw it", "Upload it", "Give its URL"
@@ -65,7 +65,7 @@ class PredictPanel:
             self.answer.html = HINT
             self.message.clear()
             self._arrange()
-        there = registry.versions(self._workbench.settings)
+        there = models.versions(self._workbench.settings)
         options = [(self._name(v), str(v)) for v in sorted(there, key=self._rank)]
         if tuple(options) == tuple(self.published.options):
             return
@@ -160,7 +160,7 @@ class PredictPanel:
 
     @property
     def _follows(self) -> bool:
-        """Whether each change of a drawing is asked about: of a model of ours, by a back end that answers at once."""
+        """Tell whether each change of a drawing is asked about: of a model of ours, by a back end that answers at once."""
         return self._is_live and self._choice.is_here
 
     def _chosen(self) -> None:
@@ -168,7 +168,7 @@ class PredictPanel:
         shape: Sequence[Any] = ()
         if self._is_live and self.published.value:
             try:
-                found = registry.find(self.published.value, self._workbench.settings)
+                found = models.find(self.published.value, self._workbench.settings)
             except WorkbenchError:
                 return
             given = found.manifest.input
@@ -190,7 +190,7 @@ class PredictPanel:
     # Asking
 
     def _drawn(self, ink: np.ndarray) -> None:
-        """Each change of a drawing is asked about at once, where the model is one of ours."""
+        """Ask about each change of a drawing at once, where the model is one of ours."""
         if not ink.any():
             self.answer.html = HINT
         elif self._follows:
@@ -216,7 +216,7 @@ class PredictPanel:
             took_s = time.perf_counter() - began
         labels: Sequence[str] = ()
         if self._is_live:
-            labels = registry.find(str(self.published.value), self._workbench.settings).manifest.labels
+            labels = models.find(str(self.published.value), self._workbench.settings).manifest.labels
         self.answer.html = show_answer(said, labels, took_s)
 
     def _image(self, aside: Path) -> str | Path:
@@ -236,7 +236,7 @@ class PredictPanel:
         if kind == PUBLISHED:
             if self.published.value is None:
                 raise BadInput("no model is published yet; train one, or bring one by URL or as a zip")
-            return self._ours(registry.find(self.published.value, self._workbench.settings))
+            return self._ours(models.find(self.published.value, self._workbench.settings))
         labels = self.labels.value or None
         if kind == BY_URL:
             url = _filled(self.model_url.value, "give the model's URL")

@@ -7,7 +7,6 @@ import ipywidgets
 
 from workbench.errors import NotFound
 from workbench.manifest import Share
-from workbench.models.registry import Version
 from workbench.ui.draft import DRAFT, Draft
 from workbench.ui.serving.choice import BackEndChoice
 from workbench.ui.widgets.actions import Action, Message
@@ -15,6 +14,7 @@ from workbench.ui.widgets.browser import Browser
 from workbench.ui.widgets.formats import percent
 from workbench.ui.widgets.pieces import Html
 from workbench.verbs import backends, retraining
+from workbench.verbs.models import Version
 from workbench.verbs.workbench import Workbench
 
 REPLACES = "This puts a request into the form of the cluster's page, in place of the draft there."

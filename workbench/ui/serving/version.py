@@ -6,7 +6,6 @@ from html import escape
 import ipywidgets
 
 from workbench.errors import BadInput, NotFound, WorkbenchError
-from workbench.models.registry import Version
 from workbench.ui import evaluations
 from workbench.ui.serving import version_views
 from workbench.ui.serving.choice import BackEndChoice
@@ -14,6 +13,7 @@ from workbench.ui.serving.snapshot import Snapshot
 from workbench.ui.widgets.actions import Action, Message
 from workbench.ui.widgets.pieces import Html, banner
 from workbench.ui.widgets.requester import Requester
+from workbench.verbs.models import Version
 
 
 class VersionPage:

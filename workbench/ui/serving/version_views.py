@@ -5,9 +5,9 @@ from html import escape
 from typing import Any
 
 from workbench.backends.values import Change, Deployment
-from workbench.models.registry import Version
 from workbench.ui.widgets.formats import megabytes, percent, unix_seconds
 from workbench.ui.widgets.pieces import badge, when
+from workbench.verbs.models import Version
 
 FORMS = {
     "model.keras": "Keras",
@@ -18,7 +18,7 @@ FORMS = {
 
 
 def sizes(version: Version) -> dict[str, int]:
-    """Bytes of each form that the version has."""
+    """Count the bytes of each form that the version has."""
     found: dict[str, int] = {}
     for path, file in version.manifest.files.items():
         form = path.partition("/")[0]
@@ -28,7 +28,7 @@ def sizes(version: Version) -> dict[str, int]:
 
 
 def interval(metrics: Mapping[str, Any]) -> str:
-    """The 95 % interval of an accuracy; empty where there is none."""
+    """Give the 95 % interval of an accuracy; empty where there is none."""
     if metrics.get("low") is None or metrics.get("high") is None:
         return ""
     return f"{percent(metrics['low'])} to {percent(metrics['high'])}"
@@ -67,7 +67,7 @@ def overview(served: Sequence[Deployment]) -> str:
 
 
 def head(version: Version, state: str) -> str:
-    """Name, state and where it comes from."""
+    """Show name, state and origin."""
     job = version.manifest.job
     origin = (
         f'<a href="deploy_cluster.ipynb?job={job}">job {job}</a>'
@@ -84,7 +84,7 @@ def head(version: Version, state: str) -> str:
 
 
 def facts(version: Version) -> str:
-    """What one wants to know before deploying it."""
+    """Show what one wants to know before deploying it."""
     manifest = version.manifest
     metrics, found, given = manifest.metrics, sizes(version), manifest.input
     shown = []

@@ -14,7 +14,7 @@ from workbench.ui.widgets.pieces import Html, banner
 
 if TYPE_CHECKING:
     from workbench.models.evaluation import Evaluation
-    from workbench.models.registry import Version
+    from workbench.verbs.models import Version
 
 
 def pictures(x: np.ndarray, captions: Sequence[str]) -> Html:

@@ -17,7 +17,7 @@ from workbench.ui.widgets.pieces import Html, error_banner, waiting
 
 
 def is_page() -> bool:
-    """Whether this kernel serves a Voilà page."""
+    """Tell whether this kernel serves a Voilà page."""
     return os.environ.get("SERVER_SOFTWARE", "").startswith("voila")
 
 
@@ -51,7 +51,7 @@ class Observable:
 
 
 class Section(Observable):
-    """What a function makes of the values of its sources, and how it is shown.
+    """A part that is a function of its sources, with the way it is shown.
 
     Its function runs in a thread of its own, again whenever a source has a new value; an answer that comes
     when the sources have moved on is dropped.

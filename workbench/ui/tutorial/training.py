@@ -4,7 +4,7 @@ import asyncio
 import contextvars
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 import ipywidgets
 from IPython.display import display
@@ -14,11 +14,35 @@ from workbench.ui.widgets.curves import Curves, Series
 from workbench.ui.widgets.formats import duration, percent, time_left
 from workbench.ui.widgets.pieces import Html, ProgressBar, error_banner
 
-if TYPE_CHECKING:
-    from workbench.node.training import Progress as Report
-
 MAX_EPOCHS = 100
 POLL_S = 0.1
+
+
+class Report(Protocol):
+    """The progress of a training: ``workbench.node.training.Progress``."""
+
+    @property
+    def step(self) -> int: ...
+    @property
+    def of(self) -> int: ...
+    @property
+    def epoch(self) -> int: ...
+    @property
+    def epochs(self) -> int: ...
+    @property
+    def loss(self) -> float: ...
+    @property
+    def accuracy(self) -> float | None: ...
+    @property
+    def val_loss(self) -> float | None: ...
+    @property
+    def val_accuracy(self) -> float | None: ...
+    @property
+    def images_per_s(self) -> float: ...
+    @property
+    def seconds(self) -> float: ...
+    @property
+    def eta_s(self) -> float | None: ...
 
 
 class TrainingPanel(Observable):
@@ -153,7 +177,7 @@ class TrainingPanel(Observable):
         self._reports: list[Report] = []
         self._draw()
 
-    def _show(self, report: "Report") -> None:
+    def _show(self, report: Report) -> None:
         self._reports.append(report)
         self.progress.value = report.step / report.of
         if not self._stop.is_set():

@@ -11,7 +11,7 @@ from workbench.ui.widgets.poll import in_thread
 
 
 class Message(Html):
-    """Where actions say how they went; empty at first."""
+    """A place for actions to say how they went; empty at first."""
 
     def fail(self, error: BaseException, doing: str) -> None:
         """Show what failed and why."""
@@ -95,11 +95,11 @@ class Action:
 
     @property
     def asked_to_stop(self) -> bool:
-        """Whether somebody pressed *Stop* since it began."""
+        """Tell whether somebody pressed *Stop* since it began."""
         return self._stop.is_set()
 
     def press_stop(self) -> None:
-        """What a click on *Stop* does."""
+        """Do what a click on *Stop* does."""
         self._stop.set()
         self.stop.description, self.stop.disabled = "Stopping …", True
 
@@ -110,7 +110,7 @@ class Action:
             self._rest()
 
     def press(self) -> None:
-        """What a click does: ask first where that is wanted, else begin; while it works, nothing."""
+        """Do what a click does: ask first where that is wanted, else begin; while it works, nothing."""
         if not self._enabled or self.busy:
             return
         if self._confirm is None:

@@ -1,4 +1,4 @@
-"""What stands behind the question mark of a page's address, so that a link or a reload leads to the same place."""
+"""The values behind the question mark of a page's address, so that a link or a reload leads to the same place."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,4 +1,4 @@
-"""What a model made of a drawing."""
+"""The answer of a model to a drawing."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Answer:
-    """What a model made of a drawing."""
+    """The probabilities that a model gave, and the picture that it saw."""
 
     probabilities: Sequence[float]
     seen: np.ndarray | None = None

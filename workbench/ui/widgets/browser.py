@@ -1,4 +1,4 @@
-"""What a page keeps in the visitor's browser, and whether anybody looks at the page."""
+"""Values that a page keeps in the visitor's browser, and whether anybody looks at the page."""
 
 import json
 from collections import defaultdict
@@ -31,11 +31,11 @@ class Browser(anywidget.AnyWidget):
     _esm = theme.esm("browser")
     names = traitlets.List(traitlets.Unicode()).tag(sync=True)
     ready = traitlets.Bool(False)
-    """Whether the browser has told its values."""
+    """True once the browser has told its values."""
     visible = traitlets.Bool(False)
-    """Whether the page is in front of somebody; poll only while it is."""
+    """True while the page is in front of somebody; poll only then."""
     problem = traitlets.Unicode()
-    """Why the browser does not keep what it is given, in its own words; empty while it does."""
+    """The reason why the browser does not keep what it is given, in its own words; empty while it does."""
 
     def __init__(self, *names: str) -> None:
         super().__init__(names=list(names))

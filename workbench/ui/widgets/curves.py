@@ -23,7 +23,7 @@ class Series:
     color: int = 1
     """1 to 8, of ``--wb-series-…``."""
     named: bool = True
-    """Whether the legend names it; a second curve of the same thing may go without."""
+    """True where the legend names it; a second curve of the same thing may go without."""
 
 
 class Curves(anywidget.AnyWidget):
@@ -50,7 +50,7 @@ def _describe(series: Series) -> dict[str, object]:
 
 
 def thin(x: Sequence[float], y: Sequence[float], limit: int = MAX_POINTS) -> tuple[list[float], list[float]]:
-    """At most ``limit`` points that look the same: of each stretch its lowest and its highest, and both ends.
+    """Thin to at most ``limit`` points that look the same: of each stretch its lowest and its highest, and both ends.
 
     >>> thin([0, 1, 2, 3], [5.0, 6.0, 5.0, 7.0], limit=10)
     ([0.0, 1.0, 2.0, 3.0], [5.0, 6.0, 5.0, 7.0])

@@ -36,7 +36,7 @@ class CodeEditor(anywidget.AnyWidget):
     """The texts; what is typed comes here a moment later, at the latest when the editor is left."""
     marks: "traitlets.Dict[str, Any]" = traitlets.Dict().tag(sync=True)
     shown = traitlets.Unicode().tag(sync=True)
-    """Which tab is in sight."""
+    """The tab that is in sight."""
     label = traitlets.Unicode("Code").tag(sync=True)
 
     def __init__(self, fields: Mapping[str, str], *, label: str = "Code") -> None:

@@ -25,9 +25,9 @@ class LogView(anywidget.AnyWidget):
     text = traitlets.Unicode().tag(sync=True)
     whole = traitlets.Bool(True).tag(sync=True)
     following = traitlets.Bool(True).tag(sync=True)
-    """Whether it grows while one looks; the browser switches it."""
+    """True while it grows as one looks; the browser switches it."""
     unfolded = traitlets.Bool(False).tag(sync=True)
-    """Whether it is unfolded; a log that nobody sees is not sent."""
+    """True while it is unfolded; a log that nobody sees is not sent."""
 
     def __init__(self, read: Callable[[str], tuple[str, bool]]) -> None:
         super().__init__()
@@ -35,7 +35,7 @@ class LogView(anywidget.AnyWidget):
         self.observe(lambda _: self.refresh(), ["chosen", "following", "unfolded"])
 
     def offer(self, logs: Sequence[tuple[str, str]]) -> None:
-        """The logs there are, as keys and titles; what was chosen stays chosen."""
+        """Offer the logs there are, as keys and titles; what was chosen stays chosen."""
         self.logs = [[key, title] for key, title in logs]
         if self.chosen not in dict(logs):
             self.chosen = logs[0][0] if logs else ""

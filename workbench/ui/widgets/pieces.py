@@ -51,7 +51,7 @@ class ProgressBar(anywidget.AnyWidget):
 
 
 def when(t: float) -> str:
-    """A time in seconds since 1970, shown as how long ago that is, with the exact time on hover."""
+    """Show a time in seconds since 1970 as how long ago that is, with the exact time on hover."""
     return f'<time data-t="{t:.3f}"></time>'
 
 
@@ -61,13 +61,13 @@ def badge(state: str, word: str = "") -> str:
 
 
 def waiting(text: str, *, working: bool = False) -> str:
-    """A calm line for what is not there yet; ``working`` says that it is being made."""
+    """Show a calm line for what is not there yet; ``working`` says that it is being made."""
     inner = f'<span class="wb-working">{escape(text)}</span>' if working else escape(text)
     return f'<div class="wb-waiting" role="status">{inner}</div>'
 
 
 def banner(title: str, text: str = "", *, detail: str = "", kind: str = "error") -> str:
-    """What happened, why, and what to do; ``kind`` is error, done or note, ``detail`` is shown as code."""
+    """Say what happened, why, and what to do; ``kind`` is error, done or note, ``detail`` is shown as code."""
     parts = [f"<strong>{escape(title)}</strong>"]
     if text:
         parts.append(f"<div>{escape(text)}</div>")
@@ -78,7 +78,7 @@ def banner(title: str, text: str = "", *, detail: str = "", kind: str = "error")
 
 
 def error_banner(error: BaseException, doing: str) -> str:
-    """The banner for an error: what was being done, the message, and the user's own line where one is to blame."""
+    """Show an error: what was being done, the message, and the user's own line where one is to blame."""
     if isinstance(error, WorkbenchError):
         message = str(error)
     else:
@@ -88,7 +88,7 @@ def error_banner(error: BaseException, doing: str) -> str:
 
 
 def users_lines(error: BaseException) -> str:
-    """The part of the traceback that is in the user's own code, as text; empty where there is none."""
+    """Give the part of the traceback that is in the user's own code, as text; empty where there is none."""
     if isinstance(error, RecipeError) and error.traceback:
         return error.traceback.rstrip()
     lines = []
@@ -100,7 +100,7 @@ def users_lines(error: BaseException) -> str:
 
 
 def _place(filename: str) -> str:
-    """A notebook's cell has a file name that says nothing to anybody."""
+    """Name a file as its author knows it: a notebook's cell has a name that says nothing to anybody."""
     if "ipykernel_" in filename or "ipython-input" in filename:
         return "your cell"
     return os.path.relpath(filename, PROJECT) if Path(filename).is_relative_to(PROJECT) else filename

@@ -1,4 +1,4 @@
-"""Who asks: a name that jobs carry, asked for once and kept in the browser."""
+"""The requester: a name that jobs carry, asked for once and kept in the browser."""
 
 from collections.abc import Callable
 from typing import Any
@@ -25,7 +25,7 @@ class Requester(anywidget.AnyWidget):
     name = traitlets.Unicode().tag(sync=True)
     """The requester; empty until known."""
     asking = traitlets.Bool(False).tag(sync=True)
-    """Whether the browser was asked and has no name."""
+    """True while the browser was asked and has no name."""
     suggested = traitlets.Unicode().tag(sync=True)
     problem = traitlets.Unicode().tag(sync=True)
 
@@ -55,7 +55,7 @@ class Requester(anywidget.AnyWidget):
 
     def _take(self, name: str) -> None:
         # Here, because it brings SQLAlchemy along, which a page without a name does not need.
-        from workbench.jobs.changing import check_requester
+        from workbench.verbs.jobs import check_requester
 
         try:
             check_requester(name)

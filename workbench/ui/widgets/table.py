@@ -48,7 +48,7 @@ class Facet:
 
 @dataclass(frozen=True)
 class Query:
-    """What the browser shows: rows ``first`` to ``first + count``, in which order, of which choice."""
+    """The question of the browser: rows ``first`` to ``first + count``, in which order, of which choice."""
 
     first: int = 0
     count: int = 40
@@ -137,7 +137,7 @@ class Table(anywidget.AnyWidget):
 
     @property
     def wanted(self) -> Query:
-        """What the browser shows now."""
+        """The rows that the browser shows now."""
         asked = {**asdict(Query()), **self.query}
         count = min(MAX_COUNT, max(1, int(asked["count"])))
         return Query(**{**asked, "first": max(0, int(asked["first"])), "count": count})

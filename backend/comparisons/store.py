@@ -1,32 +1,26 @@
-"""Two versions of a model, told apart by what they answer: canaries' drawings, and visitors' corrections.
+"""The answers of two versions to a canary's drawings.
 
-What both versions said to each of a canary's drawings is kept in one SQLite file, the latest :data:`KEPT` of each
+The answers of both to each of a canary's drawings are kept in one SQLite file, the latest :data:`KEPT` of each
 pair, with the picture where they disagree. A drawing is answered whether or not that can be written.
 """
 
-import math
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.corrections.store import Corrections
-from backend.deployments.store import Deployment
+from backend.deployments.values import Deployment
 from workbench.pictures import ink
 
 KEPT = 5_000
 SHOWN = 60
 """Disagreements in an answer."""
-MOST_CORRECTIONS = 2_000
-"""The latest accepted corrections on which two versions are measured."""
-_Z = 1.959964
 
 _TABLE = """
 CREATE TABLE IF NOT EXISTS drawings (
@@ -35,6 +29,39 @@ CREATE TABLE IF NOT EXISTS drawings (
     seen BLOB);
 CREATE INDEX IF NOT EXISTS by_pair ON drawings (model, one, other, number);
 """
+
+
+@dataclass(frozen=True)
+class Disagreement:
+    """A drawing to which two versions gave different answers."""
+
+    t: str
+    seen: bytes
+    """The 28×28 pixels that both saw, as a PNG."""
+    answers: tuple[tuple[int, int, float], ...]
+    """Version, its digit, and the probability that it gave that."""
+
+    def as_json(self) -> dict[str, object]:
+        """Give the drawing as ``/models/NAME/compare`` has it."""
+        answers = {
+            str(version): {"digit": digit, "probability": round(sure, 4)}
+            for version, digit, sure in self.answers
+        }
+        return {"t": self.t, "picture": ink.png_data_url(self.seen), "answers": answers}
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How often two versions gave the same answer to a canary's drawings."""
+
+    count: int
+    agreed: int
+    disagreements: tuple[Disagreement, ...]
+    """The latest :data:`SHOWN`."""
+
+    def as_json(self) -> dict[str, object]:
+        """Give all as ``/models/NAME/compare`` has it."""
+        return vars(self) | {"disagreements": [one.as_json() for one in self.disagreements]}
 
 
 class Comparisons:
@@ -80,8 +107,8 @@ class Comparisons:
             return False
         return True
 
-    def of(self, name: str, one: int, other: int) -> dict[str, Any]:
-        """``{"count", "agreed", "disagreements": [{"t", "picture", "answers"}]}`` of a pair, whichever was active."""
+    def of(self, name: str, one: int, other: int) -> Agreement:
+        """Count how a pair agreed, whichever was active."""
         where = "model = ? AND ((one = ? AND other = ?) OR (one = ? AND other = ?))"
         pair = name, one, other, other, one
         with self._open() as database:
@@ -94,18 +121,11 @@ class Comparisons:
                 f"WHERE {where} AND one_said != other_said ORDER BY number DESC LIMIT ?",
                 (*pair, SHOWN),
             ).fetchall()
-        disagreements = [
-            {
-                "t": t,
-                "picture": ink.png_data_url(seen),
-                "answers": {
-                    str(a): {"digit": a_said, "probability": round(a_sure, 4)},
-                    str(b): {"digit": b_said, "probability": round(b_sure, 4)},
-                },
-            }
+        disagreements = tuple(
+            Disagreement(t, seen, ((a, a_said, a_sure), (b, b_said, b_sure)))
             for t, a, b, a_said, a_sure, b_said, b_sure, seen in rows
-        ]
-        return {"count": count, "agreed": agreed, "disagreements": disagreements}
+        )
+        return Agreement(count, agreed, disagreements)
 
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
@@ -120,45 +140,3 @@ class Comparisons:
             yield database
         finally:
             database.close()
-
-
-def on_corrections(versions: list[Deployment], corrections: Corrections) -> dict[str, Any]:
-    """How many of the accepted corrections each version recognises, with the 95 % interval.
-
-    ``{"count": n, "versions": {"7": {"right", "accuracy", "low", "high"}}}``. Visitors correct what was recognised
-    wrongly: these drawings are harder than most, and hardest for the version that was corrected.
-    """
-    latest = list(islice(reversed(list(corrections.all("accepted"))), MOST_CORRECTIONS))
-    if not latest:
-        return {"count": 0, "versions": {}}
-    seen = np.frombuffer(b"".join(c.seen for c in latest), np.uint8).reshape(-1, 28, 28, 1)
-    truth = np.array([c.digit for c in latest])
-    found = {}
-    for deployment in versions:
-        if deployment.manifest.takes.shape != (28, 28, 1):
-            continue
-        low, high = deployment.manifest.takes.range
-        x = seen.astype(np.float32) * np.float32((high - low) / 255) + np.float32(low)
-        said = [deployment.engine.predict(x[i : i + 200]).argmax(1) for i in range(0, len(x), 200)]
-        right = int((np.concatenate(said) == truth).sum())
-        low, high = interval(right, len(truth))
-        found[str(deployment.version)] = {
-            "right": right,
-            "accuracy": round(right / len(truth), 6),
-            "low": low,
-            "high": high,
-        }
-    return {"count": len(truth), "versions": found}
-
-
-def interval(right: int, of: int) -> tuple[float, float]:
-    """Wilson's 95 % interval of a share (Wilson 1927, eq. 6).
-
-    >>> interval(5, 10)
-    (0.236593, 0.763407)
-    """
-    share, n = right / of, of
-    middle = share + _Z**2 / (2 * n)
-    half = _Z * math.sqrt(share * (1 - share) / n + _Z**2 / (4 * n**2))
-    scale = 1 + _Z**2 / n
-    return round(max(0.0, (middle - half) / scale), 6), round(min(1.0, (middle + half) / scale), 6)

@@ -1,0 +1,1 @@
+"""Two versions of a model, told apart by their answers to the same drawings."""

@@ -1,0 +1,132 @@
+"""``POST /serve``: any model, any picture; the form's fields are those of the first seed."""
+
+import re
+import urllib.parse
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from flask import Flask, Response, g, request
+from numpy.typing import NDArray
+
+from backend.deployments.uploads import MAX_VERSION
+from backend.errors import Refusal
+from backend.http import signed_links
+from backend.http.auth import check_token, has_token
+from backend.http.bodies import body_object, json_answer, read_body
+from backend.http.metrics import Metrics
+from backend.http.requests import MAX_BODY
+from backend.untrusted.fitting import read_range, read_size
+from backend.untrusted.serve import Asked, Serve, Upload
+from workbench.errors import BadInput, TokenNeeded
+from workbench.pictures import ink
+from workbench.pictures.decoders import MAX_BYTES as MAX_PICTURE
+from workbench.settings import Settings
+
+_OURS = re.compile(r"(?:/api)?/models/([^/]+)/versions/(\d{1,9})\.zip")
+
+
+def add_routes(app: Flask, settings: Settings, serve: Serve, metrics: Metrics) -> None:
+    """Add ``/serve``."""
+
+    @app.post("/serve")
+    def answer() -> Response:
+        asked, uploaded = read_asked(settings.deploy_token)
+        if uploaded is None and asked.model_url:
+            asked = replace(asked, own=_own_version(asked.model_url, settings))
+        said = serve.answer(asked, uploaded, trusted=has_token(settings.deploy_token), note=_note)
+        if said.scores is None:
+            body: dict[str, object] = {
+                "class": None,
+                "label": None,
+                "scores": None,
+                "reason": "nothing drawn",
+            }
+            return json_answer({**body, "model": said.model})
+        found = _class(said.scores)
+        label = said.labels[found] if found < len(said.labels) else str(found)
+        kind = "own" if not said.model.startswith("sha256:") else "stranger"
+        metrics.add("workbench_served_total", (("kind", kind),))
+        scores = [float(score) if np.isfinite(score) else None for score in said.scores.tolist()]
+        seen = None if said.seen is None else ink.to_data_url(_blue_first(said.seen))
+        told = {"class": found, "label": label, "scores": scores, "model": said.model}
+        return json_answer({**told, "labels": list(said.labels), "seen": seen})
+
+
+def _note(model: str) -> None:
+    g.model = model  # the log's line says it
+
+
+def _own_version(url: str, settings: Settings) -> tuple[str, int] | None:
+    """Name and version, where the URL is an open link to a version's zip of this back end."""
+    try:
+        parts = urllib.parse.urlsplit(url)
+    except ValueError:  # said by whoever is to fetch it
+        return None
+    match = _OURS.fullmatch(parts.path)
+    if match is None or parts.netloc.lower() not in _own_hosts(settings):
+        return None
+    query = dict(urllib.parse.parse_qsl(parts.query))
+    path = f"/models/{match[1]}/versions/{match[2]}.zip"
+    key = settings.deploy_token
+    opened = signed_links.opens(path, query.get("expires", ""), query.get("signature", ""), key)
+    if not opened and not has_token(key):
+        raise TokenNeeded("this link of ours is out of date, or not signed; ask for a new one")
+    return match[1], int(match[2])
+
+
+def _own_hosts(settings: Settings) -> set[str]:
+    configured = urllib.parse.urlsplit(settings.backend_url).netloc
+    here = (f"{host}:{settings.backend_port}" for host in ("127.0.0.1", "localhost"))
+    return {request.host.lower(), *here, configured.lower()} - {""}
+
+
+def _blue_first(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Turn colours into the order in which OpenCV writes them."""
+    return picture[..., ::-1] if picture.ndim == 3 and picture.shape[2] == 3 else picture
+
+
+def read_asked(token: str) -> tuple[Asked, Upload | None]:
+    """Read the fields of a form, of JSON, or of the query; and the uploaded model."""
+    uploaded: Upload | None = None
+    picture: bytes | None = None
+    if request.mimetype in ("multipart/form-data", "application/x-www-form-urlencoded"):
+        if (request.content_length or MAX_BODY + 1) > MAX_BODY:
+            check_token(token)
+            request.max_content_length = MAX_VERSION
+        fields: Mapping[str, object] = request.form
+        uploaded = request.files.get("model")
+        if (image := request.files.get("image")) is not None:
+            picture = image.read(MAX_PICTURE + 1)
+    elif request.mimetype in ("application/json", "") and read_body():
+        fields = body_object()
+    elif request.content_length:
+        raise Refusal(
+            415, "unsupported", f"send a form or JSON. Received: Content-Type {request.mimetype[:80]!r}"
+        )
+    else:
+        fields = request.args
+
+    def text(name: str) -> str:
+        value = fields.get(name) or ""
+        if not isinstance(value, str):
+            raise BadInput(f"{name} is a text. Received: {str(value)[:60]}")
+        return value.strip()
+
+    asked = Asked(
+        image=picture,
+        image_url=text("imageUrl") or text("image"),
+        size=read_size(text("imageSize")),
+        model_name=text("modelName"),
+        model_url=text("modelUrl"),
+        range_=read_range(text("inputRange")),
+    )
+    return asked, uploaded
+
+
+def _class(scores: NDArray[Any]) -> int:
+    """Find the highest score's place; of a single score, whether it is above one half."""
+    if len(scores) == 1:
+        return int(scores[0] > 0.5)
+    return int(np.nanargmax(np.where(np.isfinite(scores), scores, -np.inf)))
