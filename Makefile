@@ -63,7 +63,7 @@ supply:  ## licences and known vulnerabilities of what users install, and an SBO
 	@$(RUN) python tools/supply_chain.py
 
 screenshots:  ## every page in every state, into build/screenshots
-	@$(RUN) python -m tests.browser.screenshots build/screenshots
+	@$(RUN) python -m tests.screenshots build/screenshots
 
 clean:  ## end what runs and remove what can be made again; models and data stay
 	@if [ -x .venv/bin/workbench ]; then .venv/bin/workbench down; fi

@@ -12,9 +12,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from benchmarks.measuring import Row
-from tests.aws.ground import make_ground
 from tests.chain import make_settings
 from tests.emulator import Emulator
+from tests.machines.aws.ground import make_ground
 from workbench.aws import commands
 from workbench.aws.session import Session
 from workbench.machines import Layout

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from benchmarks.measuring import Row
 from benchmarks.store_filling import JOBS, POINTS, fill
-from tests import mariadb
+from tests.jobs import mariadb
 from workbench.jobs import Filter, Store
 from workbench.jobs.listing import SORTS
 from workbench.ui.cluster.job import CURVE_POINTS

@@ -22,13 +22,13 @@ from workbench.settings import Settings, from_environment
 hypothesis.settings.register_profile("ours", deadline=None)  # other work on the computer is no flaw
 hypothesis.settings.load_profile("ours")
 
-pytest_plugins = ("tests.machines",)
+pytest_plugins = ("tests.emulator.fixtures", "tests.machines.bench")
 
 SHARED_BY_FOLDER = {
     "backend": "backend",
     "jobs": "jobs",
     "node": "node",
-    **dict.fromkeys(("aws", "backends", "emulator", "providers"), "emulator"),
+    **dict.fromkeys(("application", "aws", "backends", "emulator", "machines"), "emulator"),
 }
 """Folders below ``tests`` and what their files share: a server, a database, a process that has imported TensorFlow, or
 the emulator, whose network there can be only once on a computer."""
@@ -46,20 +46,17 @@ LONGEST_FIRST = (
 """Parts of the names of groups; what is not named comes after them."""
 SLOW = {
     # folders that start services, machines, browsers or TensorFlow
-    *("aws", "browser", "emulator", "faults", "fuzz", "node", "notebooks", "providers", "soak", "upstream"),
+    *("application", "aws", "browser", "emulator", "faults", "fuzz", "machines", "node", "notebooks"),
+    *("screenshots", "soak", "upstream"),
     # files of the other folders that do, or that take long
-    *("backend/test_confined.py", "backend/test_corrections.py", "backend/test_deployment.py"),
-    *(
-        "backend/test_grpc.py",
-        "backend/test_gunicorn.py",
-        "backend/test_load.py",
-        "backend/test_model_servers.py",
-    ),
-    *("backends/test_contract.py", "backend/test_openapi.py", "backend/test_serve.py"),
+    *("backend/corrections/test_corrections.py", "backend/deployments/test_load.py"),
+    *("backend/http/test_gunicorn.py", "backend/http/test_openapi.py"),
+    *("backend/tfserving/test_grpc.py", "backend/untrusted/test_confined.py"),
+    *("backend/untrusted/test_model_servers.py", "backend/untrusted/test_serve.py"),
+    *("backends/test_contract.py", "backends/test_http.py"),
     *("dashboard/test_download.py", "dashboard/test_ending.py", "dashboard/test_kernels.py"),
-    *("frontend/test_apache.py", "jobs/test_together.py"),
-    *("workbench/test_checks.py", "workbench/test_preview.py", "workbench/test_runner.py"),
-    *("workbench/test_up_only.py", "test_chain.py", "test_supply.py"),
+    *("jobs/test_together.py", "runner/test_runner.py"),
+    *("services/test_apache.py", "services/test_up_only.py", "tasks", "test_chain.py", "test_supply.py"),
 }
 """What ``make test-fast`` leaves out, below ``tests``."""
 SLOW_TESTS = {"test_the_code_is_formatted_linted_and_typed"}

@@ -38,7 +38,7 @@ def tick(store: Store, settings: Settings) -> list[int]:
 
 def _on_aws(settings: Settings) -> Provider:
     """The provider of AWS with the stub node; ``STUB_GROUND`` and ``STUB_TERMS`` say where and how long."""
-    from tests.aws.ground import make_stub_provider
+    from tests.machines.aws.ground import make_stub_provider
     from workbench.machines.aws.controller.making import Ground
     from workbench.machines.aws.exchange.assignments import Terms
 

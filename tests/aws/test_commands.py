@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.aws.ground import make_ground
 from tests.chain import make_settings, wait_until
 from tests.emulator import Emulator
+from tests.machines.aws.ground import make_ground
 from workbench.aws import commands, instances
 from workbench.aws.bucket import Bucket
 from workbench.aws.commands import Ended

@@ -33,7 +33,7 @@ def strange(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the models of ``strange_models``, made once, with TensorFlow in a process of its own."""
     folder = tmp_path_factory.mktemp("strange")
     done = subprocess.run(
-        [sys.executable, "-m", "tests.backend.strange_models", str(folder)],
+        [sys.executable, "-m", "tests.backend.untrusted.strange_models", str(folder)],
         cwd=PROJECT,
         capture_output=True,
         text=True,

@@ -14,7 +14,6 @@ import pytest
 from tests.backend import making, real_server
 from tests.chain import make_settings
 from tests.emulator import Emulator
-from tests.emulator.fixtures import running_emulator
 from workbench.backends.base import BackEnd
 from workbench.backends.choice import open_backend
 from workbench.backends.fake import FakeBackEnd
@@ -23,8 +22,6 @@ from workbench.manifest import read
 from workbench.models.registry import Version
 from workbench.services import apache
 from workbench.settings import PROJECT
-
-__all__ = ["running_emulator"]
 
 PAGE_PORT = 8081
 """Below 1024 not everybody may listen, where machines are folders."""

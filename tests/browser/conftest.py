@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
-from tests import standin
-from tests.apache import running
 from tests.chain import make_settings
+from tests.services import stand_in_backend as stand_in
+from tests.services.real_apache import running
 from workbench.services import frontend
 
 from . import chromium
@@ -33,7 +33,7 @@ class Front:
     """The drawing page as Apache serves it, before a stand-in for the back end."""
 
     url: str
-    backend: standin.Backend
+    backend: stand_in.Backend
 
 
 @pytest.fixture(scope="session")
@@ -42,7 +42,7 @@ def shared_front(
 ) -> Iterator[Front]:
     if frontend.find_apache() is None:
         pytest.skip("Apache is not installed (Debian: apt-get install apache2-bin)")
-    backend = standin.Backend()
+    backend = stand_in.Backend()
     settings = make_settings(
         tmp_path_factory.mktemp("front"),
         WORKBENCH_FRONTEND_PORT=str(free_ports(1)[0]),

@@ -13,15 +13,15 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests import standin
-from tests.apache import running
 from tests.browser.conftest import Front
 from tests.browser.drawing import SEVEN, THREE, Seen, draw, ink, spots, touch, visit
 from tests.chain import make_settings, wait_until
+from tests.services import stand_in_backend as stand_in
+from tests.services.real_apache import running
 
 
 @pytest.fixture
-def opened(browser: Browser, front: Front) -> Iterator[tuple[Page, standin.Backend]]:
+def opened(browser: Browser, front: Front) -> Iterator[tuple[Page, stand_in.Backend]]:
     """The page, ready; whatever the test does, it must complain of nothing and ask no other host."""
     with visit(browser, front.url) as (page, seen):
         yield page, front.backend
@@ -37,7 +37,7 @@ def mood(page: Page, wanted: str) -> None:
     expect(page.locator("#answer")).to_have_attribute("data-mood", wanted)
 
 
-def settled(page: Page, backend: standin.Backend) -> None:
+def settled(page: Page, backend: stand_in.Backend) -> None:
     """The drawing as it is has been asked about and nothing is under way."""
     count = -1
     while count != (count := backend.count("/predict")):
@@ -54,7 +54,7 @@ def sent(body: dict[str, Any]) -> np.ndarray:
 # ── drawing ──
 
 
-def test_a_drawing_by_mouse_is_answered_while_it_is_drawn(opened: tuple[Page, standin.Backend]) -> None:
+def test_a_drawing_by_mouse_is_answered_while_it_is_drawn(opened: tuple[Page, stand_in.Backend]) -> None:
     page, backend = opened
     mood(page, "empty")
     draw(page, SEVEN[:1], lift=False)
@@ -101,14 +101,14 @@ def test_a_second_finger_draws_nothing(browser: Browser, front: Front) -> None:
         assert ink(page) == 0
 
 
-def test_a_line_goes_on_beyond_the_edge_of_the_paper_and_back(opened: tuple[Page, standin.Backend]) -> None:
+def test_a_line_goes_on_beyond_the_edge_of_the_paper_and_back(opened: tuple[Page, stand_in.Backend]) -> None:
     page, _ = opened
     draw(page, [[(140, 140), (420, 140), (420, 200), (140, 200)]])
     page.click("#undo")
     assert ink(page) == 0  # it was one stroke
 
 
-def test_only_the_main_button_draws(opened: tuple[Page, standin.Backend]) -> None:
+def test_only_the_main_button_draws(opened: tuple[Page, stand_in.Backend]) -> None:
     page, _ = opened
     box = page.locator("canvas").bounding_box()
     assert box
@@ -119,14 +119,14 @@ def test_only_the_main_button_draws(opened: tuple[Page, standin.Backend]) -> Non
     assert ink(page) == 0
 
 
-def test_a_click_makes_a_dot(opened: tuple[Page, standin.Backend]) -> None:
+def test_a_click_makes_a_dot(opened: tuple[Page, stand_in.Backend]) -> None:
     page, _ = opened
     draw(page, [[(140, 140)]])
     assert 100 < ink(page) < 600
     mood(page, "answer")
 
 
-def test_the_pen_is_round_and_as_wide_as_it_is_set(opened: tuple[Page, standin.Backend]) -> None:
+def test_the_pen_is_round_and_as_wide_as_it_is_set(opened: tuple[Page, stand_in.Backend]) -> None:
     page, _ = opened
     slider = page.get_by_label("Pen width")
     assert (slider.get_attribute("min"), slider.get_attribute("max"), slider.input_value()) == (
@@ -178,7 +178,7 @@ def test_a_drawing_is_the_same_picture_on_every_screen_and_in_every_colour(
 # ── undo, clear, keys ──
 
 
-def test_undo_redo_and_clear_by_button(opened: tuple[Page, standin.Backend]) -> None:
+def test_undo_redo_and_clear_by_button(opened: tuple[Page, stand_in.Backend]) -> None:
     page, _ = opened
     undo, redo, clear = (
         page.get_by_role("button", name=name, exact=True) for name in ("Undo", "Redo", "Clear")
@@ -202,7 +202,7 @@ def test_undo_redo_and_clear_by_button(opened: tuple[Page, standin.Backend]) -> 
 
 
 @pytest.mark.parametrize("modifier", ["Control", "Meta"])
-def test_undo_redo_and_clear_by_key(opened: tuple[Page, standin.Backend], modifier: str) -> None:
+def test_undo_redo_and_clear_by_key(opened: tuple[Page, stand_in.Backend], modifier: str) -> None:
     page, _ = opened
     draw(page, SEVEN)
     whole = ink(page)
@@ -216,7 +216,7 @@ def test_undo_redo_and_clear_by_key(opened: tuple[Page, standin.Backend], modifi
     assert ink(page) == whole
 
 
-def test_clearing_in_the_middle_of_a_stroke_ends_the_stroke(opened: tuple[Page, standin.Backend]) -> None:
+def test_clearing_in_the_middle_of_a_stroke_ends_the_stroke(opened: tuple[Page, stand_in.Backend]) -> None:
     page, backend = opened
     draw(page, SEVEN[:1], lift=False)
     page.keyboard.press("Escape")
@@ -228,7 +228,7 @@ def test_clearing_in_the_middle_of_a_stroke_ends_the_stroke(opened: tuple[Page, 
     mood(page, "empty")
 
 
-def test_one_can_draw_with_the_keyboard_alone(opened: tuple[Page, standin.Backend]) -> None:
+def test_one_can_draw_with_the_keyboard_alone(opened: tuple[Page, stand_in.Backend]) -> None:
     page, backend = opened
     for _ in range(10):
         page.keyboard.press("Tab")
@@ -257,7 +257,7 @@ def test_one_can_draw_with_the_keyboard_alone(opened: tuple[Page, standin.Backen
 
 
 def test_every_control_can_be_reached_by_tab_and_shows_its_focus(
-    opened: tuple[Page, standin.Backend],
+    opened: tuple[Page, stand_in.Backend],
 ) -> None:
     page, backend = opened
     draw(page, SEVEN)
@@ -277,25 +277,25 @@ def test_every_control_can_be_reached_by_tab_and_shows_its_focus(
 # ── asking ──
 
 
-def test_predict_asks_again(opened: tuple[Page, standin.Backend]) -> None:
+def test_predict_asks_again(opened: tuple[Page, stand_in.Backend]) -> None:
     page, backend = opened
     draw(page, SEVEN)
     settled(page, backend)
     before = backend.count("/predict")
-    backend.says["/predict"] = standin.answer(1)
+    backend.says["/predict"] = stand_in.answer(1)
     page.get_by_role("button", name="Predict").click()
     expect(page.locator("#digit")).to_have_text("1")
     assert backend.count("/predict") == before + 1
 
 
-def test_predict_on_an_empty_paper_asks_nothing_and_says_so(opened: tuple[Page, standin.Backend]) -> None:
+def test_predict_on_an_empty_paper_asks_nothing_and_says_so(opened: tuple[Page, stand_in.Backend]) -> None:
     page, backend = opened
     page.get_by_role("button", name="Predict").click()
     expect(page.locator("#spoken")).to_have_text("Nothing is drawn yet.")
     assert backend.count("/predict") == 0
 
 
-def test_one_request_is_in_flight_and_the_latest_drawing_wins(opened: tuple[Page, standin.Backend]) -> None:
+def test_one_request_is_in_flight_and_the_latest_drawing_wins(opened: tuple[Page, stand_in.Backend]) -> None:
     page, backend = opened
     with backend.hold():
         draw(page, SEVEN)
@@ -313,7 +313,7 @@ def test_one_request_is_in_flight_and_the_latest_drawing_wins(opened: tuple[Page
     assert first != latest == whole
 
 
-def test_an_answer_that_comes_after_clear_is_dropped(opened: tuple[Page, standin.Backend]) -> None:
+def test_an_answer_that_comes_after_clear_is_dropped(opened: tuple[Page, stand_in.Backend]) -> None:
     page, backend = opened
     with backend.hold():
         draw(page, SEVEN)
@@ -324,7 +324,7 @@ def test_an_answer_that_comes_after_clear_is_dropped(opened: tuple[Page, standin
     expect(page.locator("#digit")).to_have_text("")
 
 
-def test_many_strokes_send_no_more_than_the_pace_allows(opened: tuple[Page, standin.Backend]) -> None:
+def test_many_strokes_send_no_more_than_the_pace_allows(opened: tuple[Page, stand_in.Backend]) -> None:
     page, backend = opened
     began = time.monotonic()
     for _ in range(4):
@@ -340,8 +340,8 @@ def test_while_the_first_model_is_trained_its_progress_is_shown_and_the_drawing_
     browser: Browser, front: Front
 ) -> None:
     backend = front.backend
-    backend.says["/readyz"] = standin.training(210)
-    backend.says["/predict"] = standin.error(503, "no_model", "training the first model")
+    backend.says["/readyz"] = stand_in.training(210)
+    backend.says["/predict"] = stand_in.error(503, "no_model", "training the first model")
     with visit(browser, front.url, wait=False) as (page, seen):
         mood(page, "waiting")
         expect(page.get_by_text("The first model is being trained")).to_be_visible()
@@ -349,13 +349,13 @@ def test_while_the_first_model_is_trained_its_progress_is_shown_and_the_drawing_
         bar = page.get_by_role("progressbar")
         assert bar.evaluate("bar => bar.value") == pytest.approx(1 / 3, abs=0.01)
         draw(page, SEVEN)
-        backend.says["/readyz"] = standin.training(420)
+        backend.says["/readyz"] = stand_in.training(420)
         expect(page.get_by_text("step 420 of 630")).to_be_visible()
         assert backend.count("/predict") == 0
         backend.says["/readyz"] = (503, {"state": "exporting", "message": "checking all formats"})
         expect(page.get_by_text("The first model is being prepared")).to_be_visible()
         assert bar.evaluate("bar => bar.hasAttribute('value')") is False
-        backend.says["/readyz"], backend.says["/predict"] = standin.READY, standin.answer(7)
+        backend.says["/readyz"], backend.says["/predict"] = stand_in.READY, stand_in.answer(7)
         expect(page.locator("#digit")).to_have_text("7")
         content(seen, front)
 
@@ -369,7 +369,7 @@ def test_a_training_that_failed_is_told_with_its_reason(browser: Browser, front:
 
 
 def test_while_the_back_end_is_away_it_says_so_keeps_the_drawing_and_recovers_by_itself(
-    opened: tuple[Page, standin.Backend],
+    opened: tuple[Page, stand_in.Backend],
 ) -> None:
     page, backend = opened
     draw(page, SEVEN[:1])
@@ -387,7 +387,7 @@ def test_while_the_back_end_is_away_it_says_so_keeps_the_drawing_and_recovers_by
     mood(page, "answer")
 
 
-def test_try_now_does_not_wait(opened: tuple[Page, standin.Backend]) -> None:
+def test_try_now_does_not_wait(opened: tuple[Page, stand_in.Backend]) -> None:
     page, backend = opened
     backend.stop()
     draw(page, SEVEN)
@@ -401,7 +401,7 @@ def test_try_now_does_not_wait(opened: tuple[Page, standin.Backend]) -> None:
 def test_the_front_end_going_away_is_no_different(
     browser: Browser, tmp_path: Path, free_ports: Callable[[int], list[int]]
 ) -> None:
-    backend = standin.Backend()
+    backend = stand_in.Backend()
     ports = {"WORKBENCH_FRONTEND_PORT": str(free_ports(1)[0]), "WORKBENCH_BACKEND_PORT": str(backend.port)}
     settings = make_settings(tmp_path, **ports)
     with contextlib.ExitStack() as stack:
@@ -415,7 +415,7 @@ def test_the_front_end_going_away_is_no_different(
         assert seen.complaints == []
 
 
-def test_a_slow_answer_is_called_slow_and_shown_when_it_comes(opened: tuple[Page, standin.Backend]) -> None:
+def test_a_slow_answer_is_called_slow_and_shown_when_it_comes(opened: tuple[Page, stand_in.Backend]) -> None:
     page, backend = opened
     with backend.hold():
         draw(page, SEVEN)
@@ -425,10 +425,10 @@ def test_a_slow_answer_is_called_slow_and_shown_when_it_comes(opened: tuple[Page
 
 
 def test_a_busy_back_end_gets_a_pause_and_the_drawing_is_asked_about_by_itself(
-    opened: tuple[Page, standin.Backend],
+    opened: tuple[Page, stand_in.Backend],
 ) -> None:
     page, backend = opened
-    backend.says["/predict"] = standin.error(429, "too_many", "too many requests")
+    backend.says["/predict"] = stand_in.error(429, "too_many", "too many requests")
     backend.headers["Retry-After"] = "1"
     draw(page, SEVEN)
     mood(page, "limited")
@@ -436,13 +436,13 @@ def test_a_busy_back_end_gets_a_pause_and_the_drawing_is_asked_about_by_itself(
     draw(page, THREE)
     page.get_by_role("button", name="Predict").click()
     assert backend.count("/predict") <= before + 1
-    backend.says["/predict"] = standin.answer(3)
+    backend.says["/predict"] = stand_in.answer(3)
     mood(page, "answer")
 
 
-def test_nothing_drawn_is_an_answer_with_its_reason(opened: tuple[Page, standin.Backend]) -> None:
+def test_nothing_drawn_is_an_answer_with_its_reason(opened: tuple[Page, stand_in.Backend]) -> None:
     page, backend = opened
-    backend.says["/predict"] = standin.NOTHING
+    backend.says["/predict"] = stand_in.NOTHING
     draw(page, [[(140, 140)]])
     mood(page, "nothing")
     expect(page.get_by_text("There is too little ink to be a digit.")).to_be_visible()
@@ -450,20 +450,20 @@ def test_nothing_drawn_is_an_answer_with_its_reason(opened: tuple[Page, standin.
 
 
 def test_a_refusal_is_told_with_its_reason_and_can_be_tried_again(
-    opened: tuple[Page, standin.Backend],
+    opened: tuple[Page, stand_in.Backend],
 ) -> None:
     page, backend = opened
-    backend.says["/predict"] = standin.error(400, "bad_picture", "the PNG is <b>damaged</b>")
+    backend.says["/predict"] = stand_in.error(400, "bad_picture", "the PNG is <b>damaged</b>")
     draw(page, SEVEN)
     settled(page, backend)
     mood(page, "problem")
     expect(page.locator("#text")).to_have_text("The PNG is <b>damaged</b>.")
-    backend.says["/predict"] = standin.answer(7)
+    backend.says["/predict"] = stand_in.answer(7)
     page.get_by_role("button", name="Try again").click()
     mood(page, "answer")
 
 
-def test_answers_that_break_the_contract_break_nothing(opened: tuple[Page, standin.Backend]) -> None:
+def test_answers_that_break_the_contract_break_nothing(opened: tuple[Page, stand_in.Backend]) -> None:
     page, backend = opened
     for said in (
         {"digit": 3},
@@ -475,24 +475,24 @@ def test_answers_that_break_the_contract_break_nothing(opened: tuple[Page, stand
         draw(page, SEVEN[:1])
         settled(page, backend)
         mood(page, "problem")
-        backend.says["/predict"] = standin.answer(7)
+        backend.says["/predict"] = stand_in.answer(7)
         page.get_by_role("button", name="Try again").click()
         mood(page, "answer")
         page.keyboard.press("Escape")
 
 
-def test_what_answers_in_the_back_ends_place_is_not_pestered(opened: tuple[Page, standin.Backend]) -> None:
+def test_what_answers_in_the_back_ends_place_is_not_pestered(opened: tuple[Page, stand_in.Backend]) -> None:
     """A login page of a network, for instance, which says 200 to everything."""
     page, backend = opened
     backend.says["/predict"] = (200, {})
     draw(page, SEVEN[:1])
     page.wait_for_timeout(3000)
     assert 2 <= backend.count("/predict") <= 6
-    backend.says["/predict"] = standin.answer(7)
+    backend.says["/predict"] = stand_in.answer(7)
     mood(page, "answer")
 
 
-def test_a_drawing_survives_a_reload(opened: tuple[Page, standin.Backend]) -> None:
+def test_a_drawing_survives_a_reload(opened: tuple[Page, stand_in.Backend]) -> None:
     page, _ = opened
     draw(page, SEVEN)
     whole = ink(page)
@@ -508,7 +508,7 @@ def test_a_drawing_survives_a_reload(opened: tuple[Page, standin.Backend]) -> No
 # ── corrections ──
 
 
-def test_a_wrong_answer_is_corrected(opened: tuple[Page, standin.Backend]) -> None:
+def test_a_wrong_answer_is_corrected(opened: tuple[Page, stand_in.Backend]) -> None:
     page, backend = opened
     draw(page, SEVEN)
     settled(page, backend)
@@ -526,7 +526,7 @@ def test_a_wrong_answer_is_corrected(opened: tuple[Page, standin.Backend]) -> No
 
 
 def test_a_correction_by_keyboard_and_escape_closes_the_chooser_alone(
-    opened: tuple[Page, standin.Backend],
+    opened: tuple[Page, stand_in.Backend],
 ) -> None:
     page, backend = opened
     draw(page, SEVEN)
@@ -549,14 +549,14 @@ def test_a_correction_by_keyboard_and_escape_closes_the_chooser_alone(
 @pytest.mark.parametrize(
     ("says", "told", "again"),
     [
-        (standin.error(501, "not_implemented", "not yet"), "does not collect corrections yet", False),
-        (standin.error(400, "bad", "that is no digit"), "Not noted. That is no digit.", True),
-        (standin.error(429, "too_many", "slowly"), "busy", True),
-        (standin.error(503, "away", "away"), "the back end is away", True),
+        (stand_in.error(501, "not_implemented", "not yet"), "does not collect corrections yet", False),
+        (stand_in.error(400, "bad", "that is no digit"), "Not noted. That is no digit.", True),
+        (stand_in.error(429, "too_many", "slowly"), "busy", True),
+        (stand_in.error(503, "away", "away"), "the back end is away", True),
     ],
 )
 def test_a_correction_that_is_not_taken_is_told_kindly(
-    opened: tuple[Page, standin.Backend], says: standin.Answer, told: str, again: bool
+    opened: tuple[Page, stand_in.Backend], says: stand_in.Answer, told: str, again: bool
 ) -> None:
     page, backend = opened
     backend.says["/corrections"] = says
@@ -662,7 +662,7 @@ def test_on_a_phone_the_answer_is_seen_below_the_paper_without_scrolling(
         assert box["y"] + box["height"] <= 664
 
 
-def test_the_page_does_not_jump_when_the_answer_comes(opened: tuple[Page, standin.Backend]) -> None:
+def test_the_page_does_not_jump_when_the_answer_comes(opened: tuple[Page, stand_in.Backend]) -> None:
     page, _ = opened
     before = page.locator("#bars").bounding_box(), page.locator("#model").bounding_box()
     draw(page, SEVEN)
@@ -680,7 +680,7 @@ def test_who_wants_no_motion_gets_none(browser: Browser, front: Front) -> None:
 
 
 def test_screen_readers_are_told_an_answer_once_and_only_when_the_pen_rests(
-    opened: tuple[Page, standin.Backend],
+    opened: tuple[Page, stand_in.Backend],
 ) -> None:
     page, backend = opened
     page.evaluate(
@@ -699,7 +699,7 @@ def test_screen_readers_are_told_an_answer_once_and_only_when_the_pen_rests(
     assert page.evaluate("told") == ["7, 97.0%. Second guess 8, 1.5%."]
 
 
-def test_every_control_has_a_name(opened: tuple[Page, standin.Backend]) -> None:
+def test_every_control_has_a_name(opened: tuple[Page, stand_in.Backend]) -> None:
     page, _ = opened
     assert page.title() == "Draw a digit"
     expect(page.get_by_role("heading", name="Draw a digit")).to_be_visible()
@@ -717,7 +717,7 @@ def test_every_control_has_a_name(opened: tuple[Page, standin.Backend]) -> None:
 def test_the_back_end_may_be_of_another_origin(
     browser: Browser, tmp_path: Path, free_ports: Callable[[int], list[int]]
 ) -> None:
-    backend = standin.Backend()
+    backend = stand_in.Backend()
     port, nobody = free_ports(2)
     settings = make_settings(
         tmp_path,

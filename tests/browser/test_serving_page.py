@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.backend import making, real_server
-from tests.backend.test_fetching import Site
+from tests.backend.untrusted.test_fetching import Site
 from tests.browser import made_models
 from tests.browser.drawing import SEVEN, THREE, Line, visit
 from tests.browser.drawing import draw as draw_on_page

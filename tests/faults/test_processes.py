@@ -15,7 +15,7 @@ import pytest
 
 from tests import stub_runner
 from tests.chain import make_settings, wait_until
-from tests.machines import clear
+from tests.machines.bench import clear
 from workbench import runner
 from workbench.jobs import ENDED, Job, Store
 from workbench.machines import Machine, Place

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from tests import mariadb
+from tests.jobs import mariadb
 from workbench.jobs import Store
 from workbench.recipes import Recipe
 

@@ -9,7 +9,7 @@ from itertools import pairwise
 import pytest
 import sqlalchemy as sa
 
-from tests import mariadb
+from tests.jobs import mariadb
 from tests.jobs.conftest import Clock
 from tests.jobs.test_replay import claimed
 from workbench.events import Metric

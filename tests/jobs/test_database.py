@@ -22,7 +22,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from tests import mariadb
+from tests.jobs import mariadb
 from tests.jobs.conftest import PASSWORD, RECIPE
 from workbench.errors import BadInput, Unavailable, WorkbenchError
 from workbench.events import Metric

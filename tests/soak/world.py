@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from backend.deployments.store import Deployments
-from tests import mariadb
 from tests.browser import made_models
 from tests.chain import Chain, answers, end_chain, make_settings, start_chain, wait_until
+from tests.jobs import mariadb
 from tests.soak.disk import Disk, missing, mounted
 from workbench import artifact
 from workbench.jobs import Store

@@ -1,6 +1,6 @@
 """Where machines come from: what every provider promises, and the values that go in and out.
 
-Written so that one suite of contract tests (``tests/providers/test_contract.py``) runs against each of them.
+Written so that one suite of contract tests (``tests/machines/test_contract.py``) runs against each of them.
 """
 
 import re

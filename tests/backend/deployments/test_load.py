@@ -1,0 +1,121 @@
+"""Deployments under load: versions change while visitors draw, and nobody notices.
+
+Some seconds by default; ``LOAD_S=60 pytest tests/backend/deployments/test_load.py`` for a minute.
+"""
+
+import http.client
+import json
+import os
+import threading
+import time
+
+import pytest
+
+from tests.backend import making
+from tests.backend.real_server import start, stop, wait_for
+
+LOAD_S = float(os.environ.get("LOAD_S", "8"))
+PER_S = 50
+VISITORS = 5
+URL = making.data_url(making.png(making.seven()))
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory, free_ports):
+    home = tmp_path_factory.mktemp("load")
+    server = start(home / "home", free_ports(1)[0])
+    try:
+        wait_for(lambda: server.ask("GET", "/healthz").status == 200, server)
+        for number in range(1, 6):
+            body = making.zipped(making.version(home / str(number), number), home / f"{number}.zip")
+            assert server.guarded("PUT", f"/models/mnist-cnn/versions/{number}", body).status == 201
+        assert server.guarded("POST", "/models/mnist-cnn:activate", b'{"version": 1}').status == 200
+        yield server
+    finally:
+        stop(server)
+
+
+class Named:
+    """Which versions may answer: those named now, and while a change is under way those before and after."""
+
+    def __init__(self, first):
+        self.log = [(0.0, frozenset(first))]
+        self.lock = threading.Lock()
+
+    def change(self, to):
+        with self.lock:
+            self.log.append((time.monotonic(), frozenset(to)))
+
+    def between(self, began, ended):
+        with self.lock:
+            log = list(self.log)
+        allowed = set()
+        for (at, named), (until, _) in zip(log, [*log[1:], (float("inf"), None)], strict=True):
+            if at <= ended and until >= began:
+                allowed |= named
+        return allowed
+
+
+def test_deploying_rolling_back_and_trying_fail_no_request_and_only_named_versions_answer(server):
+    named, failures, answered, over = Named({1}), [], [], threading.Event()
+    spent = []
+
+    def visit():
+        connection = http.client.HTTPConnection("127.0.0.1", server.settings.backend_port, timeout=20)
+        turn = time.monotonic()
+        while not over.is_set():
+            turn += VISITORS / PER_S
+            time.sleep(max(0.0, turn - time.monotonic()))  # the pace of the load
+            began = time.monotonic()
+            try:
+                connection.request("POST", "/predict", URL, {"Accept": "application/json"})
+                answer = connection.getresponse()
+                body = answer.read()
+            except OSError as error:
+                failures.append(repr(error))
+                continue
+            ended = time.monotonic()
+            if answer.status != 200:
+                failures.append(f"{answer.status} {body!r}")
+                continue
+            version = json.loads(body)["version"]
+            if version not in named.between(began, ended):
+                failures.append(f"{version} answered when {named.between(began, ended)} were named")
+            answered.append(version)
+            spent.append(ended - began)
+        connection.close()
+
+    def change(path, asked, may_answer, before):
+        named.change(before | may_answer)
+        done = server.guarded("POST", f"/models/mnist-cnn:{path}", json.dumps(asked).encode())
+        assert done.status == 200, done.body
+        named.change(may_answer)
+        return may_answer
+
+    visitors = [threading.Thread(target=visit) for _ in range(VISITORS)]
+    for visitor in visitors:
+        visitor.start()
+    began, now, last, changes = time.monotonic(), {1}, 1, 0
+    try:
+        while time.monotonic() - began < LOAD_S:
+            new = changes % 4 + 2
+            now = change("canary", {"version": new, "percent": 30}, now | {new}, now)
+            now = change("activate", {"version": new}, {new}, now)
+            now = change("rollback", {}, {last}, now)
+            now = change("activate", {"version": new}, {new}, now)
+            last, changes = new, changes + 1
+            enough = len(answered) + PER_S // 2
+            wait_for(lambda enough=enough: len(answered) >= enough or failures, server)
+    finally:
+        over.set()
+        for visitor in visitors:
+            visitor.join()
+    seconds = time.monotonic() - began
+    assert failures == []
+    assert changes >= 3
+    assert set(answered) >= {2, 3, 4}
+    assert len(answered) > 0.6 * PER_S * seconds
+    slow = sorted(spent)[int(len(spent) * 0.99)]
+    print(
+        f"\n{len(answered)} answers in {seconds:.0f} s, {4 * changes} changes, 99 % within {slow * 1e3:.0f} ms"
+    )

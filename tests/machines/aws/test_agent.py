@@ -1,0 +1,230 @@
+"""A machine's agent follows its assignment, tells what it does and leaves what there is, with nobody else's help."""
+
+import json
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.chain import wait_until
+from tests.machines.aws.memory_bucket import MemoryBucket
+from workbench.machines import Exit, Place
+from workbench.machines.aws.exchange import assignments, reports, requests, statuses
+from workbench.machines.aws.exchange.assignments import Assignment, Post, Terms, Work
+from workbench.machines.aws.exchange.statuses import Status
+from workbench.machines.aws.on_machine.agent import Agent
+from workbench.settings import PROJECT
+
+WORKER = Place("worker", 0)
+PREFIX = "clusters/h/lab/"
+JOB = "clusters/_jobs/h/7/"
+ENDLESS = "STEPS = 10**6\n"
+
+
+@dataclass
+class Lab:
+    """A bucket, and a machine of a cluster of one."""
+
+    bucket: Any
+    root: Path
+    agent: Agent
+    assignment: Assignment
+    thread: threading.Thread
+
+    def give(self, training: str, attempt: int = 1) -> None:
+        """Let a job be the cluster's."""
+        folder = self.root / "request"
+        (folder / "recipe").mkdir(parents=True, exist_ok=True)
+        (folder / "recipe" / "training.py").write_text(training)
+        (folder / "job.json").write_text(json.dumps({"job": 7, "attempt": attempt}))
+        requests.give(self.bucket, JOB, folder, self.assignment.addresses, self.root / "data")
+        work = Work(JOB, f"generation{attempt}", attempt=attempt)
+        self.tell(replace(self.assignment, work=work))
+
+    def tell(self, assignment: Assignment) -> None:
+        self.assignment = assignment
+        self.bucket.put(PREFIX + assignments.FILE, assignment.dump())
+        (self.root / "wake").touch()
+
+    @property
+    def status(self) -> Status | None:
+        """What the machine says that it does, of what it is to do now."""
+        found = statuses.newest(self.bucket.list(PREFIX), PREFIX).get(WORKER)
+        post = self.assignment.posts[WORKER]
+        return found[0] if found and found[0].answers(self.assignment, post) else None
+
+    def until(self, state: str) -> Status:
+        status: Status = wait_until(
+            lambda: self.status if self.status and self.status.state == state else None, 20, state
+        )
+        return status
+
+    def events(self) -> str:
+        folder = self.root / "here"
+        folder.mkdir(exist_ok=True)
+        reports.collect(self.bucket, JOB, folder)
+        path = folder / "machines" / "worker-0" / "events.jsonl"
+        return path.read_text() if path.exists() else ""
+
+
+def make_agent(root: Path, bucket: Any) -> Agent:
+    return Agent(root, bucket, "lab", "i-1")
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Iterator[Lab]:
+    root = tmp_path / "machine"
+    (root / "home" / "data").mkdir(parents=True)
+    (root / "env").symlink_to(sys.prefix)
+    (root / "code").symlink_to(PROJECT)
+    (root / "code.key").write_text("code/here.zip")
+    bucket: Any = MemoryBucket()
+    post = Post("i-1", "127.0.0.1")
+    assignment = Assignment(
+        {WORKER: post}, "code/here.zip", "tests.stub_node", False, "c5.xlarge", Terms(restarts=2)
+    )
+    agent = make_agent(root, bucket)
+    thread = threading.Thread(target=agent.run)
+    lab = Lab(bucket, root, agent, assignment, thread)
+    thread.start()
+    try:
+        yield lab
+    finally:
+        lab.agent.over = True
+        thread.join()
+
+
+def test_it_stands_ready_then_works_reports_and_leaves_the_export(lab: Lab) -> None:
+    lab.tell(replace(lab.assignment, standing=True))
+    lab.until("ready")
+    lab.give("STEPS = 5\n")
+
+    assert lab.until("ended").exit == Exit(0)
+
+    assert '"phase":"done"' in lab.events()
+    assert reports.collect_export(lab.bucket, f"{JOB}attempt-1/", lab.root / "here")
+    assert (lab.root / "here" / "export" / "model.keras").read_text() == "trained for 5 steps"
+    assert lab.bucket.objects[f"{JOB}checkpoints-1/step"] == b"5"
+    assert len([k for k in lab.bucket.objects if "/status/" in k]) == 1, "what it said before is gone"
+
+
+def test_a_recipe_reads_the_corrections_that_came_with_its_job_and_no_earlier_ones(lab: Lab) -> None:
+    exported = lab.root / "data" / "corrections" / "2"
+    exported.mkdir(parents=True)
+    x, y = np.zeros((1, 28, 28), np.uint8), np.array([4])
+    np.savez(exported / "corrections.npz", x=x, y=y, predicted=y)
+    (exported / "manifest.json").write_text('{"corrections": [{"id": "a"}]}')
+    (lab.root / "home" / "data" / "corrections" / "3").mkdir(parents=True)
+    (lab.root / "home" / "data" / "corrections" / "3" / "manifest.json").write_text('{"corrections": []}')
+    lab.give("from workbench import datasets\nSTEPS = int(datasets.corrections()[1][0])\n")
+
+    assert lab.until("ended").exit == Exit(0)
+
+    assert reports.collect_export(lab.bucket, f"{JOB}attempt-1/", lab.root / "here")
+    assert (lab.root / "here" / "export" / "model.keras").read_text() == "trained for 4 steps"
+
+
+def test_a_role_that_crashes_begins_again_from_its_checkpoint(lab: Lab) -> None:
+    lab.give(
+        "import os\nSTEPS = 6\ndef step(place, n):\n    if n == 3 and not os.path.exists('x'): open('x', 'w'); os.abort()\n"
+    )
+
+    assert lab.until("ended").exit == Exit(0)
+    assert "signal SIGABRT; its machine starts it again" in lab.events()
+    assert "goes on from step 3" in lab.events()
+
+
+def test_a_role_that_crashes_again_and_again_is_given_up(lab: Lab) -> None:
+    lab.give("import os\nos.abort()\n")
+
+    ended = lab.until("ended")
+
+    assert ended.exit is not None
+    assert ended.exit.code == -6
+    key = next(k for k in lab.bucket.objects if "/status/" in k)
+    assert lab.bucket.objects[key] == b"ended again and again, 3 times, at last with signal SIGABRT"
+
+
+def test_a_recipe_that_fails_is_not_tried_again(lab: Lab) -> None:
+    lab.give("raise ValueError('no')\n")
+
+    assert lab.until("ended").exit == Exit(3)
+    assert "ValueError: no" in lab.events()
+
+
+def test_it_stops_and_begins_as_it_is_told(lab: Lab) -> None:
+    lab.give(ENDLESS)
+    first = lab.until("running").pid
+    lab.tell(lab.assignment.end([WORKER]))
+    assert lab.until("ended").exit == Exit(-15)
+    lab.tell(lab.assignment.begin([WORKER]))
+    assert lab.until("running").pid not in (None, first)
+
+
+def test_what_a_machine_said_before_it_was_told_to_stop_is_no_answer() -> None:
+    assignment = Assignment(
+        {WORKER: Post("i-1", "127.0.0.1")}, "code/here.zip", "tests.stub_node", True, "c5.xlarge"
+    )
+    said = Status("running", "i-1", assignment.generation, 1)
+    assert said.answers(assignment, assignment.posts[WORKER])
+
+    stopping = assignment.end([WORKER])
+
+    assert not stopping.posts[WORKER].run
+    assert not said.answers(stopping, stopping.posts[WORKER])
+
+
+def test_after_a_reboot_it_takes_up_what_it_did(lab: Lab) -> None:
+    lab.give(ENDLESS)
+    first = lab.until("running").pid
+    wait_until(lambda: '"kind":"metric"' in lab.events(), 20, "a step")
+    lab.agent.over = True
+    lab.thread.join(20)
+
+    again = make_agent(lab.root, lab.bucket)
+    thread = threading.Thread(target=again.run)
+    thread.start()
+    try:
+        assert wait_until(lambda: lab.until("running").pid != first, 20, "the new process")
+        wait_until(lambda: "goes on from step" in lab.events(), 20, "the checkpoint")
+    finally:
+        again.over = True
+        thread.join()
+
+
+def test_what_aws_refuses_once_is_done_a_moment_later(lab: Lab) -> None:
+    lab.bucket.refuses = {
+        ("get", assignments.FILE),
+        ("get", "job.zip"),
+        ("put", ".running."),
+        ("put", "events.jsonl/"),
+        ("put", "checkpoints-1/"),
+        ("put", "attempt-1/"),
+        ("put", ".ended."),
+    }
+    lab.give("STEPS = 5\n")
+
+    assert lab.until("ended").exit == Exit(0)
+
+    assert lab.bucket.refuses == set()
+    assert '"phase":"done"' in lab.events()
+    assert lab.bucket.objects[f"{JOB}checkpoints-1/step"] == b"5"
+    assert reports.collect_export(lab.bucket, f"{JOB}attempt-1/", lab.root / "here")
+    assert (lab.root / "here" / "export" / "model.keras").read_text() == "trained for 5 steps"
+
+
+def test_who_works_sees_nothing_of_aws(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    lab.give("import os\nprint(sorted(os.environ))\nSTEPS = 1\n")
+    lab.until("ended")
+    lab.events()
+
+    said = (lab.root / "here" / "machines" / "worker-0" / "stdout.log").read_text()
+
+    assert "PYTHONPATH" in said
+    assert "AWS" not in said

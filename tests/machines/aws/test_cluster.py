@@ -1,0 +1,135 @@
+"""Instances of clusters: as many calls for three hundred as for three, none twice, another kind where there is none."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from tests.chain import make_settings
+from tests.emulator import Emulator, Fault
+from tests.machines.aws.ground import make_ground
+from workbench.aws import instances
+from workbench.aws.refusals import NoCapacity, NoQuota
+from workbench.aws.session import Session
+from workbench.errors import BadInput
+from workbench.machines import Place
+from workbench.machines.aws.controller import making, members
+from workbench.machines.aws.controller.making import Ground, RoleWish
+from workbench.machines.aws.controller.members import Member
+from workbench.machines.aws.controller.user_data import user_data
+
+SCRIPT = "#!/bin/sh\n"
+
+
+@pytest.fixture
+def session(still_emulator: Emulator, tmp_path: Path) -> Session:
+    return Session.open(make_settings(tmp_path))
+
+
+@pytest.fixture
+def ground(session: Session) -> Ground:
+    return make_ground(session)
+
+
+def wish(count: int = 3, **more: object) -> RoleWish:
+    return RoleWish("worker", count, "c5.xlarge", False, SCRIPT, **more)  # type: ignore[arg-type]
+
+
+def make(session: Session, ground: Ground, name: str, asked: RoleWish) -> Sequence[Member]:
+    return making.make(session, ground, name, asked, {"job": "7"})
+
+
+def test_three_hundred_machines_take_as_many_calls_as_three(
+    session: Session, ground: Ground, still_emulator: Emulator
+) -> None:
+    still_emulator.quota(10_000)
+    calls = []
+    for count in (3, 300):
+        still_emulator.forget_calls()
+        made = make(session, ground, f"of-{count}", wish(count))
+        assert [i.place for i in made] == [Place("worker", n) for n in range(count)]
+        found = members.look(session, f"of-{count}")
+        assert [(i.id, i.place) for i in found] == [(i.id, i.place) for i in made]
+        instances.terminate(session, [i.id for i in found])
+        calls.append(still_emulator.calls())
+    assert calls[0] == calls[1]
+    assert calls[0]["RunInstances"] == 1
+
+
+def test_the_request_itself_carries_the_tags(
+    session: Session, ground: Ground, still_emulator: Emulator
+) -> None:
+    make(session, ground, "lab", wish(1))
+
+    (machine,) = still_emulator.instances().values()
+    told = {
+        "project": "workbench",
+        "workbench:home": session.home,
+        "cluster": "lab",
+        "job": "7",
+        "role": "worker",
+    }
+    assert told.items() <= machine["tags"].items()
+    assert still_emulator.calls()["CreateTags"] == 0
+
+
+def test_what_was_cut_off_after_its_effect_is_not_made_twice(
+    session: Session, ground: Ground, still_emulator: Emulator
+) -> None:
+    still_emulator.faults([Fault("RunInstances", cut=True, after_effect=True)])
+
+    made = make(session, ground, "lab", wish(2))
+
+    assert {i.id for i in made} == set(still_emulator.instances())
+    assert len(made) == 2
+
+
+def test_where_there_is_none_of_a_type_its_like_is_taken(
+    session: Session, ground: Ground, still_emulator: Emulator
+) -> None:
+    still_emulator.faults([Fault("RunInstances", "InsufficientInstanceCapacity", status=500, times=8)])
+
+    assert {i.type for i in make(session, ground, "lab", wish())} == {"c5a.xlarge"}
+
+    still_emulator.faults([Fault("RunInstances", "InsufficientInstanceCapacity", status=400, times=None)])
+    with pytest.raises(NoCapacity, match=r"launch 3 machines of type c5\.xlarge for the workers of other"):
+        make(session, ground, "other", wish())
+
+
+def test_a_quota_is_said_at_once(session: Session, ground: Ground, still_emulator: Emulator) -> None:
+    still_emulator.quota(4)
+    with pytest.raises(NoQuota, match="quota"):
+        make(session, ground, "lab", wish())
+    assert members.look(session) == []
+
+
+def test_one_that_takes_anothers_place_has_its_number_and_address(session: Session, ground: Ground) -> None:
+    first = make(session, ground, "lab", wish(3))
+    instances.terminate(session, [first[1].id])
+    members.wait(session, "lab", lambda there: len(there) == 2, "the end", instances.ENDING, 30)
+
+    (again,) = make(session, ground, "lab", wish(1, index=1, address=first[1].address))
+
+    assert (again.place, again.address) == (Place("worker", 1), first[1].address)
+    assert [i.place.index for i in members.look(session, "lab")] == [0, 1, 2]
+
+
+def test_homes_do_not_see_each_others_clusters(session: Session, ground: Ground, tmp_path: Path) -> None:
+    make(session, ground, "job-1", wish(1))
+    other = Session.open(make_settings(tmp_path / "other"))
+
+    assert members.look(other) == []
+    assert members.end_cluster(other, "job-1") == 0
+    assert len(members.look(session, "job-1")) == 1
+    assert members.end_cluster(session, "job-1") == 1
+    assert members.end_cluster(session, "job-1") == 0
+
+
+def test_nothing_that_is_no_plain_word_gets_into_a_machines_script() -> None:
+    script = user_data("bucket", "code/1.zip", "eu-central-1", "1a2b", "job-7", 24)
+    assert "CLUSTER='job-7'" in script
+    assert "MINUTES='1440'" in script
+    assert "@" not in script.replace('"$@"', "").replace("\\$@", "")
+    assert len(script) < 16_000, "AWS takes no longer one"
+    with pytest.raises(BadInput, match="cluster cannot be told"):
+        user_data("bucket", "code/1.zip", "eu-central-1", "1a2b", "x'; rm -rf /", 24)

@@ -1,0 +1,208 @@
+"""What goes through the bucket arrives as it was, in pieces, after crashes, and whatever a recipe's code has left."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.machines.aws.memory_bucket import MemoryBucket
+from workbench.errors import BadInput
+from workbench.machines.aws.exchange import reports, requests
+from workbench.machines.aws.exchange.streams import LOG_BYTES, PART_BYTES, Stream, Tree
+
+PREFIX = "clusters/_jobs/h/7/"
+
+
+@pytest.fixture
+def bucket() -> Any:
+    return MemoryBucket()
+
+
+def stream(bucket: Any, folder: Path, name: str = "events.jsonl") -> Stream:
+    folder.mkdir(parents=True, exist_ok=True)
+    made = Stream(bucket, f"{PREFIX}reports/worker-0/{name}/", folder / name, name == "events.jsonl")
+    made.find_end()
+    return made
+
+
+def append(path: Path, text: str) -> None:
+    with path.open("a") as file:
+        file.write(text)
+
+
+def collected(bucket: Any, folder: Path, name: str = "events.jsonl") -> str:
+    folder.mkdir(exist_ok=True)
+    reports.collect(bucket, PREFIX, folder)
+    path = folder / "machines" / "worker-0" / name
+    return path.read_text() if path.exists() else ""
+
+
+def test_a_growing_file_comes_line_by_line_and_nothing_twice(bucket: Any, tmp_path: Path) -> None:
+    there, here = tmp_path / "there", tmp_path / "here"
+    grows = stream(bucket, there)
+    path = there / "events.jsonl"
+    append(path, "one\ntw")
+    assert grows.pump()
+    assert not grows.pump()
+    assert collected(bucket, here) == "one\n"
+    append(path, "o\nthree\n")
+    assert grows.pump()
+    assert collected(bucket, here) == collected(bucket, here) == "one\ntwo\nthree\n"
+
+
+def test_a_long_file_has_few_parts_of_which_only_the_last_changes(bucket: Any, tmp_path: Path) -> None:
+    grows = stream(bucket, tmp_path / "there")
+    line = "x" * 999 + "\n"
+    for _ in range(1000):
+        append(grows.path, line)
+        grows.pump()
+
+    assert 1_000_000 / PART_BYTES <= len(bucket.objects) <= 1_000_000 / PART_BYTES + 2
+    assert collected(bucket, tmp_path / "here") == line * 1000
+
+
+def test_another_machine_in_the_place_goes_on_where_the_first_ended(bucket: Any, tmp_path: Path) -> None:
+    first = stream(bucket, tmp_path / "first")
+    append(first.path, "one\n")
+    first.pump()
+    assert collected(bucket, tmp_path / "here") == "one\n"
+    second = stream(bucket, tmp_path / "second")
+    append(second.path, "two\n")
+    second.pump()
+
+    assert collected(bucket, tmp_path / "here") == "one\ntwo\n"
+
+
+def test_what_was_added_by_a_collection_that_was_killed_is_not_added_again(
+    bucket: Any, tmp_path: Path
+) -> None:
+    grows, here = stream(bucket, tmp_path / "there"), tmp_path / "here"
+    append(grows.path, "one\n")
+    grows.pump()
+    assert collected(bucket, here) == "one\n"
+    append(grows.path, "two\n")
+    grows.pump()
+    append(here / "machines" / "worker-0" / "events.jsonl", "two\n")  # and then it was killed
+
+    assert collected(bucket, here) == "one\ntwo\n"
+
+
+def test_of_a_log_that_is_printed_without_end_the_end_is_kept(bucket: Any, tmp_path: Path) -> None:
+    prints = stream(bucket, tmp_path / "there", "stdout.log")
+    append(prints.path, "y" * (3 * LOG_BYTES) + "the end")
+    while prints.pump():
+        prints.trim()
+
+    assert prints.path.stat().st_size == 0, "the disk of the machine is not filled either"
+    assert collected(bucket, tmp_path / "here", "stdout.log").endswith("the end")
+    kept = sum(p.stat().st_size for p in (tmp_path / "here").rglob("stdout.log*"))
+    assert kept <= 2 * LOG_BYTES
+
+
+def test_the_bucket_never_holds_a_checkpoint_file_that_names_what_is_not_there(
+    bucket: Any, tmp_path: Path
+) -> None:
+    folder = tmp_path / "checkpoints"
+    (folder / "last").mkdir(parents=True)
+    tree = Tree(bucket, "c/", folder)
+    for step in range(1, 5):
+        (folder / "last" / f"ckpt-{step}.index").write_text(str(step))
+        (folder / "last" / "checkpoint").write_text(f"ckpt-{step}")
+        if step > 2:
+            (folder / "last" / f"ckpt-{step - 2}.index").unlink()
+        (folder / "last" / "ckpt-9_temp").write_text("half")
+        assert tree.sync()
+        named = bucket.objects["c/last/checkpoint"].decode()
+        assert f"c/last/{named}.index" in bucket.objects
+    assert sorted(bucket.objects) == ["c/last/checkpoint", "c/last/ckpt-3.index", "c/last/ckpt-4.index"]
+
+    back = tmp_path / "back"
+    assert Tree(bucket, "c/", back).restore() == 3
+    assert (back / "last" / "ckpt-4.index").read_text() == "4"
+
+
+def test_links_and_pipes_of_a_recipes_code_are_never_followed(bucket: Any, tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("secret\n")
+    folder = tmp_path / "job"
+    (folder / "export").mkdir(parents=True)
+    (folder / "export" / "stolen").symlink_to(secret)
+    (folder / "export" / "more").symlink_to(tmp_path)
+    os.mkfifo(folder / "export" / "pipe")
+    (folder / "fields.json").write_text("{}")
+    (folder / "events.jsonl").symlink_to(secret)
+
+    assert not stream(bucket, folder).pump()
+    assert reports.leave_export(bucket, "e/", folder)
+    assert list(bucket.objects) == ["e/fields.json"]
+
+
+def test_a_key_that_leads_out_of_the_folder_is_left_where_it_is(bucket: Any, tmp_path: Path) -> None:
+    bucket.put("e/export/../../evil", b"x")
+    bucket.put("e/export/good/model.keras", b"weights")
+    bucket.put("e/fields.json", b"{}")
+    folder = tmp_path / "job"
+    folder.mkdir()
+
+    assert reports.collect_export(bucket, "e/", folder)
+
+    assert sorted(p.name for p in tmp_path.rglob("*") if p.is_file()) == ["fields.json", "model.keras"]
+
+
+def test_a_request_arrives_byte_for_byte(bucket: Any, tmp_path: Path) -> None:
+    folder, there = tmp_path / "job", tmp_path / "there"
+    (folder / "recipe").mkdir(parents=True)
+    source = "x = 'ä\\'\"'\r\n\tdef".encode()
+    (folder / "recipe" / "training.py").write_bytes(source)
+    (folder / "job.json").write_text(json.dumps({"job": 7}))
+
+    requests.give(bucket, PREFIX, folder, {"worker": ["10.0.0.1:2222"]}, tmp_path / "data")
+    requests.take(bucket, PREFIX, there)
+
+    assert (there / "recipe" / "training.py").read_bytes() == source
+    assert json.loads((there / "job.json").read_text()) == {
+        "job": 7,
+        "cluster": {"worker": ["10.0.0.1:2222"]},
+    }
+
+
+def test_corrections_travel_only_with_a_recipe_that_names_them_and_not_without_end(
+    bucket: Any, tmp_path: Path
+) -> None:
+    folder, data, there = tmp_path / "job", tmp_path / "data", tmp_path / "there"
+    (folder / "recipe").mkdir(parents=True)
+    (folder / "job.json").write_text("{}")
+    (folder / "recipe" / "preprocessing.py").write_text("datasets.load('mnist')")
+    for path in ("corrections/1/manifest.json", "corrections/.new-2/manifest.json", "corrections/.lock"):
+        (data / path).parent.mkdir(parents=True, exist_ok=True)
+        (data / path).write_text("{}")
+
+    requests.give(bucket, PREFIX, folder, {}, data)
+    requests.take(bucket, PREFIX, there)
+    assert not (there / "corrections").exists()
+
+    (folder / "recipe" / "preprocessing.py").write_text("datasets.corrections()")
+    requests.give(bucket, PREFIX, folder, {}, data)
+    requests.take(bucket, PREFIX, there)
+    found = [p.relative_to(there).as_posix() for p in there.rglob("*") if p.is_file()]
+    assert sorted(found) == ["corrections/1/manifest.json", "job.json", "recipe/preprocessing.py"]
+
+    with (data / "corrections" / "1" / "corrections.npz").open("wb") as file:
+        file.truncate(requests.MAX_JOB_BYTES)
+    with pytest.raises(BadInput, match="remove old versions from "):
+        requests.give(bucket, PREFIX, folder, {}, data)
+
+
+def test_a_data_set_that_a_recipe_names_is_brought_once(bucket: Any, tmp_path: Path) -> None:
+    data, recipe = tmp_path / "data", tmp_path / "recipe"
+    for folder in (data, recipe):
+        folder.mkdir()
+    (data / "mnist.npz").write_bytes(b"digits")
+    (data / "other.npz").write_bytes(b"other")
+    (recipe / "preprocessing.py").write_text("datasets.load('mnist')")
+
+    for _ in range(2):
+        assert requests.give_data(bucket, data, recipe) == ("mnist.npz",)
+    assert list(bucket.objects) == ["clusters/_data/mnist.npz"]

@@ -1,0 +1,169 @@
+"""Pictures of the pages in every state, to be looked at: ``python -m tests.screenshots FOLDER``."""
+
+import socket
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.browser import chromium
+from tests.browser.drawing import SEVEN, THREE, draw, visit
+from tests.screenshots import application, cluster, dashboard, serving
+from tests.services import stand_in_backend as stand_in
+from tests.services.real_apache import running
+from workbench.settings import from_environment
+
+
+def shown(page: Page, mood: str) -> None:
+    page.wait_for_selector(f"#answer[data-mood={mood}]")
+    page.mouse.move(4, 4)
+
+
+def empty(page: Page, backend: stand_in.Backend) -> None:
+    shown(page, "empty")
+
+
+def answer(page: Page, backend: stand_in.Backend) -> None:
+    draw(page, SEVEN)
+    shown(page, "answer")
+
+
+def unsure(page: Page, backend: stand_in.Backend) -> None:
+    backend.says["/predict"] = stand_in.answer(3, sure=0.46, second=8)
+    page.fill("#width", "32")
+    draw(page, THREE)
+    shown(page, "answer")
+    page.click("#wrong")
+
+
+def corrected(page: Page, backend: stand_in.Backend) -> None:
+    unsure(page, backend)
+    page.click("#digits button:text('9')")
+    page.wait_for_selector("#thanks:has-text('Thank you')")
+
+
+def waiting(page: Page, backend: stand_in.Backend) -> None:
+    draw(page, SEVEN)
+    shown(page, "waiting")
+
+
+def away(page: Page, backend: stand_in.Backend) -> None:
+    draw(page, SEVEN[:1])
+    shown(page, "answer")
+    backend.stop()
+    draw(page, SEVEN[1:])
+    shown(page, "away")
+
+
+def nothing(page: Page, backend: stand_in.Backend) -> None:
+    backend.says["/predict"] = stand_in.NOTHING
+    draw(page, [[(140, 140)]])
+    shown(page, "nothing")
+
+
+def problem(page: Page, backend: stand_in.Backend) -> None:
+    backend.says["/predict"] = stand_in.error(400, "bad_picture", "The PNG's part 'IDAT' is damaged.")
+    draw(page, SEVEN)
+    shown(page, "problem")
+
+
+def limited(page: Page, backend: stand_in.Backend) -> None:
+    backend.says["/predict"] = stand_in.error(429, "too_many", "too many requests")
+    backend.headers["Retry-After"] = "30"
+    draw(page, SEVEN)
+    shown(page, "limited")
+
+
+def help_opened(page: Page, backend: stand_in.Backend) -> None:
+    page.click("summary")
+
+
+def error_page(page: Page, backend: stand_in.Backend) -> None:
+    page.goto(page.url + "no-such-page")
+
+
+def keys(page: Page, backend: stand_in.Backend) -> None:
+    page.focus("canvas")
+    page.keyboard.press("PageUp")
+    page.keyboard.press("Space")
+    for key in ["ArrowLeft"] * 6 + ["ArrowDown"] * 8 + ["ArrowRight"] * 7:
+        page.keyboard.press(key)
+    page.wait_for_selector("#answer[data-mood=answer]")
+
+
+STATES: dict[str, Callable[[Page, stand_in.Backend], None]] = {
+    state.__name__: state
+    for state in (
+        empty,
+        answer,
+        unsure,
+        corrected,
+        waiting,
+        away,
+        nothing,
+        problem,
+        limited,
+        keys,
+        help_opened,
+        error_page,
+    )
+}
+LOOKS: dict[str, dict[str, Any]] = {
+    "light": {"color_scheme": "light"},
+    "dark": {"color_scheme": "dark"},
+    "narrow": {"color_scheme": "light", "viewport": {"width": 360, "height": 740}, "device_scale_factor": 2},
+    "contrast": {"forced_colors": "active"},
+    "narrow-dark": {
+        "color_scheme": "dark",
+        "viewport": {"width": 360, "height": 740},
+        "device_scale_factor": 2,
+    },
+}
+
+
+def take(browser: Browser, url: str, backend: stand_in.Backend, folder: Path) -> None:
+    """One picture a state and look."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for look, how in LOOKS.items():
+        for name, reach in STATES.items():
+            backend.start()
+            backend.headers.clear()
+            backend.says["/predict"] = stand_in.answer(7, sure=0.982, second=1)
+            backend.says["/readyz"] = stand_in.training(210) if name == "waiting" else stand_in.READY
+            with visit(browser, url, wait=name != "waiting", **how) as (page, _):
+                reach(page, backend)
+                page.wait_for_timeout(250)  # the bars come to rest
+                page.screenshot(path=folder / f"{name}-{look}.png", full_page=True)
+
+
+def main(folder: Path) -> None:
+    program = chromium.find()
+    if program is None:
+        sys.exit(f"no Chromium: none of {', '.join(chromium.PROGRAMS)} is installed")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    backend = stand_in.Backend()
+    with tempfile.TemporaryDirectory() as home, sync_playwright() as playwright:
+        settings = from_environment(
+            {
+                "WORKBENCH_HOME": home,
+                "WORKBENCH_FRONTEND_PORT": str(port),
+                "WORKBENCH_BACKEND_PORT": str(backend.port),
+            }
+        )
+        with running(settings) as service:
+            browser = chromium.launch(playwright, program)
+            take(browser, service.url, backend, folder)
+            cluster.take(browser, folder)
+            application.take(browser, folder)
+            serving.take(browser, folder)
+            dashboard.take(browser, LOOKS, folder)
+            browser.close()
+    backend.stop()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -1,0 +1,134 @@
+"""Pictures of the serving page in its states; ``screenshots`` calls this."""
+
+import json
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from playwright.sync_api import Browser, Page
+
+from tests.backend import making, real_server
+from tests.backend.real_server import Server
+from tests.browser import made_models
+from tests.browser.made_jobs import make_jobs
+from tests.chain import make_settings
+from tests.dashboard.serving import serving
+from tests.screenshots.cluster import LOOKS, WAIT_MS, own_ports
+from workbench.backends.http import HttpBackEnd
+from workbench.services import dashboard
+from workbench.settings import Settings
+
+
+def arrive(page: Page) -> None:
+    """As it is opened."""
+
+
+def version(page: Page) -> None:
+    page.locator("tr.wb-row").first.click()
+    page.locator(".wb-version h3").wait_for()
+
+
+def compared(page: Page) -> None:
+    for box in page.locator("tr.wb-row input").all()[:2]:
+        box.click()
+    page.get_by_text("On visitors' drawings").wait_for()
+
+
+def asked(page: Page) -> None:
+    page.get_by_role("button", name="Upload it").click()
+    with page.expect_file_chooser() as chooser:
+        page.get_by_role("button", name="Choose a picture").click()
+    chooser.value.set_files(dashboard.NOTEBOOKS / "9.png")
+    page.locator(".wb-predict .wb-headline").wait_for()
+
+
+def refused(page: Page) -> None:
+    page.get_by_role("button", name="Give its URL").first.click()
+    page.get_by_label("Picture URL").fill("http://127.0.0.1:1/seven.png")
+    page.get_by_label("Picture URL").press("Tab")
+    page.locator(".wb-predict").get_by_role("button", name="Ask", exact=True).click()
+    page.locator(".wb-predict").get_by_role("alert").wait_for()
+
+
+def retraining(page: Page) -> None:
+    page.locator(".wb-correction").first.focus()
+    page.keyboard.press("a")
+    page.get_by_role("button", name="Send into a retraining").click()
+
+
+STATES: dict[str, Callable[[Page], None]] = {
+    "arrive": arrive,
+    "version": version,
+    "compared": compared,
+    "asked": asked,
+    "refused": refused,
+    "retraining": retraining,
+}
+
+
+def take(browser: Browser, folder: Path) -> None:
+    """One picture a state and look; and of a home without anything, and without a back end."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as temporary:
+        ports = own_ports()
+        full = make_settings(Path(temporary) / "full", **ports)
+        server = real_server.start(full.home, full.backend_port)
+        try:
+            real_server.wait_for(lambda: server.ask("GET", "/healthz").status == 200, server)
+            _fill(full, server)
+            _take(browser, full, Path(temporary) / "full-notebooks", STATES, folder)
+        finally:
+            real_server.stop(server)
+        away = make_settings(full.home, **ports)
+        _take(browser, away, Path(temporary) / "away-notebooks", {"away": version}, folder)
+        empty = make_settings(Path(temporary) / "empty", **own_ports())
+        _take(browser, empty, Path(temporary) / "empty-notebooks", {"empty": arrive}, folder)
+
+
+def _fill(settings: Settings, server: Server) -> None:
+    token = settings.home / "deploy_token"
+    token.write_text(making.TOKEN)
+    token.chmod(0o600)
+    told = {"before": {"right": 2, "of": 14}, "after": {"right": 12, "of": 14}}
+    corrected = {"version": 1, "used": ["a"] * 14, "evaluation": told}
+    made = [made_models.publish(settings, answer, right=right) for answer, right in ((1, 0.95), (9, 0.98))]
+    made.append(made_models.publish(settings, 7, right=0.99, corrections=corrected))
+    make_jobs(settings)
+    for one, reason in zip(made, ("the first", "surer of sevens", ""), strict=True):
+        canary = None if reason else 10.0
+        HttpBackEnd(server.url, making.TOKEN).deploy(
+            one, who="ann", reason=reason or "a try", canary=canary, anyway=True
+        )
+    for number, digit in enumerate((1, 2, 1, 4, 9, 1, 3)):
+        picture = making.data_url(making.png(making.seven(280 - 8 * number))).decode()
+        body = json.dumps({"image": picture, "predicted": 7, "digit": digit}).encode()
+        server.ask("POST", "/corrections", body, Content_Type="application/json")
+
+
+def _take(
+    browser: Browser,
+    settings: Settings,
+    notebooks: Path,
+    states: dict[str, Callable[[Page], None]],
+    folder: Path,
+) -> None:
+    shutil.copytree(dashboard.NOTEBOOKS, notebooks)
+    with serving(settings, notebooks) as running:
+        for look, how in LOOKS.items():
+            for name, reach in states.items():
+                context = browser.new_context(**how)
+                context.set_default_timeout(WAIT_MS)
+                page = context.new_page()
+                address = f"{running.origin}/voila/render/serve_and_predict.ipynb?token={settings.token}"
+                page.goto(address, wait_until="commit")
+                page.locator(".wb-corrections").wait_for()
+                page.locator(".wb-table-count").first.wait_for(state="attached")
+                field = page.locator(".wb-requester input")
+                field.fill("ann")
+                field.press("Enter")
+                page.wait_for_timeout(1_000)  # the poll's first answers
+                reach(page)
+                page.wait_for_timeout(1_000)
+                page.screenshot(path=folder / f"serving-{name}-{look}.png", full_page=True)
+                context.close()
