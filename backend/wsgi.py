@@ -1,4 +1,4 @@
-"""What gunicorn loads: ``gunicorn -c backend/gunicorn.conf.py backend.wsgi:app``."""
+"""The application that gunicorn loads: ``gunicorn -c backend/gunicorn.conf.py backend.wsgi:app``."""
 
 import os
 

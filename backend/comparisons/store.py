@@ -52,7 +52,7 @@ class Disagreement:
 
 @dataclass(frozen=True)
 class Agreement:
-    """How often two versions gave the same answer to a canary's drawings."""
+    """The count of how often two versions gave the same answer to a canary's drawings."""
 
     count: int
     agreed: int

@@ -1,1 +1,1 @@
-"""Which version of each model serves: pushed, checked, activated, compared, rolled back."""
+"""The versions that serve: pushed, checked, activated, tried as a canary, rolled back."""

@@ -60,7 +60,8 @@ class InProcess:
 
     def predict(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
         """Answers ``(n, …)`` for inputs ``(n, …)``, float32 as the manifest describes them."""
-        return self._run(self._outputs, {self._input: x})[0]
+        answers: NDArray[np.float32] = self._run(self._outputs, {self._input: x})[0]
+        return answers
 
 
 Other = Callable[[Path, Manifest], Engine]

@@ -17,7 +17,7 @@ from backend.http.metrics import Metrics, arrival
 MAX_BODY = 14 * 1024 * 1024
 """Bytes of a request: 10 MB of picture in base64 and what is around it."""
 QUEUE_S = 5.0
-"""Who has waited longer for a thread has mostly gone; an answer would keep others waiting."""
+"""A caller that has waited longer for a thread has mostly gone; an answer would keep others waiting."""
 
 FIXED_HEADERS = (("X-Content-Type-Options", "nosniff"), ("Cache-Control", "no-store"))
 """Of every answer, unless its route says otherwise."""

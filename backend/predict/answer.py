@@ -2,7 +2,6 @@
 
 import time
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -109,7 +108,7 @@ def _write(
     label = None if digit is None else labels[digit] if digit < len(labels) else str(digit)
     if as_text:
         return (label or "nothing drawn").encode(), TEXT
-    answer: dict[str, Any] = {
+    answer: dict[str, object] = {
         "digit": digit,
         "label": label,
         "probabilities": None if scores is None else [round(p, 6) for p in scores.tolist()],

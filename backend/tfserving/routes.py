@@ -87,7 +87,7 @@ def add_routes(app: Flask, deployments: Deployments, metrics: Metrics) -> None:
 
 
 def signatures(deployment: Deployment) -> dict[str, Signature]:
-    """What a version of ours takes and gives."""
+    """Give the inputs and outputs of a version of ours."""
     manifest = deployment.manifest
     shape = (manifest.output and manifest.output.shape) or (len(manifest.labels),)
     return {

@@ -30,7 +30,7 @@ Connect = Callable[[str, int, float], socket.socket]
 
 @dataclass(frozen=True)
 class Fetched:
-    """What came, and by what it is asked for again."""
+    """The marks of what came, by which it is asked for again."""
 
     url: str
     etag: str

@@ -39,7 +39,7 @@ def read_size(text: str) -> Size | None:
 
 
 def read_range(text: str) -> tuple[float, float]:
-    """What black and white are for a model: ``0,1``; 0 and 255 where nothing is said."""
+    """Read what black and white are for a model: ``0,1``; 0 and 255 where nothing is said."""
     if not text:
         return 0.0, 255.0
     try:
@@ -94,13 +94,14 @@ def fit(
 
 
 def as_picture(x: Mapping[str, NDArray[Any]], range_: Sequence[float]) -> NDArray[np.uint8] | None:
-    """What ``fit`` gave as a picture to look at; ``None`` where it is none."""
+    """Turn what ``fit`` gave into a picture to look at; ``None`` where it is none."""
     (pixels,) = x.values()
     if pixels.dtype == object or pixels.ndim not in (3, 4):
         return None
     low, high = range_
     scaled = (pixels[0].astype(np.float32) - low) * (255 / ((high - low) or 1))
-    return scaled.clip(0, 255).round().astype(np.uint8)
+    picture: NDArray[np.uint8] = scaled.clip(0, 255).round().astype(np.uint8)
+    return picture
 
 
 def _size(tensor: Tensor, sent: Size | None) -> Size:

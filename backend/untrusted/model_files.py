@@ -1,4 +1,4 @@
-"""Strangers' models on the disk: known by their SHA-256, unpacked within limits, kept by use.
+"""Untrusted models on the disk: known by their SHA-256, unpacked within limits, kept by use.
 
 A folder a model, ``strangers/SHA256/``: ``model/`` is what its server sees, ``form.json`` says what it is.
 """
@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from backend.deployments.manifests import check_manifest
 from workbench import artifact
@@ -42,20 +41,32 @@ class ModelFile:
     """Of an artifact of ours."""
 
 
+@dataclass(frozen=True)
+class _Found:
+    """A model as a file held it, before it has its folder."""
+
+    form: str
+    path: str
+    manifest: Manifest | None = None
+
+    def as_json(self) -> dict[str, object]:
+        return vars(self) | {"manifest": self.manifest and self.manifest.as_json()}
+
+
 class ModelFiles:
-    """The folder of strangers' models; all methods may be called from many threads and processes."""
+    """The folder of untrusted models; all methods may be called from many threads and processes."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder / "strangers"
 
     @contextmanager
     def receiving(self) -> Iterator[Path]:
-        """Where to put a file that is to be kept; removed at the end."""
+        """Make room for a file that is to be kept; removed at the end."""
         with files.folder_aside(self.folder / ".incoming", stale_s=STALE_S, mode=0o700) as aside:
             yield aside / "file"
 
     def find(self, sha256: str) -> ModelFile | None:
-        """The model with this checksum, if it is here; its use is noted."""
+        """Find the model with this checksum, if it is here; its use is noted."""
         folder = self.folder / sha256
         try:
             told = json.loads((folder / "form.json").read_text())
@@ -77,40 +88,33 @@ class ModelFiles:
         if found := self.find(sha256):
             return found
         aside = file.with_name("kept")
-        return self._settle(aside, {"sha256": sha256, **_place(file, aside / "model")})
+        return self._settle(aside, sha256, _place(file, aside / "model"))
 
-    def _settle(self, aside: Path, told: dict[str, Any]) -> ModelFile:
+    def _settle(self, aside: Path, sha256: str, placed: _Found) -> ModelFile:
         """Give a model that was unpacked aside its place, and let the least used ones go."""
         for path in (aside, *aside.rglob("*")):
             path.chmod(0o755 if path.is_dir() else 0o644)  # its server runs as another user
-        (aside / "form.json").write_text(json.dumps(told))
-        place = self.folder / told["sha256"]
-        files.publish(aside, place)
+        (aside / "form.json").write_text(json.dumps({"sha256": sha256, **placed.as_json()}))
+        files.publish(aside, self.folder / sha256)
         self._forget_all_but(KEPT)
-        found = self.find(told["sha256"])
+        found = self.find(sha256)
         if found is None:
             raise ModelRefused("the model was pushed out by others at once; send it again")
         return found
 
     def keep_version(self, version: Path, manifest: Manifest) -> ModelFile:
-        """The SavedModel of one of our own versions, known by its files' checksums."""
-        files = {k: vars(v) for k, v in manifest.files.items() if k.startswith("saved_model/")}
-        sha256 = hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest()
+        """Keep the SavedModel of one of our own versions, known by its files' checksums."""
+        parts = {k: vars(v) for k, v in manifest.files.items() if k.startswith("saved_model/")}
+        sha256 = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
         if found := self.find(sha256):
             return found
         with self.receiving() as path:
             aside = path.with_name("kept")
             shutil.copytree(version / "saved_model", aside / "model" / "served" / "1")
-            told = {
-                "sha256": sha256,
-                "form": "saved_model",
-                "path": "served/1",
-                "manifest": manifest.as_json(),
-            }
-            return self._settle(aside, told)
+            return self._settle(aside, sha256, _Found("saved_model", "served/1", manifest))
 
     def by_use(self) -> list[Path]:
-        """The models' folders, the most recently used first."""
+        """List the models' folders, the most recently used first."""
         found = []
         for path in self.folder.glob("*/form.json"):
             try:
@@ -125,8 +129,8 @@ class ModelFiles:
             files.withdraw(folder)
 
 
-def _place(file: Path, model: Path) -> dict[str, Any]:
-    """Put what the file holds into the folder; ``form``, ``path`` and ``manifest``."""
+def _place(file: Path, model: Path) -> _Found:
+    """Put what the file holds into the folder."""
     with file.open("rb") as opened:
         head = opened.read(8)
     if head[:4] == _ZIP:
@@ -153,10 +157,10 @@ def _place(file: Path, model: Path) -> dict[str, Any]:
     return _one(file, model, "onnx", "model.onnx")
 
 
-def _one(file: Path, model: Path, form: str, name: str) -> dict[str, Any]:
+def _one(file: Path, model: Path, form: str, name: str, manifest: Manifest | None = None) -> _Found:
     model.mkdir(parents=True)
     shutil.copyfile(file, model / name)
-    return {"form": form, "path": name, "manifest": None}
+    return _Found(form, name, manifest)
 
 
 def _names(file: Path) -> set[str]:
@@ -167,14 +171,13 @@ def _names(file: Path) -> set[str]:
         raise ModelRefused(f"not a zip that can be read: {error}") from error
 
 
-def _find(unpacked: Path, model: Path) -> dict[str, Any]:
-    """The model in an unpacked zip, at any depth."""
+def _find(unpacked: Path, model: Path) -> _Found:
+    """Find the model in an unpacked zip, at any depth."""
     manifest = None
     for path in sorted(unpacked.rglob(MANIFEST), key=lambda p: len(p.parts))[:1]:
         if (path.parent / "model.onnx").exists() or (path.parent / "saved_model").exists():
-            verified, unpacked = artifact.verify(path.parent), path.parent
-            check_manifest(verified)
-            manifest = verified.as_json()
+            manifest, unpacked = artifact.verify(path.parent), path.parent
+            check_manifest(manifest)
     for pattern, form in (("*.onnx", "onnx"), ("saved_model.pb", "saved_model"), ("*.keras", "keras")):
         found = [path for path in sorted(unpacked.rglob(pattern)) if path.is_file()]
         if manifest is None and len(found) > 1:
@@ -183,9 +186,9 @@ def _find(unpacked: Path, model: Path) -> dict[str, Any]:
         if found and form == "saved_model":
             (model / "served").mkdir(parents=True)
             found[0].parent.rename(model / "served" / "1")
-            return {"form": form, "path": "served/1", "manifest": manifest}
+            return _Found(form, "served/1", manifest)
         if found:
-            return {**_one(found[0], model, form, f"model.{form}"), "manifest": manifest}
+            return _one(found[0], model, form, f"model.{form}", manifest)
     raise ModelRefused(
         "the zip holds no model: neither a saved_model.pb, nor a .keras, nor an .onnx file, at any depth"
     )

@@ -15,6 +15,7 @@ import sys
 import threading
 import time
 import zlib
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -40,7 +41,7 @@ log = logging.getLogger("backend")
 RUNNING = 2
 """Model servers at once; TensorFlow takes some 500 MB each."""
 REMEMBERED_S = 600.0
-"""How long a model that was refused is refused without another try."""
+"""Time for which a model that was refused is refused without another try."""
 
 
 class ModelServer:
@@ -59,7 +60,7 @@ class ModelServer:
         """
 
     def is_available(self) -> bool:
-        """Whether it answers that the model is loaded; learns from it what it takes, and how it is spoken to."""
+        """Tell whether it answers that the model is loaded; learns from it what it takes, and how it is spoken to."""
         if self.rest.status() != "AVAILABLE":
             return False
         if not self.signatures:
@@ -171,11 +172,11 @@ class ModelServers:
             watcher.wait()
 
     def running(self) -> int:
-        """How many model servers run, whoever started them."""
+        """Count the model servers that run, whoever started them."""
         return sum(1 for _ in self._files.folder.glob(f"*/{SOCKET}"))
 
     def protection(self, file: ModelFile) -> dict[str, bool]:
-        """What a running server has of its own, so that it has none of ours: ``files``, ``network`` and ``user``."""
+        """Tell which things a running server has of its own, so that it has none of ours: ``files``, ``network`` and ``user``."""
         try:
             return dict(json.loads((file.folder / PROTECTION).read_text()))
         except (OSError, ValueError):
@@ -287,7 +288,8 @@ class Remote:
     """An engine for a version of ours that has no ONNX form: its SavedModel in a model server."""
 
     def __init__(self, servers: ModelServers, files: ModelFiles, version: Path, manifest: Manifest) -> None:
-        self._servers, self._keep = servers, lambda: files.keep_version(version, manifest)
+        self._servers = servers
+        self._keep: Callable[[], ModelFile] = lambda: files.keep_version(version, manifest)
         self.name = servers.open(self._keep()).name
 
     def predict(self, x: NDArray[Any]) -> NDArray[Any]:

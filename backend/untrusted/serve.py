@@ -43,7 +43,7 @@ LABELS = {
         "Ankle boot",
     ],
 }
-"""What ``modelName`` may say beside a URL or file, and in which order the data sets count."""
+"""The label sets that ``modelName`` may name beside a URL or file, and in which order the data sets count."""
 
 
 @dataclass(frozen=True)

@@ -49,7 +49,7 @@ FAINT = 28
 SURE = 64
 """Ink from which a pixel counts for the box; below are soft edges and what compression leaves."""
 SPECK = 0.008
-"""What is no larger than this part of the picture's longest side is dirt."""
+"""Dirt is no larger than this part of the picture's longest side."""
 CRUMB = 0.1
 """The same beside a drawing, as a part of its largest stroke."""
 
@@ -122,7 +122,7 @@ def _is_drawing(colours: tuple[Plane, ...], alpha: Plane) -> bool:
     if cv2.countNonZero(visible) < 0.8 * width * height:
         return True
     lows, highs = zip(*(cv2.minMaxLoc(colour, visible)[:2] for colour in colours), strict=True)
-    return max(high - low for low, high in zip(lows, highs, strict=True)) < 2 * FAINT
+    return bool(max(high - low for low, high in zip(lows, highs, strict=True)) < 2 * FAINT)
 
 
 def lay_on_paper(colour: Plane, alpha: Plane) -> Plane:

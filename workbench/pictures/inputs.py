@@ -10,7 +10,7 @@ from workbench.pictures import ink
 from workbench.pictures.memory import one_at_a_time
 
 USUAL_PIXELS, USUAL_BYTES = 512 * 512, 256 * 1024
-"""What no page's canvas is above. PNGs up to this are read within a millisecond, and one at a time in each worker:
+"""No page's canvas is above these. PNGs up to this are read within a millisecond, and one at a time in each worker:
 threads that compute at once only take the interpreter from each other. With eight visitors at once, a queue costs an
 eighth less CPU, and one request in a hundred takes three fifths of the time that it took without."""
 _usual = threading.Lock()
