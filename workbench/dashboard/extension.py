@@ -1,6 +1,7 @@
 """The routes: the landing page, what it polls, and our Voilà pages with prepared kernels."""
 
 import asyncio
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from workbench.dashboard.addresses import without_token
 from workbench.dashboard.catalogue import existing
 from workbench.dashboard.download import Download
 from workbench.dashboard.kernels import PageKernels
-from workbench.dashboard.overview import Overview
+from workbench.dashboard.overview import Watch
 from workbench.dashboard.pages import SCRIPTS
 from workbench.dashboard.scripts import ScriptsHandler, page_scripts
 from workbench.dashboard.visits import PageHandler
@@ -28,7 +29,7 @@ VERSION = int((HERE / "static" / "landing.js").stat().st_mtime)
 def load(server: Any) -> None:
     """Add our routes and Voilà's to the Jupyter server, and begin to prepare kernels."""
     site = Site.on(server)
-    overview = Overview(from_environment())
+    overview = Watch(from_environment())
     scripts = page_scripts(site.configuration.template)
     server.web_app.settings[SCRIPTS] = scripts.path
     own = url_path_join(server.base_url, "workbench")
@@ -52,7 +53,7 @@ def load(server: Any) -> None:
 class Landing(JupyterHandler):
     """The page that one sees first."""
 
-    def initialize(self, overview: Overview) -> None:
+    def initialize(self, overview: Watch) -> None:
         self.overview = overview
 
     @web.authenticated
@@ -66,7 +67,9 @@ class Landing(JupyterHandler):
         now, port = await asyncio.to_thread(lambda: (self.overview.read(), self.overview.drawing_port()))
         drawing = f"{self.request.protocol}://{self.request.host_name}:{port}/"
         self.finish(
-            self.render_template("landing.html", pages=pages, drawing=drawing, now=now, version=VERSION)
+            self.render_template(
+                "landing.html", pages=pages, drawing=drawing, now=asdict(now), version=VERSION
+            )
         )
 
 
@@ -82,7 +85,7 @@ class ToLanding(JupyterHandler):
 class Poll(APIHandler):
     """The state again and again, while somebody looks."""
 
-    def initialize(self, overview: Overview, kernels: PageKernels) -> None:
+    def initialize(self, overview: Watch, kernels: PageKernels) -> None:
         self.overview, self.kernels = overview, kernels
 
     @web.authenticated
@@ -90,4 +93,4 @@ class Poll(APIHandler):
         """The overview as JSON, and how many kernels are ready, by notebook."""
         self.set_header("Cache-Control", "no-store")
         told = await asyncio.to_thread(self.overview.read)
-        self.finish(told | {"kernels": self.kernels.ready})
+        self.finish(asdict(told) | {"kernels": self.kernels.ready})

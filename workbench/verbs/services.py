@@ -17,7 +17,20 @@ from workbench.services import state
 from workbench.services.state import Row, State
 from workbench.settings import Settings, reachable
 
-__all__ = ["AlreadyUp", "Found", "Row", "State", "Status", "down", "listening", "plan", "run", "status", "up"]
+__all__ = [
+    "AlreadyUp",
+    "Found",
+    "Row",
+    "State",
+    "Status",
+    "down",
+    "listening",
+    "now",
+    "plan",
+    "run",
+    "status",
+    "up",
+]
 
 DETACH_TIMEOUT_S = 120.0
 PARTS = ("drawing page", "back end", "dashboard")
@@ -107,6 +120,11 @@ def down(settings: Settings) -> int:
     from workbench.services import supervisor
 
     return supervisor.stop(settings)
+
+
+def now(settings: Settings) -> State | None:
+    """The services as their supervisor last told of them; ``None`` where none runs."""
+    return state.read(settings)
 
 
 def status(settings: Settings) -> Status:
