@@ -1,16 +1,16 @@
 """A version's zip that arrives in parts: what came stays after a broken connection, and the whole is checked."""
 
-import fcntl
+import contextlib
 import re
 import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
 
 from workbench.errors import BadInput, Conflict, ModelRefused, TooLarge, WrongOffset
 from workbench.manifest import File
+from workbench.system.locks import locked
 
 MAX_VERSION = 1024 * 1024 * 1024
 """Bytes of a pushed version's zip."""
@@ -48,8 +48,12 @@ class Uploads:
         self._clear()
         folder = self._path(sha256)
         folder.mkdir(parents=True, exist_ok=True)
-        with (folder / "part").open("ab") as file:
-            _lock(file)
+        with contextlib.ExitStack() as held:
+            try:
+                held.enter_context(locked(folder / "part", 0))
+            except TimeoutError as error:
+                raise Conflict("another part of this zip is arriving just now", after_s=1.0) from error
+            file = held.enter_context((folder / "part").open("ab"))
             here = file.tell()
             if start != here:
                 raise WrongOffset(f"{here:,} bytes are here, so go on there", here)
@@ -90,10 +94,3 @@ def check(zipped: Path, sha256: str) -> None:
         raise ModelRefused(
             f"the zip that arrived is another one: SHA-256 {found[:12]}…, announced {sha256[:12]}…"
         )
-
-
-def _lock(file: BinaryIO) -> None:
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        raise Conflict("another part of this zip is arriving just now", after_s=1.0) from error

@@ -35,6 +35,7 @@ from workbench.manifest import Manifest
 from workbench.system.endings import last_line
 from workbench.system.linux import MODEL_UIDS
 from workbench.system.locks import locked
+from workbench.system.waiting import comes_true
 
 log = logging.getLogger("backend")
 
@@ -220,19 +221,16 @@ class ModelServers:
         )
         with self._lock:
             self._watchers = [w for w in self._watchers if w.poll() is None] + [watcher]
-        give_up = time.monotonic() + self._start_s
-        while time.monotonic() < give_up:
-            if server.is_available():
-                if missing := [what for what, kept in self.protection(file).items() if not kept]:
-                    log.warning(
-                        "this system allows no namespaces: a model runs with limits, but has no own %s",
-                        " and ".join(missing),
-                    )
-                return
-            if watcher.poll() is not None:
-                reason = _reason(file.folder) or "its server ended at once"
-                break
-            time.sleep(0.05)
+        comes_true(lambda: server.is_available() or watcher.poll() is not None, self._start_s, 0.05)
+        if server.is_available():
+            if missing := [what for what, kept in self.protection(file).items() if not kept]:
+                log.warning(
+                    "this system allows no namespaces: a model runs with limits, but has no own %s",
+                    " and ".join(missing),
+                )
+            return
+        if watcher.poll() is not None:
+            reason = _reason(file.folder) or "its server ended at once"
         else:
             server.stop()
             reason = f"it was not loaded within {self._start_s:g} s"

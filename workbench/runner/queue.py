@@ -18,6 +18,7 @@ from workbench.machines.local.provider import end_all
 from workbench.runner.run import run
 from workbench.settings import PROJECT, Settings
 from workbench.system import detached, processes
+from workbench.system.waiting import comes_true
 from workbench.tasks import check
 
 MARK = "WORKBENCH_RUNNER"
@@ -152,10 +153,8 @@ def stop_all(settings: Settings, *, grace_s: float = 8.0) -> int:
     for pid in found:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGTERM)
-    give_up = time.monotonic() + grace_s
-    while (left := runners(settings)) and time.monotonic() < give_up:
-        time.sleep(0.05)
-    for pid in left:
+    comes_true(lambda: not runners(settings), grace_s, 0.05)
+    for pid in runners(settings):
         with contextlib.suppress(psutil.Error):
             psutil.Process(pid).kill()
     return len(found) + end_all(settings)

@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 from workbench import recipes
 from workbench.errors import ModelRefused, NotFound, RecipeError, Unavailable, WorkbenchError
@@ -24,11 +24,48 @@ from workbench.machines import Layout, Machine, Provider, machine_folder
 from workbench.machines.local.provider import LocalProvider, default_limits
 from workbench.recipes import Recipe
 from workbench.settings import Settings
+from workbench.system import wire
+from workbench.system.untrusted_folders import read_end
 
 TIMEOUT_S = 240.0
 POLL_S = 0.05
 TRIAL = "workbench.node.trial"
 """What the child does."""
+
+
+MAX_RESULT = 10_000_000
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Task:
+    """``task.json``: what the child does, ``recipe`` or ``version``."""
+
+    do: str
+    workers: int = 1
+
+
+@dataclass(frozen=True)
+class Nothing:
+    """A version that is as it should be has nothing to say."""
+
+
+@dataclass(frozen=True)
+class _Blamed:
+    """The user's own error."""
+
+    message: str
+    field: str | None
+    line: int | None
+    traceback: str
+
+
+@dataclass(frozen=True)
+class _Said:
+    """``result.json``, but for what was found."""
+
+    error: _Blamed | None = None
 
 
 class Stopped(WorkbenchError):
@@ -99,10 +136,8 @@ def check(
     fetch_data(recipe, settings)
     with _folder(settings, name or f"check-{secrets.token_hex(8)}") as folder:
         recipe.write(folder / "recipe")
-        task = {"do": "recipe", "workers": workers}
-        found = _run(folder, task, provider or LocalProvider(settings), timeout_s, stop)
-    values: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in found.items()}
-    return Checked(**values)
+        task = Task("recipe", workers)
+        return _run(folder, task, Checked, provider or LocalProvider(settings), timeout_s, stop)
 
 
 def verify(
@@ -122,7 +157,7 @@ def verify(
         ``stop`` said so.
     """
     try:
-        _run(folder, {"do": "version"}, provider, timeout_s, stop)
+        _run(folder, Task("version"), Nothing, provider, timeout_s, stop)
     except RecipeError as error:
         raise ModelRefused(f"the exported model cannot be used: {error}") from error
 
@@ -209,12 +244,8 @@ def ask_where(machine: Machine, folder: Path, wait_s: float = 2.0, provider: Pro
 
 def last_lines(path: Path, count: int = 5) -> str:
     """The last lines of a file that say something; empty if there are none."""
-    try:
-        with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW), "rb") as file:  # noqa: PTH123 - no links
-            file.seek(max(0, file.seek(0, os.SEEK_END) - 8192))
-            lines = [line.rstrip() for line in file.read().decode(errors="replace").splitlines()]
-    except OSError:
-        return ""
+    text = read_end(path, 8192).decode(errors="replace")
+    lines = [line.rstrip() for line in text.splitlines()]
     return "\n".join([line for line in lines if line.strip()][-count:])
 
 
@@ -235,12 +266,17 @@ def task_of(folder: Path) -> str:
 
 
 def _run(
-    folder: Path, task: dict[str, Any], provider: LocalProvider, timeout_s: float, stop: Callable[[], bool]
-) -> dict[str, Any]:
-    """Let a child do the task; what it found."""
+    folder: Path,
+    task: Task,
+    kind: type[T],
+    provider: LocalProvider,
+    timeout_s: float,
+    stop: Callable[[], bool],
+) -> T:
+    """Let a child do the task; what it found, in a value of this kind."""
     result, name = folder / "result.json", task_of(folder)
     result.unlink(missing_ok=True)
-    (folder / "task.json").write_text(json.dumps(task))
+    (folder / "task.json").write_text(json.dumps(wire.pack(task)))
     give_up = time.monotonic() + timeout_s
     provider.terminate(name)  # one that was killed may have left it
     try:
@@ -252,25 +288,17 @@ def _run(
                 raise Stopped(f"the check of {folder.name} was stopped")
             time.sleep(POLL_S)
             (machine,) = provider.machines(name)
-        said = _read(result)
-        if said is None:
-            raise _crashed(machine, folder)
+        try:
+            told = json.loads(read_end(result, MAX_RESULT))
+            said = wire.unpack(_Said, told)
+            if said.error is None:
+                return wire.unpack(kind, told["found"])
+        except (ValueError, KeyError) as error:  # it left none, or none that can be read
+            raise _crashed(machine, folder) from error
     finally:
         provider.terminate(name)
-    if "error" in said:
-        message, traceback = (shorten(said["error"][name], folder) for name in ("message", "traceback"))
-        raise RecipeError(
-            message, field=said["error"]["field"], line=said["error"]["line"], traceback=traceback
-        )
-    return dict(said["found"])
-
-
-def _read(result: Path) -> dict[str, Any] | None:
-    try:
-        with open(os.open(result, os.O_RDONLY | os.O_NOFOLLOW)) as file:  # noqa: PTH123 - no links
-            return dict(json.loads(file.read(10_000_000)))
-    except (OSError, ValueError, TypeError):
-        return None
+    message, traceback = (shorten(text, folder) for text in (said.error.message, said.error.traceback))
+    raise RecipeError(message, field=said.error.field, line=said.error.line, traceback=traceback)
 
 
 def _too_long(machine: Machine, folder: Path, timeout_s: float) -> RecipeError:

@@ -6,26 +6,26 @@ in either of them is followed.
 """
 
 import base64
-import contextlib
 import json
 import os
 import re
 import secrets
 import shutil
-import stat
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 from workbench.errors import Unavailable, WorkbenchError
 from workbench.jobs import Job
 from workbench.machines import Layout
 from workbench.machines.local.provider import LocalProvider, default_limits
 from workbench.settings import Settings
+from workbench.system import untrusted_folders, wire
+from workbench.system.waiting import wait_until
+
+T = TypeVar("T")
 
 TASK = "workbench.node.preview"
 NAME = "task-preview-"
@@ -67,6 +67,31 @@ class Checkpoint:
     t: float
 
 
+@dataclass(frozen=True)
+class _Input:
+    kind: str
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class _Ready:
+    """``ready.json``: what the model takes, or why there is none."""
+
+    error: str = ""
+    input: _Input | None = None
+    preprocessing: str = "none"
+    labels: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Answer:
+    """``answer.json``: what the model says to the request of this number."""
+
+    id: int
+    step: int
+    probabilities: tuple[float, ...]
+
+
 class Preview:
     """One job's model for one page; ``start`` it, ``keep`` it while somebody looks, ``ask`` it, ``close`` it."""
 
@@ -95,12 +120,10 @@ class Preview:
         (self._folder / "task.json").write_text(json.dumps({"epochs": self.job.epochs}))
         (self._folder / "lease").touch()
         self._provider.launch_task(self._name, self._folder, TASK, default_limits(Layout()))
-        found = self._wait(lambda: self._read("ready.json"), START_S, stop)
-        if "error" in found:
-            raise WorkbenchError(f"job {self.job.id}'s model could not be built: {found['error']}")
-        given = found["input"]
-        labels = tuple(str(label) for label in found["labels"])
-        return Wanted(str(given["kind"]), tuple(given["shape"]), str(found["preprocessing"]), labels)
+        found = self._wait(lambda: self._read("ready.json", _Ready), START_S, stop)
+        if found.input is None:
+            raise WorkbenchError(f"job {self.job.id}'s model could not be built: {found.error}")
+        return Wanted(found.input.kind, found.input.shape, found.preprocessing, found.labels)
 
     def keep(self) -> bool:
         """Tell the task that somebody looks, and give it the newest checkpoint; whether that is another one.
@@ -132,12 +155,12 @@ class Preview:
             asked = {"id": self._id, "x": base64.b64encode(pixels).decode()}
             self._write("request.json", json.dumps(asked).encode())
 
-            def answered() -> dict[str, Any] | None:
-                said = self._read("answer.json")
-                return said if said and said.get("id") == self._id else None
+            def answered() -> _Answer | None:
+                said = self._read("answer.json", _Answer)
+                return said if said and said.id == self._id else None
 
             said = self._wait(answered, ANSWER_S)
-        return Said(int(said["step"]), tuple(float(p) for p in said["probabilities"]))
+        return Said(said.step, said.probabilities)
 
     def close(self) -> None:
         """End the task; twice is fine."""
@@ -149,15 +172,16 @@ class Preview:
 
     def _bring_newest(self) -> bool:
         try:
-            with _opened(self._settings.home, "jobs", str(self.job.id), "checkpoints", "last") as last:
-                state = _read_regular(last, "checkpoint", MAX_JSON).decode(errors="replace")
+            home, id = self._settings.home, str(self.job.id)
+            with untrusted_folders.opened(home, "jobs", id, "checkpoints", "last") as last:
+                state = untrusted_folders.read(last, "checkpoint", MAX_JSON).decode(errors="replace")
                 found = re.search(r'^model_checkpoint_path: "(ckpt-([0-9]+))"', state, re.MULTILINE)
                 if found is None or (self.checkpoint and self.checkpoint.step == int(found[2])):
                     return False
                 name, step = found[1], int(found[2])
                 written = os.stat(f"{name}.index", dir_fd=last, follow_symlinks=False).st_mtime
                 for part in sorted(n for n in os.listdir(last) if n.startswith(f"{name}.")):  # noqa: PTH208
-                    self._write(part, _read_regular(last, part, MAX_CHECKPOINT))
+                    self._write(part, untrusted_folders.read(last, part, MAX_CHECKPOINT))
         except OSError:
             return False  # there is none yet, or it was replaced meanwhile: the next look finds the newer one
         self._write("newest.json", json.dumps({"name": name}).encode())
@@ -166,43 +190,42 @@ class Preview:
 
     def _wait(
         self,
-        look: Callable[[], dict[str, Any] | None],
+        look: Callable[[], T | None],
         timeout_s: float,
         stop: Callable[[], bool] = lambda: False,
-    ) -> dict[str, Any]:
-        began = looked = time.monotonic()
-        while (found := look()) is None:
-            now = time.monotonic()
-            if now - began > timeout_s or stop() or self._closed:
-                raise Unavailable(
-                    f"the preview of job {self.job.id} did not answer within {timeout_s:.0f} s; start it again"
-                )
-            if now - looked > 1:
-                looked = now
-                self._check_alive()
-            time.sleep(POLL_S)
+    ) -> T:
+        late = f"the preview of job {self.job.id} did not answer within {timeout_s:.0f} s; start it again"
+        looked = time.monotonic()
+
+        def answered() -> T | None:
+            nonlocal looked
+            if (found := look()) is None:
+                if stop() or self._closed:
+                    raise Unavailable(late)
+                if time.monotonic() - looked > 1:
+                    looked = time.monotonic()
+                    self._check_alive()
+            return found
+
+        found = wait_until(answered, timeout_s, POLL_S, late)
+        assert found is not None
         return found
 
     def _check_alive(self) -> None:
         if not any(machine.state == "running" for machine in self._provider.machines(self._name)):
             raise Unavailable(f"the preview of job {self.job.id} has ended; start it again")
 
-    def _read(self, name: str) -> dict[str, Any] | None:
+    def _read(self, name: str, kind: type[T]) -> T | None:
         try:
-            with _opened(self._settings.home, "jobs", self._name) as folder:
-                value = json.loads(_read_regular(folder, name, MAX_JSON))
+            with untrusted_folders.opened(self._settings.home, "jobs", self._name) as folder:
+                return wire.unpack(kind, json.loads(untrusted_folders.read(folder, name, MAX_JSON)))
         except (OSError, ValueError):
             return None
-        return value if isinstance(value, dict) else None
 
     def _write(self, name: str, content: bytes) -> None:
         """Replace a file of the task's folder, whatever its code has put there."""
-        with _opened(self._settings.home, "jobs", self._name) as folder:
-            aside = f".{secrets.token_hex(8)}"
-            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
-            with open(os.open(aside, flags, 0o644, dir_fd=folder), "wb") as file:  # noqa: PTH123
-                file.write(content)
-            os.rename(aside, name, src_dir_fd=folder, dst_dir_fd=folder)
+        with untrusted_folders.opened(self._settings.home, "jobs", self._name) as folder:
+            untrusted_folders.write(folder, name, content)
 
 
 def sweep(settings: Settings, provider: LocalProvider) -> None:
@@ -211,26 +234,3 @@ def sweep(settings: Settings, provider: LocalProvider) -> None:
         if machine.cluster.startswith(NAME) and machine.state != "running":
             provider.terminate(machine.cluster)
             shutil.rmtree(settings.home / "jobs" / machine.cluster, ignore_errors=True)
-
-
-@contextmanager
-def _opened(home: Path, *parts: str) -> Iterator[int]:
-    """A folder below the home, reached without following a link."""
-    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
-    with contextlib.ExitStack() as stack:
-        folder = os.open(home, os.O_RDONLY | os.O_DIRECTORY)
-        stack.callback(os.close, folder)
-        for part in parts:
-            folder = os.open(part, flags, dir_fd=folder)
-            stack.callback(os.close, folder)
-        yield folder
-
-
-def _read_regular(folder: int, name: str, most: int) -> bytes:
-    """The bytes of a file that is one: no link, no pipe, at most so long."""
-    descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
-    with open(descriptor, "rb") as file:  # noqa: PTH123
-        found = os.fstat(file.fileno())
-        if not stat.S_ISREG(found.st_mode) or found.st_size > most:
-            raise OSError(f"{name} is no file of at most {most:,} bytes")
-        return file.read(most)

@@ -22,6 +22,7 @@ from workbench.machines.local.messages import Ended, Ends, Look, Run, Start, Sto
 from workbench.machines.local.output import Output
 from workbench.machines.local.sandbox import Limits
 from workbench.system.control_socket import Nothing, Reply, Route, Server
+from workbench.system.waiting import comes_true
 
 STOP_GRACE_S = 1.0
 ENDING_S = 2.0
@@ -90,11 +91,12 @@ class Head:
 
     def _look(self, asked: Look, reply: Reply) -> None:
         """A machine that is just ending is waited for."""
-        give_up = time.monotonic() + ENDING_S
-        self._reap()
-        while any(_is_ending(pid) for pid in self.processes) and time.monotonic() < give_up:
-            time.sleep(0.002)
+
+        def settled() -> bool:
             self._reap()
+            return not any(_is_ending(pid) for pid in self.processes)
+
+        comes_true(settled, ENDING_S, 0.002)
         reply(Ends(tuple(self.exits.values())))
 
     def _start(self, asked: Start, reply: Reply) -> None:

@@ -28,6 +28,7 @@ from workbench.machines.local.records import Record
 from workbench.machines.local.sandbox import Limits
 from workbench.settings import Settings
 from workbench.system.control_socket import Failed, Nothing, ask
+from workbench.system.waiting import wait_until
 
 A = TypeVar("A")
 
@@ -152,11 +153,19 @@ class LocalProvider:
         return self.machines(name)
 
     def terminate(self, name: str) -> None:
-        give_up = time.monotonic() + END_TIMEOUT_S
-        while found := [f for f in processes.living(self.home) if f.cluster == name]:
-            processes.end(found)
-            if time.monotonic() > give_up:
-                raise Unavailable(f"these processes do not end: {sorted(f.pid for f in found)}")
+        def living() -> list[Found]:
+            return [f for f in processes.living(self.home) if f.cluster == name]
+
+        def ended() -> bool:
+            processes.end(found := living())
+            return not found
+
+        wait_until(
+            ended,
+            END_TIMEOUT_S,
+            0.01,
+            lambda: f"these processes do not end: {sorted(f.pid for f in living())}",
+        )
         shutil.rmtree(records.folder_of(self.home, name), ignore_errors=True)
 
     def run(self, machine: Machine, *command: str, timeout_s: float = 60.0) -> Done:

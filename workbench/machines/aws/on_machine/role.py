@@ -5,7 +5,6 @@ import os
 import shutil
 import signal
 import subprocess
-import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import psutil
 from workbench.errors import Unavailable
 from workbench.machines import Place, machine_folder
 from workbench.machines.aws.exchange.machine import ROOT, USER
+from workbench.system.waiting import comes_true
 
 METADATA = "169.254.169.254"
 GRACE_S = 2.0
@@ -94,15 +94,16 @@ def end_all_of_user(root: Path) -> None:
     """Kill what hid from its parent."""
     if not is_alone(root):
         return
-    for _ in range(50):
+
+    def none_left() -> bool:
         left = [p for p in psutil.process_iter(["uids"]) if p.info["uids"] and p.info["uids"].real == USER]
         left = [p for p in left if p.status() != psutil.STATUS_ZOMBIE]
-        if not left:
-            return
         for one in left:
             with contextlib.suppress(psutil.Error):
                 one.kill()
-        time.sleep(0.02)
+        return not left
+
+    comes_true(none_left, 1.0, 0.02)
 
 
 def _signal(group: int, number: int) -> None:
