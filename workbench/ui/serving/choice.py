@@ -65,7 +65,7 @@ class BackEndChoice:
         self.buttons.add_class("wb-choice")
         self.line = Html()
         self.widget = ipywidgets.VBox([self.buttons, self.line])
-        self.widget.add_class("wb-backend")
+        self.widget.add_class("wb").add_class("wb-backend")
         self._offer(False)
         self._say()
         self.buttons.observe(lambda _: self._chosen(), "value")
