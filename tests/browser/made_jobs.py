@@ -10,7 +10,7 @@ import numpy as np
 
 from workbench import recipes
 from workbench.events import Error, Event, Metric, Phase
-from workbench.jobs import Machine, Store
+from workbench.jobs import MachineRecord, Store
 from workbench.manifest import Manifest
 from workbench.models import evaluation, registry
 from workbench.settings import Settings
@@ -75,7 +75,9 @@ def _train(store: Store, id: int, clock: Clock, steps: int, best: float, took_s:
     role, index = job.lead
     there = [("chief", 1)] * bool(job.ps) + [("ps", job.ps), ("worker", job.workers)]
     places = [(r, i) for r, count in there for i in range(count)]
-    store.machines(id, [Machine(r, i, "running", pid=4_000 + 7 * n) for n, (r, i) in enumerate(places)])
+    store.keep_machines(
+        id, [MachineRecord(r, i, "running", pid=4_000 + 7 * n) for n, (r, i) in enumerate(places)]
+    )
     events: list[Event] = [Phase(clock.t + 1, r, i, "training") for r, i in places]
     chance = np.random.default_rng(id)
     for step in range(20, steps + 1, 20):
@@ -121,7 +123,7 @@ def _completed(
     store.move(id, "training", "exporting")
     clock.t += 6
     store.move(id, "exporting", "completed", version=version, accuracy=best)
-    store.machines(id, [Machine(m.role, m.index, "terminated") for m in store.job(id).machines])
+    store.keep_machines(id, [MachineRecord(m.role, m.index, "terminated") for m in store.job(id).machines])
     store.release(id, "made")
     return id
 

@@ -223,7 +223,7 @@ def test_on_a_full_disk_the_last_good_checkpoint_stays(store: Store, settings: S
         kill(settings, id, "worker", 0)
         full.unlink()
 
-    next_id = max((job.id for job in store.list(limit=1)), default=0) + 1
+    next_id = max((job.id for job in store.jobs(limit=1)), default=0) + 1
     disk = settings.home / "jobs" / str(next_id) / "checkpoints"
     disk.mkdir(parents=True)
     try:

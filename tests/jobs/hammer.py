@@ -52,11 +52,11 @@ class Hammer:
         self.done.append(("queued", id, 1))
 
     def end(self) -> None:
-        if id := self.pick(self.store.list):
+        if id := self.pick(self.store.jobs):
             self.store.ask_terminate(id)
 
     def retry(self) -> None:
-        if id := self.pick(lambda: self.store.list({"failed", "terminated"})):
+        if id := self.pick(lambda: self.store.jobs({"failed", "terminated"})):
             try:
                 if self.store.retry(id, anew=self.random.random() < 0.5):
                     self.done.append(("queued", id, 0))
@@ -82,7 +82,7 @@ class Hammer:
 
     def meddle(self) -> None:
         """Move a job that is another's, as a second dashboard or a runner that forgot its lease might."""
-        if id := self.pick(lambda: self.store.list(ACTIVE)):
+        if id := self.pick(lambda: self.store.jobs(ACTIVE)):
             attempt = self.store.job(id).attempt
             to = self.random.choice(["training", "exporting", "failed"])
             at = {"training": {"initializing"}, "exporting": {"training"}}.get(to, ACTIVE)

@@ -153,7 +153,7 @@ def test_many_that_open_a_new_store_at_once_all_get_it(fresh_url: str) -> None:
     with ThreadPoolExecutor(4) as pool:
         ids = list(pool.map(begin, range(4)))
     with Store(fresh_url) as store:
-        assert sorted(ids) == sorted(job.id for job in store.list())
+        assert sorted(ids) == sorted(job.id for job in store.jobs())
 
 
 def test_a_row_that_others_depend_on_is_held(store: Store) -> None:
@@ -207,13 +207,13 @@ def test_a_file_that_was_taken_away_is_an_error_and_no_new_store(tmp_path: Path)
         id = store.submit(name="d", requester="ann", recipe=RECIPE)
         shutil.move(path.parent, tmp_path / "elsewhere")
         with pytest.raises(Unavailable, match="unable to open") as caught:
-            store.list()
+            store.jobs()
         assert str(path) in str(caught.value)
         with pytest.raises(Unavailable):
             store.ask_terminate(id)
         assert not path.exists()
         shutil.move(tmp_path / "elsewhere", path.parent)
-        assert [job.id for job in store.list()] == [id], "it is back"
+        assert [job.id for job in store.jobs()] == [id], "it is back"
 
 
 def test_a_file_that_is_no_database_is_an_error(tmp_path: Path) -> None:

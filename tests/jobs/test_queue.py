@@ -378,7 +378,7 @@ class Life(RuleBasedStateMachine):
 
     @invariant()
     def the_store_knows_what_happened(self) -> None:
-        found = [job for job in self.store.list(limit=10) if job.provider == self.provider]
+        found = [job for job in self.store.jobs(limit=10) if job.provider == self.provider]
         assert [job.id for job in found] == self.ids[::-1]
         for job in found:
             lease = self.lease[job.id]

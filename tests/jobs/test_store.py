@@ -8,7 +8,7 @@ import pytest
 from tests.jobs.conftest import RECIPE, Clock
 from workbench.errors import BadInput, NotFound
 from workbench.events import Error, Phase
-from workbench.jobs import LEASE_S, STATES, Machine, Store
+from workbench.jobs import LEASE_S, STATES, MachineRecord, Store
 from workbench.recipes import Recipe
 
 Submit = Callable[..., int]
@@ -81,7 +81,7 @@ def test_a_new_job_waits_and_is_what_was_asked_for(store: Store, submit: Submit,
 def test_what_no_job_can_have_is_refused(store: Store, submit: Submit, wrong: dict[str, object]) -> None:
     with pytest.raises(BadInput):
         submit(**wrong)
-    assert store.list() == []
+    assert store.jobs() == []
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def test_names_that_differ_in_case_accent_or_alphabet_are_different(store: Store
     names = ["ann", "Ann", "ANN", "änn", "a\u0308nn", "анн", "🧠"]
     ids = [submit(requester=name) for name in names]
     for name, id in zip(names, ids, strict=True):
-        assert [job.id for job in store.list(requester=name)] == [id]
+        assert [job.id for job in store.jobs(requester=name)] == [id]
 
 
 def test_equal_recipes_are_kept_once_and_serve_every_job(store: Store, submit: Submit) -> None:
@@ -318,15 +318,18 @@ def test_a_terminated_job_stays_so_whatever_its_machines_still_say(
 
 def test_machines_are_recorded_and_changed_in_place(store: Store, submit: Submit, clock: Clock) -> None:
     id, other = submit(), submit()
-    store.machines(id, [Machine("ps", 0, "running", pid=10), Machine("chief", 0, "running", pid=11)])
-    store.machines(
-        id, [Machine("ps", 0, "terminated", pid=10), Machine("worker", 1, "pending", instance="i-7")]
+    store.keep_machines(
+        id, [MachineRecord("ps", 0, "running", pid=10), MachineRecord("chief", 0, "running", pid=11)]
+    )
+    store.keep_machines(
+        id,
+        [MachineRecord("ps", 0, "terminated", pid=10), MachineRecord("worker", 1, "pending", instance="i-7")],
     )
     store.apply(id, [Phase(clock.t + 2, "chief", 0, "training"), Phase(clock.t + 1, "chief", 0, "starting")])
     assert store.job(id).machines == (
-        Machine("chief", 0, "running", pid=11, phase="training"),
-        Machine("ps", 0, "terminated", pid=10),
-        Machine("worker", 1, "pending", instance="i-7"),
+        MachineRecord("chief", 0, "running", pid=11, phase="training"),
+        MachineRecord("ps", 0, "terminated", pid=10),
+        MachineRecord("worker", 1, "pending", instance="i-7"),
     )
     assert store.job(other).machines == ()
 
@@ -334,15 +337,15 @@ def test_machines_are_recorded_and_changed_in_place(store: Store, submit: Submit
 def test_listings_are_newest_first_and_can_be_narrowed_and_paged(store: Store, submit: Submit) -> None:
     ids = [submit(requester=who) for who in ("ann", "bob", "ann", "bob")]
     store.ask_terminate(ids[0])
-    assert [job.id for job in store.list()] == ids[::-1]
-    assert [job.id for job in store.list(limit=2)] == [ids[3], ids[2]]
-    assert [job.id for job in store.list(limit=2, before=ids[2])] == [ids[1], ids[0]]
-    assert [job.id for job in store.list(requester="ann")] == [ids[2], ids[0]]
-    assert [job.id for job in store.list("terminated")] == [ids[0]]
-    assert [job.id for job in store.list({"terminated", "queued"}, "bob")] == [ids[3], ids[1]]
-    assert {job.recipe for job in store.list()} == {None}
+    assert [job.id for job in store.jobs()] == ids[::-1]
+    assert [job.id for job in store.jobs(limit=2)] == [ids[3], ids[2]]
+    assert [job.id for job in store.jobs(limit=2, before=ids[2])] == [ids[1], ids[0]]
+    assert [job.id for job in store.jobs(requester="ann")] == [ids[2], ids[0]]
+    assert [job.id for job in store.jobs("terminated")] == [ids[0]]
+    assert [job.id for job in store.jobs({"terminated", "queued"}, "bob")] == [ids[3], ids[1]]
+    assert {job.recipe for job in store.jobs()} == {None}
     with pytest.raises(BadInput, match="asleep"):
-        store.list("asleep")
+        store.jobs("asleep")
 
 
 def test_a_listing_is_a_handful_of_queries_however_long(
@@ -351,19 +354,19 @@ def test_a_listing_is_a_handful_of_queries_however_long(
     for _ in range(3):
         submit()
     before = count_queries()
-    assert len(store.list()) == 3
+    assert len(store.jobs()) == 3
     few = count_queries() - before
     for _ in range(30):
         submit()
     before = count_queries()
-    assert len(store.list()) == 33
+    assert len(store.jobs()) == 33
     assert count_queries() - before == few < 8
 
 
 def test_a_job_prints_as_json_with_what_the_contract_names(store: Store, submit: Submit) -> None:
     id = submit()
     bring_to(store, id, "failed")
-    store.machines(id, [Machine("worker", 1, "terminated", pid=7)])
+    store.keep_machines(id, [MachineRecord("worker", 1, "terminated", pid=7)])
     shown = json.loads(json.dumps(store.job(id).as_json()))
     contract = "id name requester state accuracy error step of ps workers version machines"
     assert set(contract.split()) <= set(shown)
@@ -381,7 +384,7 @@ def test_a_job_prints_as_json_with_what_the_contract_names(store: Store, submit:
         lambda store: store.retry(404),
         lambda store: store.move(404, "training", "exporting"),
         lambda store: store.apply(404, []),
-        lambda store: store.machines(404, []),
+        lambda store: store.keep_machines(404, []),
     ],
 )
 def test_a_job_that_is_not_there_is_not_found(store: Store, ask: Callable[[Store], object]) -> None:

@@ -68,18 +68,18 @@ def test_processes_that_start_claim_and_change_at_once_never_disagree(fresh_url:
                     store.submit(name="d", requester=requester, recipe=RECIPE, ps=1)
             claimed = [id for ids in at_once(processes, "claim") for id in ids]
             assert len(claimed) == len(set(claimed)) == CAP, "no more than the cap, and no job twice"
-            per_requester = Counter(job.requester for job in store.list(ACTIVE))
+            per_requester = Counter(job.requester for job in store.jobs(ACTIVE))
             assert max(per_requester.values()) <= PER_REQUESTER
             for id in claimed:
                 store.move(id, ACTIVE, "terminated")
                 store.release(id, str(getattr(store.job(id).lease, "runner", "")))
-            known = Counter(change_of(store.list(limit=1000)))
+            known = Counter(change_of(store.jobs(limit=1000)))
             reported = Counter(
                 (state, id) for done in at_once(processes, "live") for state, id, attempt in done
             )
-            made = Counter(change_of(store.list(limit=1000)))
+            made = Counter(change_of(store.jobs(limit=1000)))
             made.subtract(known)
-            check_lives(store.list(limit=1000))
+            check_lives(store.jobs(limit=1000))
     # A waiting job is terminated by the store itself, which nobody reports.
     for change in made.keys() | reported.keys():
         if change[0] != "terminated":
@@ -128,7 +128,7 @@ def test_of_many_threads_one_makes_the_change(store: Store) -> None:
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(change, range(8)))
-    check_lives(store.list())
+    check_lives(store.jobs())
 
 
 @pytest.mark.parametrize("rounds", [5])

@@ -93,7 +93,7 @@ class Users:
         """Which of the jobs have ended meanwhile."""
         try:
             with self._store() as store:
-                self._ended = {job.id for job in store.list(limit=1_000) if job.state in ENDED}
+                self._ended = {job.id for job in store.jobs(limit=1_000) if job.state in ENDED}
         except WorkbenchError as error:
             self._notes.refused.append(f"jobs: {error}")
 

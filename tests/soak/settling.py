@@ -75,7 +75,7 @@ def _is_up(world: World) -> bool:
 def _are_done(world: World) -> bool:
     try:
         with Store(world.settings.database_url) as store:
-            return all(job.state in ENDED and job.lease is None for job in store.list(limit=10_000))
+            return all(job.state in ENDED and job.lease is None for job in store.jobs(limit=10_000))
     except WorkbenchError:
         return False  # asked again until patience is at an end, and what is there then is judged
 

@@ -88,7 +88,7 @@ def stand(settings: Settings) -> Iterator[Stand]:
 
 
 def job(stand: Stand) -> Job:
-    (found,) = stand.page.workbench.store.list()
+    (found,) = stand.page.workbench.store.jobs()
     return stand.page.workbench.store.job(found.id)
 
 

@@ -83,7 +83,7 @@ def test_a_job_must_ask_for_what_the_cluster_has(workbench: Workbench) -> None:
     workbench.clusters.launch("lab", TWO)
     with pytest.raises(BadInput, match="0 parameter servers and 2 workers, the job asks for 1 and 2"):
         ask(workbench, ps=1)
-    assert workbench.store.list() == []
+    assert workbench.store.jobs() == []
 
 
 def test_a_cluster_that_was_released_before_its_job_fails_it_in_words(

@@ -129,7 +129,7 @@ def _jobs(arguments: argparse.Namespace, settings: Settings) -> None:
     from workbench.verbs.workbench import open_store
 
     with open_store(settings) as store:
-        found = store.list(state=arguments.state, requester=arguments.requester, limit=arguments.limit)
+        found = store.jobs(state=arguments.state, requester=arguments.requester, limit=arguments.limit)
     if arguments.json:
         output.json([job.as_json() for job in found])
     elif not found:

@@ -15,7 +15,7 @@ from workbench.jobs.values import (
     Curve,
     Job,
     Lease,
-    Machine,
+    MachineRecord,
     Point,
     Progress,
 )
@@ -31,7 +31,7 @@ __all__ = [
     "Job",
     "Lease",
     "Listing",
-    "Machine",
+    "MachineRecord",
     "Point",
     "Progress",
     "Pulse",

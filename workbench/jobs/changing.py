@@ -1,13 +1,14 @@
 """The steps that changes are made of; each runs inside a transaction that its caller opened."""
 
-from typing import Any
+from collections.abc import Collection, Iterable
 
 import sqlalchemy as sa
 
-from workbench.errors import BadInput, NotFound
+from workbench.errors import BadInput
 from workbench.events import MAX_TRACEBACK, Error, clean
-from workbench.jobs.reading import Row
-from workbench.jobs.tables import errors, job_times, jobs, recipes
+from workbench.jobs.reading import Row, no_job
+from workbench.jobs.tables import errors, job_times, jobs, machines, recipes
+from workbench.jobs.values import NEXT, MachineRecord
 from workbench.recipes import FIELDS, Recipe
 
 MAX_SOURCE = 4 * 1024**2
@@ -54,7 +55,7 @@ def hold(connection: sa.Connection, id: int) -> Row:
     return row
 
 
-def set_state(connection: sa.Connection, job: Row, state: str, t: float, **values: Any) -> None:
+def set_state(connection: sa.Connection, job: Row, state: str, t: float, **values: object) -> None:
     """Bring a job that is held into a state; ``values`` are further columns."""
     connection.execute(jobs.update().where(jobs.c.id == job["id"]).values(state=state, **values))
     attempt = values.get("attempt", job["attempt"])
@@ -78,6 +79,26 @@ def blame(connection: sa.Connection, job: Row, error: Error) -> None:
         )
 
 
-def no_job(id: int) -> NotFound:
-    """The error for an id that no job has."""
-    return NotFound(f"there is no job {id}; `workbench jobs` lists them")
+def check_move(states: Collection[str], to: str, *, has_version: bool, has_error: bool) -> None:
+    """Refuse a change of state that no job makes.
+
+    Raises
+    ------
+    ValueError
+    """
+    if wrong := sorted(state for state in states if to not in NEXT.get(state, ())):
+        raise ValueError(f"no job goes from {', '.join(wrong)} to {to}")
+    if (to == "completed") != has_version:
+        raise ValueError("a job is completed with the version that it published, and only then has one")
+    if (to == "failed") != has_error:
+        raise ValueError("a job fails with an error, and only then has one")
+
+
+def keep_machines(connection: sa.Connection, id: int, found: Iterable[MachineRecord]) -> None:
+    """Record what became of these machines of a job."""
+    for machine in found:
+        key = {"job": id, "role": machine.role, "index": machine.index}
+        values = {"state": machine.state, "pid": machine.pid, "instance": machine.instance}
+        same = [machines.c[name] == value for name, value in key.items()]
+        if not connection.execute(machines.update().where(*same).values(values)).rowcount:
+            connection.execute(machines.insert().values(**key, **values))

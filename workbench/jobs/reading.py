@@ -6,12 +6,19 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from workbench.errors import NotFound
 from workbench.events import Error
 from workbench.jobs.tables import errors, job_times, jobs, machines, phases, recipes
-from workbench.jobs.values import ACTIVE, Change, Job, Lease, Machine, Progress
+from workbench.jobs.values import ACTIVE, Change, Job, Lease, MachineRecord, Progress
 from workbench.recipes import FIELDS, Recipe
 
 Row = sa.RowMapping
+
+
+def no_job(id: int) -> NotFound:
+    """Make the error for an id that no job has."""
+    return NotFound(f"there is no job {id}; `workbench jobs` lists them")
+
 
 ONE = sa.select(jobs, *(recipes.c[field] for field in FIELDS)).join(recipes)
 """Jobs with the source of their recipes."""
@@ -63,15 +70,29 @@ def read_error(row: Row) -> Error:
     )
 
 
-def _read_machines(connection: sa.Connection, ids: Sequence[int]) -> dict[int, list[Machine]]:
+def read_errors(connection: sa.Connection, id: int) -> list[Error]:
+    """Read the errors that were reported since the job was last queued, the first one first.
+
+    Raises
+    ------
+    NotFound
+    """
+    queued_t = connection.scalar(sa.select(jobs.c.queued_t).where(jobs.c.id == id))
+    if queued_t is None:
+        raise no_job(id)
+    query = sa.select(errors).where(errors.c.job == id, errors.c.t >= queued_t).order_by(errors.c.t)
+    return [read_error(row) for row in connection.execute(query).mappings()]
+
+
+def _read_machines(connection: sa.Connection, ids: Sequence[int]) -> dict[int, list[MachineRecord]]:
     key = ("job", "role", "index")
     said = sa.select(phases).where(phases.c.job.in_(ids)).order_by(phases.c.t)
     phase = {tuple(row[k] for k in key): row["phase"] for row in connection.execute(said).mappings()}
-    found: dict[int, list[Machine]] = defaultdict(list)
+    found: dict[int, list[MachineRecord]] = defaultdict(list)
     query = sa.select(machines).where(machines.c.job.in_(ids)).order_by(machines.c.role, machines.c.index)
     for row in connection.execute(query).mappings():
         values = {name: row[name] for name in ("role", "index", "state", "pid", "instance")}
-        found[row["job"]].append(Machine(**values, phase=phase.get(tuple(row[k] for k in key))))
+        found[row["job"]].append(MachineRecord(**values, phase=phase.get(tuple(row[k] for k in key))))
     return found
 
 

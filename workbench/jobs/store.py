@@ -1,29 +1,26 @@
 """The store: every question and every change is one transaction, and no change goes by what a caller last saw."""
 
-import builtins
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 import sqlalchemy as sa
 
-from workbench import artifact
 from workbench.errors import BadInput
 from workbench.events import Error, Event
-from workbench.jobs import curves, listing, queue, replay
+from workbench.jobs import curves, listing, queue, replay, requests
 from workbench.jobs.changing import (
     blame,
-    check_recipe,
-    check_requester,
+    check_move,
     hold,
-    keep_recipe,
-    no_job,
+    keep_machines,
     set_state,
 )
 from workbench.jobs.database import Database, again
-from workbench.jobs.reading import MANY, ONE, read_error, read_jobs
-from workbench.jobs.tables import errors, job_times, jobs, machines
-from workbench.jobs.values import ENDED, NEXT, STATES, Curve, Job, Machine
+from workbench.jobs.reading import MANY, ONE, no_job, read_errors, read_jobs
+from workbench.jobs.requests import Request
+from workbench.jobs.tables import jobs
+from workbench.jobs.values import STATES, Curve, Job, MachineRecord
 from workbench.recipes import Recipe
 
 LEASE_S = 30.0
@@ -81,44 +78,18 @@ class Store:
         cluster: str | None = None,
         price_per_hour: float | None = None,
     ) -> int:
-        """Queue a job; its id.
+        """Queue a job; give its id.
 
         Raises
         ------
         BadInput
             A value that no job can have.
         """
-        artifact.check_name(name)
-        check_requester(requester)
-        check_recipe(recipe)
-        for what, value, least in (("ps", ps, 0), ("workers", workers, 1), ("epochs", epochs, 1)):
-            if value is not None and not least <= value < 2**31:
-                raise BadInput(f"{what} must be a whole number from {least}. Received: {value!r}")
-        now = self._clock()
-        values = {
-            "name": name,
-            "requester": requester,
-            "recipe": recipe.sha256,
-            "ps": ps,
-            "workers": workers,
-            "epochs": epochs,
-            "provider": provider,
-            "instance_type": instance_type,
-            "cluster": cluster,
-            "price_per_hour": price_per_hour,
-            "state": "queued",
-            "attempt": 1,
-            "origin": 1,
-            "queued_t": now,
-            "origin_t": now,
-        }
+        request = Request(
+            name, requester, ps, workers, epochs, provider, instance_type, cluster, price_per_hour
+        )
         with self._database.writing() as connection:
-            keep_recipe(connection, recipe)
-            key = connection.execute(jobs.insert().values(values)).inserted_primary_key
-            assert key is not None
-            id = int(key[0])
-            connection.execute(job_times.insert().values(job=id, attempt=1, state="queued", t=now))
-        return id
+            return requests.submit(connection, request, recipe, self._clock())
 
     @again
     def ask_terminate(self, id: int) -> bool:
@@ -130,17 +101,8 @@ class Store:
         ------
         NotFound
         """
-        now = self._clock()
         with self._database.writing() as connection:
-            job = hold(connection, id)
-            if job["state"] in ENDED:
-                return False
-            asked = {"terminate_t": now if job["terminate_t"] is None else job["terminate_t"]}
-            if job["state"] == "queued":
-                set_state(connection, job, "terminated", now, **asked)
-            else:
-                connection.execute(jobs.update().where(jobs.c.id == id).values(asked))
-        return True
+            return requests.ask_terminate(connection, id, self._clock())
 
     @again
     def retry(self, id: int, anew: bool = False) -> bool:
@@ -154,21 +116,8 @@ class Store:
         BadInput
             The job is completed; its version stays as it is.
         """
-        now = self._clock()
         with self._database.writing() as connection:
-            job = hold(connection, id)
-            if job["state"] == "completed":
-                raise BadInput(
-                    f"job {id} is completed with version {job['version']}; submit it again for another"
-                )
-            if job["state"] not in ENDED:
-                return False
-            attempt = job["attempt"] + 1
-            values: dict[str, Any] = {"attempt": attempt, "queued_t": now, "terminate_t": None}
-            if anew:
-                values |= {"origin": attempt, "origin_t": now, **replay.NOTHING}
-            set_state(connection, job, "queued", now, **values)
-        return True
+            return requests.retry(connection, id, anew, self._clock())
 
     # Questions
 
@@ -185,13 +134,13 @@ class Store:
             raise no_job(id)
         return found[0]
 
-    def list(
+    def jobs(
         self,
         state: str | Collection[str] | None = None,
         requester: str | None = None,
         limit: int = 100,
         before: int | None = None,
-    ) -> "builtins.list[Job]":
+    ) -> list[Job]:
         """The newest jobs first, without their recipes.
 
         Parameters
@@ -242,7 +191,7 @@ class Store:
 
     def newest(
         self, recipe_sha256: str, ps: int | None = None, workers: int | None = None, limit: int = 5
-    ) -> "builtins.list[Job]":
+    ) -> list[Job]:
         """The newest completed jobs of this very recipe, and of this layout if one is given, without their recipes."""
         query = MANY.where(jobs.c.recipe == recipe_sha256, jobs.c.state == "completed")
         if ps is not None:
@@ -261,7 +210,7 @@ class Store:
         with self._database.reading() as connection:
             return curves.read_curve(connection, id, points)
 
-    def errors(self, id: int) -> "builtins.list[Error]":
+    def errors(self, id: int) -> list[Error]:
         """Every error that was reported since the job was last queued, the first one first.
 
         Raises
@@ -269,11 +218,7 @@ class Store:
         NotFound
         """
         with self._database.reading() as connection:
-            queued_t = connection.scalar(sa.select(jobs.c.queued_t).where(jobs.c.id == id))
-            if queued_t is None:
-                raise no_job(id)
-            query = sa.select(errors).where(errors.c.job == id, errors.c.t >= queued_t).order_by(errors.c.t)
-            return [read_error(row) for row in connection.execute(query).mappings()]
+            return read_errors(connection, id)
 
     def positions(self) -> dict[int, int]:
         """Each waiting job's place in the queue of its provider, from 1; who waits for a limit keeps its place."""
@@ -338,7 +283,7 @@ class Store:
         lease = {"runner": runner, "lease_until": now + LEASE_S}
         return self._update(id, lease, queue.abandoned(now))
 
-    def abandoned(self, now: float | None = None) -> "builtins.list[Job]":
+    def abandoned(self, now: float | None = None) -> list[Job]:
         """Jobs whose runner died: active ones without a valid lease, and ended ones that nobody released.
 
         Of the latter the machines may still be there.
@@ -383,12 +328,7 @@ class Store:
             The caller asks for a change that no job makes.
         """
         states = {from_states} if isinstance(from_states, str) else set(from_states)
-        if wrong := sorted(state for state in states if to not in NEXT.get(state, ())):
-            raise ValueError(f"no job goes from {', '.join(wrong)} to {to}")
-        if (to == "completed") != (version is not None):
-            raise ValueError("a job is completed with the version that it published, and only then has one")
-        if (to == "failed") != (error is not None):
-            raise ValueError("a job fails with an error, and only then has one")
+        check_move(states, to, has_version=version is not None, has_error=error is not None)
         values = {"accuracy": accuracy, "version": version, "price_per_hour": price_per_hour}
         known = {name: value for name, value in values.items() if value is not None}
         return self._move(id, states, to, runner, known, error)
@@ -431,7 +371,7 @@ class Store:
                 set_state(connection, job, change.phase, change.t)
 
     @again
-    def machines(self, id: int, found: Iterable[Machine]) -> None:
+    def keep_machines(self, id: int, found: Iterable[MachineRecord]) -> None:
         """Record what became of these machines; others stay as they were.
 
         Raises
@@ -441,12 +381,7 @@ class Store:
         found = list(found)
         with self._database.writing() as connection:
             hold(connection, id)
-            for machine in found:
-                key = {"job": id, "role": machine.role, "index": machine.index}
-                values = {"state": machine.state, "pid": machine.pid, "instance": machine.instance}
-                same = [machines.c[name] == value for name, value in key.items()]
-                if not connection.execute(machines.update().where(*same).values(values)).rowcount:
-                    connection.execute(machines.insert().values(**key, **values))
+            keep_machines(connection, id, found)
 
     def _update(self, id: int, values: Mapping[str, Any], condition: sa.ColumnElement[bool]) -> bool:
         with self._database.writing() as connection:

@@ -20,8 +20,8 @@ NEXT = {
 
 
 @dataclass(frozen=True)
-class Machine:
-    """One role of a job and what it runs on."""
+class MachineRecord:
+    """One role of a job and what it ran on, as the store keeps it after the machine is gone."""
 
     role: str
     index: int
@@ -129,7 +129,7 @@ class Job:
     accuracy: float | None
     version: int | None
     error: Error | None
-    machines: tuple[Machine, ...]
+    machines: tuple[MachineRecord, ...]
     changes: tuple[Change, ...]
     execution_s: float
     price_per_hour: float | None

@@ -35,7 +35,7 @@ def exceeded(id: int, store: Store, settings: Settings) -> str | None:
 
 def spent(requester: str, store: Store) -> float:
     """US dollars that a requester's jobs that are at work have cost so far."""
-    return sum(job.cost or 0.0 for job in store.list(state=ACTIVE, requester=requester, limit=MOST))
+    return sum(job.cost or 0.0 for job in store.jobs(state=ACTIVE, requester=requester, limit=MOST))
 
 
 def _dollars(amount: float) -> str:

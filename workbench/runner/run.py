@@ -15,8 +15,7 @@ from typing import TypeVar
 from workbench import events
 from workbench.errors import NotFound, RecipeError, Unavailable, WorkbenchError
 from workbench.events import Error
-from workbench.jobs import ACTIVE, ENDED, Job, Store
-from workbench.jobs import Machine as Reported
+from workbench.jobs import ACTIVE, ENDED, Job, MachineRecord, Store
 from workbench.machines import Layout, Machine, Place, Provider, machine_folder, standing
 from workbench.machines.local.provider import LocalProvider
 from workbench.models import registry
@@ -331,8 +330,8 @@ class _Work:
         """Have the store know the machines."""
         found = [replace(machine, exit=None) for machine in machines]
         if found != self.shown:
-            rows = [Reported(m.role, m.index, m.state, m.pid, m.instance) for m in found]
-            self._patiently(lambda: self.store.machines(self.job.id, rows))
+            rows = [MachineRecord(m.role, m.index, m.state, m.pid, m.instance) for m in found]
+            self._patiently(lambda: self.store.keep_machines(self.job.id, rows))
             self.shown = found
 
     def _start_again(self, action: Again) -> None:
@@ -429,9 +428,9 @@ class _Work:
             with contextlib.suppress(NotFound):  # somebody released it meanwhile
                 self.provider.assign(self.cluster, None)
         folders.forget_machines(self.folder)
-        gone = [Reported(m.role, m.index, "terminated", instance=m.instance) for m in self.shown]
+        gone = [MachineRecord(m.role, m.index, "terminated", instance=m.instance) for m in self.shown]
         if gone:
-            self._patiently(lambda: self.store.machines(self.job.id, gone))
+            self._patiently(lambda: self.store.keep_machines(self.job.id, gone))
             self.shown = []
 
     def _move(

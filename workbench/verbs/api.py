@@ -280,7 +280,7 @@ def jobs(*, state: str | None = None, requester: str | None = None, limit: int =
     """The newest jobs."""
     settings = from_environment()
     with opened(settings) as workbench:
-        found = workbench.store.list(state=state, requester=requester, limit=limit)
+        found = workbench.store.jobs(state=state, requester=requester, limit=limit)
     return [Job(row.id, settings) for row in found]
 
 

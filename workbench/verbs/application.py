@@ -119,7 +119,7 @@ class Application:
 
         session = self._session()
         with open_store(self._settings) as store:
-            jobs = {job.id: job.state for job in store.list(limit=100_000) if job.provider == "aws"}
+            jobs = {job.id: job.state for job in store.jobs(limit=100_000) if job.provider == "aws"}
         found = audit.find(session, self._settings, audit.owned_by(jobs, ENDED))
         return Leftovers(session.account, session.region, tuple(found))
 

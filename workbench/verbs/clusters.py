@@ -63,7 +63,7 @@ class Clusters:
     def _check_idle(self, name: str, provider: str) -> None:
         standing.check_name(name)
         self.layout(name, provider)
-        for job in self._store.list(state=ACTIVE, limit=1000):
+        for job in self._store.jobs(state=ACTIVE, limit=1000):
             if job.cluster == name and job.provider == provider:
                 raise BadInput(
                     f"job {job.id} is at work on {name}; end it with: workbench terminate {job.id}"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from workbench import recipes, runner
 from workbench.errors import BadInput, Unavailable
 from workbench.jobs import ACTIVE, ENDED, Filter, Job, Store
-from workbench.jobs import Machine as JobMachine
+from workbench.jobs import MachineRecord as JobMachine
 from workbench.jobs.changing import check_requester
 from workbench.settings import Settings
 from workbench.verbs.clusters import Clusters

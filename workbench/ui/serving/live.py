@@ -65,7 +65,7 @@ class LivePanel:
     def show(self, _: Snapshot) -> None:
         """Offer the jobs that train here, the newest first; end what has lost its job."""
         jobs = [
-            job for job in self._workbench.store.list(state=TRAINING, limit=50) if job.provider == "local"
+            job for job in self._workbench.store.jobs(state=TRAINING, limit=50) if job.provider == "local"
         ]
         options = [(f"{job.id} {job.name}, {job.state}", job.id) for job in sorted(jobs, key=lambda j: -j.id)]
         if tuple(options) != tuple(self.job.options):

@@ -1,0 +1,79 @@
+"""The requests that users make: submit, terminate, retry; each runs inside a transaction that its caller opened."""
+
+from dataclasses import asdict, dataclass
+
+import sqlalchemy as sa
+
+from workbench import artifact
+from workbench.errors import BadInput
+from workbench.jobs import replay
+from workbench.jobs.changing import check_recipe, check_requester, hold, keep_recipe, set_state
+from workbench.jobs.tables import job_times, jobs
+from workbench.jobs.values import ENDED
+from workbench.recipes import Recipe
+
+
+@dataclass(frozen=True)
+class Request:
+    """Everything that is asked of a job but for its recipe."""
+
+    name: str
+    requester: str
+    ps: int
+    workers: int
+    epochs: int | None
+    provider: str
+    instance_type: str | None
+    cluster: str | None
+    price_per_hour: float | None
+
+    def __post_init__(self) -> None:
+        artifact.check_name(self.name)
+        check_requester(self.requester)
+        for what, value, least in (
+            ("ps", self.ps, 0),
+            ("workers", self.workers, 1),
+            ("epochs", self.epochs, 1),
+        ):
+            if value is not None and not least <= value < 2**31:
+                raise BadInput(f"{what} must be a whole number from {least}. Received: {value!r}")
+
+
+def submit(connection: sa.Connection, request: Request, recipe: Recipe, now: float) -> int:
+    """Queue a job; give its id."""
+    check_recipe(recipe)
+    keep_recipe(connection, recipe)
+    begun = {"state": "queued", "attempt": 1, "origin": 1, "queued_t": now, "origin_t": now}
+    key = connection.execute(
+        jobs.insert().values({**asdict(request), "recipe": recipe.sha256, **begun})
+    ).inserted_primary_key
+    assert key is not None
+    id = int(key[0])
+    connection.execute(job_times.insert().values(job=id, attempt=1, state="queued", t=now))
+    return id
+
+
+def ask_terminate(connection: sa.Connection, id: int, now: float) -> bool:
+    """Terminate a job that waits, note the wish for one that runs; give whether it had not ended already."""
+    job = hold(connection, id)
+    if job["state"] in ENDED:
+        return False
+    since = now if job["terminate_t"] is None else job["terminate_t"]
+    if job["state"] == "queued":
+        set_state(connection, job, "terminated", now, terminate_t=since)
+    else:
+        connection.execute(jobs.update().where(jobs.c.id == id).values(terminate_t=since))
+    return True
+
+
+def retry(connection: sa.Connection, id: int, anew: bool, now: float) -> bool:
+    """Queue a job again that has ended without a version; give whether it had ended."""
+    job = hold(connection, id)
+    if job["state"] == "completed":
+        raise BadInput(f"job {id} is completed with version {job['version']}; submit it again for another")
+    if job["state"] not in ENDED:
+        return False
+    attempt = job["attempt"] + 1
+    begun = {"origin": attempt, "origin_t": now, **replay.NOTHING} if anew else {}
+    set_state(connection, job, "queued", now, attempt=attempt, queued_t=now, terminate_t=None, **begun)
+    return True
