@@ -9,14 +9,20 @@ from typing import TYPE_CHECKING, Protocol
 import ipywidgets
 
 from workbench.errors import Unavailable, WorkbenchError
+from workbench.ui.cluster.application_views import (
+    an_hour,
+    describe_plan,
+    machines_table,
+    page_link,
+    state_words,
+)
 from workbench.ui.cluster.hints import Hints
 from workbench.ui.cluster.network_diagram import draw_network
 from workbench.ui.widgets.actions import Action, Message
-from workbench.ui.widgets.pieces import badge, banner, when
 
 if TYPE_CHECKING:
     from workbench.machines import Machine
-    from workbench.verbs.application import App, AppMachine, AppPlan, Check, Tell
+    from workbench.verbs.application import App, AppPlan, Tell
 
 LOOK_EVERY_S = 15.0
 """Pause between two looks at AWS that nobody asked for; while something is under way or coming, a third of it."""
@@ -69,7 +75,7 @@ class ApplicationPanel:
         if app is None:
             return ""
         place = f"account {escape(app.account)}, {escape(app.region)}"
-        return f"{place}; {escape(_state(app))}{_an_hour(app.price_per_hour)}"
+        return f"{place}; {escape(state_words(app))}{an_hour(app.price_per_hour)}"
 
     def refresh(self, machines: Sequence["Machine"] = ()) -> None:
         """Look again if it is time to; ``machines`` are the clusters' for the diagram. Raises ``Unavailable``."""
@@ -112,7 +118,7 @@ class ApplicationPanel:
     # What the buttons do
 
     def _plan(self) -> None:
-        self.details.html = _describe_plan(self._application.plan())
+        self.details.html = describe_plan(self._application.plan())
 
     def _price(self) -> str:
         try:
@@ -189,86 +195,8 @@ class ApplicationPanel:
             )
         else:
             clusters = [machine for machine in machines if machine.instance]
-            self.state.html = draw_network(app, clusters) + _table(app.machines) + _page(app)
+            self.state.html = draw_network(app, clusters) + machines_table(app.machines) + page_link(app)
 
 
 def _is_coming(app: "App | None") -> bool:
     return app is not None and any(m.state in COMING or m.service in COMING for m in app.machines)
-
-
-def _state(app: "App") -> str:
-    return "no application" if app.state == "absent" else f"application {app.state.replace('_', ' ')}"
-
-
-def _an_hour(price: float | None) -> str:
-    return "" if not price else f", ${price:.2f} an hour"
-
-
-def _page(app: "App") -> str:
-    if not app.page_url or app.state == "stopped":
-        return ""
-    url = escape(app.page_url)
-    return f'<p>Drawing page: <a href="{url}" target="_blank" rel="noopener">{url}</a></p>'
-
-
-def _table(machines: Sequence["AppMachine"]) -> str:
-    rows = "".join(
-        f"<tr><td>{escape(m.role)}</td><td>{badge(m.state)}</td><td>{_service(m)}</td><td>{escape(m.type)}</td>"
-        f"<td>{when(m.created)}</td><td><code>{escape(m.private_address or '–')}</code></td>"
-        f"<td><code>{escape(m.public_address or '–')}</code></td><td><code>{escape(m.instance)}</code></td>"
-        f"<td>{'unknown' if m.price_per_hour is None else f'${m.price_per_hour:.3f}'}</td></tr>"
-        for m in machines
-    )
-    heads = (
-        "Role",
-        "State",
-        "Service",
-        "Type",
-        "Since",
-        "Private address",
-        "Public address",
-        "Instance",
-        "An hour",
-    )
-    return _scroll("The application's machines", heads, rows)
-
-
-def _service(machine: "AppMachine") -> str:
-    if not machine.service:
-        return "–"
-    said = f' title="{escape(machine.message)}"' if machine.message else ""
-    return f"<span{said}>{escape(machine.service)}</span>"
-
-
-def _describe_plan(plan: "AppPlan") -> str:
-    costs = "".join(
-        f"<tr><td>{escape(c.what)}</td><td>{'unknown' if c.per_hour is None else f'${c.per_hour:.4f}'}</td></tr>"
-        for c in plan.costs
-    )
-    checks = "".join(
-        f"<tr><td>{escape(c.what)}</td><td>{_mark(c)}</td><td class='wb-reason'>{escape(c.said)}</td></tr>"
-        for c in plan.checks
-    )
-    resources = "".join(
-        f"<li>{escape(r.name)} <span class=wb-muted>{escape(r.type)}</span></li>" for r in plan.resources
-    )
-    title = f"${plan.price_per_hour:.2f} an hour, ${plan.price_per_hour * 730:.0f} for a month that it runs through"
-    return (
-        banner(title, plan.price_source, kind="note")
-        + _scroll("What it costs", ("Costs", "An hour"), costs)
-        + _scroll("Whether the account allows it", ("Account", "Fine", "Why"), checks)
-        + f'<details class="wb-more"><summary>{len(plan.resources)} resources</summary><ul>{resources}</ul></details>'
-    )
-
-
-def _mark(check: "Check") -> str:
-    kind, word = {True: ("running", "yes"), False: ("failed", "no"), None: ("stopped", "unknown")}[check.ok]
-    return badge(kind, word)
-
-
-def _scroll(label: str, heads: Sequence[str], rows: str) -> str:
-    cells = "".join(f'<th scope="col">{head}</th>' for head in heads)
-    return (
-        f'<div class="wb-scroll" tabindex="0" role="region" aria-label="{escape(label)}"><table class="wb-list">'
-        f"<thead><tr>{cells}</tr></thead><tbody>{rows}</tbody></table></div>"
-    )
