@@ -17,12 +17,12 @@ from workbench.recipes import Recipe
 from workbench.services import state
 
 CELL = 'from workbench import ui\nrequester = ui.Requester("ada")\nrequester'
-BUSY = [
+BUSY = (
     state.Row("back end", "ready"),
     state.Row("drawing page", "ready"),
     state.Row("job queue", "restarting", message="ended with exit code 1; its last words: disk full"),
     state.Row("first model", "training", message="epoch 2 of 4, about 40 s left"),
-]
+)
 
 
 def login(page: Page, dashboard: Dashboard) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from tests.chain import answers, end_chain, start_chain, wait_until
 from tests.soak import disk
-from workbench.services.supervisor import GIVE_UP_AFTER
+from workbench.services.child import GIVE_UP_AFTER
 
 
 def test_a_back_end_that_dies_on_a_full_disk_comes_back_when_there_is_room(

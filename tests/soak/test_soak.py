@@ -11,7 +11,7 @@ from tests.soak.figures import table
 from tests.soak.notes import Answer, Change, Hit, Sample
 from tests.soak.running import soak
 from tests.soak.schedule import KINDS, REST_S, Pace, choose, plan
-from workbench.services.supervisor import GIVE_UP_AFTER, GIVE_UP_WITHIN_S
+from workbench.services.child import GIVE_UP_AFTER, GIVE_UP_WITHIN_S
 
 DIGITS = {1: 3, 2: 8, 3: 5}
 SHORT = Pace(kill=1.4, submit=2.0, terminate=6.0, deploy=3.0, rollback=7.0, fill=None, calm_s=2.0)

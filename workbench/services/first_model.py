@@ -10,10 +10,11 @@ import signal
 import sys
 import tempfile
 import time
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING
 
 from workbench import recipes
 from workbench.backends.http import HttpBackEnd
@@ -22,12 +23,15 @@ from workbench.models import registry
 from workbench.settings import Settings, from_environment
 from workbench.system import files
 
+if TYPE_CHECKING:
+    from workbench.node import training
+
 NAME = "mnist-cnn"
 BACKEND_WAIT_S = 60.0
 
 
 def is_deployed(settings: Settings) -> bool:
-    """Whether any version was ever pushed to the back end here."""
+    """Tell if any version was ever pushed to the back end here."""
     return any(settings.backend.glob("models/*/*/manifest.json"))
 
 
@@ -60,14 +64,7 @@ def _train(settings: Settings, status: "_Status") -> registry.Version:
     from workbench.node import publishing, training
 
     def show(progress: training.Progress) -> None:
-        status.tell(
-            "training",
-            f"training the first model, step {progress.step} of {progress.of}",
-            step=progress.step,
-            of=progress.of,
-            eta_s=None if progress.eta_s is None else round(progress.eta_s, 1),
-            accuracy=progress.accuracy,
-        )
+        status.tell("training", f"training the first model, step {progress.step} of {progress.of}", progress)
 
     with tempfile.TemporaryDirectory() as folder:
         program = recipes.load(recipe, Path(folder))
@@ -96,18 +93,46 @@ def _deploy(version: registry.Version, settings: Settings) -> None:
             time.sleep(0.2)
 
 
+@dataclass(frozen=True)
+class UnderWay:
+    """One line of standard output, and what the drawing page shows."""
+
+    state: str
+    message: str
+    since: str
+    step: int | None = None
+    of: int | None = None
+    eta_s: float | None = None
+    accuracy: float | None = None
+
+    def as_json(self) -> str:
+        """The line; without what is not known."""
+        return json.dumps({name: value for name, value in asdict(self).items() if value is not None})
+
+
+def parse(line: bytes) -> UnderWay | None:
+    """What a line tells; ``None`` for one that a library printed."""
+    try:
+        return UnderWay(**json.loads(line))
+    except (ValueError, TypeError):
+        return None
+
+
 class _Status:
-    """``under_way.json``: written aside and renamed, so that a reader never sees half of it."""
+    """Tells what is under way: in ``under_way.json``, replaced as a whole, and on standard output."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.since = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
-    def tell(self, state: str, message: str, **more: Any) -> None:
-        text = json.dumps({"state": state, "message": message, "since": self.since, **more})
+    def tell(self, state: str, message: str, progress: "training.Progress | None" = None) -> None:
+        now = UnderWay(state, message, self.since)
+        if progress is not None:
+            eta_s = None if progress.eta_s is None else round(progress.eta_s, 1)
+            now = replace(now, step=progress.step, of=progress.of, eta_s=eta_s, accuracy=progress.accuracy)
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        files.write(self.path, text)
-        print(text, flush=True)
+        files.write(self.path, now.as_json())
+        print(now.as_json(), flush=True)
 
     def clear(self) -> None:
         self.path.unlink(missing_ok=True)

@@ -1,0 +1,91 @@
+"""What the supervisor decides and tells; that it then does so is tried in ``test_chain.py`` and ``tests/soak``."""
+
+import errno
+from pathlib import Path
+
+import pytest
+
+from workbench.services import first_model, state
+from workbench.services.child import FULL_PAUSE_S, GIVE_UP_AFTER, GIVE_UP_WITHIN_S, Verdict, judge
+from workbench.services.logs import LIMIT_BYTES, Log
+from workbench.services.state import Board, Row, State
+from workbench.settings import Settings
+
+
+def test_a_service_is_started_again_ever_later() -> None:
+    pauses = []
+    deaths: list[float] = []
+    for now in range(0, 400, 100):
+        pauses.append(judge(deaths, now, disk_full=False).retry_in_s)
+        deaths.append(now)
+    assert pauses == [0.25, 0.5, 1.0, 2.0]
+    assert judge([float(now) for now in range(0, 2000, 100)], 2000, disk_full=False).retry_in_s == 4.0
+
+
+def test_it_is_given_up_after_some_deaths_that_came_fast() -> None:
+    fast = [float(second) for second in range(GIVE_UP_AFTER - 1)]
+    assert judge(fast, GIVE_UP_AFTER, disk_full=False).retry_in_s is None
+    assert judge(fast, GIVE_UP_WITHIN_S + 1, disk_full=False).retry_in_s is not None
+
+
+def test_a_full_disk_is_no_fault_of_a_service() -> None:
+    fast = [float(second) for second in range(GIVE_UP_AFTER)]
+    assert judge(fast, GIVE_UP_AFTER, disk_full=True) == Verdict(FULL_PAUSE_S, counts=False)
+
+
+def test_the_state_is_read_as_it_was_told(settings: Settings) -> None:
+    settings.run.mkdir(parents=True)
+    told: list[tuple[State, str]] = []
+    board = Board(settings, State(1, 2.0), lambda state, line: told.append((state, line)))
+    board.put(Row("back end", "starting"))
+    board.put(Row("dashboard", "starting"))
+    board.put(Row("back end", "ready", "http://here", 7))
+    board.say("back end ready")
+    rows = (Row("back end", "ready", "http://here", 7), Row("dashboard", "starting"))
+    assert told == [(State(1, 2.0, rows), "back end ready")]
+    assert state.parse(state.path(settings).read_text()) == told[0][0]
+
+
+def test_what_a_full_disk_kept_from_somebody_is_told_later(settings: Settings) -> None:
+    settings.run.mkdir(parents=True)
+    full, heard = [True], []
+
+    def tell(state: State, line: str) -> None:
+        if full[0]:
+            raise OSError(errno.ENOSPC, "full")
+        heard.append(line)
+
+    board = Board(settings, State(1, 2.0), tell)
+    board.say("ready")
+    assert heard == []
+    full[0] = False
+    board.catch_up()
+    board.catch_up()
+    assert heard == [""]
+
+
+@pytest.mark.parametrize(
+    ("line", "state"),
+    [
+        (b'{"state": "training", "message": "m", "since": "s", "step": 3}', "training"),
+        (b"Epoch 1", None),
+        (b"5", None),
+    ],
+)
+def test_a_line_of_a_library_is_no_news_of_the_first_model(line: bytes, state: str | None) -> None:
+    told = first_model.parse(line)
+    assert (told.state if told else None) == state
+    assert told is None or first_model.parse(told.as_json().encode()) == told
+
+
+def test_a_log_that_is_too_long_begins_anew(tmp_path: Path) -> None:
+    log = Log(tmp_path / "logs" / "x.log")
+    with log.open() as file:
+        file.write(b"one\n")
+    log.keep_short()
+    assert log.last_words == "one"
+    with log.open() as file:
+        file.write(b"two\n" * (LIMIT_BYTES // 4))
+    log.keep_short()
+    assert log.last_words == "none"
+    assert (tmp_path / "logs" / "x.log.1").stat().st_size == 4 + LIMIT_BYTES
