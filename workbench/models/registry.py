@@ -8,7 +8,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import psutil
 
@@ -18,9 +17,6 @@ from workbench.manifest import Corrected, Manifest
 from workbench.settings import Settings
 from workbench.system import files
 from workbench.system.locks import locked
-
-if TYPE_CHECKING:
-    import keras
 
 
 @dataclass(frozen=True)
@@ -98,14 +94,6 @@ def find(reference: str, settings: Settings) -> Version:
         if version.version == int(number):
             return version
     raise NotFound(f"{name} has no version {number}; it has {', '.join(str(v.version) for v in there)}")
-
-
-def load(version: Version) -> "keras.Model":
-    """The Keras model, after its files were checked; only stock layers, nothing in it runs as code."""
-    artifact.verify(version.folder)
-    import keras
-
-    return keras.saving.load_model(version.folder / "model.keras", compile=False, safe_mode=True)
 
 
 def download(version: Version, destination: Path) -> Path:

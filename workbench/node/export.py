@@ -20,7 +20,7 @@ from workbench import datasets
 from workbench.errors import ModelRefused
 from workbench.manifest import Corrected, Input, Manifest, Output, Share, Training
 from workbench.models.evaluation import Evaluation, Regression
-from workbench.node.inference import in_batches, run_onnx
+from workbench.node.inference import in_batches, run_onnx, run_saved_model
 from workbench.node.model import plain, predict
 from workbench.node.training import Trained
 from workbench.recipes import Program
@@ -184,15 +184,6 @@ def _write_tflite(saved_model: Path, path: Path) -> None:
 
 def _run_keras(path: Path, x: np.ndarray, own: dict[str, Any]) -> np.ndarray:
     return predict(keras.saving.load_model(path, compile=False, custom_objects=own), x)
-
-
-def run_saved_model(path: Path, x: np.ndarray) -> np.ndarray:
-    """Answers of a SavedModel with one input and one output."""
-    serve = tf.saved_model.load(str(path)).signatures["serving_default"]
-    (name, spec), *more = serve.structured_input_signature[1].items()
-    if more:
-        raise ValueError("a model with several inputs has no single answer to compare")
-    return in_batches(lambda b: next(iter(serve(**{name: tf.cast(b, spec.dtype)}).values())).numpy(), x)
 
 
 def _run_tflite(path: Path, x: np.ndarray) -> np.ndarray:

@@ -13,8 +13,6 @@ def predict(folder: Path, x: np.ndarray) -> np.ndarray:
     """Ask the version in a folder about inputs ``(n, …)`` as its manifest describes them: float32 ``(n, …)``."""
     if (folder / "model.onnx").is_file():
         return run_onnx(folder / "model.onnx", x)
-    from workbench.node.export import run_saved_model  # TensorFlow comes with it
-
     return run_saved_model(folder / "saved_model", x)
 
 
@@ -27,6 +25,17 @@ def run_onnx(path: Path, x: np.ndarray) -> np.ndarray:
     kind = feed.type.removeprefix("tensor(").removesuffix(")")
     dtype = np.dtype({"float": "float32", "double": "float64"}.get(kind, kind))
     return in_batches(lambda batch: session.run(None, {feed.name: batch.astype(dtype)})[0], x)
+
+
+def run_saved_model(path: Path, x: np.ndarray) -> np.ndarray:
+    """Answers of a SavedModel with one input and one output."""
+    import tensorflow as tf  # half a gigabyte, which who has the ONNX form need not pay
+
+    serve = tf.saved_model.load(str(path)).signatures["serving_default"]
+    (name, spec), *more = serve.structured_input_signature[1].items()
+    if more:
+        raise ValueError("a model with several inputs has no single answer to compare")
+    return in_batches(lambda b: next(iter(serve(**{name: tf.cast(b, spec.dtype)}).values())).numpy(), x)
 
 
 def in_batches(run: Callable[[np.ndarray], np.ndarray], x: np.ndarray) -> np.ndarray:
