@@ -5,9 +5,13 @@ It listens on all interfaces and has no setting for that, so uvicorn's own is gi
 
 import argparse
 import functools
+from collections.abc import Callable
+from typing import Any
 
 import kserve
+import numpy as np
 import uvicorn
+from numpy.typing import NDArray
 from reading import open_model, read
 
 
@@ -18,17 +22,19 @@ class Digits(kserve.Model):
         self.ready = True
 
     @functools.cached_property
-    def answer(self):
+    def answer(self) -> Callable[[NDArray[np.float32]], str]:
         return open_model(
             self.path
         )  # in the worker: a model is sent there as a pickle, and a session makes none
 
-    async def predict(self, payload, headers=None, response_headers=None):
+    async def predict(
+        self, payload: dict[str, list[str]], headers: object = None, response_headers: object = None
+    ) -> dict[str, list[str]]:
         return {"predictions": [self.answer(read(image)) for image in payload["instances"]]}
 
 
 class OnLoopback(uvicorn.Config):
-    def __init__(self, *arguments, **settings) -> None:
+    def __init__(self, *arguments: Any, **settings: Any) -> None:
         super().__init__(*arguments, **{**settings, "host": "127.0.0.1"})
 
 

@@ -7,20 +7,22 @@ more than 100 requests a second, as many HTTP processes as workers, which is the
 import sys
 
 import litserve
+import numpy as np
+from numpy.typing import NDArray
 from reading import open_model, read
 
 
 class Digits(litserve.LitAPI):
-    def setup(self, device):
+    def setup(self, device: str) -> None:
         self.answer = open_model(sys.argv[1])
 
-    def decode_request(self, request):
+    def decode_request(self, request: dict[str, str]) -> NDArray[np.float32]:
         return read(request["image"])
 
-    def predict(self, x):
+    def predict(self, x: NDArray[np.float32]) -> str:
         return self.answer(x)
 
-    def encode_response(self, output):
+    def encode_response(self, output: str) -> dict[str, str]:
         return {"digit": output}
 
 

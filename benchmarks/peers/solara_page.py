@@ -8,6 +8,6 @@ import solara
 
 
 @solara.component
-def Page():
+def Page() -> None:
     solara.Markdown("# Page")
     ipywidgets.Button.element(description="Here")

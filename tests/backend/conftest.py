@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from flask.testing import FlaskClient
 
 from backend.app import create_app
 from tests.backend import making
+from tests.backend.client import Client
 from tests.backend.real_server import BEARER, Server, start, stop, wait_for
 from workbench.settings import PROJECT, Settings, from_environment
 
@@ -44,9 +44,9 @@ def strange(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def client(app: Flask) -> FlaskClient:
+def client(app: Flask) -> Client:
     """A back end where nothing is deployed."""
-    return app.test_client()
+    return Client(app)
 
 
 @pytest.fixture(scope="session")
@@ -65,7 +65,7 @@ def zips(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., bytes]:
 
 
 @pytest.fixture
-def push(client: FlaskClient, zips: Callable[..., bytes]) -> Callable[..., Any]:
+def push(client: Client, zips: Callable[..., bytes]) -> Callable[..., Any]:
     """Pushes a version with the token; gives the answer."""
 
     def send(number: int, *, name: str = "mnist-cnn", **more: Any) -> Any:
@@ -76,7 +76,7 @@ def push(client: FlaskClient, zips: Callable[..., bytes]) -> Callable[..., Any]:
 
 
 @pytest.fixture
-def activate(client: FlaskClient) -> Callable[..., Any]:
+def activate(client: Client) -> Callable[..., Any]:
     def send(number: Any, *, name: str = "mnist-cnn", **more: Any) -> Any:
         return client.post(f"/models/{name}:activate", json={"version": number, **more}, headers=BEARER)
 
@@ -84,7 +84,7 @@ def activate(client: FlaskClient) -> Callable[..., Any]:
 
 
 @pytest.fixture
-def seven(push: Callable[..., Any], activate: Callable[..., Any], client: FlaskClient) -> FlaskClient:
+def seven(push: Callable[..., Any], activate: Callable[..., Any], client: Client) -> Client:
     """A back end whose model, version 7, says 7 to everything."""
     assert push(7).status_code == 201
     assert activate(7).status_code == 200

@@ -8,13 +8,16 @@ import sys
 import textwrap
 import threading
 import urllib.request
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from tests.backend import making
-from tests.backend.real_server import start, stop, wait_for
+from tests.backend.real_server import Answer, Server, start, stop, wait_for
 from workbench import datasets
 from workbench.backends import http as deployment
 from workbench.backends.exported import keep_corrections
@@ -24,13 +27,15 @@ from workbench.errors import BadInput, ModelRefused, NotFound, Unavailable
 from workbench.manifest import File, read
 from workbench.manifest import write_listing as rewrite
 from workbench.models import registry
-from workbench.settings import PROJECT
+from workbench.settings import PROJECT, Settings
 
 TOKEN = making.TOKEN
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory, free_ports):
+def server(
+    tmp_path_factory: pytest.TempPathFactory, free_ports: Callable[[int], list[int]]
+) -> Iterator[Server]:
     """A back end of this module's own, with nothing deployed."""
     server = start(tmp_path_factory.mktemp("deployment") / "home", free_ports(1)[0])
     try:
@@ -41,11 +46,13 @@ def server(tmp_path_factory, free_ports):
 
 
 @pytest.fixture
-def publish(tmp_path):
+def publish(tmp_path: Path) -> Callable[..., registry.Version]:
     """Makes versions 1, 2, … of a model as the registry would hand them over."""
     made = 0
 
-    def give(name, *, number=None, weight=b"", **manifest):
+    def give(
+        name: str, *, number: int | None = None, weight: bytes = b"", **manifest: Any
+    ) -> registry.Version:
         nonlocal made
         made += 1
         folder = making.version(
@@ -60,17 +67,17 @@ def publish(tmp_path):
     return give
 
 
-def client(server):
+def client(server: Server) -> HttpBackEnd:
     return HttpBackEnd(server.url, TOKEN)
 
 
-def says(server, name, picture=None):
+def says(server: Server, name: str, picture: bytes | None = None) -> Any:
     body = making.png(making.seven()) if picture is None else picture
     answer = server.ask("POST", f"/predict?model={name}", body, Content_Type="image/png")
     return answer.json
 
 
-def command(server, *arguments):
+def command(server: Server, *arguments: str) -> tuple[int, str, str]:
     done = subprocess.run(
         [sys.executable, "-m", "workbench.cli", *arguments],
         cwd=PROJECT,
@@ -93,7 +100,7 @@ class Breaking(http.server.BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
 
-    def _pass_on(self):
+    def _pass_on(self) -> None:
         length = int(self.headers.get("Content-Length") or 0)
         cut = self.command == "PUT" and self.server.breaks > 0
         self.server.breaks -= cut
@@ -118,7 +125,7 @@ class Breaking(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(content)
 
-    def _send_half(self, length, body):
+    def _send_half(self, length: int, body: bytes) -> None:
         import socket
 
         host, port = self.server.behind.removeprefix("http://").split(":")
@@ -132,11 +139,13 @@ class Breaking(http.server.BaseHTTPRequestHandler):
 
     do_GET = do_PUT = do_POST = _pass_on
 
-    def log_message(self, *arguments):
+    def log_message(self, *arguments: object) -> None:
         """Nothing."""
 
 
-def test_a_push_over_a_broken_connection_goes_on_where_it_broke(server, publish, monkeypatch):
+def test_a_push_over_a_broken_connection_goes_on_where_it_broke(
+    server: Server, publish: Callable[..., registry.Version], monkeypatch: pytest.MonkeyPatch
+) -> None:
     way = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Breaking)
     way.behind, way.breaks, way.seen = server.url, 2, []
     threading.Thread(target=way.serve_forever, args=(0.02,), daemon=True).start()
@@ -154,7 +163,9 @@ def test_a_push_over_a_broken_connection_goes_on_where_it_broke(server, publish,
     assert says(server, "pushed")["version"] == version.version
 
 
-def test_a_zip_that_is_not_the_announced_one_is_refused_and_forgotten(server, publish, tmp_path):
+def test_a_zip_that_is_not_the_announced_one_is_refused_and_forgotten(
+    server: Server, publish: Callable[..., registry.Version], tmp_path: Path
+) -> None:
     version = publish("announced")
     body = making.zipped(version.folder, tmp_path / "it.zip")
     path, other = f"/models/announced/versions/{version.version}", "0" * 64
@@ -166,13 +177,15 @@ def test_a_zip_that_is_not_the_announced_one_is_refused_and_forgotten(server, pu
     assert answer.json == {"received": 0}
 
 
-def test_parts_come_in_order_and_within_what_was_announced(server, publish, tmp_path):
+def test_parts_come_in_order_and_within_what_was_announced(
+    server: Server, publish: Callable[..., registry.Version], tmp_path: Path
+) -> None:
     version = publish("parts")
     body = making.zipped(version.folder, tmp_path / "it.zip")
     path = f"/models/parts/versions/{version.version}"
     common = {"Authorization": f"Bearer {TOKEN}", "X-Content-SHA256": File.of(tmp_path / "it.zip").sha256}
 
-    def part(start, end, total):
+    def part(start: int, end: int, total: int) -> Answer:
         return server.ask(
             "PUT", path, body[start:end], **common, Content_Range=f"bytes {start}-{end - 1}/{total}"
         )
@@ -189,7 +202,9 @@ def test_parts_come_in_order_and_within_what_was_announced(server, publish, tmp_
     assert part(here, len(body), len(body)).status == 201
 
 
-def test_a_canary_answers_its_share_and_what_both_said_is_kept(server, publish):
+def test_a_canary_answers_its_share_and_what_both_said_is_kept(
+    server: Server, publish: Callable[..., registry.Version]
+) -> None:
     one, two = publish("shared"), publish("shared")
     client(server).deploy(one)
     said = client(server).deploy(two, canary=40)
@@ -211,7 +226,9 @@ def test_a_canary_answers_its_share_and_what_both_said_is_kept(server, publish):
     assert {says(server, "shared", picture)["version"] for picture in pictures} == {1}
 
 
-def test_a_canary_needs_an_active_version_and_a_sensible_share(server, publish):
+def test_a_canary_needs_an_active_version_and_a_sensible_share(
+    server: Server, publish: Callable[..., registry.Version]
+) -> None:
     version = publish("lonely")
     with pytest.raises(NotFound, match="activate one first"):
         client(server).deploy(version, canary=10)
@@ -222,7 +239,9 @@ def test_a_canary_needs_an_active_version_and_a_sensible_share(server, publish):
     assert server.guarded("POST", "/models/lonely:canary", b'{"version": 1, "percent": 5}').status == 409
 
 
-def test_versions_are_compared_on_accepted_corrections_with_an_interval(server, publish):
+def test_versions_are_compared_on_accepted_corrections_with_an_interval(
+    server: Server, publish: Callable[..., registry.Version]
+) -> None:
     one, two = publish("compared"), publish("compared")
     for version in (one, two):
         client(server).deploy(version)
@@ -246,7 +265,9 @@ def test_versions_are_compared_on_accepted_corrections_with_an_interval(server, 
         client(server).compare("unheard-of")
 
 
-def test_the_history_says_who_did_what_when_and_why(server, publish):
+def test_the_history_says_who_did_what_when_and_why(
+    server: Server, publish: Callable[..., registry.Version]
+) -> None:
     one, two = publish("told"), publish("told")
     client(server).deploy(one, who="ada", reason="the first")
     client(server).deploy(two, who="bob", canary=5)
@@ -264,7 +285,9 @@ def test_the_history_says_who_did_what_when_and_why(server, publish):
         HttpBackEnd(server.url, "wrong").history("told")
 
 
-def test_a_retraining_that_is_worse_is_deployed_only_if_told_to(server, publish):
+def test_a_retraining_that_is_worse_is_deployed_only_if_told_to(
+    server: Server, publish: Callable[..., registry.Version]
+) -> None:
     better = publish("retrained", metrics={"accuracy": 0.99})
     trained_with = {"version": 1, "used": ["aa"]}
     worse = publish("retrained", metrics={"accuracy": 0.98}, corrections=trained_with)
@@ -281,7 +304,9 @@ def test_a_retraining_that_is_worse_is_deployed_only_if_told_to(server, publish)
     assert client(server).deploy(unlike).version == 4  # no retraining: another model
 
 
-def test_a_link_opens_one_version_for_a_while_and_nothing_else(server, publish):
+def test_a_link_opens_one_version_for_a_while_and_nothing_else(
+    server: Server, publish: Callable[..., registry.Version]
+) -> None:
     version = publish("linked")
     client(server).deploy(version)
     url = client(server).link(version, expires_s=60)
@@ -301,7 +326,7 @@ def test_a_link_opens_one_version_for_a_while_and_nothing_else(server, publish):
     assert server.guarded("POST", "/models/linked/versions/9:link").status == 404
 
 
-def test_corrections_are_listed_reviewed_and_exported_by_command(server):
+def test_corrections_are_listed_reviewed_and_exported_by_command(server: Server) -> None:
     sent = []
     for n in range(3):
         body = {"image": making.data_url(making.png(making.seven(100 + n))).decode(), "digit": 3}
@@ -334,14 +359,18 @@ def test_corrections_are_listed_reviewed_and_exported_by_command(server):
     ]
 
 
-def test_without_an_export_a_recipe_gets_no_corrections_and_unknown_versions_are_refused(settings):
+def test_without_an_export_a_recipe_gets_no_corrections_and_unknown_versions_are_refused(
+    settings: Settings,
+) -> None:
     x, y = datasets.corrections(settings=settings)
     assert (x.shape, y.shape) == ((0, 28, 28), (0,))
     with pytest.raises(NotFound, match="no version 3"):
         datasets.corrections(3, settings)
 
 
-def test_five_corrected_drawings_are_trained_with_and_the_new_version_tells(server, tmp_path):
+def test_five_corrected_drawings_are_trained_with_and_the_new_version_tells(
+    server: Server, tmp_path: Path
+) -> None:
     """Correct, accept, export, retrain: the manifest lists them, with the evaluation before and after."""
     code = """
         import json, pathlib, sys
@@ -423,6 +452,6 @@ def test_five_corrected_drawings_are_trained_with_and_the_new_version_tells(serv
     assert client(server).deploy(after, anyway=True).previous == 1
 
 
-def test_where_nothing_answers_it_is_said_what_to_start(free_ports):
+def test_where_nothing_answers_it_is_said_what_to_start(free_ports: Callable[[int], list[int]]) -> None:
     with pytest.raises(Unavailable, match="workbench up"):
         HttpBackEnd(f"http://127.0.0.1:{free_ports(1)[0]}").models()

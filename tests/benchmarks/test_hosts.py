@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -43,7 +44,7 @@ def name() -> str:
 
 
 @pytest.fixture
-def cabled(name):
+def cabled(name: str) -> Iterator[tuple[cable.Host, cable.Host]]:
     try:
         with cable.lay(name) as found:
             yield found
@@ -59,7 +60,7 @@ def seconds_to_send(amount: int, here: cable.Host, there: cable.Host) -> float:
         return float(subprocess.run(send, check=True, capture_output=True, text=True, timeout=60).stdout)
 
 
-def test_no_more_goes_through_the_cable_than_the_limit_lets(cabled):
+def test_no_more_goes_through_the_cable_than_the_limit_lets(cabled: tuple[cable.Host, cable.Host]) -> None:
     near, far = cabled
     free = seconds_to_send(2_000_000, near, far)
     cable.limit(near, 40)
@@ -80,14 +81,18 @@ def fail_half_way(name: str) -> None:
         raise ZeroDivisionError
 
 
-def test_nothing_is_left_of_hosts_whose_run_failed_half_way(cabled, name):
+def test_nothing_is_left_of_hosts_whose_run_failed_half_way(
+    cabled: tuple[cable.Host, cable.Host], name: str
+) -> None:
     with pytest.raises(ZeroDivisionError):
         fail_half_way(f"{name}x")
     assert f"{name}x" not in namespaces()
     assert name in namespaces()
 
 
-def test_hosts_of_a_run_that_was_killed_are_made_anew_but_not_while_its_processes_live(name, cabled):
+def test_hosts_of_a_run_that_was_killed_are_made_anew_but_not_while_its_processes_live(
+    name: str, cabled: tuple[cable.Host, cable.Host]
+) -> None:
     near, _ = cabled
     with subprocess.Popen(near.command("sleep", "60")) as living:
         try:
@@ -100,13 +105,15 @@ def test_hosts_of_a_run_that_was_killed_are_made_anew_but_not_while_its_processe
     assert name not in namespaces()
 
 
-def test_where_there_can_be_no_hosts_it_says_what_is_missing(name, monkeypatch):
+def test_where_there_can_be_no_hosts_it_says_what_is_missing(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("PATH", "")
     with pytest.raises(Unavailable, match=r"only root|ip, tc, taskset not found"), cable.lay(name):
         pass
 
 
-def test_what_a_link_adds_is_told_beside_what_was_foretold():
+def test_what_a_link_adds_is_told_beside_what_was_foretold() -> None:
     costs = replace(scaling.MEASURED, busy=1.0)
     work, layout = Work(0.1, 10_000_000), Layout(1, 1)
     found = []

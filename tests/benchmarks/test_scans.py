@@ -1,6 +1,7 @@
 """Scans of other writers: where they come from, and that a model is asked as the back end would ask it."""
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +18,7 @@ NAMES = ",".join(str(number) for number in range(64)) + ",0\n"
 FULL = ",".join(["16"] * 64)
 
 
-def packed(text: str, unpacked: list[str]):
+def packed(text: str, unpacked: list[str]) -> Callable[[str, Path], None]:
     """Stands in for PyPI: a package with that one table in it."""
 
     def unpack(package: str, folder: Path) -> None:
@@ -29,7 +30,7 @@ def packed(text: str, unpacked: list[str]):
     return unpack
 
 
-def test_a_table_is_read_without_its_head():
+def test_a_table_is_read_without_its_head() -> None:
     for head in ("@relation optdigits\n@data\n", NAMES):
         ink, digits = scans.read(f"{head}{FULL},7\n{FULL},0\n", OPTDIGITS)
         assert ink.shape == (2, 8, 8)
@@ -38,7 +39,7 @@ def test_a_table_is_read_without_its_head():
         assert digits.tolist() == [7, 0]
 
 
-def test_scans_are_fetched_once(tmp_path):
+def test_scans_are_fetched_once(tmp_path: Path) -> None:
     text = f"{FULL},7\n"
     known = replace(OPTDIGITS, sha256=hashlib.sha256(text.encode()).hexdigest())
     settings, unpacked = from_environment({"WORKBENCH_HOME": str(tmp_path)}), []
@@ -47,7 +48,7 @@ def test_scans_are_fetched_once(tmp_path):
     assert unpacked == [OPTDIGITS.package]
 
 
-def test_other_scans_than_the_known_ones_are_refused_and_not_kept(tmp_path):
+def test_other_scans_than_the_known_ones_are_refused_and_not_kept(tmp_path: Path) -> None:
     settings, unpacked = from_environment({"WORKBENCH_HOME": str(tmp_path)}), []
     for _ in range(2):
         with pytest.raises(Unavailable, match=OPTDIGITS.sha256):
@@ -55,7 +56,7 @@ def test_other_scans_than_the_known_ones_are_refused_and_not_kept(tmp_path):
     assert len(unpacked) == 2
 
 
-def test_a_scan_is_seen_in_the_proportions_that_it_was_written_in():
+def test_a_scan_is_seen_in_the_proportions_that_it_was_written_in() -> None:
     frame = np.full(MFEAT.shape, 255, np.uint8)  # 30×48 points on the map
     frame[1:-1, 1:-1] = 0
     _, seen = prepare(scans.photograph(frame, MFEAT), writers.AS_MNIST)
@@ -64,7 +65,7 @@ def test_a_scan_is_seen_in_the_proportions_that_it_was_written_in():
     assert np.ptp(columns) + 1 == pytest.approx(20 * 30 / 48, abs=1)
 
 
-def test_a_scan_in_which_nothing_is_seen_counts_as_wrong():
+def test_a_scan_in_which_nothing_is_seen_counts_as_wrong() -> None:
     ink = np.zeros((3, 8, 8), np.uint8)
     ink[1:, 2:6, 3:5] = 255
     ones = np.eye(10, dtype=np.float32)[[1]]
@@ -75,7 +76,7 @@ def test_a_scan_in_which_nothing_is_seen_counts_as_wrong():
     assert "4 as 1 1×" in writers.table("a model", [(OPTDIGITS, found)])
 
 
-def test_scans_are_learned_from_as_the_back_end_shows_them():
+def test_scans_are_learned_from_as_the_back_end_shows_them() -> None:
     ink = np.zeros((1, 8, 8), np.uint8)
     ink[0, 1:7, 4] = 255
     before = np.zeros((2, 28, 28, 1), np.uint8), np.array([3, 5])
@@ -86,6 +87,6 @@ def test_scans_are_learned_from_as_the_back_end_shows_them():
     assert (x[-1, :, :, 0] == seen).all()
 
 
-def test_only_a_recipe_is_trained(capsys):
+def test_only_a_recipe_is_trained(capsys: pytest.CaptureFixture[str]) -> None:
     assert writers.main(["no-such-folder", "--learn", "mfeat-pix"]) == 2
     assert "give its folder. Received: no-such-folder" in capsys.readouterr().err

@@ -3,11 +3,14 @@
 Here and not with the back end's tests, because this process has imported TensorFlow.
 """
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
+from numpy.typing import NDArray
 
 from backend.tfserving import grpc_format
 from backend.tfserving.protos import tensor_pb2
@@ -18,17 +21,17 @@ SHAPES = arrays.array_shapes(min_dims=0, max_dims=4, min_side=0, max_side=4)
 NUMERIC = [name for name in DTYPES if name != "DT_STRING"]
 
 
-def any_array():
+def any_array() -> st.SearchStrategy[NDArray[Any]]:
     numbers = st.sampled_from(NUMERIC).flatmap(lambda name: arrays.arrays(DTYPES[name], SHAPES))
     texts = arrays.arrays(object, SHAPES, elements=st.binary(max_size=8))
     return st.one_of(numbers, texts)
 
 
-def name_of(array):
+def name_of(array: NDArray[Any]) -> str:
     return next(name for name, dtype in DTYPES.items() if array.dtype == dtype)
 
 
-def same(one, other):
+def same(one: NDArray[Any], other: NDArray[Any]) -> None:
     assert (one.shape, one.dtype) == (other.shape, other.dtype)
     if one.dtype == object:
         assert one.tolist() == other.tolist()
@@ -38,7 +41,7 @@ def same(one, other):
 
 @given(any_array())
 @settings(max_examples=150, deadline=None)
-def test_tensorflow_reads_what_is_written_here(array):
+def test_tensorflow_reads_what_is_written_here(array: NDArray[Any]) -> None:
     import tensorflow as tf
     from tensorflow.core.framework import tensor_pb2
 
@@ -50,7 +53,7 @@ def test_tensorflow_reads_what_is_written_here(array):
 
 @given(any_array())
 @settings(max_examples=150, deadline=None)
-def test_what_tensorflow_writes_is_read_here(array):
+def test_what_tensorflow_writes_is_read_here(array: NDArray[Any]) -> None:
     import tensorflow as tf
 
     theirs = tf.make_tensor_proto(array, dtype=tf.as_dtype(DataType.Value(name_of(array))), shape=array.shape)
@@ -59,7 +62,7 @@ def test_what_tensorflow_writes_is_read_here(array):
 
 @given(any_array(), st.booleans())
 @settings(max_examples=150, deadline=None)
-def test_values_one_by_one_are_read_as_tensorflow_reads_them(array, cut):
+def test_values_one_by_one_are_read_as_tensorflow_reads_them(array: NDArray[Any], cut: bool) -> None:
     """As a model server writes them; what repeats at the end may be left out."""
     import tensorflow as tf
     from tensorflow.core.framework import tensor_pb2
@@ -92,7 +95,7 @@ def test_values_one_by_one_are_read_as_tensorflow_reads_them(array, cut):
 @pytest.mark.parametrize(
     ("ours", "theirs"), [("TensorProto", "tensor"), ("TensorShapeProto", "tensor_shape")]
 )
-def test_fields_have_tensorflows_numbers_and_names(ours, theirs):
+def test_fields_have_tensorflows_numbers_and_names(ours: str, theirs: str) -> None:
     import importlib
 
     generated = importlib.import_module(f"tensorflow.core.framework.{theirs}_pb2")
@@ -104,14 +107,14 @@ def test_fields_have_tensorflows_numbers_and_names(ours, theirs):
         assert field.type == known[field.name].type
 
 
-def test_types_have_tensorflows_numbers():
+def test_types_have_tensorflows_numbers() -> None:
     from tensorflow.core.framework import types_pb2
 
     assert DTYPES.keys() == set(DataType.keys()) - {"DT_INVALID"}
     assert {name: types_pb2.DataType.Value(name) for name in DataType.keys()} == dict(DataType.items())  # noqa: SIM118
 
 
-def test_tensorflows_messages_and_ours_are_in_one_process_under_the_same_names():
+def test_tensorflows_messages_and_ours_are_in_one_process_under_the_same_names() -> None:
     from tensorflow.core.framework import tensor_pb2 as theirs
 
     ours = tensor_pb2.TensorProto.DESCRIPTOR

@@ -5,8 +5,10 @@ import os
 import signal
 import socket
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -70,7 +72,7 @@ def serve(folder: Path) -> None:
 
 
 @pytest.fixture
-def folder(tmp_path):
+def folder(tmp_path: Path) -> Iterator[Path]:
     folder = tmp_path / ("a-long-name-" * 10) / "control-folder"
     folder.mkdir(parents=True)
     pid = os.fork()
@@ -88,11 +90,11 @@ def folder(tmp_path):
     assert os.waitpid(pid, 0)[1] == 0
 
 
-def test_what_is_asked_is_answered_in_a_value(folder):
+def test_what_is_asked_is_answered_in_a_value(folder: Path) -> None:
     assert ask(folder, Double(4), Answer, 10).number == 8
 
 
-def test_a_failure_there_is_one_here_and_the_server_goes_on(folder):
+def test_a_failure_there_is_one_here_and_the_server_goes_on(folder: Path) -> None:
     with pytest.raises(Failed, match="LookupError: only 0 or more"):
         ask(folder, Double(-1), Answer, 10)
     with pytest.raises(Failed, match="Unknown"):
@@ -100,12 +102,12 @@ def test_a_failure_there_is_one_here_and_the_server_goes_on(folder):
     assert ask(folder, Double(1), Answer, 10).number == 2
 
 
-def test_an_answer_of_another_kind_is_refused(folder):
+def test_an_answer_of_another_kind_is_refused(folder: Path) -> None:
     with pytest.raises(ValueError, match=r"expected|missing"):
         ask(folder, End(), Answer, 10)
 
 
-def test_an_answer_that_comes_late_from_a_child_keeps_nobody_waiting(folder):
+def test_an_answer_that_comes_late_from_a_child_keeps_nobody_waiting(folder: Path) -> None:
     with socket.socket(socket.AF_UNIX) as connection:
         connection.connect(f"/proc/self/fd/{os.open(folder, os.O_RDONLY)}/control")
         connection.sendall(json.dumps({"do": "Late", "with": {"after_s": 0.5}}).encode() + b"\n")
@@ -124,7 +126,7 @@ def test_an_answer_that_comes_late_from_a_child_keeps_nobody_waiting(folder):
         b'{"do": "Double", "with": {"number": "1"}}\n',
     ],
 )
-def test_what_is_no_request_is_answered_with_an_error(folder, sent):
+def test_what_is_no_request_is_answered_with_an_error(folder: Path, sent: Any) -> None:
     with socket.socket(socket.AF_UNIX) as connection:
         connection.connect(f"/proc/self/fd/{os.open(folder, os.O_RDONLY)}/control")
         connection.sendall(sent)
@@ -132,6 +134,6 @@ def test_what_is_no_request_is_answered_with_an_error(folder, sent):
     assert ask(folder, Double(1), Answer, 10).number == 2
 
 
-def test_where_nobody_listens_the_system_says_so(tmp_path):
+def test_where_nobody_listens_the_system_says_so(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="No such file"):
         ask(tmp_path, Double(1), Answer, 1)

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -10,7 +11,7 @@ from workbench.settings import PROJECT
 from workbench.system.locks import locked
 
 
-def test_a_second_one_is_refused_at_once_or_after_its_time(tmp_path):
+def test_a_second_one_is_refused_at_once_or_after_its_time(tmp_path: Path) -> None:
     with locked(tmp_path / "lock"):
         for timeout_s in (0, 0.05):
             with (
@@ -22,10 +23,10 @@ def test_a_second_one_is_refused_at_once_or_after_its_time(tmp_path):
         pass
 
 
-def test_a_second_one_gets_it_when_the_first_lets_go(tmp_path):
+def test_a_second_one_gets_it_when_the_first_lets_go(tmp_path: Path) -> None:
     order = []
 
-    def second():
+    def second() -> None:
         with locked(tmp_path / "lock", 20):
             order.append("second")
 
@@ -37,7 +38,7 @@ def test_a_second_one_gets_it_when_the_first_lets_go(tmp_path):
     assert order == ["first", "second"]
 
 
-def test_a_process_that_is_killed_lets_go(tmp_path):
+def test_a_process_that_is_killed_lets_go(tmp_path: Path) -> None:
     code = "import sys, time\nfrom pathlib import Path\nfrom workbench.system.locks import locked\n"
     code += "with locked(Path(sys.argv[1])):\n    print('has it', flush=True)\n    time.sleep(60)"
     command = [sys.executable, "-c", code, str(tmp_path / "lock")]

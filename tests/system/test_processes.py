@@ -4,6 +4,8 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import psutil
 import pytest
@@ -17,10 +19,10 @@ from workbench.system.waiting import comes_true
 
 
 @pytest.fixture
-def start():
+def start() -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
     started = []
 
-    def begin(**environment):
+    def begin(**environment: str) -> subprocess.Popen[bytes]:
         process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], env=environment)
         started.append(process)
         variable = next(iter(environment))
@@ -33,7 +35,9 @@ def start():
         process.wait()
 
 
-def test_a_mark_says_whose_process_it_is(start, tmp_path):
+def test_a_mark_says_whose_process_it_is(
+    start: Callable[..., subprocess.Popen[bytes]], tmp_path: Path
+) -> None:
     before = time.time()
     process = start(WORKBENCH_MACHINE=machines.mark(tmp_path, "job-7", Place("worker", 1)).ljust(200))
     (found,) = machines.living(tmp_path)
@@ -51,7 +55,9 @@ def test_a_mark_says_whose_process_it_is(start, tmp_path):
     "text",
     ["", "@", "x", "job-7/worker", "job-7/worker/x@{home}", "/1@{home}", "²@{home}", "x@{home}", "{home}"],
 )
-def test_a_mark_that_cannot_be_read_is_nobodys(start, tmp_path, text):
+def test_a_mark_that_cannot_be_read_is_nobodys(
+    start: Callable[..., subprocess.Popen[bytes]], tmp_path: Path, text: str
+) -> None:
     mark = text.format(home=tmp_path)
     start(WORKBENCH_MACHINE=mark, WORKBENCH_RUNNER=mark)
     assert machines.living(tmp_path) == []
@@ -59,12 +65,14 @@ def test_a_mark_that_cannot_be_read_is_nobodys(start, tmp_path, text):
     assert queue.runners(make_settings(tmp_path)) == {}
 
 
-def test_a_runner_is_found_by_its_job(start, tmp_path):
+def test_a_runner_is_found_by_its_job(start: Callable[..., subprocess.Popen[bytes]], tmp_path: Path) -> None:
     process = start(WORKBENCH_RUNNER=f"12@{tmp_path}")
     assert queue.runners(make_settings(tmp_path)) == {process.pid: 12}
 
 
-def test_services_are_found_by_name_and_ended(start, tmp_path):
+def test_services_are_found_by_name_and_ended(
+    start: Callable[..., subprocess.Popen[bytes]], tmp_path: Path
+) -> None:
     one = start(WORKBENCH_SERVICE=processes.mark(tmp_path, "one"))
     two = start(WORKBENCH_SERVICE=processes.mark(tmp_path, "two"))
     assert [p.pid for p in processes.marked(tmp_path, "one")] == [one.pid]
@@ -75,7 +83,7 @@ def test_services_are_found_by_name_and_ended(start, tmp_path):
     assert two.poll() is None
 
 
-def test_a_process_is_ended_with_all_below_it():
+def test_a_process_is_ended_with_all_below_it() -> None:
     code = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'import time; time.sleep(60)'])"
     with subprocess.Popen([sys.executable, "-c", code]) as parent:
         assert comes_true(lambda: psutil.Process(parent.pid).children(), 10, 0.01)

@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 import textwrap
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ from workbench.system import seccomp
 pytestmark = pytest.mark.skipif(not seccomp.works(), reason="this system has no filters of system calls")
 
 
-def tried(refused, code):
+def tried(refused: str, code: str) -> Any:
     """What a process with the filter says of what it tried, while nobody reaches the socket that listens for it."""
     head = f"""
         import ctypes, json, os, socket, sys
@@ -63,7 +64,7 @@ CALLS = """
 REFUSED = "Operation not permitted"
 
 
-def test_without_sockets_of_any_kind_a_process_listens_on_the_one_that_it_was_given():
+def test_without_sockets_of_any_kind_a_process_listens_on_the_one_that_it_was_given() -> None:
     code = """
         kinds = {"TCP": (socket.AF_INET, socket.SOCK_STREAM), "TCP 6": (socket.AF_INET6, socket.SOCK_STREAM),
                  "UDP": (socket.AF_INET, socket.SOCK_DGRAM), "raw": (socket.AF_INET, socket.SOCK_RAW),
@@ -88,7 +89,7 @@ def test_without_sockets_of_any_kind_a_process_listens_on_the_one_that_it_was_gi
     ]
 
 
-def test_without_calls_a_process_has_tcp_sockets_that_answer_and_no_others():
+def test_without_calls_a_process_has_tcp_sockets_that_answer_and_no_others() -> None:
     code = """
         tell("TCP", lambda: socket.create_server(("127.0.0.1", 0)).close())
         tell("UDP", lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
@@ -107,7 +108,7 @@ def test_without_calls_a_process_has_tcp_sockets_that_answer_and_no_others():
     ]
 
 
-def test_what_a_process_starts_has_the_filter_too():
+def test_what_a_process_starts_has_the_filter_too() -> None:
     code = """
         import subprocess
         child = "import socket; socket.socket()"
@@ -117,7 +118,7 @@ def test_what_a_process_starts_has_the_filter_too():
     assert tried("NO_SOCKETS", code) == [f"PermissionError: [Errno 1] {REFUSED}"]
 
 
-def test_on_another_machine_the_reason_is_said(monkeypatch):
+def test_on_another_machine_the_reason_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     import platform
 
     monkeypatch.setattr(platform, "machine", lambda: "riscv64")

@@ -1,6 +1,7 @@
 """Folders whose owner is not trusted: links, pipes and files that grow without end."""
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -8,13 +9,13 @@ from workbench.system import untrusted_folders as folders
 
 
 @pytest.fixture
-def folder(tmp_path):
+def folder(tmp_path: Path):
     (tmp_path / "secret").write_text("secret")
     (tmp_path / "jobs" / "7").mkdir(parents=True)
     return tmp_path / "jobs" / "7"
 
 
-def test_a_file_is_read_and_replaced(tmp_path, folder):
+def test_a_file_is_read_and_replaced(tmp_path: Path, folder: Path) -> None:
     with folders.opened(tmp_path, "jobs", "7") as opened:
         folders.write(opened, "file", b"one")
         folders.write(opened, "file", b"two")
@@ -22,7 +23,7 @@ def test_a_file_is_read_and_replaced(tmp_path, folder):
     assert [path.name for path in folder.iterdir()] == ["file"]
 
 
-def test_no_link_is_followed_on_the_way(tmp_path, folder):
+def test_no_link_is_followed_on_the_way(tmp_path: Path, folder: Path) -> None:
     folder.rmdir()
     folder.symlink_to(tmp_path)
     with (
@@ -32,7 +33,7 @@ def test_no_link_is_followed_on_the_way(tmp_path, folder):
         pass
 
 
-def test_a_file_that_is_a_link_is_not_read_and_is_replaced_itself(tmp_path, folder):
+def test_a_file_that_is_a_link_is_not_read_and_is_replaced_itself(tmp_path: Path, folder: Path) -> None:
     (folder / "file").symlink_to(tmp_path / "secret")
     assert folders.read_end(folder / "file", 100) == b""
     with folders.opened(tmp_path, "jobs", "7") as opened:
@@ -43,14 +44,14 @@ def test_a_file_that_is_a_link_is_not_read_and_is_replaced_itself(tmp_path, fold
     assert (folder / "file").read_text() == "new"
 
 
-def test_a_pipe_keeps_nobody_waiting(tmp_path, folder):
+def test_a_pipe_keeps_nobody_waiting(tmp_path: Path, folder: Path) -> None:
     os.mkfifo(folder / "pipe")
     assert folders.read_end(folder / "pipe", 100) == b""
     with folders.opened(tmp_path, "jobs", "7") as opened, pytest.raises(OSError, match="no file of at most"):
         folders.read(opened, "pipe", 100)
 
 
-def test_a_file_may_be_too_long(tmp_path, folder):
+def test_a_file_may_be_too_long(tmp_path: Path, folder: Path) -> None:
     (folder / "file").write_text("12345")
     with folders.opened(tmp_path, "jobs", "7") as opened, pytest.raises(OSError, match="at most 4 bytes"):
         folders.read(opened, "file", 4)

@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -29,11 +30,11 @@ VALUE = Outer(
 )
 
 
-def test_a_value_comes_back_as_it_was():
+def test_a_value_comes_back_as_it_was() -> None:
     assert unpack(Outer, json.loads(json.dumps(pack(VALUE)))) == VALUE
 
 
-def test_what_is_left_out_has_its_default_and_what_is_unknown_is_left_out():
+def test_what_is_left_out_has_its_default_and_what_is_unknown_is_left_out() -> None:
     told = {"one": ["a", 1], "more": [], "by_name": {}, "from a newer process": 1}
     assert unpack(Outer, told) == Outer(Inner("a", 1), (), {})
 
@@ -56,11 +57,11 @@ def test_what_is_left_out_has_its_default_and_what_is_unknown_is_left_out():
         {"one": ["a", 1], "more": [], "by_name": {}, "folder": 7},
     ],
 )
-def test_what_is_no_such_value_is_refused(told):
+def test_what_is_no_such_value_is_refused(told: Any) -> None:
     with pytest.raises(ValueError, match=r"expected|missing"):
         unpack(Outer, told)
 
 
-def test_what_json_cannot_say_is_not_packed():
+def test_what_json_cannot_say_is_not_packed() -> None:
     with pytest.raises(TypeError, match="bytes"):
         pack({"a": b"x"})

@@ -1,6 +1,7 @@
 """The parts of gunicorn's threaded worker that ours stands on."""
 
 import inspect
+from collections.abc import Callable
 
 import pytest
 from gunicorn.http.unreader import Unreader
@@ -26,7 +27,7 @@ SIGNATURES = {
 
 
 @pytest.mark.parametrize("method", SIGNATURES, ids=lambda method: method.__qualname__)
-def test_what_is_called_and_overridden_takes_the_same_arguments(method) -> None:
+def test_what_is_called_and_overridden_takes_the_same_arguments(method: Callable[..., object]) -> None:
     assert tuple(inspect.signature(method).parameters) == SIGNATURES[method]
 
 
@@ -49,7 +50,7 @@ def test_what_is_called_and_overridden_takes_the_same_arguments(method) -> None:
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )
-def test_the_loop_still_calls_what_is_overridden(method, uses) -> None:
+def test_the_loop_still_calls_what_is_overridden(method: Callable[..., object], uses: list[str]) -> None:
     source = inspect.getsource(method)
     for text in uses:
         assert text in source

@@ -9,6 +9,8 @@ import subprocess
 import sys
 import textwrap
 import zipfile
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,26 +19,27 @@ from backend.app import create_app
 from backend.corrections import store as module
 from backend.corrections.store import Corrections
 from tests.backend import making
+from tests.backend.client import Answer, Client
 from tests.backend.real_server import BEARER
 from workbench.errors import Full, TooMany
 from workbench.pictures.ink import decode, fit
-from workbench.settings import PROJECT, from_environment
+from workbench.settings import PROJECT, Settings, from_environment
 
 
-def drawing(number=0):
+def drawing(number: int = 0) -> bytes:
     """A seven, another one for each number."""
     return making.png(making.seven(280 - 3 * number))
 
 
-def body(number=0, *, digit=1, **more):
+def body(number: int = 0, *, digit: object = 1, **more: object) -> dict[str, object]:
     return {"image": making.data_url(drawing(number)).decode(), "predicted": 7, "digit": digit, **more}
 
 
-def listed(client, **query):
+def listed(client: Client, **query: object) -> Any:
     return client.get("/corrections", query_string=query, headers=BEARER).json
 
 
-def test_a_correction_is_kept_with_what_was_predicted_and_by_which_version(seven):
+def test_a_correction_is_kept_with_what_was_predicted_and_by_which_version(seven: Client) -> None:
     answer = seven.post("/corrections", json=body())
     assert answer.status_code == 201
     (kept,) = listed(seven)["corrections"]
@@ -46,7 +49,7 @@ def test_a_correction_is_kept_with_what_was_predicted_and_by_which_version(seven
     assert kept["picture"].startswith("data:image/png;base64,")
 
 
-def test_the_same_correction_is_kept_once_and_another_digit_is_another_one(seven):
+def test_the_same_correction_is_kept_once_and_another_digit_is_another_one(seven: Client) -> None:
     first = seven.post("/corrections", json=body())
     again = seven.post("/corrections", json=body())
     assert (again.status_code, again.json["id"], again.json["new"]) == (200, first.json["id"], False)
@@ -70,15 +73,17 @@ def test_the_same_correction_is_kept_once_and_another_digit_is_another_one(seven
         ({"image": making.data_url(making.png(np.zeros((280, 280), np.uint8))).decode()}, 400),
     ],
 )
-def test_what_is_no_correction_is_refused_in_words_and_not_kept(seven, change, status):
+def test_what_is_no_correction_is_refused_in_words_and_not_kept(
+    seven: Client, change: dict[str, object], status: int
+) -> None:
     answer = seven.post("/corrections", json=body() | change)
     assert answer.status_code == status
     assert answer.json["error"]["message"]
     assert listed(seven)["counts"]["waiting"] == 0
 
 
-def test_one_visitor_is_slowed_down_and_others_are_not(seven):
-    def send(number, visitor):
+def test_one_visitor_is_slowed_down_and_others_are_not(seven: Client) -> None:
+    def send(number: int, visitor: str) -> Answer:
         return seven.post("/corrections", json=body(number), headers={"X-Forwarded-For": visitor})
 
     answers = [send(number, "203.0.113.5") for number in range(module.PER_VISITOR + 1)]
@@ -87,10 +92,10 @@ def test_one_visitor_is_slowed_down_and_others_are_not(seven):
     assert send(60, "203.0.113.6").status_code == 201
 
 
-def test_after_a_minute_a_visitor_may_go_on_and_addresses_are_not_kept(tmp_path):
+def test_after_a_minute_a_visitor_may_go_on_and_addresses_are_not_kept(tmp_path: Path) -> None:
     store = Corrections(tmp_path)
 
-    def keep(number, now):
+    def keep(number: int, now: float) -> tuple[str, bool]:
         return store.keep(
             drawing(number),
             1,
@@ -110,7 +115,7 @@ def test_after_a_minute_a_visitor_may_go_on_and_addresses_are_not_kept(tmp_path)
     assert b"203.0.113" not in b"".join(path.read_bytes() for path in tmp_path.iterdir())
 
 
-def test_a_full_disk_is_said_and_nothing_is_half_there(tmp_path):
+def test_a_full_disk_is_said_and_nothing_is_half_there(tmp_path: Path) -> None:
     store = Corrections(tmp_path, max_bytes=80_000)
     noise = np.random.default_rng(0)
     kept, full = 0, ""
@@ -132,7 +137,7 @@ def test_a_full_disk_is_said_and_nothing_is_half_there(tmp_path):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="a disk of its own needs root")
-def test_a_disk_that_is_really_full_is_said_and_the_rest_goes_on(tmp_path):
+def test_a_disk_that_is_really_full_is_said_and_the_rest_goes_on(tmp_path: Path) -> None:
     code = """
         import ctypes, json, pathlib, sys
         from backend.corrections.store import Corrections
@@ -178,7 +183,7 @@ def test_a_disk_that_is_really_full_is_said_and_the_rest_goes_on(tmp_path):
     assert whole
 
 
-def test_what_was_acknowledged_is_there_after_kill_9(tmp_path):
+def test_what_was_acknowledged_is_there_after_kill_9(tmp_path: Path) -> None:
     code = """
         import sys, pathlib
         from backend.corrections.store import Corrections
@@ -203,7 +208,7 @@ def test_what_was_acknowledged_is_there_after_kill_9(tmp_path):
     assert len(there) <= len(ids) + 64  # no more than the pipe held
 
 
-def test_reviewing_needs_the_token_and_moves_corrections_between_states(seven):
+def test_reviewing_needs_the_token_and_moves_corrections_between_states(seven: Client) -> None:
     ids = [seven.post("/corrections", json=body(n)).json["id"] for n in range(3)]
     for method, path in (
         ("GET", "/corrections"),
@@ -223,7 +228,7 @@ def test_reviewing_needs_the_token_and_moves_corrections_between_states(seven):
     assert listed(seven)["counts"] == {"waiting": 0, "accepted": 1, "rejected": 2}
 
 
-def test_a_review_of_unknown_ids_changes_nothing(seven):
+def test_a_review_of_unknown_ids_changes_nothing(seven: Client) -> None:
     id_ = seven.post("/corrections", json=body()).json["id"]
     for ids, status in (
         ([id_, "f" * 64], 404),
@@ -237,7 +242,7 @@ def test_a_review_of_unknown_ids_changes_nothing(seven):
     assert listed(seven)["counts"]["waiting"] == 1
 
 
-def test_the_list_comes_in_pages(seven):
+def test_the_list_comes_in_pages(seven: Client) -> None:
     ids = [seven.post("/corrections", json=body(n)).json["id"] for n in range(5)]
     first = listed(seven, limit=3)
     rest = listed(seven, limit=3, after=first["next"])
@@ -247,7 +252,7 @@ def test_the_list_comes_in_pages(seven):
     assert seven.get("/corrections?after=-1", headers=BEARER).status_code == 400
 
 
-def test_an_export_holds_the_accepted_drawings_as_a_model_sees_them(seven):
+def test_an_export_holds_the_accepted_drawings_as_a_model_sees_them(seven: Client) -> None:
     assert seven.get("/corrections/export.zip", headers=BEARER).status_code == 409
     ids = [seven.post("/corrections", json=body(n, digit=n)).json["id"] for n in range(4)]
     seven.post("/corrections:accept", json={"ids": ids[:3]}, headers=BEARER)
@@ -264,8 +269,8 @@ def test_an_export_holds_the_accepted_drawings_as_a_model_sees_them(seven):
     np.testing.assert_array_equal(arrays["x"][where], fit(decode(drawing(2))))
 
 
-def test_what_a_picture_carries_besides_is_refused_or_not_kept(seven):
-    def send(picture):
+def test_what_a_picture_carries_besides_is_refused_or_not_kept(seven: Client) -> None:
+    def send(picture: bytes) -> Answer:
         return seven.post("/corrections", json=body() | {"image": making.data_url(picture).decode()})
 
     script = b"<script>alert(1)</script>"
@@ -278,10 +283,10 @@ def test_what_a_picture_carries_besides_is_refused_or_not_kept(seven):
     assert len(kept.seen) == 784
 
 
-def test_a_front_end_on_another_machine_is_believed_only_where_the_settings_name_it(here):
-    def answers(address, **more):
+def test_a_front_end_on_another_machine_is_believed_only_where_the_settings_name_it(here: Settings) -> None:
+    def answers(address: str, **more: str) -> list[int]:
         settings = from_environment({"WORKBENCH_HOME": str(here.home), **more})
-        client = create_app(settings).test_client()
+        client = Client(create_app(settings))
         return [
             client.post(
                 "/corrections",

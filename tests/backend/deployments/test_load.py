@@ -8,11 +8,12 @@ import json
 import os
 import threading
 import time
+from collections.abc import Callable, Iterable, Iterator
 
 import pytest
 
 from tests.backend import making
-from tests.backend.real_server import start, stop, wait_for
+from tests.backend.real_server import Server, start, stop, wait_for
 
 LOAD_S = float(os.environ.get("LOAD_S", "8"))
 PER_S = 50
@@ -21,7 +22,9 @@ URL = making.data_url(making.png(making.seven()))
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory, free_ports):
+def server(
+    tmp_path_factory: pytest.TempPathFactory, free_ports: Callable[[int], list[int]]
+) -> Iterator[Server]:
     home = tmp_path_factory.mktemp("load")
     server = start(home / "home", free_ports(1)[0])
     try:
@@ -38,15 +41,15 @@ def server(tmp_path_factory, free_ports):
 class Named:
     """Which versions may answer: those named now, and while a change is under way those before and after."""
 
-    def __init__(self, first):
+    def __init__(self, first: Iterable[int]) -> None:
         self.log = [(0.0, frozenset(first))]
         self.lock = threading.Lock()
 
-    def change(self, to):
+    def change(self, to: Iterable[int]) -> None:
         with self.lock:
             self.log.append((time.monotonic(), frozenset(to)))
 
-    def between(self, began, ended):
+    def between(self, began: float, ended: float) -> set[int]:
         with self.lock:
             log = list(self.log)
         allowed = set()
@@ -56,11 +59,13 @@ class Named:
         return allowed
 
 
-def test_deploying_rolling_back_and_trying_fail_no_request_and_only_named_versions_answer(server):
+def test_deploying_rolling_back_and_trying_fail_no_request_and_only_named_versions_answer(
+    server: Server,
+) -> None:
     named, failures, answered, over = Named({1}), [], [], threading.Event()
     spent = []
 
-    def visit():
+    def visit() -> None:
         connection = http.client.HTTPConnection("127.0.0.1", server.settings.backend_port, timeout=20)
         turn = time.monotonic()
         while not over.is_set():
@@ -85,7 +90,7 @@ def test_deploying_rolling_back_and_trying_fail_no_request_and_only_named_versio
             spent.append(ended - began)
         connection.close()
 
-    def change(path, asked, may_answer, before):
+    def change(path: str, asked: object, may_answer: set[int], before: set[int]) -> set[int]:
         named.change(before | may_answer)
         done = server.guarded("POST", f"/models/mnist-cnn:{path}", json.dumps(asked).encode())
         assert done.status == 200, done.body

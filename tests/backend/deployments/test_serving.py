@@ -6,6 +6,9 @@ import os
 import shutil
 import threading
 import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -14,22 +17,26 @@ import pytest
 from backend.app import create_app
 from backend.deployments.store import Deployments
 from tests.backend import making
+from tests.backend.client import Answer, Client
 from workbench import artifact
 from workbench.manifest import write_listing as rewrite
+from workbench.settings import Settings
 
 BEARER = {"Authorization": f"Bearer {making.TOKEN}"}
 URL = making.data_url(making.png(making.seven()))
 
 
-def says(client):
+def says(client: Client) -> str:
     return client.post("/predict/", data=URL).text
 
 
-def put(client, body, path="/models/mnist-cnn/versions/8"):
+def put(client: Client, body: bytes, path: str = "/models/mnist-cnn/versions/8") -> Answer:
     return client.put(path, data=body, headers=BEARER)
 
 
-def test_a_pushed_version_answers_only_once_it_is_activated(seven, push, activate):
+def test_a_pushed_version_answers_only_once_it_is_activated(
+    seven: Client, push: Callable[..., Any], activate: Callable[..., Any]
+) -> None:
     assert push(8).status_code == 201
     assert says(seven) == "7"
     answer = activate(8, reason="better on sevens")
@@ -37,7 +44,9 @@ def test_a_pushed_version_answers_only_once_it_is_activated(seven, push, activat
     assert says(seven) == "8"
 
 
-def test_the_list_says_what_serves_since_when(seven, push, activate):
+def test_the_list_says_what_serves_since_when(
+    seven: Client, push: Callable[..., Any], activate: Callable[..., Any]
+) -> None:
     push(8)
     activate(8)
     listed = seven.get("/models").json
@@ -56,7 +65,9 @@ def test_the_list_says_what_serves_since_when(seven, push, activate):
     }
 
 
-def test_a_rollback_brings_the_version_before_back_and_a_second_one_undoes_it(seven, push, activate):
+def test_a_rollback_brings_the_version_before_back_and_a_second_one_undoes_it(
+    seven: Client, push: Callable[..., Any], activate: Callable[..., Any]
+) -> None:
     push(8)
     activate(8)
     assert seven.post("/models/mnist-cnn:rollback", headers=BEARER).json["version"] == 7
@@ -67,14 +78,16 @@ def test_a_rollback_brings_the_version_before_back_and_a_second_one_undoes_it(se
     assert says(seven) == "8"
 
 
-def test_there_is_nothing_to_roll_back_to_after_the_first_version(seven):
+def test_there_is_nothing_to_roll_back_to_after_the_first_version(seven: Client) -> None:
     answer = seven.post("/models/mnist-cnn:rollback", headers=BEARER)
     assert (answer.status_code, answer.json["error"]["code"]) == (409, "conflict")
     assert seven.post("/models/none:rollback", headers=BEARER).status_code == 404
     assert says(seven) == "7"
 
 
-def test_activating_what_is_active_changes_nothing(seven, push, activate, here):
+def test_activating_what_is_active_changes_nothing(
+    seven: Client, push: Callable[..., Any], activate: Callable[..., Any], here: Settings
+) -> None:
     push(8)
     activate(8)
     before = (here.backend / "deployments.json").read_bytes()
@@ -82,7 +95,9 @@ def test_activating_what_is_active_changes_nothing(seven, push, activate, here):
     assert (here.backend / "deployments.json").read_bytes() == before
 
 
-def test_the_history_says_what_was_done_when_and_why(seven, push, activate, here):
+def test_the_history_says_what_was_done_when_and_why(
+    seven: Client, push: Callable[..., Any], activate: Callable[..., Any], here: Settings
+) -> None:
     push(8)
     activate(8, reason="better on sevens")
     seven.post("/models/mnist-cnn:rollback", json={"reason": "worse on ones"}, headers=BEARER)
@@ -95,13 +110,17 @@ def test_the_history_says_what_was_done_when_and_why(seven, push, activate, here
 
 
 @pytest.mark.parametrize("version", [9, 0, -1, "8", 8.0, True, None, [8], 10**30])
-def test_a_version_that_was_not_pushed_cannot_be_activated(seven, activate, version):
+def test_a_version_that_was_not_pushed_cannot_be_activated(
+    seven: Client, activate: Callable[..., Any], version: Any
+) -> None:
     answer = activate(version)
     assert answer.status_code in (400, 404)
     assert says(seven) == "7"
 
 
-def test_the_same_version_may_come_twice_but_another_of_its_number_may_not(seven, push, tmp_path):
+def test_the_same_version_may_come_twice_but_another_of_its_number_may_not(
+    seven: Client, push: Callable[..., Any], tmp_path: Path
+) -> None:
     folder = making.version(tmp_path / "again", 7)
     same = making.zipped(folder, tmp_path / "same.zip")
     assert put(seven, same, "/models/mnist-cnn/versions/7").status_code == 200
@@ -111,11 +130,11 @@ def test_the_same_version_may_come_twice_but_another_of_its_number_may_not(seven
     assert says(seven) == "7"
 
 
-def damaged(folder, how):
+def damaged(folder: Path, how: str) -> Path:
     """A version made wrong in one way; the path of what to send."""
     manifest = json.loads((folder / "manifest.json").read_text())
 
-    def change(**changes):
+    def change(**changes: object) -> None:
         manifest.update(changes)
         rewrite(folder, manifest)
 
@@ -183,7 +202,9 @@ def damaged(folder, how):
         "an unknown preprocessing",
     ],
 )
-def test_a_version_with_a_fault_is_refused_and_the_old_one_keeps_serving(seven, tmp_path, here, how):
+def test_a_version_with_a_fault_is_refused_and_the_old_one_keeps_serving(
+    seven: Client, tmp_path: Path, here: Settings, how: str
+) -> None:
     folder = damaged(making.version(tmp_path / "bad", 8), how)
     answer = put(seven, making.zipped(folder, tmp_path / "bad.zip"))
     assert (answer.status_code, answer.json["error"]["code"]) == (422, "model_refused"), answer.text
@@ -192,7 +213,7 @@ def test_a_version_with_a_fault_is_refused_and_the_old_one_keeps_serving(seven, 
     assert says(seven) == "7"
 
 
-def hostile(kind, good):
+def hostile(kind: str, good: bytes) -> bytes:
     if kind == "not a zip":
         return b"PK but no zip"
     if kind == "cut off":
@@ -213,7 +234,9 @@ def hostile(kind, good):
 
 
 @pytest.mark.parametrize("kind", ["not a zip", "cut off", "empty", "slip", "link", "bomb"])
-def test_a_hostile_zip_is_refused_and_leaves_nothing(seven, tmp_path, here, kind):
+def test_a_hostile_zip_is_refused_and_leaves_nothing(
+    seven: Client, tmp_path: Path, here: Settings, kind: str
+) -> None:
     good = making.zipped(making.version(tmp_path / "good", 8), tmp_path / "good.zip")
     answer = put(seven, hostile(kind, good))
     assert answer.status_code == 422, answer.text
@@ -222,7 +245,7 @@ def test_a_hostile_zip_is_refused_and_leaves_nothing(seven, tmp_path, here, kind
     assert says(seven) == "7"
 
 
-def test_a_version_without_an_onnx_form_is_refused_with_the_reason(seven, tmp_path):
+def test_a_version_without_an_onnx_form_is_refused_with_the_reason(seven: Client, tmp_path: Path) -> None:
     folder = making.version(tmp_path / "keras", 8, missing={"model.onnx": "it has a Lambda layer"})
     manifest = json.loads((folder / "manifest.json").read_text())
     (folder / "model.onnx").unlink()
@@ -233,12 +256,12 @@ def test_a_version_without_an_onnx_form_is_refused_with_the_reason(seven, tmp_pa
 
 
 @pytest.mark.parametrize("name", ["Upper", "a..b", "-a", "%2e%2e", "a%2fb", "x" * 70])
-def test_a_name_that_is_no_name_is_refused(seven, tmp_path, name):
+def test_a_name_that_is_no_name_is_refused(seven: Client, tmp_path: Path, name: str) -> None:
     body = making.zipped(making.version(tmp_path / "v", 1), tmp_path / "v.zip")
     assert put(seven, body, f"/models/{name}/versions/1").status_code in (400, 404)
 
 
-def test_a_version_can_be_fetched_again_as_it_was_pushed(seven, tmp_path):
+def test_a_version_can_be_fetched_again_as_it_was_pushed(seven: Client, tmp_path: Path) -> None:
     with seven.get("/models/mnist-cnn/versions/7.zip", headers=BEARER) as answer:
         assert answer.mimetype == "application/zip"
         artifact.unpack(io.BytesIO(answer.data), tmp_path / "fetched")
@@ -246,8 +269,10 @@ def test_a_version_can_be_fetched_again_as_it_was_pushed(seven, tmp_path):
     assert seven.get("/models/mnist-cnn/versions/70.zip", headers=BEARER).status_code == 404
 
 
-def test_another_worker_takes_a_change_up_at_its_next_request(seven, push, activate, here):
-    other = create_app(here).test_client()
+def test_another_worker_takes_a_change_up_at_its_next_request(
+    seven: Client, push: Callable[..., Any], activate: Callable[..., Any], here: Settings
+) -> None:
+    other = Client(create_app(here))
     assert says(other) == "7"
     push(8)
     activate(8)
@@ -257,9 +282,9 @@ def test_another_worker_takes_a_change_up_at_its_next_request(seven, push, activ
 
 
 def test_a_version_that_fails_to_load_in_one_worker_leaves_the_one_before_answering_there(
-    seven, push, activate, here
-):
-    other = create_app(here).test_client()
+    seven: Client, push: Callable[..., Any], activate: Callable[..., Any], here: Settings
+) -> None:
+    other = Client(create_app(here))
     assert says(other) == "7"
     push(8)
     activate(8)
@@ -268,25 +293,31 @@ def test_a_version_that_fails_to_load_in_one_worker_leaves_the_one_before_answer
     assert other.get("/readyz").json["version"] == 7
 
 
-def test_a_deployed_version_that_is_gone_makes_it_not_ready_and_says_why(seven, here):
+def test_a_deployed_version_that_is_gone_makes_it_not_ready_and_says_why(
+    seven: Client, here: Settings
+) -> None:
     shutil.rmtree(here.backend / "models" / "mnist-cnn")
-    other = create_app(here).test_client()
+    other = Client(create_app(here))
     answer = other.get("/readyz")
     assert (answer.status_code, answer.json["state"]) == (503, "failed")
     assert "mnist-cnn:7" in answer.json["message"]
     assert other.post("/predict/", data=URL).status_code == 503
 
 
-def test_a_damaged_list_of_deployments_is_survived_and_mended_by_the_next_activation(seven, here, activate):
+def test_a_damaged_list_of_deployments_is_survived_and_mended_by_the_next_activation(
+    seven: Client, here: Settings, activate: Callable[..., Any]
+) -> None:
     (here.backend / "deployments.json").write_text("{")
     assert says(seven) == "7"
-    fresh = create_app(here).test_client()
+    fresh = Client(create_app(here))
     assert fresh.post("/predict/", data=URL).status_code == 503
     assert activate(7).status_code == 200
     assert says(seven) == says(fresh) == "7"
 
 
-def test_what_a_killed_push_left_is_swept_away_after_an_hour(seven, push, here):
+def test_what_a_killed_push_left_is_swept_away_after_an_hour(
+    seven: Client, push: Callable[..., Any], here: Settings
+) -> None:
     left = here.backend / "incoming" / "left"
     left.mkdir()
     (left / "version.zip").write_bytes(b"half")
@@ -295,14 +326,16 @@ def test_what_a_killed_push_left_is_swept_away_after_an_hour(seven, push, here):
     assert not left.exists()
 
 
-def test_two_processes_that_change_different_models_at_once_lose_nothing(here, tmp_path):
+def test_two_processes_that_change_different_models_at_once_lose_nothing(
+    here: Settings, tmp_path: Path
+) -> None:
     here.backend.mkdir(parents=True)
     for name in ("one", "two"):
         for number in (1, 2):
             making.version(here.backend / "models" / name / str(number), number, name=name)
     workers = {name: Deployments(here.backend) for name in ("one", "two")}
 
-    def switch(name):
+    def switch(name: str) -> None:
         for turn in range(10):
             workers[name].activate(name, turn % 2 + 1)
 

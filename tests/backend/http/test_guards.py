@@ -6,6 +6,8 @@ import logging
 import subprocess
 import sys
 import threading
+from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -13,9 +15,10 @@ from backend.app import create_app
 from backend.errors import refusal
 from backend.http.logs import JsonLines
 from tests.backend import making
+from tests.backend.client import Client
 from workbench.errors import Unavailable
 from workbench.pictures.memory import one_at_a_time
-from workbench.settings import PROJECT, from_environment
+from workbench.settings import PROJECT, Settings, from_environment
 
 URL = making.data_url(making.png(making.seven()))
 GUARDED = [
@@ -41,7 +44,9 @@ GUARDED = [
         "Bearer é",
     ],
 )
-def test_without_the_deploy_token_nothing_is_changed_or_given(seven, method, path, authorization):
+def test_without_the_deploy_token_nothing_is_changed_or_given(
+    seven: Client, method: str, path: str, authorization: str | None
+) -> None:
     headers = {} if authorization is None else {"Authorization": authorization}
     answer = seven.open(path, method=method, headers=headers, data=b"x")
     assert (answer.status_code, answer.json["error"]["code"]) == (401, "token")
@@ -49,11 +54,11 @@ def test_without_the_deploy_token_nothing_is_changed_or_given(seven, method, pat
     assert making.TOKEN not in answer.text
 
 
-def test_an_empty_token_opens_nothing(tmp_path, monkeypatch):
+def test_an_empty_token_opens_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("WORKBENCH_DEPLOY_TOKEN", raising=False)
     settings = from_environment({"WORKBENCH_HOME": str(tmp_path)})
     (tmp_path / "deploy_token").write_text("")
-    client = create_app(settings).test_client()
+    client = Client(create_app(settings))
     answer = client.post("/models/a:rollback", headers={"Authorization": "Bearer "})
     assert answer.status_code == 401
 
@@ -72,7 +77,7 @@ def test_an_empty_token_opens_nothing(tmp_path, monkeypatch):
         ("GET", "/static/../backend/app.py", 404),
     ],
 )
-def test_every_error_has_one_shape(client, method, path, status):
+def test_every_error_has_one_shape(client: Client, method: str, path: str, status: int) -> None:
     answer = client.open(path, method=method)
     assert answer.status_code == status
     assert answer.mimetype == "application/json"
@@ -80,17 +85,19 @@ def test_every_error_has_one_shape(client, method, path, status):
     assert status != 405 or answer.headers["Allow"]
 
 
-def test_an_error_of_ours_shows_nothing_of_the_inside_and_is_logged_with_its_request(here, caplog):
+def test_an_error_of_ours_shows_nothing_of_the_inside_and_is_logged_with_its_request(
+    here: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
     app = create_app(here)
 
     @app.get("/breaks")
-    def breaks():
+    def breaks() -> NoReturn:
         raise RuntimeError("secret detail")
 
     log = logging.getLogger("backend")
     log.addHandler(caplog.handler)
     try:
-        answer = app.test_client().get("/breaks", headers={"X-Request-Id": "mine-1"})
+        answer = Client(app).get("/breaks", headers={"X-Request-Id": "mine-1"})
     finally:
         log.removeHandler(caplog.handler)
     assert (answer.status_code, answer.json["error"]["code"]) == (500, "internal")
@@ -104,13 +111,13 @@ def test_an_error_of_ours_shows_nothing_of_the_inside_and_is_logged_with_its_req
 @pytest.mark.parametrize(
     ("given", "kept"), [("abc-1.2_Z", True), ("a b", False), ('x"}', False), ("x" * 65, False), ("", False)]
 )
-def test_a_request_keeps_its_id_if_it_is_a_harmless_one(client, given, kept):
+def test_a_request_keeps_its_id_if_it_is_a_harmless_one(client: Client, given: str, kept: bool) -> None:
     answer = client.get("/healthz", headers={"X-Request-Id": given})
     assert (answer.headers["X-Request-Id"] == given) == kept
     assert len(answer.headers["X-Request-Id"]) >= 9 or kept
 
 
-def test_neither_pictures_nor_secrets_are_logged(seven, caplog):
+def test_neither_pictures_nor_secrets_are_logged(seven: Client, caplog: pytest.LogCaptureFixture) -> None:
     log = logging.getLogger("backend")
     log.addHandler(caplog.handler)
     try:
@@ -133,7 +140,7 @@ def test_neither_pictures_nor_secrets_are_logged(seven, caplog):
 
 
 @pytest.mark.parametrize("path", ["/predict", "/predict/", "/corrections", "/models", "/readyz"])
-def test_a_page_of_another_origin_may_ask(client, path):
+def test_a_page_of_another_origin_may_ask(client: Client, path: str) -> None:
     origin = {"Origin": "http://page.example:8080"}
     method = "GET" if path in ("/models", "/readyz") else "POST"
     answer = client.open(path, method=method, data=None, headers=origin)
@@ -155,18 +162,18 @@ def test_a_page_of_another_origin_may_ask(client, path):
     "path",
     ["/models/mnist-cnn:activate", "/models/mnist-cnn/versions/7.zip", "/metrics", "/healthz", "/models/x"],
 )
-def test_a_page_of_another_origin_may_not_reach_the_rest(client, path):
+def test_a_page_of_another_origin_may_not_reach_the_rest(client: Client, path: str) -> None:
     for method in ("GET", "POST", "OPTIONS"):
         answer = client.open(path, method=method, headers={"Origin": "http://page.example"})
         assert "Access-Control-Allow-Origin" not in answer.headers
 
 
-def test_only_the_allowed_origins_may_ask(here, monkeypatch):
+def test_only_the_allowed_origins_may_ask(here: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     allowed = "http://good.example,http://also.example:8080"
     settings = from_environment({"WORKBENCH_HOME": str(here.home), "WORKBENCH_ALLOWED_ORIGINS": allowed})
-    client = create_app(settings).test_client()
+    client = Client(create_app(settings))
 
-    def allowed_for(origin):
+    def allowed_for(origin: str) -> str | None:
         return client.get("/readyz", headers={"Origin": origin}).headers.get("Access-Control-Allow-Origin")
 
     assert allowed_for("http://good.example") == "http://good.example"
@@ -175,30 +182,30 @@ def test_only_the_allowed_origins_may_ask(here, monkeypatch):
         assert allowed_for(origin) is None
 
 
-def test_a_full_disk_is_said_to_be_one(here):
+def test_a_full_disk_is_said_to_be_one(here: Settings) -> None:
     app = create_app(here)
 
     @app.get("/full")
-    def full():
+    def full() -> NoReturn:
         raise OSError(errno.ENOSPC, "No space left on device", "/secret/path")
 
-    answer = app.test_client().get("/full")
+    answer = Client(app).get("/full")
     assert (answer.status_code, answer.json["error"]["code"]) == (507, "disk_full")
     assert "secret" not in answer.text
 
 
-def test_a_large_picture_waits_for_the_one_before():
+def test_a_large_picture_waits_for_the_one_before() -> None:
     with one_at_a_time(4_000_000), one_at_a_time(100):
         pass
     with one_at_a_time(4_000_000):
         pass
 
 
-def test_a_queue_of_large_pictures_is_cut_short(monkeypatch):
+def test_a_queue_of_large_pictures_is_cut_short(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("workbench.pictures.memory.HEAVY_WAIT_S", 0.01)
     inside, done = threading.Event(), threading.Event()
 
-    def hold():
+    def hold() -> None:
         with one_at_a_time(4_000_000):
             inside.set()
             done.wait(10)
@@ -214,13 +221,15 @@ def test_a_queue_of_large_pictures_is_cut_short(monkeypatch):
     assert (answer.status, answer.headers["Retry-After"]) == (503, "2")
 
 
-def test_the_page_is_served_with_the_routes_under_api_where_there_is_no_apache(here, tmp_path):
+def test_the_page_is_served_with_the_routes_under_api_where_there_is_no_apache(
+    here: Settings, tmp_path: Path
+) -> None:
     folder = tmp_path / "frontend"
     (folder / "static").mkdir(parents=True)
     (folder / "index.html").write_text("<title>draw</title>")
     (folder / "static" / "drawing.js").write_text("export const a = 1;")
     (folder / "httpd.conf").write_text("not for visitors")
-    client = create_app(here, page=folder).test_client()
+    client = Client(create_app(here, page=folder))
     with client.get("/") as page:
         assert (page.status_code, page.text) == (200, "<title>draw</title>")
         assert "default-src 'none'" in page.headers["Content-Security-Policy"]
@@ -234,11 +243,11 @@ def test_the_page_is_served_with_the_routes_under_api_where_there_is_no_apache(h
         assert client.get(path).status_code == 404
 
 
-def test_without_the_page_there_is_no_api_prefix(client):
+def test_without_the_page_there_is_no_api_prefix(client: Client) -> None:
     assert client.get("/api/readyz").status_code == 404
 
 
-def test_nothing_of_tensorflow_is_imported_and_the_master_loads_no_runtime():
+def test_nothing_of_tensorflow_is_imported_and_the_master_loads_no_runtime() -> None:
     code = (
         "import sys; from backend.app import create_app; from workbench.settings import from_environment;"
         "create_app(from_environment());"

@@ -10,12 +10,14 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
+from pathlib import Path
 
 import psutil
 import pytest
 
 from tests.backend import making
-from tests.backend.real_server import BEARER, start, stop, wait_for
+from tests.backend.real_server import BEARER, Server, start, stop, wait_for
 from workbench.manifest import write_listing as rewrite
 from workbench.settings import PROJECT
 
@@ -23,11 +25,11 @@ URL = making.data_url(making.png(making.seven()))
 FORM = "application/x-www-form-urlencoded"
 
 
-def connect(server):
+def connect(server: Server) -> socket.socket:
     return socket.create_connection(("127.0.0.1", server.settings.backend_port), timeout=20)
 
 
-def everything(sock):
+def everything(sock: socket.socket) -> bytes:
     """All that comes until the other side closes."""
     received = b""
     with contextlib.suppress(ConnectionResetError):
@@ -36,18 +38,18 @@ def everything(sock):
     return received
 
 
-def says(server):
+def says(server: Server) -> str:
     return server.ask("POST", "/predict/", URL).body.decode()
 
 
 @pytest.fixture(autouse=True)
-def _first_version(server):
+def _first_version(server: Server) -> None:
     """Each test begins with version 1."""
     server.guarded("POST", "/models/mnist-cnn:activate", b'{"version": 1}')
     assert says(server) == "1"
 
 
-def test_the_2020_page_is_answered_from_another_origin(server):
+def test_the_2020_page_is_answered_from_another_origin(server: Server) -> None:
     answer = server.ask(
         "POST",
         "/predict/",
@@ -61,16 +63,18 @@ def test_the_2020_page_is_answered_from_another_origin(server):
     assert answer.headers["Access-Control-Allow-Origin"] in ("*", "http://page.example")
 
 
-def test_it_listens_on_loopback_only(server):
+def test_it_listens_on_loopback_only(server: Server) -> None:
     listening = [c for c in psutil.Process(server.process.pid).net_connections() if c.status == "LISTEN"]
     assert {c.laddr.ip for c in listening} == {"127.0.0.1"}
 
 
-def test_after_an_activation_returns_every_next_answer_is_the_new_versions_and_none_fails(server):
+def test_after_an_activation_returns_every_next_answer_is_the_new_versions_and_none_fails(
+    server: Server,
+) -> None:
     answers, failures, over = [], [], threading.Event()
     active = {"named": {"1"}}  # what may answer: during a switch either
 
-    def visit():
+    def visit() -> None:
         connection = http.client.HTTPConnection("127.0.0.1", server.settings.backend_port, timeout=20)
         while not over.is_set():
             may = active["named"]
@@ -112,7 +116,7 @@ def test_after_an_activation_returns_every_next_answer_is_the_new_versions_and_n
     assert set(answers) == {"1", "2", "3"}
 
 
-def test_a_damaged_zip_is_refused_while_the_old_version_answers(server, tmp_path):
+def test_a_damaged_zip_is_refused_while_the_old_version_answers(server: Server, tmp_path: Path) -> None:
     body = making.zipped(making.version(tmp_path / "4", 4), tmp_path / "4.zip")
     middle = len(body) // 2
     for bad in (body[:middle], body[:middle] + bytes(64) + body[middle + 64 :]):
@@ -121,7 +125,7 @@ def test_a_damaged_zip_is_refused_while_the_old_version_answers(server, tmp_path
     assert says(server) == "1"
 
 
-def test_a_version_larger_than_any_picture_is_taken(server, tmp_path):
+def test_a_version_larger_than_any_picture_is_taken(server: Server, tmp_path: Path) -> None:
     folder = making.version(tmp_path / "5", 5)
     (folder / "model.keras").write_bytes(os.urandom(20_000_000))
     manifest = json.loads((folder / "manifest.json").read_text())
@@ -131,15 +135,15 @@ def test_a_version_larger_than_any_picture_is_taken(server, tmp_path):
     assert server.guarded("GET", "/models/mnist-cnn/versions/5.zip").body == body
 
 
-def test_a_reload_replaces_the_workers_without_a_failed_request(server):
+def test_a_reload_replaces_the_workers_without_a_failed_request(server: Server) -> None:
     master = psutil.Process(server.process.pid)
     before = {child.pid for child in master.children()}
     server.process.send_signal(signal.SIGHUP)
     wait_for(lambda: says(server) == "1" and not before & {child.pid for child in master.children()}, server)
 
 
-def test_a_killed_worker_is_replaced_and_nothing_is_counted_twice_or_lost(server):
-    def counted():
+def test_a_killed_worker_is_replaced_and_nothing_is_counted_twice_or_lost(server: Server) -> None:
+    def counted() -> float:
         name = 'workbench_requests_total{route="/predict",method="POST",status="200"} '
         text = server.ask("GET", "/metrics").body.decode()
         return float(next(line for line in text.splitlines() if line.startswith(name)).rpartition(" ")[2])
@@ -164,7 +168,7 @@ def test_a_killed_worker_is_replaced_and_nothing_is_counted_twice_or_lost(server
     assert counted() == after + 20
 
 
-def test_clients_that_send_slowly_take_nobodys_turn(server):
+def test_clients_that_send_slowly_take_nobodys_turn(server: Server) -> None:
     beginnings = [
         b"P",
         b"POST /predict/ HTTP/1.1\r\nHost: x\r\n",
@@ -185,7 +189,7 @@ def test_clients_that_send_slowly_take_nobodys_turn(server):
             assert json.loads(body)["error"]["code"] == "too_slow"
 
 
-def test_clients_that_do_not_hang_up_take_nobodys_turn(server):
+def test_clients_that_do_not_hang_up_take_nobodys_turn(server: Server) -> None:
     request = b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
     with contextlib.ExitStack() as stack:
         began = time.monotonic()
@@ -197,7 +201,7 @@ def test_clients_that_do_not_hang_up_take_nobodys_turn(server):
 
 
 @pytest.mark.parametrize("size", [1, 7, 1000])
-def test_a_request_in_pieces_is_answered(server, size):
+def test_a_request_in_pieces_is_answered(server: Server, size: int) -> None:
     body = URL if size > 100 else b"data:"
     request = b"POST /predict/ HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(
         body
@@ -210,7 +214,7 @@ def test_a_request_in_pieces_is_answered(server, size):
         assert everything(sock).startswith(b"HTTP/1.1 200 " if size > 100 else b"HTTP/1.1 415 ")
 
 
-def test_requests_sent_one_right_behind_the_other_are_all_answered(server):
+def test_requests_sent_one_right_behind_the_other_are_all_answered(server: Server) -> None:
     one = b"POST /predict/ HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(URL) + URL
     last = one.replace(b"Host: x", b"Host: x\r\nConnection: close")
     with connect(server) as sock:
@@ -218,7 +222,7 @@ def test_requests_sent_one_right_behind_the_other_are_all_answered(server):
         assert everything(sock).count(b"HTTP/1.1 200 ") == 4
 
 
-def test_who_reads_no_answers_takes_nobodys_turn(server):
+def test_who_reads_no_answers_takes_nobodys_turn(server: Server) -> None:
     one = b"POST /predict/ HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(URL) + URL
     with contextlib.ExitStack() as stack:
         deaf = []
@@ -238,7 +242,7 @@ def test_who_reads_no_answers_takes_nobodys_turn(server):
             assert time.monotonic() - asked < 4
 
 
-def test_a_body_in_chunks_is_answered(server):
+def test_a_body_in_chunks_is_answered(server: Server) -> None:
     half = len(URL) // 2
     chunks = b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in (URL[:half], URL[half:], b""))
     request = b"POST /predict/ HTTP/1.1\r\nHost: x\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -249,7 +253,7 @@ def test_a_body_in_chunks_is_answered(server):
     assert answer.endswith(b"1")
 
 
-def test_who_asks_before_sending_a_body_is_told_to_go_on(server):
+def test_who_asks_before_sending_a_body_is_told_to_go_on(server: Server) -> None:
     head = b"POST /predict/ HTTP/1.1\r\nHost: x\r\nConnection: close\r\nExpect: 100-continue\r\nContent-Length: %d\r\n\r\n"
     with connect(server) as sock:
         sock.sendall(head % len(URL))
@@ -275,7 +279,9 @@ def test_who_asks_before_sending_a_body_is_told_to_go_on(server):
         b"GET / HTTP/1.1\r\nHost: x\r\nA: " + b"a" * 60_000 + b"\r\n\r\n",
     ],
 )
-def test_what_is_no_proper_request_is_refused_and_the_connection_ends(server, request_):
+def test_what_is_no_proper_request_is_refused_and_the_connection_ends(
+    server: Server, request_: bytes
+) -> None:
     with connect(server) as sock:
         sock.sendall(request_)
         sock.shutdown(socket.SHUT_WR)
@@ -284,7 +290,7 @@ def test_what_is_no_proper_request_is_refused_and_the_connection_ends(server, re
     assert says(server) == "1"
 
 
-def test_too_large_a_body_is_refused_without_being_read(server):
+def test_too_large_a_body_is_refused_without_being_read(server: Server) -> None:
     with connect(server) as sock:
         sock.sendall(
             b"POST /predict/ HTTP/1.1\r\nHost: x\r\nContent-Length: 2000000000\r\n\r\n" + bytes(50_000)
@@ -296,7 +302,7 @@ def test_too_large_a_body_is_refused_without_being_read(server):
 @pytest.mark.parametrize(
     "line", [b"PUT /models/a/versions/1", b"POST /predict/", b"GET /healthz", b"POST /nowhere"]
 )
-def test_a_long_body_that_nobody_wants_is_not_waited_for(server, line):
+def test_a_long_body_that_nobody_wants_is_not_waited_for(server: Server, line: bytes) -> None:
     with contextlib.ExitStack() as stack:
         for _ in range(16):
             sock = stack.enter_context(connect(server))
@@ -306,7 +312,7 @@ def test_a_long_body_that_nobody_wants_is_not_waited_for(server, line):
         assert time.monotonic() - began < 20  # gunicorn waits 5 s for each
 
 
-def test_a_push_that_stops_half_way_changes_nothing(server):
+def test_a_push_that_stops_half_way_changes_nothing(server: Server) -> None:
     head = (
         "PUT /models/mnist-cnn/versions/9 HTTP/1.1\r\nHost: x\r\nContent-Length: 50000000\r\n"
         f"Authorization: {BEARER['Authorization']}\r\n\r\n"
@@ -321,7 +327,9 @@ def test_a_push_that_stops_half_way_changes_nothing(server):
     assert server.guarded("POST", "/models/mnist-cnn:activate", b'{"version": 9}').status == 404
 
 
-def test_a_term_signal_lets_running_requests_end_and_leaves_no_process(tmp_path, free_ports):
+def test_a_term_signal_lets_running_requests_end_and_leaves_no_process(
+    tmp_path: Path, free_ports: Callable[[int], list[int]]
+) -> None:
     server = start(tmp_path / "home", free_ports(1)[0])
     try:
         wait_for(lambda: server.ask("GET", "/healthz").status == 200, server)
@@ -341,7 +349,9 @@ def test_a_term_signal_lets_running_requests_end_and_leaves_no_process(tmp_path,
         stop(server)
 
 
-def test_the_first_answer_comes_soon_and_a_worker_is_small(tmp_path, free_ports, capsys):
+def test_the_first_answer_comes_soon_and_a_worker_is_small(
+    tmp_path: Path, free_ports: Callable[[int], list[int]], capsys: pytest.CaptureFixture[str]
+) -> None:
     """The figures are printed; a busy machine would make asserting them a matter of luck."""
     home = tmp_path / "home"
     making.version(home / "backend" / "models" / "mnist-cnn" / "1", 1)
@@ -363,7 +373,7 @@ def test_the_first_answer_comes_soon_and_a_worker_is_small(tmp_path, free_ports,
         stop(server)
 
 
-def test_the_configuration_is_one_that_gunicorn_accepts(tmp_path):
+def test_the_configuration_is_one_that_gunicorn_accepts(tmp_path: Path) -> None:
     command = ["-m", "gunicorn", "-c", "backend/gunicorn.conf.py", "--check-config", "backend.wsgi:app"]
     environment = {"WORKBENCH_HOME": str(tmp_path), "PATH": os.environ["PATH"]}
     done = subprocess.run(
@@ -372,7 +382,9 @@ def test_the_configuration_is_one_that_gunicorn_accepts(tmp_path):
     assert done.returncode == 0, done.stderr
 
 
-def test_before_the_end_ready_turns_red_while_drawings_are_still_answered(tmp_path, free_ports):
+def test_before_the_end_ready_turns_red_while_drawings_are_still_answered(
+    tmp_path: Path, free_ports: Callable[[int], list[int]]
+) -> None:
     server = start(tmp_path / "home", free_ports(1)[0])
     try:
         wait_for(lambda: server.ask("GET", "/healthz").status == 200, server)
@@ -389,7 +401,7 @@ def test_before_the_end_ready_turns_red_while_drawings_are_still_answered(tmp_pa
         stop(server)
 
 
-def test_what_cannot_be_answered_soon_is_told_so_at_once(server):
+def test_what_cannot_be_answered_soon_is_told_so_at_once(server: Server) -> None:
     """More connections than a worker may have waiting, all at one moment."""
     request = b"POST /predict/ HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(URL) + URL
     with contextlib.ExitStack() as stack:

@@ -7,14 +7,15 @@ import pytest
 from backend.http import metrics as module
 from backend.http.metrics import Metrics
 from tests.backend import making
+from tests.backend.client import Client
 
 
-def value(text, key):
+def value(text: str, key: str) -> float:
     (line,) = [line for line in text.splitlines() if line.startswith(key + " ")]
     return float(line.rpartition(" ")[2])
 
 
-def test_what_forked_processes_count_is_added_up():
+def test_what_forked_processes_count_is_added_up() -> None:
     metrics = Metrics()
     children = []
     for part in (1, 2, 3):
@@ -36,7 +37,7 @@ def test_what_forked_processes_count_is_added_up():
     }
 
 
-def test_a_worker_goes_on_where_the_one_before_it_died():
+def test_a_worker_goes_on_where_the_one_before_it_died() -> None:
     metrics = Metrics()
     metrics.use_part(2)
     metrics.add("a_total")
@@ -48,7 +49,7 @@ def test_a_worker_goes_on_where_the_one_before_it_died():
     assert metrics.totals() == {"a_total": 3, "b_total": 1}
 
 
-def test_a_histogram_counts_up_over_its_limits():
+def test_a_histogram_counts_up_over_its_limits() -> None:
     metrics = Metrics()
     for seconds in (0.0005, 0.001, 0.02, 99):
         metrics.observe("wait_seconds", seconds, (("route", "/x"),))
@@ -62,14 +63,14 @@ def test_a_histogram_counts_up_over_its_limits():
     assert value(text, 'wait_seconds_sum{route="/x"}') == pytest.approx(99.0215)
 
 
-def test_labels_are_escaped():
+def test_labels_are_escaped() -> None:
     metrics = Metrics()
     metrics.add("a_total", (("label", 'a"b\\c\nd'),))
     text = metrics.render({"a_total": ("counter", "A.")}, [("g", (), 1.0)])
     assert text.splitlines()[-1] == r'a_total{label="a\"b\\c\nd"} 1'
 
 
-def test_a_full_part_drops_new_keys_and_keeps_the_old_ones_right(monkeypatch):
+def test_a_full_part_drops_new_keys_and_keeps_the_old_ones_right(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "PART_BYTES", 256)
     metrics = Metrics()
     for number in range(50):
@@ -79,7 +80,7 @@ def test_a_full_part_drops_new_keys_and_keeps_the_old_ones_right(monkeypatch):
     assert metrics.totals()['a_total{n="0"}'] == 4
 
 
-def test_the_route_shows_requests_answers_stages_and_what_serves(seven):
+def test_the_route_shows_requests_answers_stages_and_what_serves(seven: Client) -> None:
     canvas = making.data_url(making.png(making.seven()))
     for _ in range(3):
         seven.post("/predict/", data=canvas)

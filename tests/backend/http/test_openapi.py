@@ -1,26 +1,29 @@
 """The description that the back end serves: complete, and nothing that it allows brings a server error."""
 
 import re
+from collections.abc import Collection, Iterator
 
 import hypothesis
 import pytest
 import schemathesis
+from flask import Flask
 
 from backend.app import create_app
 from backend.http.openapi import describe
 from tests.backend import making
+from tests.backend.client import Client
 from tests.backend.real_server import BEARER
 from workbench.settings import from_environment
 
 
 @pytest.fixture(scope="module")
-def app(tmp_path_factory):
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
     """A back end with one version active and another one pushed."""
     home = tmp_path_factory.mktemp("described")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("WORKBENCH_DEPLOY_TOKEN", making.TOKEN)
         app = create_app(from_environment({"WORKBENCH_HOME": str(home / "home")}))
-        client = app.test_client()
+        client = Client(app)
         for number in (1, 2):
             body = making.zipped(making.version(home / str(number), number), home / f"{number}.zip")
             client.put(f"/models/mnist-cnn/versions/{number}", data=body, headers=BEARER)
@@ -29,7 +32,7 @@ def app(tmp_path_factory):
         app.extensions["model_servers"].close()
 
 
-def test_every_route_is_described_and_every_described_one_exists(app):
+def test_every_route_is_described_and_every_described_one_exists(app: Flask) -> None:
     routes = {
         (method.lower(), re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule))
         for rule in app.url_map.iter_rules()
@@ -39,8 +42,8 @@ def test_every_route_is_described_and_every_described_one_exists(app):
     assert routes == described
 
 
-def test_the_description_is_served(app):
-    assert app.test_client().get("/openapi.json").json == describe()
+def test_the_description_is_served(app: Flask) -> None:
+    assert Client(app).get("/openapi.json").json == describe()
 
 
 SOME = hypothesis.settings(
@@ -53,7 +56,9 @@ SOME = hypothesis.settings(
 )
 
 
-def try_all(app, headers, skipped=()):
+def try_all(
+    app: Flask, headers: dict[str, str], skipped: Collection[str] = ()
+) -> tuple[list[int], list[str]]:
     """Send what the description allows, and more; how many requests that were, and every server error."""
     schema = schemathesis.openapi.from_wsgi("/openapi.json", app)
     sent, errors = [], []
@@ -64,7 +69,7 @@ def try_all(app, headers, skipped=()):
 
         @SOME
         @hypothesis.given(case=operation.as_strategy())
-        def send(case):
+        def send(case: schemathesis.Case) -> None:
             answer = case.call(headers=headers)
             sent.append(answer.status_code)
             if answer.status_code >= 500:
@@ -76,14 +81,14 @@ def try_all(app, headers, skipped=()):
     return sent, errors
 
 
-def test_nothing_that_is_sent_without_the_token_brings_a_server_error(app):
+def test_nothing_that_is_sent_without_the_token_brings_a_server_error(app: Flask) -> None:
     sent, errors = try_all(app, {})
     assert errors == []
     assert len(sent) > 200
     assert {200, 400, 401, 404} <= set(sent)
 
 
-def test_nothing_that_is_sent_with_the_token_brings_a_server_error(app):
+def test_nothing_that_is_sent_with_the_token_brings_a_server_error(app: Flask) -> None:
     sent, errors = try_all(app, BEARER, skipped={"/serve"})  # it would ask the network
     assert errors == []
     assert len(sent) > 200

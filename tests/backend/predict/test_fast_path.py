@@ -2,13 +2,16 @@
 
 import json
 import re
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from backend.app import create_app
 from backend.predict.fast_path import MOST_BYTES
 from tests.backend import making
-from workbench.settings import from_environment
+from tests.backend.client import Answer, Client
+from workbench.settings import Settings, from_environment
 
 URL = making.data_url(making.png(making.seven(ink=(255, 255, 255, 255), paper=(0, 0, 0, 255)), 2))
 DAMAGED = URL[:-400]
@@ -18,7 +21,7 @@ OF_OUR_PAGE = {"json": {"image": URL.decode()}, "headers": {"Accept": "applicati
 LONG_WAY = "/predict?any=thing"
 
 
-def told(answer):
+def told(answer: Answer) -> tuple[int, dict[str, str], Any]:
     """All of an answer but what differs from request to request."""
     headers = {
         name: value for name, value in answer.headers if name not in ("X-Request-Id", "Content-Length")
@@ -29,14 +32,16 @@ def told(answer):
     return answer.status_code, headers, body
 
 
-def waited(client):
+def waited(client: Client) -> int:
     return re.search(r"^workbench_queue_seconds_count (\d+)$", client.get("/metrics").text, re.MULTILINE)[1]
 
 
 @pytest.mark.parametrize("asked", [OF_THE_2020_PAGE, OF_OUR_PAGE], ids=["2020", "ours"])
 @pytest.mark.parametrize("origin", [None, "http://page.example:8080", "null"])
 @pytest.mark.parametrize("path", ["/predict", "/predict/"])
-def test_both_ways_give_the_same_answer(seven, asked, origin, path):
+def test_both_ways_give_the_same_answer(
+    seven: Client, asked: dict[str, Any], origin: str | None, path: str
+) -> None:
     headers = asked["headers"] | ({"Origin": origin} if origin else {})
     short, long = (seven.post(p, **{**asked, "headers": headers}) for p in (path, LONG_WAY))
     assert told(short) == told(long)
@@ -60,13 +65,13 @@ def test_both_ways_give_the_same_answer(seven, asked, origin, path):
     ],
     ids=range(10),
 )
-def test_both_ways_refuse_alike(seven, asked):
+def test_both_ways_refuse_alike(seven: Client, asked: dict[str, Any]) -> None:
     short, long = (seven.post(path, **asked) for path in ("/predict", LONG_WAY))
     assert short.status_code >= 400
     assert told(short) == told(long)
 
 
-def test_a_request_keeps_its_id_and_is_counted_whichever_way_it_takes(seven):
+def test_a_request_keeps_its_id_and_is_counted_whichever_way_it_takes(seven: Client) -> None:
     before = int(waited(seven))
     for path in ("/predict/", "/predict", LONG_WAY):
         answer = seven.post(path, data=URL, headers={"X-Request-Id": "of-the-caller-1"})
@@ -78,24 +83,24 @@ def test_a_request_keeps_its_id_and_is_counted_whichever_way_it_takes(seven):
     assert int(waited(seven)) == before + 5  # each look at the counts is a request as well
 
 
-def test_a_refusal_is_counted_once(seven):
+def test_a_refusal_is_counted_once(seven: Client) -> None:
     seven.post("/predict", data=DAMAGED)
     counts = seven.get("/metrics").text
     assert 'workbench_requests_total{route="/predict",method="POST",status="400"} 1' in counts
     assert 'workbench_requests_total{route="/predict",method="POST",status="200"}' not in counts
 
 
-def test_without_a_model_both_ways_say_so(client):
+def test_without_a_model_both_ways_say_so(client: Client) -> None:
     short, long = (client.post(path, data=URL) for path in ("/predict", LONG_WAY))
     assert (short.status_code, short.json["error"]["code"]) == (503, "no_model")
     assert told(short) == told(long)
 
 
-def test_only_allowed_origins_are_named_in_an_answer(here, seven):
+def test_only_allowed_origins_are_named_in_an_answer(here: Settings, seven: Client) -> None:
     settings = from_environment(
         {"WORKBENCH_HOME": str(here.home), "WORKBENCH_ALLOWED_ORIGINS": "http://good.example"}
     )
-    client = create_app(settings).test_client()
+    client = Client(create_app(settings))
     for origin, allowed in (("http://good.example", "http://good.example"), ("http://bad.example", None)):
         answer = client.post("/predict", data=URL, headers={"Origin": origin})
         assert answer.data == b"7"
@@ -103,16 +108,16 @@ def test_only_allowed_origins_are_named_in_an_answer(here, seven):
     assert "Access-Control-Allow-Origin" not in client.post("/predict", data=URL).headers
 
 
-def test_what_was_drawn_is_found_in_json_of_any_order_of_spaces(seven):
+def test_what_was_drawn_is_found_in_json_of_any_order_of_spaces(seven: Client) -> None:
     spaced = json.dumps({"image": URL.decode()}, indent=4)
     assert seven.post("/predict", data=spaced, content_type="application/json").json["digit"] == 7
 
 
-def request(body, line=b"POST /predict/ HTTP/1.1"):
+def request(body: bytes, line: bytes = b"POST /predict/ HTTP/1.1") -> bytes:
     return line + b"\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(body) + body
 
 
-def test_usual_drawings_are_quick_and_nothing_that_may_take_longer_is(seven):
+def test_usual_drawings_are_quick_and_nothing_that_may_take_longer_is(seven: Client) -> None:
     is_quick = seven.application.extensions["is_quick"]
     for body in (URL, b'{"image":"' + URL + b'"}', json.dumps({"image": URL.decode()}).encode()):
         assert is_quick(request(body))
@@ -127,11 +132,13 @@ def test_usual_drawings_are_quick_and_nothing_that_may_take_longer_is(seven):
     assert not is_quick(b"POST /predict HTTP/1.1\r\n" + URL)
 
 
-def test_no_drawing_is_quick_without_a_model(client):
+def test_no_drawing_is_quick_without_a_model(client: Client) -> None:
     assert not client.application.extensions["is_quick"](request(URL))
 
 
-def test_no_drawing_is_quick_while_a_version_is_to_be_loaded_or_two_are_asked(here, seven, push):
+def test_no_drawing_is_quick_while_a_version_is_to_be_loaded_or_two_are_asked(
+    here: Settings, seven: Client, push: Callable[..., Any]
+) -> None:
     is_quick = seven.application.extensions["is_quick"]
     push(8)
     elsewhere = create_app(here).extensions["deployments"]

@@ -3,6 +3,8 @@
 import base64
 import io
 import json
+from collections.abc import Callable
+from typing import Any
 
 import cv2
 import numpy as np
@@ -11,6 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.backend import making
+from tests.backend.client import Client
+from workbench.settings import Settings
 
 CANVAS = making.png(making.seven(ink=(255, 255, 255, 255), paper=(0, 0, 0, 255)), 2)
 URL = making.data_url(CANVAS)
@@ -19,7 +23,7 @@ FORM = "application/x-www-form-urlencoded; charset=UTF-8"
 JSON = {"Accept": "application/json"}
 
 
-def test_the_call_of_the_2020_page_is_answered_with_the_bare_digit(seven):
+def test_the_call_of_the_2020_page_is_answered_with_the_bare_digit(seven: Client) -> None:
     answer = seven.post("/predict/", data=URL, content_type=FORM, headers={"Accept": "*/*"})
     assert (answer.status_code, answer.data, answer.mimetype) == (200, b"7", "text/plain")
 
@@ -37,12 +41,12 @@ def test_the_call_of_the_2020_page_is_answered_with_the_bare_digit(seven):
         None,
     ],
 )
-def test_a_data_url_is_a_drawing_whatever_its_content_type(seven, path, kind):
+def test_a_data_url_is_a_drawing_whatever_its_content_type(seven: Client, path: str, kind: str) -> None:
     answer = seven.post(path, data=URL, content_type=kind)
     assert (answer.status_code, answer.data) == (200, b"7")
 
 
-def test_plus_signs_in_the_base64_are_kept_though_the_type_says_form(seven):
+def test_plus_signs_in_the_base64_are_kept_though_the_type_says_form(seven: Client) -> None:
     rng = np.random.default_rng(0)
     noisy = np.clip(making.seven() + rng.normal(0, 6, (280, 280)), 0, 255).astype(np.uint8)
     url = making.data_url(making.png(noisy))
@@ -63,7 +67,7 @@ FORMS = {
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_every_form_can_be_answered_with_everything_that_is_known(seven, form):
+def test_every_form_can_be_answered_with_everything_that_is_known(seven: Client, form: str) -> None:
     answer = seven.post("/predict", **FORMS[form]()).json
     assert (answer["digit"], answer["label"], answer["model"], answer["version"]) == (7, "7", "mnist-cnn", 7)
     assert len(answer["probabilities"]) == 10
@@ -71,7 +75,7 @@ def test_every_form_can_be_answered_with_everything_that_is_known(seven, form):
     assert answer["latency_ms"] > 0
 
 
-def test_what_the_model_saw_is_sent_along(seven):
+def test_what_the_model_saw_is_sent_along(seven: Client) -> None:
     seen = seven.post("/predict", data=URL, headers=JSON).json["seen"]
     png = np.frombuffer(base64.b64decode(seen.partition(",")[2]), np.uint8)
     picture = cv2.imdecode(png, cv2.IMREAD_UNCHANGED)
@@ -92,14 +96,14 @@ def test_what_the_model_saw_is_sent_along(seven):
         ("", None),
     ],
 )
-def test_accept_decides_and_else_the_form_of_the_request(seven, accept, kind):
+def test_accept_decides_and_else_the_form_of_the_request(seven: Client, accept: str, kind: str) -> None:
     headers = {"Accept": accept}
     assert seven.post("/predict", data=URL, headers=headers).mimetype == (kind or "text/plain")
     by_json = seven.post("/predict", json={"image": URL.decode()}, headers=headers)
     assert by_json.mimetype == (kind or "application/json")
 
 
-def test_nothing_drawn_is_an_answer(seven):
+def test_nothing_drawn_is_an_answer(seven: Client) -> None:
     text = seven.post("/predict/", data=BLANK)
     assert (text.status_code, text.data) == (200, b"nothing drawn")
     full = seven.post("/predict", data=BLANK, headers=JSON)
@@ -109,7 +113,9 @@ def test_nothing_drawn_is_an_answer(seven):
     assert full.json["probabilities"] is None
 
 
-def test_another_model_can_be_named_and_the_last_activated_is_asked_by_default(seven, push, activate):
+def test_another_model_can_be_named_and_the_last_activated_is_asked_by_default(
+    seven: Client, push: Callable[..., Any], activate: Callable[..., Any]
+) -> None:
     push(4, name="other")
     assert seven.post("/predict", data=URL).data == b"7"
     assert seven.post("/predict?model=other", data=URL).status_code == 404
@@ -120,7 +126,9 @@ def test_another_model_can_be_named_and_the_last_activated_is_asked_by_default(s
     assert (named.json["digit"], named.json["model"]) == (7, "mnist-cnn")
 
 
-def test_a_model_whose_input_is_no_picture_is_not_the_default(seven, push, activate):
+def test_a_model_whose_input_is_no_picture_is_not_the_default(
+    seven: Client, push: Callable[..., Any], activate: Callable[..., Any]
+) -> None:
     rows = {"kind": "array", "shape": [4], "dtype": "float32"}
     assert push(1, name="rows", input=rows, preprocessing="none").status_code == 201
     assert activate(1, name="rows").status_code == 200
@@ -129,7 +137,9 @@ def test_a_model_whose_input_is_no_picture_is_not_the_default(seven, push, activ
     assert (refused.status_code, refused.json["error"]["code"]) == (422, "no_picture")
 
 
-def test_a_model_with_colours_gets_a_plain_resize(seven, push, activate):
+def test_a_model_with_colours_gets_a_plain_resize(
+    seven: Client, push: Callable[..., Any], activate: Callable[..., Any]
+) -> None:
     colours = {"kind": "image", "shape": [32, 32, 3], "dtype": "float32", "range": [0, 255]}
     push(2, name="cifar", input=colours, preprocessing="resize")
     activate(2, name="cifar")
@@ -139,7 +149,9 @@ def test_a_model_with_colours_gets_a_plain_resize(seven, push, activate):
     assert cv2.imdecode(seen, cv2.IMREAD_UNCHANGED).shape == (32, 32, 3)
 
 
-def test_the_range_of_the_manifest_is_respected(seven, push, activate):
+def test_the_range_of_the_manifest_is_respected(
+    seven: Client, push: Callable[..., Any], activate: Callable[..., Any]
+) -> None:
     unit = {"kind": "image", "shape": [28, 28, 1], "dtype": "float32", "range": [0, 1]}
     push(1, name="unit", input=unit)
     activate(1, name="unit")
@@ -172,7 +184,7 @@ def test_the_range_of_the_manifest_is_respected(seven, push, activate):
         ({"data": b"x" * (15 * 1024 * 1024)}, 413),
     ],
 )
-def test_what_cannot_be_used_is_refused_with_a_reason(seven, sent, status):
+def test_what_cannot_be_used_is_refused_with_a_reason(seven: Client, sent: Any, status: int) -> None:
     answer = seven.post("/predict", **sent)
     assert answer.status_code == status
     assert set(answer.json) == {"error"}
@@ -213,12 +225,14 @@ def test_what_cannot_be_used_is_refused_with_a_reason(seven, sent, status):
     ),
     accept=st.sampled_from(["*/*", "application/json", "text/plain;q=x", ""]),
 )
-def test_no_request_whatever_brings_a_server_error(seven, body, kind, accept):
+def test_no_request_whatever_brings_a_server_error(
+    seven: Client, body: bytes, kind: str, accept: str
+) -> None:
     answer = seven.post("/predict", data=body, content_type=kind, headers={"Accept": accept})
     assert answer.status_code < 500, answer.text
 
 
-def test_without_a_model_it_says_what_is_under_way(client, here):
+def test_without_a_model_it_says_what_is_under_way(client: Client, here: Settings) -> None:
     answer = client.post("/predict/", data=URL)
     assert (answer.status_code, answer.json["error"]["code"]) == (503, "no_model")
     assert answer.headers["Retry-After"] == "2"
@@ -236,12 +250,14 @@ def test_without_a_model_it_says_what_is_under_way(client, here):
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"state": 1}', "null", "\0"])
-def test_a_half_written_word_of_what_is_under_way_is_no_error(client, here, text):
+def test_a_half_written_word_of_what_is_under_way_is_no_error(
+    client: Client, here: Settings, text: str
+) -> None:
     here.backend.mkdir(parents=True, exist_ok=True)
     (here.backend / "under_way.json").write_text(text)
     assert (client.get("/readyz").status_code, client.get("/readyz").json["state"]) == (503, "waiting")
 
 
-def test_ready_names_what_answers(seven):
+def test_ready_names_what_answers(seven: Client) -> None:
     answer = seven.get("/readyz")
     assert (answer.status_code, answer.json) == (200, {"state": "ready", "model": "mnist-cnn", "version": 7})

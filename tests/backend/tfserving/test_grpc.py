@@ -5,10 +5,14 @@ import socket
 import subprocess
 import sys
 import threading
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NoReturn
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from backend.tfserving import grpc_format, grpc_server
 from backend.tfserving import server as model_server
@@ -35,7 +39,9 @@ X = np.arange(600, dtype=np.float32).reshape(2, 300)
 
 
 @contextmanager
-def running(folder, free_ports, loaded=DOUBLES, *, grpc=True):
+def running(
+    folder: Path, free_ports: Callable[[int], list[int]], loaded: Loaded = DOUBLES, *, grpc: bool = True
+) -> Iterator[tuple[ModelServer, Any]]:
     """A model behind the embedded server's two APIs, in this process; gives its ``ModelServer`` and gRPC's own."""
     port, grpc_port = free_ports(2)
     rest = model_server.Server(socket.create_server(("127.0.0.1", port)), NAME)
@@ -62,14 +68,16 @@ def running(folder, free_ports, loaded=DOUBLES, *, grpc=True):
             service.stop(None).wait()
 
 
-def _pass_on(listener, port, grpc_port):
+def _pass_on(listener: socket.socket, port: int, grpc_port: int) -> None:
     try:
         pass_on(listener, port, grpc_port, lambda _: None)
     except OSError:
         return  # it was shut down
 
 
-def test_a_model_server_is_asked_by_grpc_where_it_has_it(tmp_path, free_ports):
+def test_a_model_server_is_asked_by_grpc_where_it_has_it(
+    tmp_path: Path, free_ports: Callable[[int], list[int]]
+) -> None:
     with running(tmp_path, free_ports) as (server, service):
         assert server.is_available()
         assert server.fast is not None
@@ -79,7 +87,9 @@ def test_a_model_server_is_asked_by_grpc_where_it_has_it(tmp_path, free_ports):
             server.fast.predict({"x": X}, "serving_default", server.signatures["serving_default"], 5.0)
 
 
-def test_where_grpc_ends_rest_goes_on_and_says_so(tmp_path, free_ports, caplog):
+def test_where_grpc_ends_rest_goes_on_and_says_so(
+    tmp_path: Path, free_ports: Callable[[int], list[int]], caplog: pytest.LogCaptureFixture
+) -> None:
     with running(tmp_path, free_ports) as (server, service):
         assert server.is_available()
         service.stop(None).wait()
@@ -89,7 +99,9 @@ def test_where_grpc_ends_rest_goes_on_and_says_so(tmp_path, free_ports, caplog):
     assert "by REST from now on: gRPC fails" in caplog.text
 
 
-def test_where_grpc_cannot_be_reached_rest_is_used_and_says_so(tmp_path, free_ports, caplog):
+def test_where_grpc_cannot_be_reached_rest_is_used_and_says_so(
+    tmp_path: Path, free_ports: Callable[[int], list[int]], caplog: pytest.LogCaptureFixture
+) -> None:
     with (
         running(tmp_path, free_ports, grpc=False) as (server, _),
         caplog.at_level(logging.WARNING, "backend"),
@@ -100,7 +112,9 @@ def test_where_grpc_cannot_be_reached_rest_is_used_and_says_so(tmp_path, free_po
     assert "it cannot be reached by gRPC" in caplog.text
 
 
-def test_both_ways_give_what_is_no_number_in_the_signatures_own_type(tmp_path, free_ports):
+def test_both_ways_give_what_is_no_number_in_the_signatures_own_type(
+    tmp_path: Path, free_ports: Callable[[int], list[int]]
+) -> None:
     positive = Loaded(
         DOUBLES.signatures, lambda _, inputs: {"y": np.where(inputs["x"] > 0, inputs["x"], np.nan)}
     )
@@ -113,8 +127,10 @@ def test_both_ways_give_what_is_no_number_in_the_signatures_own_type(tmp_path, f
             np.testing.assert_array_equal(answer, np.where(X > 0, X, np.nan))
 
 
-def test_a_model_that_fails_says_so_by_grpc_too(tmp_path, free_ports):
-    def fail(_, inputs):
+def test_a_model_that_fails_says_so_by_grpc_too(
+    tmp_path: Path, free_ports: Callable[[int], list[int]]
+) -> None:
+    def fail(_: str, inputs: Mapping[str, NDArray[Any]]) -> NoReturn:
         raise RuntimeError("the model has a hole")
 
     with running(tmp_path, free_ports, Loaded(DOUBLES.signatures, fail)) as (server, _):
@@ -124,7 +140,9 @@ def test_a_model_that_fails_says_so_by_grpc_too(tmp_path, free_ports):
         assert server.fast is not None
 
 
-def test_a_model_under_another_name_or_version_is_not_there(tmp_path, free_ports):
+def test_a_model_under_another_name_or_version_is_not_there(
+    tmp_path: Path, free_ports: Callable[[int], list[int]]
+) -> None:
     import grpc
 
     with running(tmp_path, free_ports), grpc.insecure_channel(f"unix:{tmp_path / SOCKET}") as channel:
@@ -156,7 +174,9 @@ def test_a_model_under_another_name_or_version_is_not_there(tmp_path, free_ports
         {"x": np.array([["a"] * 300], object)},
     ],
 )
-def test_inputs_that_do_not_fit_are_refused_in_words(sent, tmp_path, free_ports):
+def test_inputs_that_do_not_fit_are_refused_in_words(
+    sent: Any, tmp_path: Path, free_ports: Callable[[int], list[int]]
+) -> None:
     kinds = {"f4": "DT_FLOAT", "f8": "DT_DOUBLE", "i4": "DT_INT32", "O": "DT_STRING"}
     signature = Signature({k: Tensor(kinds[a.dtype.str.lstrip("<|")], None) for k, a in sent.items()}, {})
     with running(tmp_path, free_ports), pytest.raises(ModelRefused, match="the model failed: "):
@@ -181,13 +201,13 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("case", HOSTILE)
-def test_a_tensor_that_cannot_be_is_refused_in_words(case):
+def test_a_tensor_that_cannot_be_is_refused_in_words(case: str) -> None:
     data = TensorProto(**HOSTILE[case]).SerializeToString()
     with pytest.raises(BadInput, match="it "):
         grpc_format.read_tensor(grpc_format.read(TensorProto, data), "it")
 
 
-def test_bytes_that_are_no_message_are_refused_in_words():
+def test_bytes_that_are_no_message_are_refused_in_words() -> None:
     kinds = [
         getattr(module, name)
         for module in (serving_pb2, tensor_pb2)
@@ -199,7 +219,7 @@ def test_bytes_that_are_no_message_are_refused_in_words():
             grpc_format.read(kind, b"\xff\xff\xff")
 
 
-def test_the_modules_are_what_the_compiler_makes_of_the_proto_files(tmp_path):
+def test_the_modules_are_what_the_compiler_makes_of_the_proto_files(tmp_path: Path) -> None:
     pytest.importorskip("grpc_tools", reason="grpcio-tools is not installed")
     subprocess.run([sys.executable, PROJECT / "tools" / "compile_protos.py", tmp_path], check=True)
     made = sorted((tmp_path / "backend" / "tfserving" / "protos").iterdir())
@@ -208,13 +228,13 @@ def test_the_modules_are_what_the_compiler_makes_of_the_proto_files(tmp_path):
         assert path.read_text() == (PROJECT / path.relative_to(tmp_path)).read_text()
 
 
-def test_a_bool_is_one_whatever_byte_stands_for_it():
+def test_a_bool_is_one_whatever_byte_stands_for_it() -> None:
     shape = {"dim": [{"size": 3}]}
     tensor = TensorProto(dtype=BOOL, tensor_shape=shape, tensor_content=b"\x00\x01\x7f")
     assert grpc_format.read_tensor(tensor, "it").view(np.uint8).tolist() == [0, 1, 1]
 
 
-def test_no_more_values_are_read_than_a_request_may_have():
+def test_no_more_values_are_read_than_a_request_may_have() -> None:
     tensor = TensorProto(dtype=FLOAT, tensor_shape={"dim": [{"size": MAX_VALUES}]})
     assert grpc_format.read_tensor(tensor, "it").size == MAX_VALUES
     tensor.tensor_shape.dim[0].size += 1

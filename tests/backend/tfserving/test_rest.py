@@ -2,11 +2,14 @@
 
 import base64
 import json
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
 
 from tests.backend import making
+from tests.backend.client import Answer, Client
 from tests.backend.real_server import BEARER
 
 X = np.zeros((2, 28, 28, 1)).tolist()
@@ -14,7 +17,7 @@ PICTURE = {"b64": base64.b64encode(making.png(making.seven())).decode()}
 
 
 @pytest.fixture
-def tried(seven, push, activate):
+def tried(seven: Client, push: Callable[..., Any], activate: Callable[..., Any]) -> Client:
     """Version 7 is active and 8 its canary."""
     push(8)
     canary = {"version": 8, "percent": 50}
@@ -22,11 +25,11 @@ def tried(seven, push, activate):
     return seven
 
 
-def predict(client, value, path="/v1/models/mnist-cnn:predict"):
+def predict(client: Client, value: Any, path: str = "/v1/models/mnist-cnn:predict") -> Answer:
     return client.post(path, json=value)
 
 
-def test_the_status_lists_the_versions_that_answer(tried):
+def test_the_status_lists_the_versions_that_answer(tried: Client) -> None:
     told = tried.get("/v1/models/mnist-cnn").json["model_version_status"]
     assert told == [
         {"version": v, "state": "AVAILABLE", "status": {"error_code": "OK", "error_message": ""}}
@@ -37,7 +40,7 @@ def test_the_status_lists_the_versions_that_answer(tried):
         assert line["version"] == version
 
 
-def test_the_metadata_describes_the_signature(tried):
+def test_the_metadata_describes_the_signature(tried: Client) -> None:
     told = tried.get("/v1/models/mnist-cnn/metadata").json
     assert told["model_spec"] == {"name": "mnist-cnn", "signature_name": "", "version": "7"}
     signature = told["metadata"]["signature_def"]["signature_def"]["serving_default"]
@@ -47,7 +50,7 @@ def test_the_metadata_describes_the_signature(tried):
     assert signature["method_name"] == "tensorflow/serving/predict"
 
 
-def test_rows_and_columns_give_the_same_answers(tried):
+def test_rows_and_columns_give_the_same_answers(tried: Client) -> None:
     rows = predict(tried, {"instances": X}).json
     named = predict(tried, {"instances": [{"input": x} for x in X]}).json
     column = predict(tried, {"inputs": X}).json
@@ -58,13 +61,13 @@ def test_rows_and_columns_give_the_same_answers(tried):
     assert np.argmax(rows["predictions"], 1).tolist() == [7, 7]
 
 
-def test_a_version_or_a_label_may_be_named(tried):
+def test_a_version_or_a_label_may_be_named(tried: Client) -> None:
     for path, digit in (("versions/7", 7), ("versions/8", 8), ("labels/stable", 7), ("labels/canary", 8)):
         said = predict(tried, {"instances": X}, f"/v1/models/mnist-cnn/{path}:predict").json
         assert np.argmax(said["predictions"][0]) == digit
 
 
-def test_pictures_come_as_base64(tried):
+def test_pictures_come_as_base64(tried: Client) -> None:
     rows = predict(tried, {"instances": [PICTURE, {"input": PICTURE}]}).json["predictions"]
     assert np.argmax(rows, 1).tolist() == [7, 7]
     assert np.argmax(predict(tried, {"inputs": {"input": [PICTURE]}}).json["outputs"], 1).tolist() == [7]
@@ -100,14 +103,14 @@ def test_pictures_come_as_base64(tried):
         {"instances": [[[[True]]]]},
     ],
 )
-def test_what_is_no_request_is_refused_in_tensorflow_servings_shape(tried, value):
+def test_what_is_no_request_is_refused_in_tensorflow_servings_shape(tried: Client, value: Any) -> None:
     answer = predict(tried, value)
     assert answer.status_code in (400, 415), answer.data
     assert list(answer.json) == ["error"]
     assert isinstance(answer.json["error"], str)
 
 
-def test_what_is_not_here_is_404_in_tensorflow_servings_words(tried):
+def test_what_is_not_here_is_404_in_tensorflow_servings_words(tried: Client) -> None:
     answer = predict(tried, {"instances": X}, "/v1/models/none:predict")
     assert (answer.status_code, answer.json) == (
         404,
@@ -121,14 +124,14 @@ def test_what_is_not_here_is_404_in_tensorflow_servings_words(tried):
     assert tried.get("/v1/models/mnist-cnn:predict").status_code == 404
 
 
-def test_damaged_json_is_said_to_be_so(tried):
+def test_damaged_json_is_said_to_be_so(tried: Client) -> None:
     for body in (b"{", b"\xff", b"[" * 100_000, b""):
         answer = tried.post("/v1/models/mnist-cnn:predict", data=body)
         assert answer.status_code == 400
         assert "JSON Parse error" in answer.json["error"]
 
 
-def test_no_answer_holds_what_json_cannot_say():
+def test_no_answer_holds_what_json_cannot_say() -> None:
     from backend.tfserving.rest_format import write_answer
 
     answer = write_answer({"a": np.array([[np.nan, np.inf, 1.0]])}, rows=True)

@@ -10,6 +10,10 @@ import sys
 import threading
 import zipfile
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 
@@ -19,24 +23,23 @@ SHAPES = {"mnist": (28, 28, 1), "cifar": (32, 32, 3), "fashion": (28, 28, 1)}
 def make(folder: Path) -> None:
     """``mnist.zip``, ``cifar.zip``, ``fashion.zip``, ``bands.keras``, ``hostile.zip``, ``lambda.keras``, ``absurd.keras``."""
     import keras
-    import numpy as np
     import tensorflow as tf
 
-    def bands(height):
+    def bands(height: int) -> NDArray[np.float32]:
         matrix = np.zeros((height, 10), np.float32)
         for row in range(height):
             matrix[row, row * 10 // height] = 1
         return matrix / matrix.sum(0)
 
     class Bands(tf.Module):
-        def __init__(self, shape):
+        def __init__(self, shape: tuple[int, ...]) -> None:
             super().__init__()
             self.matrix = tf.Variable(bands(shape[0]))
             self.shape = shape
 
-        def signature(self):
+        def signature(self) -> Any:
             @tf.function(input_signature=[tf.TensorSpec((None, *self.shape), tf.float32, name="image")])
-            def serve(image):
+            def serve(image: Any) -> dict[str, Any]:
                 rows = tf.reduce_mean(image, axis=(2, 3)) / 255.0
                 return {"scores": tf.nn.softmax(tf.matmul(rows, self.matrix) * 10.0)}
 
@@ -73,28 +76,28 @@ def make(folder: Path) -> None:
     _make_hostile(tf, folder)
 
 
-def _make_hostile(tf, folder: Path) -> None:
+def _make_hostile(tf: Any, folder: Path) -> None:
     image = tf.TensorSpec((None, 28, 28, 1), tf.float32, name="image")
     text = tf.TensorSpec((None,), tf.string, name="text")
     some = tf.constant([[0.1] * 10])
 
     class Hostile(tf.Module):
         @tf.function(input_signature=[text])
-        def writes(self, text):
+        def writes(self, text: Any) -> dict[str, Any]:
             with tf.control_dependencies([tf.io.write_file(text[0], "written by a model")]):
                 return {"scores": tf.identity(some)}
 
         @tf.function(input_signature=[text])
-        def reads(self, text):
+        def reads(self, text: Any) -> dict[str, Any]:
             return {"scores": tf.reshape(tf.io.read_file(text[0]), (1,))}
 
         @tf.function(input_signature=[text])
-        def lists(self, text):
+        def lists(self, text: Any) -> dict[str, Any]:
             found = tf.io.matching_files(text)
             return {"scores": tf.reshape(tf.strings.reduce_join(found, separator=" "), (1,))}
 
         @tf.function(input_signature=[text])
-        def calls(self, text):
+        def calls(self, text: Any) -> dict[str, Any]:
             data = tf.data.Dataset.range(3)._variant_tensor
             named = tf.raw_ops.RegisterDatasetV2(
                 dataset=data, address=text[0], protocol="grpc", external_state_policy=0
@@ -102,12 +105,12 @@ def _make_hostile(tf, folder: Path) -> None:
             return {"scores": tf.reshape(named, (1,))}
 
         @tf.function(input_signature=[image])
-        def loops(self, image):
+        def loops(self, image: Any) -> dict[str, Any]:
             n = tf.while_loop(lambda n: n >= 0, lambda n: [(n + 1) % 1000], [tf.constant(0)])
             return {"scores": some * tf.cast(n[0], tf.float32)}
 
         @tf.function(input_signature=[image])
-        def eats(self, image):
+        def eats(self, image: Any) -> dict[str, Any]:
             many = tf.cast(tf.reduce_sum(image) * 0.0, tf.int32) + 30_000
             grown = tf.random.uniform((many, many))
             for _ in range(4):
@@ -115,7 +118,7 @@ def _make_hostile(tf, folder: Path) -> None:
             return {"scores": some * tf.reduce_mean(grown)}
 
         @tf.function(input_signature=[image])
-        def behaves(self, image):
+        def behaves(self, image: Any) -> dict[str, Any]:
             return {"scores": some + tf.reduce_mean(image) * 0.0}
 
     module = Hostile()
@@ -126,7 +129,7 @@ def _make_hostile(tf, folder: Path) -> None:
     _zip(folder / "hostile", folder / "hostile.zip", "")
 
 
-def _prove_that_it_calls(tf, module) -> None:
+def _prove_that_it_calls(tf: Any, module: Any) -> None:
     """Where nothing holds it, the model does open a connection."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.settimeout(20)

@@ -23,7 +23,7 @@ SYSTEM_PYTHON = Path("/usr/bin/python3")
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="another user can only be played by root")
 @pytest.mark.skipif(not SYSTEM_PYTHON.exists(), reason="it takes a Python that every user may run")
-def test_a_user_without_rights_puts_a_server_in_a_sandbox_all_the_same():
+def test_a_user_without_rights_puts_a_server_in_a_sandbox_all_the_same() -> None:
     home = Path(tempfile.mkdtemp(prefix="confined-"))
     watcher = None
     try:
@@ -69,7 +69,9 @@ def test_a_user_without_rights_puts_a_server_in_a_sandbox_all_the_same():
 
 
 @pytest.mark.skipif(not seccomp.works(), reason="this system has no filters of system calls")
-def test_where_namespaces_are_refused_a_savedmodel_that_opens_sockets_reaches_nobody(strange, tmp_path):
+def test_where_namespaces_are_refused_a_savedmodel_that_opens_sockets_reaches_nobody(
+    strange: Path, tmp_path: Path
+) -> None:
     """It answers through the socket that it was given, and is spoken to by REST, for gRPC would need one of its own."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.settimeout(0.5)
@@ -101,7 +103,7 @@ def test_where_namespaces_are_refused_a_savedmodel_that_opens_sockets_reaches_no
     assert "spoken to by REST" in done.stderr
 
 
-def _ask(path, watcher):
+def _ask(path: Path, watcher: subprocess.Popen[bytes]) -> str:
     """What the server lists of its root, once it answers."""
     give_up = time.monotonic() + 20
     while time.monotonic() < give_up:

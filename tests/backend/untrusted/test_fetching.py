@@ -4,11 +4,14 @@ import http.server
 import socket
 import threading
 import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
 
 import pytest
 
 from backend.untrusted import fetching
-from backend.untrusted.fetching import Fetcher
+from backend.untrusted.fetching import Fetched, Fetcher
 from workbench.errors import NotFetched, UrlRefused
 
 
@@ -17,17 +20,17 @@ class Site(http.server.ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Page)
         self.pages, self.asked = {}, []
 
     @property
-    def host(self):
+    def host(self) -> str:
         return f"127.0.0.1:{self.server_address[1]}"
 
 
 class Page(http.server.BaseHTTPRequestHandler):
-    def do_GET(self):
+    def do_GET(self) -> None:
         self.server.asked.append((self.path, dict(self.headers)))
         status, headers, body = self.server.pages.get(self.path, (404, {}, b""))
         known = headers.get("ETag") and self.headers.get("If-None-Match") == headers.get("ETag")
@@ -40,12 +43,12 @@ class Page(http.server.BaseHTTPRequestHandler):
         elif not known:
             self.wfile.write(body)
 
-    def log_message(self, *arguments):
+    def log_message(self, *arguments: object) -> None:
         """Nothing."""
 
 
 @pytest.fixture(scope="module")
-def site():
+def site() -> Iterator[Site]:
     site = Site()
     threading.Thread(target=site.serve_forever, args=(0.02,), daemon=True).start()
     yield site
@@ -53,11 +56,11 @@ def site():
     site.server_close()
 
 
-def fetch(fetcher, url, tmp_path, **limits):
+def fetch(fetcher: Fetcher, url: str, tmp_path: Path, **limits: Any) -> Fetched:
     return fetcher.fetch(url, tmp_path / "got", **({"max_bytes": 1_000_000, "timeout_s": 5.0} | limits))
 
 
-def test_what_an_allowed_url_names_is_written_to_the_file(site, tmp_path):
+def test_what_an_allowed_url_names_is_written_to_the_file(site: Site, tmp_path: Path) -> None:
     site.pages["/a%20b?c=d"] = (200, {"ETag": '"1"'}, b"contents")
     fetched = fetch(Fetcher([site.host]), f"http://{site.host}/a%20b?c=d", tmp_path)
     assert (tmp_path / "got").read_bytes() == b"contents"
@@ -85,7 +88,7 @@ LOOPBACK = {
 
 
 @pytest.mark.parametrize("way", LOOPBACK)
-def test_a_url_to_loopback_is_refused_however_it_is_written(site, tmp_path, way):
+def test_a_url_to_loopback_is_refused_however_it_is_written(site: Site, tmp_path: Path, way: str) -> None:
     asked = len(site.asked)
     with pytest.raises((UrlRefused, NotFetched)) as refused:
         fetch(Fetcher(), LOOPBACK[way].format(port=site.server_address[1]), tmp_path)
@@ -114,8 +117,8 @@ def test_a_url_to_loopback_is_refused_however_it_is_written(site, tmp_path, way)
         "240.0.0.1",
     ],
 )
-def test_addresses_off_the_open_internet_are_refused(tmp_path, address):
-    def connect(*where):
+def test_addresses_off_the_open_internet_are_refused(tmp_path: Path, address: str) -> None:
+    def connect(*where: object) -> socket.socket:
         raise AssertionError(f"connected to {where}")
 
     fetcher = Fetcher(resolve=lambda host, port: [address], connect=connect)
@@ -123,17 +126,19 @@ def test_addresses_off_the_open_internet_are_refused(tmp_path, address):
         fetch(fetcher, "http://models.example/m.zip", tmp_path)
 
 
-def test_a_host_with_one_private_address_among_others_is_refused(tmp_path):
+def test_a_host_with_one_private_address_among_others_is_refused(tmp_path: Path) -> None:
     fetcher = Fetcher(resolve=lambda host, port: ["93.184.215.14", "10.0.0.1"], connect=lambda *where: 1 / 0)
     with pytest.raises(UrlRefused):
         fetch(fetcher, "http://models.example/m.zip", tmp_path)
 
 
-def test_rebinding_is_in_vain_because_the_checked_address_is_the_one_connected_to(site, tmp_path):
+def test_rebinding_is_in_vain_because_the_checked_address_is_the_one_connected_to(
+    site: Site, tmp_path: Path
+) -> None:
     answers = iter([["93.184.215.14"], ["127.0.0.1"]])
     connected = []
 
-    def connect(address, port, timeout_s):
+    def connect(address: str, port: int, timeout_s: float) -> socket.socket:
         connected.append((address, port))
         return fetching.connect(
             "127.0.0.1", site.server_address[1], timeout_s
@@ -148,7 +153,7 @@ def test_rebinding_is_in_vain_because_the_checked_address_is_the_one_connected_t
         fetch(fetcher, "http://models.example/m.zip", tmp_path)
 
 
-def test_a_redirect_to_loopback_is_refused(site, tmp_path):
+def test_a_redirect_to_loopback_is_refused(site: Site, tmp_path: Path) -> None:
     site.pages["/away"] = (302, {"Location": "http://localhost:1/secret"}, b"")
     site.pages["/file"] = (302, {"Location": "file:///etc/passwd"}, b"")
     site.pages["/odd"] = (302, {"Location": "http://[::1"}, b"")
@@ -158,7 +163,7 @@ def test_a_redirect_to_loopback_is_refused(site, tmp_path):
     assert not (tmp_path / "got").exists()
 
 
-def test_a_few_redirects_are_followed_and_no_more(site, tmp_path):
+def test_a_few_redirects_are_followed_and_no_more(site: Site, tmp_path: Path) -> None:
     for n in range(9):
         site.pages[f"/{n}"] = (307, {"Location": f"/{n + 1}"}, b"")
     site.pages["/9"] = (200, {}, b"there")
@@ -189,12 +194,12 @@ def test_a_few_redirects_are_followed_and_no_more(site, tmp_path):
         "javascript:1",
     ],
 )
-def test_what_is_no_url_to_fetch_is_refused(tmp_path, url):
+def test_what_is_no_url_to_fetch_is_refused(tmp_path: Path, url: str) -> None:
     with pytest.raises(UrlRefused):
         fetch(Fetcher(resolve=lambda *host: 1 / 0), url, tmp_path)
 
 
-def test_more_than_is_allowed_is_not_taken_whether_announced_or_not(site, tmp_path):
+def test_more_than_is_allowed_is_not_taken_whether_announced_or_not(site: Site, tmp_path: Path) -> None:
     site.pages["/announced"] = (200, {"Content-Length": "2000000"}, b"x" * 2_000_000)
     site.pages["/silent"] = (200, {}, b"x" * 2_000_000)
     for path in ("/announced", "/silent"):
@@ -202,10 +207,10 @@ def test_more_than_is_allowed_is_not_taken_whether_announced_or_not(site, tmp_pa
             fetch(Fetcher([site.host]), f"http://{site.host}{path}", tmp_path)
 
 
-def test_what_comes_too_slowly_or_breaks_off_is_given_up(site, tmp_path):
+def test_what_comes_too_slowly_or_breaks_off_is_given_up(site: Site, tmp_path: Path) -> None:
     over = threading.Event()
 
-    def drip(file):
+    def drip(file: BinaryIO) -> None:
         try:
             while not over.wait(0.05):
                 file.write(b"x")
@@ -226,7 +231,7 @@ def test_what_comes_too_slowly_or_breaks_off_is_given_up(site, tmp_path):
         fetch(Fetcher([site.host]), f"http://{site.host}/short", tmp_path)
 
 
-def test_hosts_that_are_away_or_unknown_are_said_so(tmp_path):
+def test_hosts_that_are_away_or_unknown_are_said_so(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     with pytest.raises(NotFetched, match="cannot be reached"):

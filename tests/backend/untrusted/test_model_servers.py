@@ -8,17 +8,20 @@ import socket
 import threading
 import time
 import zipfile
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
 import psutil
 import pytest
+from numpy.typing import NDArray
 
 from backend.tfserving.channel import NAME
 from backend.tfserving.grpc_client import IDLE_MS
 from backend.untrusted.model_files import ModelFiles
-from backend.untrusted.model_servers import ModelServers
+from backend.untrusted.model_servers import ModelServer, ModelServers
 from tests.backend import making
 from tests.backend.untrusted import stand_in_model_server
 from workbench.errors import ModelRefused
@@ -26,20 +29,8 @@ from workbench.errors import ModelRefused
 real = shutil.which("tensorflow_model_server") or os.environ.get("TF_MODEL_SERVER")
 
 
-@pytest.fixture(scope="module")
-def shelf(tmp_path_factory):
-    """Keeps models of this module, and starts servers of either kind for them."""
-    home = tmp_path_factory.mktemp("shelf")
-    binary = real or str(stand_in_model_server.write(home / "a_tensorflow_model_server"))
-    shelf = Shelf(home, binary)
-    try:
-        yield shelf
-    finally:
-        shelf.close()
-
-
 class Shelf:
-    def __init__(self, home, binary):
+    def __init__(self, home: Path, binary: str) -> None:
         self.home, self._servers = home, {}
         for kind in ("embedded", "tensorflow_model_server"):
             files = ModelFiles(home / kind)
@@ -54,22 +45,34 @@ class Shelf:
                 ),
             )
 
-    def open(self, path, kind="embedded"):
+    def open(self, path: Path, kind: str = "embedded") -> ModelServer:
         files, servers = self._servers[kind]
         with files.receiving() as aside:
             shutil.copy(path, aside)
             file = files.keep(aside)
         return servers.open(file)
 
-    def protection(self, server):
+    def protection(self, server: ModelServer) -> Mapping[str, bool]:
         return self._servers[server.name][1].protection(server.file)
 
-    def close(self):
+    def close(self) -> None:
         for _, servers in self._servers.values():
             servers.close()
 
 
-def bright(band, shape=(28, 28, 1)):
+@pytest.fixture(scope="module")
+def shelf(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shelf]:
+    """Keeps models of this module, and starts servers of either kind for them."""
+    home = tmp_path_factory.mktemp("shelf")
+    binary = real or str(stand_in_model_server.write(home / "a_tensorflow_model_server"))
+    shelf = Shelf(home, binary)
+    try:
+        yield shelf
+    finally:
+        shelf.close()
+
+
+def bright(band: int, shape: tuple[int, ...] = (28, 28, 1)) -> NDArray[np.float32]:
     """A picture whose class is the band."""
     x = np.zeros((1, *shape), np.float32)
     height = shape[0]
@@ -77,7 +80,7 @@ def bright(band, shape=(28, 28, 1)):
     return x
 
 
-def descendants_using(folder):
+def descendants_using(folder: Path) -> list[psutil.Process]:
     """The processes that hold a model, and all that they started."""
     found = {}
     for process in psutil.process_iter():
@@ -93,7 +96,7 @@ def descendants_using(folder):
 
 
 @pytest.mark.parametrize("kind", ["embedded", "tensorflow_model_server"])
-def test_both_kinds_of_server_keep_one_contract(shelf, strange, kind):
+def test_both_kinds_of_server_keep_one_contract(shelf: Shelf, strange: Path, kind: str) -> None:
     """Status, metadata, both formats and the errors; a stand-in executable where there is no real one."""
     server = shelf.open(strange / "mnist.zip", kind)
     assert server.name == kind
@@ -106,7 +109,7 @@ def test_both_kinds_of_server_keep_one_contract(shelf, strange, kind):
     x = np.concatenate([bright(2), bright(7)])
     np.testing.assert_array_equal(server.predict({"image": x})["scores"].argmax(1), [2, 7])
 
-    def post(asked, path=f"/v1/models/{NAME}:predict"):
+    def post(asked: object, path: str = f"/v1/models/{NAME}:predict") -> tuple[int, Any]:
         return server.rest.ask("POST", path, json.dumps(asked).encode())
 
     rows = post({"instances": x.tolist()})[1]["predictions"]
@@ -128,12 +131,14 @@ def test_both_kinds_of_server_keep_one_contract(shelf, strange, kind):
 
 @pytest.mark.parametrize("way", ["REST", "gRPC"])
 @pytest.mark.parametrize("kind", ["embedded", "tensorflow_model_server"])
-def test_rest_and_grpc_keep_one_contract(shelf, strange, kind, way):
+def test_rest_and_grpc_keep_one_contract(shelf: Shelf, strange: Path, kind: str, way: str) -> None:
     server = shelf.open(strange / "mnist.zip", kind)
     channel = {c.name: c for c in (server.rest, server.fast)}[way]
     signature = server.signatures["serving_default"]
 
-    def ask(inputs, signature_name="serving_default", timeout_s=5.0):
+    def ask(
+        inputs: Mapping[str, NDArray[Any]], signature_name: str = "serving_default", timeout_s: float = 5.0
+    ) -> Mapping[str, NDArray[Any]]:
         return channel.predict(inputs, signature_name, signature, timeout_s)
 
     scores = ask({"image": np.concatenate([bright(2), bright(7)])})["scores"]
@@ -151,7 +156,7 @@ def test_rest_and_grpc_keep_one_contract(shelf, strange, kind, way):
 
 
 @pytest.mark.parametrize("way", ["REST", "gRPC"])
-def test_texts_are_bytes_by_either_way(shelf, strange, way):
+def test_texts_are_bytes_by_either_way(shelf: Shelf, strange: Path, way: str) -> None:
     server = shelf.open(strange / "hostile.zip")
     channel = {c.name: c for c in (server.rest, server.fast)}[way]
     inputs = {"text": np.array([b"/nothing/of/the/sort\xff*"], object)}
@@ -161,7 +166,7 @@ def test_texts_are_bytes_by_either_way(shelf, strange, way):
     }
 
 
-def test_a_server_that_is_spoken_to_by_grpc_is_idle_when_nobody_asks(shelf, tmp_path):
+def test_a_server_that_is_spoken_to_by_grpc_is_idle_when_nobody_asks(shelf: Shelf, tmp_path: Path) -> None:
     """A connection that stayed open would keep a model in memory for ever."""
     folder = making.version(tmp_path / "version", 2)
     server = shelf.open(folder / "model.onnx")
@@ -175,7 +180,7 @@ def test_a_server_that_is_spoken_to_by_grpc_is_idle_when_nobody_asks(shelf, tmp_
     assert server.predict({"input": bright(1)})["output"].argmax() == 2
 
 
-def test_a_keras_file_and_an_onnx_file_are_served_alike(shelf, strange, tmp_path):
+def test_a_keras_file_and_an_onnx_file_are_served_alike(shelf: Shelf, strange: Path, tmp_path: Path) -> None:
     x = bright(4)
     server = shelf.open(strange / "bands.keras")
     ((name, _),) = server.signatures["serving_default"].inputs.items()
@@ -185,7 +190,7 @@ def test_a_keras_file_and_an_onnx_file_are_served_alike(shelf, strange, tmp_path
     assert server.predict({"input": x})["output"].argmax() == 6
 
 
-def _passes(process):
+def _passes(process: psutil.Process) -> bool:
     """Whether it is the one between the watcher and the server."""
     command, parent = process.cmdline(), process.parent()
     return (
@@ -195,7 +200,7 @@ def _passes(process):
     )
 
 
-def test_a_model_is_started_once_for_all_who_ask(shelf, strange, tmp_path):
+def test_a_model_is_started_once_for_all_who_ask(shelf: Shelf, strange: Path, tmp_path: Path) -> None:
     folder = making.version(tmp_path / "version", 3)
     servers, threads = [], []
     for _ in range(4):
@@ -211,7 +216,7 @@ def test_a_model_is_started_once_for_all_who_ask(shelf, strange, tmp_path):
     assert len([p for p in watchers if p.ppid() == os.getpid()]) == 1
 
 
-def test_a_server_ends_when_its_socket_goes_and_comes_back_when_asked(shelf, tmp_path):
+def test_a_server_ends_when_its_socket_goes_and_comes_back_when_asked(shelf: Shelf, tmp_path: Path) -> None:
     folder = making.version(tmp_path / "version", 5)
     server = shelf.open(folder / "model.onnx")
     before = descendants_using(server.file.folder)
@@ -226,30 +231,30 @@ def test_a_server_ends_when_its_socket_goes_and_comes_back_when_asked(shelf, tmp
 
 
 @pytest.fixture
-def hostile(shelf, strange):
+def hostile(shelf: Shelf, strange: Path) -> ModelServer:
     server = shelf.open(strange / "hostile.zip")
     if not shelf.protection(server)["files"]:
         pytest.skip("this system allows no namespaces, so that files and network are not kept from models")
     return server
 
 
-def try_(server, signature, text):
+def try_(server: ModelServer, signature: str, text: bytes | str) -> Mapping[str, NDArray[Any]]:
     return server.predict({"text": np.array([text], dtype=object)}, signature)
 
 
-def test_a_model_that_behaves_is_answered_by_the_same_server(hostile):
+def test_a_model_that_behaves_is_answered_by_the_same_server(hostile: ModelServer) -> None:
     assert hostile.predict({"image": bright(1)})["scores"].shape == (1, 10)
 
 
 @pytest.mark.parametrize("where", ["/etc/written", "/model/served/1/written", "/written", "/dev/shm/written"])
-def test_a_savedmodel_that_writes_files_writes_none_here(hostile, where):
+def test_a_savedmodel_that_writes_files_writes_none_here(hostile: ModelServer, where: str) -> None:
     with pytest.raises(ModelRefused):
         try_(hostile, "writes", where)
     assert not Path(where).exists()
     assert not (hostile.file.folder / where.lstrip("/")).exists()
 
 
-def test_a_savedmodel_writes_only_to_a_small_folder_of_its_own(hostile, tmp_path):
+def test_a_savedmodel_writes_only_to_a_small_folder_of_its_own(hostile: ModelServer, tmp_path: Path) -> None:
     for path in (Path("/tmp/written-by-a-model"), tmp_path / "written"):
         with contextlib.suppress(ModelRefused):  # its own /tmp it may fill, 64 MB of it
             try_(hostile, "writes", str(path))
@@ -259,7 +264,9 @@ def test_a_savedmodel_writes_only_to_a_small_folder_of_its_own(hostile, tmp_path
 @pytest.mark.parametrize(
     "path", ["/etc/passwd", "/etc/shadow", "/proc/1/environ", "{token}", "/old/etc/passwd"]
 )
-def test_a_savedmodel_that_reads_files_reads_none_of_ours(hostile, tmp_path, path):
+def test_a_savedmodel_that_reads_files_reads_none_of_ours(
+    hostile: ModelServer, tmp_path: Path, path: str
+) -> None:
     token = tmp_path / "deploy_token"
     token.write_text("the-token")
     token.chmod(0o644)
@@ -271,14 +278,14 @@ def test_a_savedmodel_that_reads_files_reads_none_of_ours(hostile, tmp_path, pat
     assert "TOKEN" not in str(said)
 
 
-def test_a_savedmodel_sees_nothing_but_its_model_and_python(hostile):
+def test_a_savedmodel_sees_nothing_but_its_model_and_python(hostile: ModelServer) -> None:
     seen = try_(hostile, "lists", "/*")["scores"][0].decode()
     assert "/model" in seen
     assert not [name for name in ("/etc", "/home", "/root/.ssh", "/var", "/srv") if f"{name} " in f"{seen} "]
     assert try_(hostile, "lists", "/home/*")["scores"].tolist() == [b""]
 
 
-def test_a_savedmodel_that_opens_sockets_reaches_nobody(hostile):
+def test_a_savedmodel_that_opens_sockets_reaches_nobody(hostile: ModelServer) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.settimeout(0.5)
         with pytest.raises(ModelRefused):
@@ -287,7 +294,9 @@ def test_a_savedmodel_that_opens_sockets_reaches_nobody(hostile):
             listener.accept()
 
 
-def test_a_savedmodel_that_loops_for_ever_is_stopped_and_nothing_stays_running(shelf, strange):
+def test_a_savedmodel_that_loops_for_ever_is_stopped_and_nothing_stays_running(
+    shelf: Shelf, strange: Path
+) -> None:
     server = shelf.open(strange / "hostile.zip")
     running = descendants_using(server.file.folder)
     began = time.monotonic()
@@ -299,19 +308,19 @@ def test_a_savedmodel_that_loops_for_ever_is_stopped_and_nothing_stays_running(s
     assert not descendants_using(server.file.folder)
 
 
-def test_a_savedmodel_that_eats_memory_is_ended(shelf, strange):
+def test_a_savedmodel_that_eats_memory_is_ended(shelf: Shelf, strange: Path) -> None:
     server = shelf.open(strange / "hostile.zip")
     with pytest.raises(ModelRefused):
         server.predict({"image": bright(1)}, "eats")
 
 
-def test_a_keras_file_with_code_in_it_is_refused_in_safe_mode(shelf, strange):
+def test_a_keras_file_with_code_in_it_is_refused_in_safe_mode(shelf: Shelf, strange: Path) -> None:
     with pytest.raises(ModelRefused, match="Lambda"):
         shelf.open(strange / "lambda.keras")
     assert not (strange / "lambda-ran").exists()
 
 
-def test_a_keras_file_of_an_absurd_shape_is_refused(shelf, strange):
+def test_a_keras_file_of_an_absurd_shape_is_refused(shelf: Shelf, strange: Path) -> None:
     with pytest.raises(ModelRefused, match="cannot be served"):
         shelf.open(strange / "absurd.keras")
     began = time.monotonic()
@@ -320,7 +329,7 @@ def test_a_keras_file_of_an_absurd_shape_is_refused(shelf, strange):
     assert time.monotonic() - began < 5  # it is remembered
 
 
-def test_an_onnx_file_of_an_absurd_shape_is_refused_or_ended(shelf, tmp_path):
+def test_an_onnx_file_of_an_absurd_shape_is_refused_or_ended(shelf: Shelf, tmp_path: Path) -> None:
     from onnx import TensorProto, helper, numpy_helper
 
     graph = helper.make_graph(
@@ -340,14 +349,14 @@ def test_an_onnx_file_of_an_absurd_shape_is_refused_or_ended(shelf, tmp_path):
         shelf.open(tmp_path / "absurd.onnx").predict({"input": bright(1)})
 
 
-def _zip(path, *members):
+def _zip(path: Path, *members: tuple[str | zipfile.ZipInfo, bytes | str]) -> Path:
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, data in members:
             archive.writestr(name, data)
     return path
 
 
-def _link(name, target):
+def _link(name: str, target: str) -> tuple[zipfile.ZipInfo, str]:
     info = zipfile.ZipInfo(name)
     info.external_attr = 0o120777 << 16
     return info, target
@@ -371,7 +380,7 @@ HOSTILE_ZIPS = {
 
 
 @pytest.mark.parametrize("case", HOSTILE_ZIPS)
-def test_a_hostile_zip_is_refused_and_leaves_nothing(shelf, tmp_path, case):
+def test_a_hostile_zip_is_refused_and_leaves_nothing(shelf: Shelf, tmp_path: Path, case: str) -> None:
     path = _zip(tmp_path / "it.zip", *HOSTILE_ZIPS[case])
     before = set(tmp_path.parent.rglob("slipped"))
     with pytest.raises(ModelRefused):
@@ -385,7 +394,7 @@ def test_a_hostile_zip_is_refused_and_leaves_nothing(shelf, tmp_path, case):
 @pytest.mark.parametrize(
     "data", [b"", b"hello", b"\x89HDF\r\n\x1a\n rest", b"\x08\x09 no onnx at all", b"PK\x03\x04cut"]
 )
-def test_what_is_no_model_is_refused_in_words(shelf, tmp_path, data):
+def test_what_is_no_model_is_refused_in_words(shelf: Shelf, tmp_path: Path, data: bytes) -> None:
     (tmp_path / "it").write_bytes(data)
     with pytest.raises(ModelRefused):
         shelf.open(tmp_path / "it")

@@ -12,24 +12,26 @@ import time
 import urllib.parse
 import urllib.request
 import zlib
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
 from tests.backend import making
-from tests.backend.real_server import BEARER, start, stop, wait_for
+from tests.backend.real_server import BEARER, Answer, Server, start, stop, wait_for
 from tests.backend.untrusted.test_fetching import Site
 from workbench import manifest
 from workbench.backends.http import HttpBackEnd
 from workbench.manifest import write_listing as rewrite
-from workbench.settings import PROJECT
+from workbench.settings import PROJECT, Settings
 
 SIZES = {"mnist": "28x28x1", "cifar": "32x32x3", "fashion": "28x28x1"}
 SETS = {"mnist": ("Mnist", "4"), "cifar": ("Cifar10", "deer"), "fashion": ("FashionMnist", "Coat")}
 
 
-def picture(band=4, side=200):
+def picture(band: int = 4, side: int = 200) -> bytes:
     """White in one of ten bands, on black."""
     grey = np.zeros((side, side, 3), np.uint8)
     grey[side * band // 10 : side * (band + 1) // 10] = 255
@@ -37,7 +39,7 @@ def picture(band=4, side=200):
 
 
 @pytest.fixture(scope="module")
-def site(strange):
+def site(strange: Path) -> Iterator[Site]:
     """Where the pictures and models are, as strangers' URLs."""
     site = Site()
     for name in SIZES:
@@ -51,7 +53,9 @@ def site(strange):
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory, free_ports, site):
+def server(
+    tmp_path_factory: pytest.TempPathFactory, free_ports: Callable[[int], list[int]], site: Site
+) -> Iterator[Server]:
     home = tmp_path_factory.mktemp("serve")
     server = start(home / "home", free_ports(1)[0], WORKBENCH_ALLOWED_HOSTS=site.host)
     try:
@@ -64,7 +68,9 @@ def server(tmp_path_factory, free_ports, site):
         stop(server)
 
 
-def post(server, *, token=True, files=None, **fields):
+def post(
+    server: Server, *, token: bool = True, files: Mapping[str, bytes] | None = None, **fields: object
+) -> Answer:
     """A form, as the seed's page sent it."""
     headers = dict(BEARER) if token else {}
     if not files:
@@ -83,7 +89,7 @@ def post(server, *, token=True, files=None, **fields):
 
 
 @pytest.mark.parametrize("name", SIZES)
-def test_the_seeds_flow_by_its_form_fields(server, site, name):
+def test_the_seeds_flow_by_its_form_fields(server: Server, site: Site, name: str) -> None:
     fields = {
         "imageUrl": f"http://{site.host}/four.png",
         "modelUrl": f"http://{site.host}/{name}.zip",
@@ -103,7 +109,9 @@ def test_the_seeds_flow_by_its_form_fields(server, site, name):
     assert min(spent) < 0.05, spent
 
 
-def test_a_model_and_a_picture_may_be_sent_as_files_and_are_known_again(server, strange):
+def test_a_model_and_a_picture_may_be_sent_as_files_and_are_known_again(
+    server: Server, strange: Path
+) -> None:
     files = {"image": picture(7), "model": (strange / "bands.keras").read_bytes()}
     first = post(server, files=files, imageSize="28x28x1")
     assert (first.status, first.json["class"], first.json["label"]) == (200, 7, "7"), first.body
@@ -113,20 +121,20 @@ def test_a_model_and_a_picture_may_be_sent_as_files_and_are_known_again(server, 
     assert again.json == first.json
 
 
-def test_an_onnx_file_needs_no_tensorflow(server, tmp_path):
+def test_an_onnx_file_needs_no_tensorflow(server: Server, tmp_path: Path) -> None:
     onnx = (making.version(tmp_path / "6", 6) / "model.onnx").read_bytes()
     answer = post(server, files={"image": picture(), "model": onnx})
     assert (answer.status, answer.json["class"]) == (200, 6), answer.body
 
 
-def test_an_artifact_of_ours_brings_its_labels_and_preprocessing(server, tmp_path):
+def test_an_artifact_of_ours_brings_its_labels_and_preprocessing(server: Server, tmp_path: Path) -> None:
     labels = [f"digit {n}" for n in range(10)]
     body = making.zipped(making.version(tmp_path / "8", 8, labels=labels), tmp_path / "8.zip")
     answer = post(server, files={"image": making.png(making.seven()), "model": body})
     assert (answer.status, answer.json["label"]) == (200, "digit 8"), answer.body
 
 
-def test_a_published_model_is_asked_by_name_without_a_token(server):
+def test_a_published_model_is_asked_by_name_without_a_token(server: Server) -> None:
     files = {"image": making.png(making.seven())}
     answer = post(server, token=False, files=files, modelName="mnist-cnn", imageSize="28x28x1")
     assert answer.status == 200
@@ -138,7 +146,7 @@ def test_a_published_model_is_asked_by_name_without_a_token(server):
     assert (blank.status, blank.json["class"], blank.json["reason"]) == (200, None, "nothing drawn")
 
 
-def test_a_size_that_does_not_fit_is_refused_with_both_sizes(server, site):
+def test_a_size_that_does_not_fit_is_refused_with_both_sizes(server: Server, site: Site) -> None:
     for fields in (
         {"modelUrl": f"http://{site.host}/cifar.zip", "imageSize": "28x28x1"},
         {"modelName": "mnist-cnn", "imageSize": "64x64x3"},
@@ -150,7 +158,7 @@ def test_a_size_that_does_not_fit_is_refused_with_both_sizes(server, site):
         assert ("32x32x3" if "modelUrl" in fields else "28x28x1") in message
 
 
-def test_a_strangers_model_needs_the_token(server, site, strange):
+def test_a_strangers_model_needs_the_token(server: Server, site: Site, strange: Path) -> None:
     url = f"http://{site.host}/mnist.zip"
     asked = len(site.asked)
     for answer in (
@@ -161,7 +169,7 @@ def test_a_strangers_model_needs_the_token(server, site, strange):
     assert len(site.asked) == asked
 
 
-def test_a_signed_link_of_ours_is_read_in_place_without_a_token(server):
+def test_a_signed_link_of_ours_is_read_in_place_without_a_token(server: Server) -> None:
     link = server.guarded("POST", "/models/mnist-cnn/versions/3:link", b'{"expires_s": 60}').json["url"]
     files = {"image": making.png(making.seven())}
     answer = post(server, token=False, files=files, modelUrl=server.url + link)
@@ -192,7 +200,9 @@ def test_a_signed_link_of_ours_is_read_in_place_without_a_token(server):
         ),
     ],
 )
-def test_what_cannot_be_served_is_refused_in_words(server, site, fields, status):
+def test_what_cannot_be_served_is_refused_in_words(
+    server: Server, site: Site, fields: dict[str, str], status: int
+) -> None:
     answer = post(server, **{k: v.format(site=site.host) for k, v in fields.items()})
     assert answer.status == status, answer.body
     assert answer.json["error"]["message"]
@@ -210,12 +220,12 @@ HOSTILE_PICTURES = {
 
 
 @pytest.mark.parametrize("case", HOSTILE_PICTURES)
-def test_a_hostile_picture_is_refused(server, case):
+def test_a_hostile_picture_is_refused(server: Server, case: str) -> None:
     answer = post(server, files={"image": HOSTILE_PICTURES[case]()}, modelName="mnist-cnn")
     assert answer.status in (400, 413, 415), answer.body
 
 
-def test_while_a_hostile_model_is_held_others_are_answered(server, strange):
+def test_while_a_hostile_model_is_held_others_are_answered(server: Server, strange: Path) -> None:
     done = []
     hostile = {"image": picture(), "model": (strange / "hostile.zip").read_bytes()}
     thread = threading.Thread(target=lambda: done.append(post(server, files=hostile).status))
@@ -229,7 +239,7 @@ def test_while_a_hostile_model_is_held_others_are_answered(server, strange):
     assert done == [200]  # its default signature behaves; the others are test_model_servers' matter
 
 
-def test_the_typed_function_serves_files_and_urls(server, site, tmp_path):
+def test_the_typed_function_serves_files_and_urls(server: Server, site: Site, tmp_path: Path) -> None:
     (tmp_path / "four.png").write_bytes(picture())
     said = HttpBackEnd(server.url, making.TOKEN).serve(
         tmp_path / "four.png",
@@ -240,7 +250,9 @@ def test_the_typed_function_serves_files_and_urls(server, site, tmp_path):
     assert (said.index, said.label) == (4, "4")
 
 
-def test_a_version_of_ours_without_an_onnx_form_is_answered_by_a_model_server(server, strange, tmp_path):
+def test_a_version_of_ours_without_an_onnx_form_is_answered_by_a_model_server(
+    server: Server, strange: Path, tmp_path: Path
+) -> None:
     folder = making.version(tmp_path / "1", 1, name="bands", preprocessing="resize")
     (folder / "model.onnx").unlink()
     shutil.copytree(strange / "fashion", folder / "saved_model")
@@ -259,7 +271,7 @@ def test_a_version_of_ours_without_an_onnx_form_is_answered_by_a_model_server(se
     assert 'engine="embedded"' in server.ask("GET", "/metrics").body.decode()
 
 
-def test_without_tensorflow_the_reason_is_said(here, strange):
+def test_without_tensorflow_the_reason_is_said(here: Settings, strange: Path) -> None:
     """A computer with the extra ``backend`` alone."""
     code = """
         import importlib.util, io, json, sys
