@@ -7,6 +7,7 @@ import pytest
 
 from tests.chain import make_settings
 from workbench import datasets
+from workbench.datasets import fetching
 from workbench.errors import NotFound, Unavailable
 from workbench.settings import PROJECT, Settings
 
@@ -16,7 +17,7 @@ LOAD = "from workbench import datasets; (x, y), _ = datasets.load('mnist'); prin
 @pytest.fixture
 def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
     """No host and no package client can be reached."""
-    monkeypatch.setattr(datasets, "KERAS_FILES", "https://127.0.0.1:9")
+    monkeypatch.setattr(fetching, "KERAS_FILES", "https://127.0.0.1:9")
     monkeypatch.setenv("PATH", "")
 
 
@@ -91,7 +92,7 @@ def test_two_at_once_get_the_same_whole_data(settings: Settings, data: Path, tmp
     )
     tool.chmod(0o755)
     environment = {"WORKBENCH_HOME": str(settings.home), "PATH": str(tool.parent)}
-    code = "import workbench.datasets as d; d.KERAS_FILES = 'https://127.0.0.1:9'; " + LOAD
+    code = "import workbench.datasets.fetching as d; d.KERAS_FILES = 'https://127.0.0.1:9'; " + LOAD
     both = [
         subprocess.Popen(
             [sys.executable, "-c", code], env=environment, cwd=PROJECT, stdout=subprocess.PIPE, text=True

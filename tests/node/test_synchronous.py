@@ -14,10 +14,10 @@ import json, os
 from pathlib import Path
 import keras, numpy as np
 from workbench import recipes
-from workbench.node import data, machine, model, strategy, training
+from workbench.node import data, role, strategy, training
 
 folder, index = Path({folder!r}), {index}
-assignment = machine.read(folder, "worker", index)
+assignment = role.read(folder, "worker", index)
 plan = strategy.make(assignment.cluster)
 plan.report_every_s = 0.0  # a report a step
 keras.utils.set_random_seed(index)  # even if they began differently

@@ -1,0 +1,106 @@
+"""Visitors' accepted corrections: exported versions, for recipes to train with."""
+
+import json
+import shutil
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from workbench.datasets.cached import Part
+from workbench.errors import NotFound, Unavailable
+from workbench.settings import Settings, from_environment
+from workbench.system.locks import locked
+
+
+@dataclass(frozen=True)
+class Corrected:
+    """One exported version of visitors' accepted corrections."""
+
+    version: int
+    folder: Path
+    ids: tuple[str, ...]
+
+
+_used: dict[int, Corrected] = {}
+"""The corrections that this process has read: what it trains from now on was trained with them."""
+
+
+def corrections(version: int | None = None, settings: Settings | None = None) -> Part:
+    """Load visitors' accepted corrections, for a recipe to add to its training data.
+
+    Parameters
+    ----------
+    version
+        The newest one that ``workbench corrections export`` made, if not said.
+
+    Returns
+    -------
+    ``(x, y)``: ``x`` ``(n, 28, 28)`` uint8, drawings as the back end fits them, and ``y`` ``(n,)`` int64; n is 0
+    where none was exported yet.
+
+    Raises
+    ------
+    NotFound
+        There is no such version.
+    Unavailable
+        It is damaged.
+    """
+    there = _corrected(settings or from_environment())
+    if version is None and not there:
+        return np.zeros((0, 28, 28), np.uint8), np.zeros(0, np.int64)
+    if version is not None and version not in there:
+        raise NotFound(
+            f"there is no version {version} of the corrections; there are: {sorted(there) or 'none'}"
+        )
+    chosen = there[max(there) if version is None else version]
+    x, y, _ = read_corrections(chosen)
+    _used[chosen.version] = chosen
+    return x, y
+
+
+def read_corrections(corrected: Corrected) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Read drawings ``(n, 28, 28)``, true digits ``(n,)`` and what was predicted ``(n,)``, -1 where nothing was."""
+    path = corrected.folder / "corrections.npz"
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return file["x"], file["y"].astype(np.int64), file["predicted"].astype(np.int64)
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise Unavailable(f"{path} cannot be read ({error}); export the corrections again") from error
+
+
+def corrections_used() -> tuple[Corrected, ...]:
+    """Tell what :func:`corrections` gave in this process so far."""
+    return tuple(_used.values())
+
+
+def add_corrections(exported: Path, settings: Settings) -> Corrected:
+    """Keep a checked export as the next version; the same corrections are not kept twice."""
+    home = settings.data / "corrections"
+    home.mkdir(parents=True, exist_ok=True)
+    with locked(home / ".lock"):
+        there = _corrected(settings)
+        manifest = json.loads((exported / "manifest.json").read_text())
+        ids = tuple(str(c["id"]) for c in manifest["corrections"])
+        for same in there.values():
+            if same.ids == ids:
+                return same
+        number = max(there, default=0) + 1
+        for left in home.glob(".new-*"):
+            shutil.rmtree(left)
+        aside = home / f".new-{number}"
+        shutil.copytree(exported, aside)
+        for path in (aside, *aside.iterdir()):
+            path.chmod(0o755 if path.is_dir() else 0o444)  # machines run as another user
+        aside.rename(home / str(number))
+    return Corrected(number, home / str(number), ids)
+
+
+def _corrected(settings: Settings) -> dict[int, Corrected]:
+    found = {}
+    for path in (settings.data / "corrections").glob("*/manifest.json"):
+        if path.parent.name.isdecimal():
+            ids = tuple(str(c["id"]) for c in json.loads(path.read_text())["corrections"])
+            found[int(path.parent.name)] = Corrected(int(path.parent.name), path.parent, ids)
+    return found

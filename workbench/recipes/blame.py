@@ -1,0 +1,42 @@
+"""The recipe's own part of an error."""
+
+import re
+import traceback
+from pathlib import Path
+
+from workbench.errors import RecipeError
+
+MAX_REASON = 600
+"""Characters of what TensorFlow says; it may list a whole batch."""
+_TOLD_FRAME = re.compile(r'File "([^"]+)", line (\d+), in (\w+)')
+
+
+def explain(error: BaseException, folder: Path) -> RecipeError:
+    """Find the recipe's own part of an error: the field, the line and a traceback without our frames."""
+    text = str(error)
+    # For an operation of a graph, TensorFlow says in its message where it was written.
+    told = [
+        traceback.FrameSummary(f, int(n), name) for f, n, name in dict.fromkeys(_TOLD_FRAME.findall(text))
+    ]
+    for stack in (traceback.extract_tb(error.__traceback__), told):
+        frames = [frame for frame in stack if Path(frame.filename).parent == folder]
+        if frames:
+            break
+    reason = _reason(text)
+    what = f"{type(error).__name__}: {reason}" if reason else type(error).__name__
+    if not frames:
+        return RecipeError(what, traceback="".join(traceback.format_exception_only(error)))
+    field, line = Path(frames[-1].filename).stem, frames[-1].lineno
+    lines = [*traceback.format_list(frames), f"{what}\n"]
+    return RecipeError(f"{field}, line {line}: {what}", field=field, line=line, traceback="".join(lines))
+
+
+def _reason(text: str) -> str:
+    """Take out what an error says; of TensorFlow's messages with stacks in them, the part after the stacks."""
+    if not text.startswith(("in user code:", "Graph execution error:")):
+        return text
+    text = text.split("\nAdditional GRPC error information")[0]
+    last = [part for part in text.split("\n\n") if part.strip()][-1]
+    lines = [line.strip() for line in last.splitlines() if not line.lstrip().startswith("[[")]
+    reason = re.sub(r"^[A-Z]\w*(Error|Exception): ", "", "\n".join(lines))
+    return reason if len(reason) <= MAX_REASON else reason[:MAX_REASON] + " …"

@@ -1,0 +1,121 @@
+"""The program that a recipe's code defines: run from real files, or taken from a notebook's variables."""
+
+import importlib.util
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from workbench.errors import RecipeError
+from workbench.recipes.blame import explain
+from workbench.recipes.checking import check
+from workbench.recipes.source import FIELDS, REQUIRED, Recipe
+
+
+@dataclass(frozen=True)
+class Program:
+    """The functions and settings that a recipe's code defines, ready to be called.
+
+    Attributes
+    ----------
+    augment
+        Optional: float32 ``(batch, …)`` → the same shape; applied to batches of the training part only.
+    patience
+        Optional: end after so many epochs without a lower validation loss, and take the best epoch's weights.
+    labels
+        One text a class, or empty.
+    namespaces
+        The global variables of the code, where ``EPOCHS`` lives.
+    """
+
+    load_data: Callable[[], tuple[Any, Any]]
+    build_model: Callable[[], Any]
+    augment: Callable[[Any], Any] | None
+    epochs: int
+    batch_size: int
+    patience: int | None
+    labels: tuple[str, ...]
+    input_: Mapping[str, Any] | None
+    namespaces: tuple[dict[str, Any], ...]
+
+    def set_epochs(self, epochs: int) -> "Program":
+        """The same program for another number of epochs; schedules in ``build_model`` follow it through ``EPOCHS``."""
+        for namespace in self.namespaces:
+            namespace["EPOCHS"] = epochs
+        return from_namespace(*self.namespaces)
+
+
+def load(recipe: Recipe, folder: Path) -> Program:
+    """Write the recipe into the folder and run its three files; give what they define.
+
+    The files are real, so that tracebacks show the user's lines and AutoGraph finds the source.
+
+    Raises
+    ------
+    RecipeError
+        The code cannot be parsed, lacks a name or raises while it is imported.
+    """
+    check(recipe)
+    recipe.write(folder)
+    shared: dict[str, Any] = {}
+    modules = []
+    for field in FIELDS:
+        modules.append(_run(field, folder / f"{field}.py", shared))
+        shared.update({k: v for k, v in vars(modules[-1]).items() if not k.startswith("__")})
+    return from_namespace(*(vars(module) for module in modules))
+
+
+def _run(field: str, path: Path, shared: Mapping[str, Any]) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(field, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    vars(module).update(shared)
+    sys.modules[field] = module
+    try:
+        spec.loader.exec_module(module)
+    except (Exception, SystemExit) as error:
+        raise explain(error, path.parent) from error
+    return module
+
+
+def from_namespace(*namespaces: dict[str, Any]) -> Program:
+    """Make the program that the code in these namespaces defines; a later one wins. A notebook gives its ``globals()``.
+
+    Raises
+    ------
+    RecipeError
+        A required function is missing, or a setting is not what it should be.
+    """
+    names: dict[str, Any] = {}
+    for namespace in namespaces:
+        names.update(namespace)
+    for field, name in REQUIRED.items():
+        if not callable(names.get(name)):
+            raise RecipeError(f"{field} must define {name}()", field=field)
+    augment = names.get("augment")
+    if augment is not None and not callable(augment):
+        raise RecipeError(f"augment must be a function. Received: {augment!r}", field="training")
+    labels = names.get("LABELS", ())
+    if isinstance(labels, str) or not all(isinstance(label, (str, int)) for label in labels):
+        raise RecipeError(f"LABELS must be a list of texts. Received: {labels!r}", field="training")
+    return Program(
+        load_data=names["load_data"],
+        build_model=names["build_model"],
+        augment=augment,
+        epochs=_positive(names, "EPOCHS", 3),
+        batch_size=_positive(names, "BATCH_SIZE", 128),
+        patience=None if names.get("PATIENCE") is None else _positive(names, "PATIENCE", 1),
+        labels=tuple(str(label) for label in labels),
+        input_=names.get("INPUT"),
+        namespaces=namespaces,
+    )
+
+
+def _positive(names: Mapping[str, Any], name: str, default: int) -> int:
+    value = names.get(name, default)
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise RecipeError(f"{name} must be a whole number from 1. Received: {value!r}", field="training")
+    return value
