@@ -26,7 +26,7 @@ def main(arguments: Sequence[str]) -> int:
     folder, role, index = Path(arguments[0]).absolute(), arguments[1], int(arguments[2])
     own = folder / "machines" / f"{role}-{index}"
     own.mkdir(parents=True, exist_ok=True)
-    os.chdir(own)  # also where ``strategy.DONE_FILE`` is looked for
+    os.chdir(own)  # also where ``peers.DONE_FILE`` is looked for
     # Read by TensorFlow when it first needs them: wait for peers that are not up yet, and say little.
     os.environ.setdefault("GRPC_FAIL_FAST", "use_caller")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
@@ -53,7 +53,7 @@ def _run(folder: Path, role: str, index: int, writer: events.Writer) -> int:
     import tensorflow as tf
 
     from workbench.node import role as machine
-    from workbench.node import strategy
+    from workbench.node.peers import BROKEN
 
     with _silent_without_gpu():
         tf.config.list_physical_devices()
@@ -69,7 +69,7 @@ def _run(folder: Path, role: str, index: int, writer: events.Writer) -> int:
         writer.error(str(error), field="training")
         print(error, file=sys.stderr)
         return RECIPE_FAILED
-    except strategy.BROKEN as error:
+    except BROKEN as error:
         first = str(error).splitlines()[0]
         writer.log(f"the cluster broke: {type(error).__name__}: {first}")
         print(error, file=sys.stderr)

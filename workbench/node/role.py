@@ -18,6 +18,7 @@ from workbench.events import Writer
 from workbench.manifest import Manifest
 from workbench.models import evaluation
 from workbench.node import data, export, strategy, training
+from workbench.node.peers import BROKEN, DONE_FILE, Cluster, serve
 from workbench.system import files
 from workbench.upstream import tensorflow as sockets
 
@@ -51,13 +52,13 @@ class Assignment:
     folder: Path
     epochs: int | None
     seed: int
-    cluster: strategy.Cluster
+    cluster: Cluster
 
 
 def read(folder: Path, role: str, index: int) -> Assignment:
     """The assignment of a machine, from the job's ``job.json``."""
     job = json.loads((folder / "job.json").read_text())
-    cluster = strategy.Cluster(role, index, job["workers"], job["ps"], job.get("cluster") or {})
+    cluster = Cluster(role, index, job["workers"], job["ps"], job.get("cluster") or {})
     return Assignment(folder, job.get("epochs"), job.get("seed", 0), cluster)
 
 
@@ -68,7 +69,7 @@ def run(assignment: Assignment, writer: Writer) -> None:
     ------
     RecipeError
         The recipe's code failed.
-    strategy.BROKEN
+    BROKEN
         A machine of the cluster is gone.
     """
     _guard_port(assignment.cluster, writer)
@@ -78,10 +79,10 @@ def run(assignment: Assignment, writer: Writer) -> None:
         _train(assignment, writer)
 
 
-def _serve(cluster: strategy.Cluster, writer: Writer) -> None:
-    done = Path(strategy.DONE_FILE)
+def _serve(cluster: Cluster, writer: Writer) -> None:
+    done = Path(DONE_FILE)
     done.unlink(missing_ok=True)
-    server = strategy.serve(cluster)
+    server = serve(cluster)
     _check_port(cluster, writer)
     writer.phase("training")
     while not done.exists():
@@ -133,7 +134,7 @@ def _train(assignment: Assignment, writer: Writer) -> None:
     writer.phase("done")
 
 
-def _reporter(cluster: strategy.Cluster, writer: Writer) -> Callable[[training.Progress], None]:
+def _reporter(cluster: Cluster, writer: Writer) -> Callable[[training.Progress], None]:
     begun = False
 
     def report(progress: training.Progress) -> None:
@@ -178,7 +179,7 @@ def blame_recipe(source: Path) -> Iterator[None]:
     """
     try:
         yield
-    except (WorkbenchError, *strategy.BROKEN):
+    except (WorkbenchError, *BROKEN):
         raise
     except (Exception, SystemExit) as error:
         said = recipes.explain(error, source)
@@ -187,11 +188,11 @@ def blame_recipe(source: Path) -> Iterator[None]:
         raise said from error
 
 
-def _guard_port(cluster: strategy.Cluster, writer: Writer) -> None:
+def _guard_port(cluster: Cluster, writer: Writer) -> None:
     if cluster.address is not None and not sockets.listen_only_on(cluster.address):
         writer.log("TensorFlow's server cannot be kept to the cluster's own address on this system")
 
 
-def _check_port(cluster: strategy.Cluster, writer: Writer) -> None:
+def _check_port(cluster: Cluster, writer: Writer) -> None:
     if cluster.address is not None and sockets.listens_to_all(int(cluster.address.rsplit(":", 1)[1])):
         writer.log("TensorFlow's server listens on all interfaces: only the network can keep others out")

@@ -16,7 +16,8 @@ from workbench.errors import RecipeError
 from workbench.node import data
 from workbench.node.checkpoint import Checkpoints
 from workbench.node.model import make_evaluation, predict
-from workbench.node.strategy import Cluster, Strategy, make
+from workbench.node.peers import Cluster
+from workbench.node.strategy import Strategy, make
 from workbench.recipes import Program
 
 CHECKPOINT_EVERY_S = 15.0
