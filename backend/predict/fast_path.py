@@ -19,7 +19,7 @@ from backend.http.metrics import Metrics
 from backend.http.requests import FIXED_HEADERS, count, has_waited_too_long, request_id, waited_s
 from backend.predict.answer import Drawing, Drawings
 from workbench.pictures import ink
-from workbench.pictures.decoders import PNG
+from workbench.pictures.headers import PNG
 from workbench.pictures.inputs import USUAL_PIXELS
 
 PATHS = ("/predict", "/predict/")

@@ -189,11 +189,6 @@ def test_too_many_bytes_are_refused() -> None:
     assert refusal(caught.value).status == 413
 
 
-def test_a_file_that_is_a_picture_and_something_else_is_refused() -> None:
-    with pytest.raises(PictureError, match="after its end"):
-        images.decode(making.png(making.seven()) + b"PK\x03\x04 and a zip")
-
-
 def test_a_picture_with_a_wrong_checksum_is_refused() -> None:
     data = bytearray(making.png(making.seven()))
     data[60] ^= 1

@@ -1,51 +1,55 @@
 """Decode untrusted bytes into a picture's planes: every size is known before anything is decoded, every error is a refusal.
 
-PNG, which browsers' canvases make, has a short way of its own; the other kinds go through imageio.
+PNG, which browsers' canvases make, has a short way of its own (:mod:`workbench.pictures.png`); the other kinds go
+through Pillow.
 """
 
 import binascii
+import functools
+import importlib.util
+import io
+import math
 import struct
-import zlib
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from zlib_ng import zlib_ng  # inflates a canvas in a quarter of zlib's time, which was most of a request
 
 from workbench.errors import NotAPicture, PictureError, PictureTooLarge
+from workbench.pictures.headers import KINDS, Header, orientation, read_header, read_jpeg, shown
+from workbench.pictures.planes import Plane, Planes, split, turned
+from workbench.pictures.png import MAX_UNPACKED, read_png
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+__all__ = [
+    "KINDS",
+    "MAX_BYTES",
+    "MAX_PIXELS",
+    "MAX_SCALED_PIXELS",
+    "MAX_UNPACKED",
+    "Header",
+    "Plane",
+    "Planes",
+    "from_data_url",
+    "read_header",
+    "read_planes",
+]
 
 cv2.setNumThreads(1)  # requests are what runs in parallel here
 
-Plane = NDArray[Any]  # OpenCV's stubs know no narrower type than this
-"""``(h, w)``, ``uint8``."""
-
 MAX_BYTES = 10 * 1024 * 1024
 MAX_PIXELS = 16 * 1024 * 1024
-MAX_UNPACKED = 64 * 1024 * 1024
+MAX_SCALED_PIXELS = 64 * 1024 * 1024
+"""Of a JPEG, which is brought to :data:`ENOUGH` while it is decoded, so that it never takes the memory of all its pixels."""
+MAX_PROGRESSIVE_PIXELS = 32 * 1024 * 1024
+"""The same of a progressive one, whose coefficients are all kept until its last scan."""
+ENOUGH = 4 * 1024 * 1024
+"""Pixels at most to which a JPEG is decoded: nobody looks at more."""
 MAX_SCANS = 64
 """Of a progressive JPEG; cameras and encoders make about ten, and each takes as long as a whole picture."""
-KINDS = ("PNG", "JPEG", "GIF", "WebP", "BMP", "TIFF")
-
-PNG = b"\x89PNG\r\n\x1a\n"
-_CHANNELS = {0: 1, 2: 3, 4: 2, 6: 4}  # of PNG's colour types without a palette
-
-
-class Planes(NamedTuple):
-    """A decoded picture, a plane a channel."""
-
-    colours: tuple[Plane, ...]
-    """Grey, or red, green and blue."""
-    alpha: Plane | None
-    """Only where something is transparent."""
-
-
-class Header(NamedTuple):
-    """Kind and size of a file, known before it is decoded."""
-
-    kind: str
-    width: int
-    height: int
 
 
 def from_data_url(text: str | bytes) -> bytes:
@@ -63,9 +67,9 @@ def from_data_url(text: str | bytes) -> bytes:
     head, comma, payload = raw.strip().partition(b",")
     media, *parameters = head[:256].lower().split(b";")
     if not media.startswith(b"data:") or not comma:
-        raise NotAPicture(f"expected data:image/png;base64,… Received: {_shown(raw)}")
+        raise NotAPicture(f"expected data:image/png;base64,… Received: {shown(raw)}")
     if not media.startswith(b"data:image/"):
-        raise NotAPicture(f"the data URL holds no picture. Received: {_shown(raw)}")
+        raise NotAPicture(f"the data URL holds no picture. Received: {shown(raw)}")
     if b"base64" not in parameters:
         raise PictureError("the data URL must be base64: data:image/png;base64,…")
     try:
@@ -75,7 +79,7 @@ def from_data_url(text: str | bytes) -> bytes:
 
 
 def read_planes(data: bytes, *, max_bytes: int = MAX_BYTES, max_pixels: int = MAX_PIXELS) -> Planes:
-    """Decode a picture, upright, the first of several frames.
+    """Decode a picture, upright, the first of several frames; what a file holds behind its end is not looked at.
 
     Raises
     ------
@@ -85,249 +89,137 @@ def read_planes(data: bytes, *, max_bytes: int = MAX_BYTES, max_pixels: int = MA
     if len(data) > max_bytes:
         raise PictureTooLarge(f"the picture has {len(data):,} bytes, more than {max_bytes:,}")
     header = read_header(data)
-    if header.width * header.height > max_pixels:
-        raise _too_many_pixels(header.width, header.height, max_pixels)
     if not header.width or not header.height:
         raise PictureError("the picture is 0 pixels wide or high")
-    return _read_png(data) if header.kind == "PNG" else _read_with_imageio(data, header, max_pixels)
+    scaled = header.kind == "JPEG" and max_pixels >= ENOUGH
+    if header.width * header.height > (MAX_SCALED_PIXELS if scaled else max_pixels):
+        raise _too_many_pixels(header.width, header.height, max_pixels)
+    match header.kind:
+        case "PNG":
+            return read_png(data)
+        case "JPEG":
+            return _read_jpeg(data, header, max_pixels)
+        case "BMP" if (planes := _read_bmp32(data, header)) is not None:
+            return planes
+        case _:
+            return _read_with_pillow(data, header, max_pixels)
 
 
 def _too_many_pixels(width: int, height: int, allowed: int) -> PictureTooLarge:
     return PictureTooLarge(f"the picture has {width}×{height} pixels, more than {allowed:,} in all")
 
 
-# ── headers ──────────────────────────────────────────────────────────────────────────────────────
+def _read_jpeg(data: bytes, header: Header, max_pixels: int) -> Planes:
+    """Up to its end, and of a large one every second, fourth or eighth pixel, as the format itself allows."""
+    parts = read_jpeg(data)
+    if parts.scans > MAX_SCANS:
+        raise PictureError(f"the JPEG has more than {MAX_SCANS} scans")
+    pixels = max(parts.width * parts.height, header.width * header.height)
+    allowed = MAX_PROGRESSIVE_PIXELS if parts.is_progressive else MAX_SCALED_PIXELS
+    if pixels > max(allowed, max_pixels):
+        raise _too_many_pixels(parts.width, parts.height, allowed)
+    part = 1
+    while part < 8 and pixels / (2 * part) ** 2 >= ENOUGH / 2:
+        part *= 2
+    return _read_with_pillow(data[: parts.end], header, max_pixels, part)
 
 
-def read_header(data: bytes) -> Header:
-    """Kind and size, from the first bytes alone.
+def _read_with_pillow(data: bytes, header: Header, max_pixels: int, part: int = 1) -> Planes:
+    from PIL import Image  # here because canvases do not need it
+
+    _have_decoder(header.kind)
+    try:
+        with Image.open(
+            io.BytesIO(data), formats=["HEIF" if header.kind == "HEIC" else header.kind]
+        ) as image:
+            if part > 1:
+                size = math.ceil(image.width / part), math.ceil(image.height / part)
+                image.draft("L" if image.mode == "L" else "RGB", size)
+            width, height = image.size  # a GIF's frame may be larger than its header says
+            planes = _planes_of(image, data) if width * height <= max_pixels else None
+    except Exception as error:  # decoders raise whatever they like at damaged files
+        raise PictureError(f"the {header.kind} cannot be decoded: it is cut off or damaged") from error
+    if planes is None:
+        raise _too_many_pixels(width, height, max_pixels)
+    return planes
+
+
+def _planes_of(image: "Image", data: bytes) -> Planes:
+    """Planes of an opened picture, whatever its colours are kept as."""
+    image.load()
+    exif = image.info.get("exif", b"") if image.format != "TIFF" else b""  # a TIFF is loaded upright
+    pixels: NDArray[Any] | None = None
+    if image.format == "TIFF" and image.mode in ("RGB", "RGBA"):
+        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+        if pixels is not None and pixels.dtype == np.uint16:  # of which Pillow gives the upper bytes only
+            return split(pixels, blue_first=True)
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+    elif image.mode == "LAB":
+        image = image.getchannel("L")
+    elif image.mode not in ("1", "L", "RGB", "I;16", "I;16B", "I;16L"):
+        image = image.convert("RGB")
+    pixels = np.asarray(image)
+    return turned(split(pixels), orientation(exif if isinstance(exif, bytes) else b""))
+
+
+@functools.cache
+def _have_decoder(kind: str) -> None:
+    """Make Pillow know the kind.
 
     Raises
     ------
     NotAPicture
-        It is none of :data:`KINDS`.
-    PictureError
-        The header is cut off or damaged.
+        The library for it is not installed.
+    """
+    if kind in ("AVIF", "HEIC"):
+        # AVIF is Pillow's own, but where there is no room for one of phones' formats there is none for the other: a
+        # decoder takes the memory that the compressed data ask for, whatever the header says.
+        if importlib.util.find_spec("pillow_heif") is None:
+            raise NotAPicture(
+                f"{kind} cannot be read here: pillow-heif, which the extra 'serving' brings, is not installed; "
+                "send JPEG or PNG, which phones can make of it"
+            )
+        import pillow_heif
+
+        pillow_heif.register_heif_opener(thumbnails=False, decode_threads=1)
+
+
+def _read_bmp32(data: bytes, header: Header) -> Planes | None:
+    """Planes of a BMP with 32 bits a pixel, whose fourth byte may be alpha though the header does not say so.
+
+    ``None`` where it is another one.
     """
     try:
-        if data.startswith(PNG):
-            if data[12:16] != b"IHDR":
-                raise PictureError("the PNG's header is damaged")
-            return Header("PNG", *struct.unpack_from(">II", data, 16))
-        if data.startswith(b"\xff\xd8\xff"):
-            return Header("JPEG", *_jpeg_size(data))
-        if data[:6] in (b"GIF87a", b"GIF89a"):
-            return Header("GIF", *struct.unpack_from("<HH", data, 6))
-        if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-            return Header("WebP", *_webp_size(data))
-        if data[:2] == b"BM" and len(data) > 14:
-            return Header("BMP", *_bmp_size(data))
-        if data[:4] in (b"II*\0", b"MM\0*"):
-            return Header("TIFF", *_tiff_size(data))
-    except (struct.error, IndexError) as error:
-        raise PictureError("the picture is cut off in its header") from error
-    raise NotAPicture(f"not a picture of a kind known here ({', '.join(KINDS)}). Received: {_shown(data)}")
-
-
-def _jpeg_size(data: bytes) -> tuple[int, int]:
-    at = 2
-    while True:
-        marker, length = struct.unpack_from(">HH", data, at)
-        if marker >> 8 != 0xFF or length < 2:
-            raise PictureError("the JPEG's header is damaged")
-        if 0xC0 <= marker & 0xFF <= 0xCF and marker & 0xFF not in (0xC4, 0xC8, 0xCC):  # a start of frame
-            height, width = struct.unpack_from(">HH", data, at + 5)
-            return width, height
-        at += 2 + length
-
-
-def _webp_size(data: bytes) -> tuple[int, int]:
-    form = data[12:16]
-    if form == b"VP8 ":
-        width, height = struct.unpack_from("<HH", data, 26)
-        return width & 0x3FFF, height & 0x3FFF
-    if form == b"VP8L":
-        (bits,) = struct.unpack_from("<I", data, 21)
-        return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
-    if form == b"VP8X":
-        a, b, c, d, e, f = struct.unpack_from("6B", data, 24)
-        return (a | b << 8 | c << 16) + 1, (d | e << 8 | f << 16) + 1
-    raise PictureError("the WebP's header is damaged")
-
-
-def _bmp_size(data: bytes) -> tuple[int, int]:
-    if struct.unpack_from("<I", data, 14)[0] == 12:  # OS/2's short header
-        width, height = struct.unpack_from("<HH", data, 18)
-    else:
-        width, height = struct.unpack_from("<ii", data, 18)
-    return abs(width), abs(height)  # a negative height is a picture stored from the top
-
-
-def _tiff_size(data: bytes) -> tuple[int, int]:
-    order = "<" if data[:2] == b"II" else ">"
-    (at,) = struct.unpack_from(order + "I", data, 4)
-    (count,) = struct.unpack_from(order + "H", data, at)
-    size = {}
-    for entry in range(at + 2, at + 2 + 12 * count, 12):
-        tag, kind = struct.unpack_from(order + "HH", data, entry)
-        if tag in (256, 257):
-            (size[tag],) = struct.unpack_from(order + ("H" if kind == 3 else "I"), data, entry + 8)
-    return size.get(256, 0), size.get(257, 0)
-
-
-# ── decoders ─────────────────────────────────────────────────────────────────────────────────────
-
-
-def _read_png(data: bytes) -> Planes:
-    """Check the file's parts; then the short way for what browsers' canvases make, else OpenCV."""
-    parts = _png_parts(data)
-    _, start = parts[0]
-    if len(start) != 13:
-        raise PictureError("the PNG's header is damaged")
-    width, height, depth, colour, *ways = struct.unpack(">II5B", start)
-    unpacked = width * height * depth // 8 * _CHANNELS.get(colour, 3)
-    if unpacked > MAX_UNPACKED:
-        raise PictureTooLarge(f"the picture unpacks to more than {MAX_UNPACKED:,} bytes")
-    packed = b"".join(content for kind, content in parts if kind == b"IDAT")
-    if (
-        depth == 8
-        and colour in _CHANNELS
-        and ways == [0, 0, 0]
-        and not any(kind == b"tRNS" for kind, _ in parts)
-    ):
-        planes = _unfilter(packed, width, height, _CHANNELS[colour])
-        if planes is not None:
-            return planes
-    if _is_longer(packed, 2 * (unpacked + width + height) + 65536):  # interlaced ones have more rows
-        raise PictureError("the PNG's data is longer than its size says")
-    image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-    if image is None:
-        raise PictureError("the PNG cannot be decoded: it is damaged")
-    return _split(image, blue_first=True)
-
-
-def _png_parts(data: bytes) -> list[tuple[bytes, bytes]]:
-    """List each chunk's kind and content. OpenCV gives what it could read of a damaged file; here that is an error."""
-    parts: list[tuple[bytes, bytes]] = []
-    at = 8
-    while not parts or parts[-1][0] != b"IEND":
-        if at + 12 > len(data):
-            raise PictureError("the PNG is cut off")
-        length, kind = struct.unpack_from(">I4s", data, at)
-        end = at + 8 + length
-        if end + 4 > len(data):
-            raise PictureError("the PNG is cut off")
-        if zlib.crc32(data[at + 4 : end]) != int.from_bytes(data[end : end + 4], "big"):
-            raise PictureError(f"the PNG's part {kind.decode('latin-1')!r} is damaged")
-        parts.append((kind, data[at + 8 : end]))
-        at = end + 4
-    if at != len(data):
-        raise PictureError("the PNG goes on after its end")
-    return parts
-
-
-def _is_longer(packed: bytes, size: int) -> bool:
-    """Inflate a piece at a time, none of which is kept, to tell whether it is more; OpenCV would inflate all of it."""
-    inflate = zlib_ng.decompressobj()
-    try:
-        while packed and size >= 0:
-            size -= len(inflate.decompress(packed, 1024 * 1024))
-            packed = inflate.unconsumed_tail
-        return size < 0
-    except zlib_ng.error:  # type: ignore[misc]  # its stub says it is an instance
-        return False  # OpenCV says what is wrong
-
-
-def _unfilter(packed: bytes, width: int, height: int, channels: int) -> Planes | None:
-    """Planes of 8-bit PNG data whose rows all say "as above" (filter Up: Chromium, Edge) or all "as to the left"
-    (Sub: older Chromium), else ``None``.
-
-    Less work than a general decoder's, and more so the larger the canvas: only the box in which something
-    changes is added up, and only the channels that say something.
-    """
-    stride = 1 + width * channels
-    try:
-        way = zlib_ng.decompressobj().decompress(packed, 1)
-        if way not in (b"\1", b"\2") or width * height > 8 * 1024 * 1024:  # more would overflow the sums
+        (start,) = struct.unpack_from("<I", data, 10)
+        size, _, height, _, bits, packing = struct.unpack_from("<IiiHHI", data, 14)
+        if size < 40 or bits != 32 or packing not in (0, 3, 6):
             return None
-        inflate = zlib_ng.decompressobj()
-        raw = inflate.decompress(packed, stride * height + 1)
-    except zlib_ng.error as error:  # type: ignore[misc]  # its stub says it is an instance
-        raise PictureError("the PNG's data is damaged") from error
-    if len(raw) != stride * height or not inflate.eof:
-        raise PictureError("the PNG's data is not as long as its size says")
-    rows = np.frombuffer(raw, np.uint8).reshape(height, stride)
-    if (rows[:, 0] != way[0]).any():
-        return None
-    steps = rows[:, 1:].reshape(height, width, channels)
-    if way == b"\2":
-        return _add_up(steps)
-    colours, alpha = _add_up(steps.swapaxes(0, 1).copy())  # what Sub does along a row, Up does along a column
-    return Planes(tuple(c.T.copy() for c in colours), None if alpha is None else alpha.T.copy())
+        masks = [0xFF0000, 0xFF00, 0xFF, 0xFF000000]
+        if packing in (3, 6):
+            masks[:3] = struct.unpack_from("<3I", data, 54)
+            if packing == 6 or size >= 56:
+                (masks[3],) = struct.unpack_from("<I", data, 66)
+            else:
+                masks[3] = 0
+    except struct.error as error:
+        raise PictureError("the picture is cut off in its header") from error
+    count = header.width * header.height
+    if len(data) < start + 4 * count:
+        raise PictureError("the BMP is cut off")
+    pixels = np.frombuffer(data, "<u4", count, start).reshape(header.height, header.width)
+    if height > 0:
+        pixels = pixels[::-1]
+    red, green, blue, alpha = (_masked(pixels, mask) for mask in masks)
+    is_said = alpha.any() and alpha.min() < 255  # all nothing: the byte is not used
+    return Planes((red, green, blue), alpha if is_said else None)
 
 
-def _add_up(steps: NDArray[Any]) -> Planes:
-    """Running sums, modulo 256, along the first axis of ``(h, w, channels)``."""
-    height, width, channels = steps.shape
-    x, y, w, h = (
-        cv2.boundingRect(steps[1:].reshape(height - 1, width * channels)) if height > 1 else (0, 0, 0, 0)
-    )
-    top, bottom, left, right = y, y + h + 1, x // channels, -(-(x + w) // channels) or 1
-    first = steps[0].T.copy()
-    box = steps[top:bottom, left:right].copy()
-    box[0] = steps[0, left:right]
-    changes = cv2.split(box)
-
-    def plane(channel: int) -> Plane:
-        sums = cv2.integral(changes[channel])  # of all above and to the left
-        whole = np.empty((height, width), np.uint8)
-        whole[:] = first[channel]
-        whole[top:bottom, left:right] = np.subtract(sums[1:, 1:], sums[1:, :-1])
-        whole[bottom:, left:right] = whole[bottom - 1, left:right]
-        return whole
-
-    def equal(a: int, b: int) -> bool:
-        return bool((first[a] == first[b]).all() and (changes[a] == changes[b]).all())
-
-    opaque = channels in (1, 3) or (first[-1].min() == 255 and not changes[-1][1:].any())
-    grey = channels < 3 or (equal(0, 1) and equal(0, 2))
-    return Planes(tuple(plane(c) for c in range(1 if grey else 3)), None if opaque else plane(channels - 1))
-
-
-def _read_with_imageio(data: bytes, header: Header, max_pixels: int) -> Planes:
-    import imageio.v3  # here because only these kinds need it and Pillow behind it
-
-    if header.kind == "JPEG" and data.count(b"\xff\xda") > MAX_SCANS:
-        raise PictureError(f"the JPEG has more than {MAX_SCANS} scans")
-    try:
-        with imageio.v3.imopen(data, "r", plugin="pillow") as file:
-            height, width = file.properties(index=0).shape[
-                :2
-            ]  # a GIF's frame may be larger than its header says
-            fits = width * height <= max_pixels
-            image = file.read(index=0, rotate=True) if fits else None  # type: ignore[call-arg]  # its base's
-    except Exception as error:  # decoders raise whatever they like at damaged files
-        raise PictureError(f"the {header.kind} cannot be decoded: it is cut off or damaged") from error
-    if image is None:
-        raise _too_many_pixels(width, height, max_pixels)
-    return _split(np.asarray(image))
-
-
-def _split(image: NDArray[Any], *, blue_first: bool = False) -> Planes:
-    """Planes of what a decoder gave: ``(h, w)`` or ``(h, w, 1…4)``."""
-    if image.dtype == np.uint16:
-        image = (image >> 8).astype(np.uint8)
-    elif image.dtype == bool:
-        image = image.astype(np.uint8) * 255
-    if image.dtype != np.uint8 or image.ndim not in (2, 3) or image.shape[2:] > (4,):
-        raise NotAPicture(
-            f"a picture has 1 to 4 channels of 8 or 16 bits. Received: {image.shape} {image.dtype}"
-        )
-    planes = cv2.split(image)
-    colours = tuple(planes[:3] if len(planes) > 2 else planes[:1])
-    alpha = planes[-1] if len(planes) in (2, 4) and planes[-1].min() < 255 else None
-    return Planes(colours[::-1] if blue_first else colours, alpha)
-
-
-def _shown(data: bytes) -> str:
-    return repr(data[:24]) + ("…" if len(data) > 24 else "")
+def _masked(pixels: NDArray[Any], mask: int) -> Plane:
+    """The bits of a mask as 0 to 255."""
+    if not mask:
+        return np.zeros(pixels.shape, np.uint8)
+    low = (mask & -mask).bit_length() - 1
+    most = mask >> low
+    values = (pixels & np.uint32(mask)) >> np.uint32(low)
+    return (values if most == 255 else values * np.float32(255 / most)).astype(np.uint8)

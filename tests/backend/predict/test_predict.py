@@ -167,7 +167,6 @@ def test_the_range_of_the_manifest_is_respected(
         ({"data": b"hello", "content_type": "text/plain"}, 415),
         ({"data": b"hello", "content_type": "image/png"}, 415),
         ({"data": CANVAS[:500], "content_type": "image/png"}, 400),
-        ({"data": CANVAS + b"<script>", "content_type": "image/png"}, 400),
         ({"data": b"data:text/plain;base64,aGk="}, 415),
         ({"data": b"data:image/png;base64,aGk="}, 415),
         ({"data": b"data:image/png;base64,%%%"}, 415),

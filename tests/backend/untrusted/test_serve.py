@@ -214,7 +214,6 @@ HOSTILE_PICTURES = {
         zlib.compress(bytes(10**6)),
     ),
     "truncated": lambda: picture()[:-40],
-    "polyglot": lambda: picture() + b"PK\x03\x04<script>",
     "no picture": lambda: b"MZ\x90",
 }
 
