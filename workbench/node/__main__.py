@@ -53,7 +53,7 @@ def _run(folder: Path, role: str, index: int, writer: events.Writer) -> int:
     import tensorflow as tf
 
     from workbench.node import role as machine
-    from workbench.node.peers import BROKEN
+    from workbench.node.strategies.peers import BROKEN
 
     with _silent_without_gpu():
         tf.config.list_physical_devices()

@@ -18,7 +18,7 @@ from workbench.events import Writer
 from workbench.manifest import Manifest
 from workbench.models import evaluation
 from workbench.node import data, export, strategy, training
-from workbench.node.peers import BROKEN, DONE_FILE, Cluster, serve
+from workbench.node.strategies.peers import BROKEN, DONE_FILE, Cluster, serve
 from workbench.system import files
 from workbench.upstream import tensorflow as sockets
 

@@ -12,10 +12,10 @@ import keras
 import numpy as np
 
 from workbench.node import data
-from workbench.node.parameter_servers import ParameterServers
-from workbench.node.peers import Cluster
-from workbench.node.steps import Advance
-from workbench.node.synchronous import Synchronous
+from workbench.node.strategies.parameter_servers import ParameterServers
+from workbench.node.strategies.peers import Cluster
+from workbench.node.strategies.steps import Advance
+from workbench.node.strategies.synchronous import Synchronous
 from workbench.recipes import Program
 
 

@@ -16,7 +16,7 @@ from workbench.errors import RecipeError
 from workbench.node import data
 from workbench.node.checkpoint import Checkpoints
 from workbench.node.model import make_evaluation, predict
-from workbench.node.peers import Cluster
+from workbench.node.strategies.peers import Cluster
 from workbench.node.strategy import Strategy, make
 from workbench.recipes import Program
 

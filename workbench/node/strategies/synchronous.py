@@ -10,8 +10,8 @@ import tensorflow as tf
 
 from workbench.node import data
 from workbench.node import model as models
-from workbench.node.peers import BROKEN, Cluster
-from workbench.node.steps import REPORT_EVERY_S, Advance, check_optimizers, mean_advance
+from workbench.node.strategies.peers import BROKEN, Cluster
+from workbench.node.strategies.steps import REPORT_EVERY_S, Advance, check_optimizers, mean_advance
 from workbench.recipes import Program
 
 

@@ -13,8 +13,8 @@ import tensorflow as tf
 from workbench.errors import RecipeError
 from workbench.node import data
 from workbench.node import model as models
-from workbench.node.peers import Cluster, let_go, wait_for_peers
-from workbench.node.steps import REPORT_EVERY_S, Advance, check_optimizers, mean_advance
+from workbench.node.strategies.peers import Cluster, let_go, wait_for_peers
+from workbench.node.strategies.steps import REPORT_EVERY_S, Advance, check_optimizers, mean_advance
 from workbench.recipes import Program
 from workbench.upstream import keras as upstream
 

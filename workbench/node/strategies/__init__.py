@@ -1,0 +1,1 @@
+"""Each way of running steps, and what they share; ``workbench.node.strategy`` chooses among them."""
