@@ -11,7 +11,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -208,7 +208,7 @@ def _computing_ms(model: Path, urls: list[bytes]) -> dict[str, list[float]]:
     }
 
 
-def _repeat(do: Callable[..., object], given: list, times: int = 20) -> list[float]:
+def _repeat(do: Callable[..., object], given: Sequence[object], times: int = 20) -> list[float]:
     found = []
     for _ in range(ROUNDS + 1):
         began = time.process_time()
@@ -243,12 +243,13 @@ def _rows(
         for what, percent in (("half", 50), ("99 %", 99)):
             mine, theirs = (load.all_rounds.percentile_ms(percent) for load in (ours, peer))
             rows.append(Row(f"peers: {what} within, 8 at once, beside {name}", mine, "ms", theirs))
-    for what, unit, ask in (
+    figures: tuple[tuple[str, str, Callable[[Measured], float]], ...] = (
         ("memory of the largest worker", "MB", lambda found: found.workers_mb),
         ("memory of all processes", "MB", lambda found: found.all_mb),
         ("CPU a second without requests", "ms", lambda found: found.idle_ms),
         ("start to first answer", "s", lambda found: found.start_s),
-    ):
+    )
+    for what, unit, ask in figures:
         rows += [
             Row(f"peers: {what} beside {name}", ask(ours), unit, ask(peer)) for name, peer in peers.items()
         ]

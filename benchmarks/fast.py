@@ -53,7 +53,7 @@ def rows(ours: Sequence[Run], peers: Sequence[Run]) -> list[Row]:
     """What is told of the runs."""
 
     def middle(runs: Sequence[Run], what: str) -> float:
-        return statistics.median(getattr(found, what) for found in runs)
+        return statistics.median(float(getattr(found, what)) for found in runs)
 
     accuracy, peer_accuracy = (statistics.mean(found.accuracy for found in runs) for runs in (ours, peers))
     seconds, peer_seconds = middle(ours, "seconds"), middle(peers, "seconds")

@@ -7,7 +7,7 @@ alone. Fewer epochs than the tutorial's: what is compared is the pace.
 import statistics
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from pathlib import Path
@@ -41,7 +41,9 @@ def run() -> list[Row]:
     with make_home() as (settings, provider):
         provider.prewarm()
         home = settings.home
-        ways = {OURS: partial(train.machines, provider, home, train.LAYOUTS[OURS], epochs=EPOCHS)}
+        ways: dict[str, Callable[[Path], AbstractContextManager[Training]]] = {
+            OURS: partial(train.machines, provider, home, train.LAYOUTS[OURS], epochs=EPOCHS)
+        }
         for name, (environment, command) in PEERS.items():
             try:
                 python = environments.make(environment)

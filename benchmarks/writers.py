@@ -20,6 +20,7 @@ from benchmarks.scans import Scans
 from workbench import recipes
 from workbench.datasets import Part
 from workbench.errors import BadInput, WorkbenchError
+from workbench.manifest import Input, Manifest
 from workbench.models import registry
 from workbench.models.evaluation import Evaluation, classify
 from workbench.pictures.inputs import prepare
@@ -30,7 +31,7 @@ GOAL = 0.98
 PAIRS = 5
 TIMES = 4
 """How often a scan is among those that are learned from: a few thousand beside MNIST's 60,000."""
-AS_MNIST = {"input": {"shape": (28, 28, 1)}, "preprocessing": "mnist"}
+AS_MNIST = Manifest(input=Input((28, 28, 1), "image"), preprocessing="mnist")
 """What a version's manifest says of a model that sees digits as MNIST has them."""
 Predict = Callable[[np.ndarray], np.ndarray]
 

@@ -156,7 +156,7 @@ def data_url(
     share = canvas[..., None].astype(np.float32) / 255
     if paper is None:
         picture = np.concatenate(
-            [np.broadcast_to(np.uint8(ink[::-1]), (*canvas.shape, 3)), canvas[..., None]], 2
+            [np.broadcast_to(np.array(ink[::-1], np.uint8), (*canvas.shape, 3)), canvas[..., None]], 2
         )
     else:
         mixed = share * np.array(ink[::-1]) + (1 - share) * np.array(paper[::-1])

@@ -119,7 +119,7 @@ def test_a_version_is_found_asked_and_downloaded(version: workbench.Version, tmp
     assert [str(found) for found in workbench.models()] == ["digits:1", "digits:2"]
     assert version.manifest.labels == tuple("0123456789")
     said = version.predict(np.zeros((3, 28, 28, 1), np.uint8))
-    assert (said.shape, said.dtype) == ((3, 10), np.float32)
+    assert (said.shape, said.dtype) == ((3, 10), np.dtype(np.float32))
     assert said.argmax(1).tolist() == [2, 2, 2]
     path = version.download(tmp_path / "digits.zip")
     assert path.read_bytes()[:2] == b"PK"

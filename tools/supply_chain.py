@@ -10,8 +10,10 @@ import subprocess
 import sys
 from collections import defaultdict
 from collections.abc import Iterable
+from email.message import Message
 from importlib.metadata import Distribution
 from pathlib import Path
+from typing import cast
 
 ROOT = Path(__file__).resolve().parent.parent
 SBOM = ROOT / "build" / "sbom.cdx.json"
@@ -40,7 +42,7 @@ PHRASES = {"Apache License, Version 2.0": "Apache-2.0", "Permission is hereby gr
 
 def licence(package: Distribution) -> str:
     """Name a package's licence, from what it says of itself; empty if it says nothing."""
-    told = package.metadata
+    told = cast(Message, package.metadata)
     expression = (told.get("License-Expression") or "").strip()
     classified = [c.rpartition(" :: ")[2] for c in told.get_all("Classifier", []) if c.startswith(CLASSIFIER)]
     written = (told.get("License") or "").strip()

@@ -22,6 +22,6 @@ if __name__ == "__main__":
     model, port, folder = sys.argv[1:]
     ray.init(num_cpus=2, include_dashboard=False, _node_ip_address="127.0.0.1", _temp_dir=folder)
     serve.start(http_options={"host": "127.0.0.1", "port": int(port)})
-    serve.run(Digits.bind(model), route_prefix="/predict")
+    serve.run(Digits.bind(model), route_prefix="/predict")  # type: ignore[attr-defined]  # the decorator's
     signal.sigwait({signal.SIGTERM, signal.SIGINT})
     ray.shutdown()

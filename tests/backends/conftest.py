@@ -8,6 +8,7 @@ import sys
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -40,7 +41,7 @@ class Bench:
     def __init__(self, backend: BackEnd, correct: Callable[[int], str], folder: Path) -> None:
         self.backend, self.correct, self._folder = backend, correct, folder
 
-    def version(self, name: str, number: int, **manifest: object) -> Version:
+    def version(self, name: str, number: int, **manifest: Any) -> Version:
         """A version as the registry would hand it over; it says its number to everything."""
         folder = making.version(self._folder / name / str(number), number, name=name, **manifest)
         return Version(name, number, folder, read(folder))

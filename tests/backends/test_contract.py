@@ -184,7 +184,7 @@ def test_accepted_corrections_are_exported_as_a_data_set_once(bench: Bench, tmp_
     assert set(sent) <= set(kept.ids)
     assert keep_corrections(bench.backend, settings) == kept
     x, y = datasets.corrections(settings=settings)
-    assert (x.shape, x.dtype, y.dtype) == ((len(kept.ids), 28, 28), np.uint8, np.int64)
+    assert (x.shape, x.dtype, y.dtype) == ((len(kept.ids), 28, 28), np.dtype(np.uint8), np.dtype(np.int64))
     bench.backend.review(list(kept.ids), "reopen")
     with pytest.raises(WorkbenchError, match="no correction is accepted"):
         bench.backend.export(tmp_path / "none.zip")

@@ -61,8 +61,8 @@ def publish(tmp_path: Path) -> Callable[..., registry.Version]:
         if weight:
             (folder / "model.keras").write_bytes(weight)
             rewrite(folder, read(folder).as_json())
-        manifest = read(folder)
-        return registry.Version(name, manifest.version, folder, manifest)
+        kept = read(folder)
+        return registry.Version(name, kept.version, folder, kept)
 
     return give
 
@@ -95,10 +95,20 @@ def command(server: Server, *arguments: str) -> tuple[int, str, str]:
     return done.returncode, done.stdout, done.stderr
 
 
+class Way(http.server.ThreadingHTTPServer):
+    """A way to the back end that breaks so many times; keeps what went through: method, bytes, status."""
+
+    def __init__(self, behind: str, breaks: int) -> None:
+        super().__init__(("127.0.0.1", 0), Breaking)
+        self.behind, self.breaks = behind, breaks
+        self.seen: list[tuple[str, int, int | str]] = []
+
+
 class Breaking(http.server.BaseHTTPRequestHandler):
     """A way to the back end that breaks off each of the first requests with a body in its middle."""
 
     protocol_version = "HTTP/1.1"
+    server: Way
 
     def _pass_on(self) -> None:
         length = int(self.headers.get("Content-Length") or 0)
@@ -146,8 +156,7 @@ class Breaking(http.server.BaseHTTPRequestHandler):
 def test_a_push_over_a_broken_connection_goes_on_where_it_broke(
     server: Server, publish: Callable[..., registry.Version], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    way = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Breaking)
-    way.behind, way.breaks, way.seen = server.url, 2, []
+    way = Way(server.url, 2)
     threading.Thread(target=way.serve_forever, args=(0.02,), daemon=True).start()
     version = publish("pushed", weight=os.urandom(30_000_000))
     try:
@@ -208,6 +217,7 @@ def test_a_canary_answers_its_share_and_what_both_said_is_kept(
     one, two = publish("shared"), publish("shared")
     client(server).deploy(one)
     said = client(server).deploy(two, canary=40)
+    assert said.canary is not None
     assert (said.version, said.canary) == (1, Canary(2, 40.0, said.canary.since))
     pictures = [making.png(making.seven(280 - n)) for n in range(60)]
     answers = [says(server, "shared", picture) for picture in pictures]
@@ -348,7 +358,11 @@ def test_corrections_are_listed_reviewed_and_exported_by_command(server: Server)
     assert set(sent[1:]) <= set(exported["corrections"])
     assert json.loads(command(server, "corrections", "export", "--json")[1]) == exported
     x, y = datasets.corrections(settings=server.settings)
-    assert (x.shape, x.dtype, y.dtype) == ((len(exported["corrections"]), 28, 28), np.uint8, np.int64)
+    assert (x.shape, x.dtype, y.dtype) == (
+        (len(exported["corrections"]), 28, 28),
+        np.dtype(np.uint8),
+        np.dtype(np.int64),
+    )
     assert command(server, "corrections")[1].splitlines()[0].split() == [
         "ID",
         "STATE",
@@ -443,6 +457,8 @@ def test_five_corrected_drawings_are_trained_with_and_the_new_version_tells(
     assert corrected is not None
     assert set(ids) <= set(corrected.used)
     assert corrected.version == exported.version
+    assert corrected.told is not None
+    assert corrected.after is not None
     assert corrected.told.of == len(corrected.used) == len(exported.ids)
     assert corrected.after.right > corrected.told.right
     assert corrected.replaced == 1

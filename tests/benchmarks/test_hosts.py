@@ -55,6 +55,7 @@ def cabled(name: str) -> Iterator[tuple[cable.Host, cable.Host]]:
 def seconds_to_send(amount: int, here: cable.Host, there: cable.Host) -> float:
     listen = there.command(sys.executable, "-c", LISTEN, there.address)
     with subprocess.Popen(listen, stdout=subprocess.PIPE) as listener:
+        assert listener.stdout
         listener.stdout.readline()
         send = here.command(sys.executable, "-c", SEND, there.address, str(amount))
         return float(subprocess.run(send, check=True, capture_output=True, text=True, timeout=60).stdout)

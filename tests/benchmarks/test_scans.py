@@ -42,14 +42,14 @@ def test_a_table_is_read_without_its_head() -> None:
 def test_scans_are_fetched_once(tmp_path: Path) -> None:
     text = f"{FULL},7\n"
     known = replace(OPTDIGITS, sha256=hashlib.sha256(text.encode()).hexdigest())
-    settings, unpacked = from_environment({"WORKBENCH_HOME": str(tmp_path)}), []
+    settings, unpacked = from_environment({"WORKBENCH_HOME": str(tmp_path)}), list[str]()
     for _ in range(2):
         assert scans.load(known, settings, packed(text, unpacked))[1].tolist() == [7]
     assert unpacked == [OPTDIGITS.package]
 
 
 def test_other_scans_than_the_known_ones_are_refused_and_not_kept(tmp_path: Path) -> None:
-    settings, unpacked = from_environment({"WORKBENCH_HOME": str(tmp_path)}), []
+    settings, unpacked = from_environment({"WORKBENCH_HOME": str(tmp_path)}), list[str]()
     for _ in range(2):
         with pytest.raises(Unavailable, match=OPTDIGITS.sha256):
             scans.load(OPTDIGITS, settings, packed(f"{FULL},7\n", unpacked))
@@ -60,6 +60,7 @@ def test_a_scan_is_seen_in_the_proportions_that_it_was_written_in() -> None:
     frame = np.full(MFEAT.shape, 255, np.uint8)  # 30×48 points on the map
     frame[1:-1, 1:-1] = 0
     _, seen = prepare(scans.photograph(frame, MFEAT), writers.AS_MNIST)
+    assert seen is not None
     rows, columns = np.nonzero(seen > 128)
     assert np.ptp(rows) + 1 == 20
     assert np.ptp(columns) + 1 == pytest.approx(20 * 30 / 48, abs=1)

@@ -1,6 +1,7 @@
 """A visitor draws digits on the Apache-served page and the model that `workbench up` trained recognises them."""
 
 import re
+from typing import Any
 
 import numpy as np
 import pytest
@@ -37,7 +38,7 @@ def test_each_digit_drawn_with_the_mouse_is_recognised_through_apache(
 def test_digits_drawn_with_a_finger_on_a_phone_are_recognised(
     chain: Chain, browser: Browser, number: int
 ) -> None:
-    phone = {
+    phone: dict[str, Any] = {
         "viewport": {"width": 390, "height": 844},
         "has_touch": True,
         "is_mobile": True,

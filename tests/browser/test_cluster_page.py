@@ -6,9 +6,10 @@ import shutil
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, expect
 
 from tests.browser.drawing import SEVEN, draw, visit
 from tests.browser.made_jobs import make_jobs
@@ -36,10 +37,10 @@ def _patient() -> Iterator[None]:
 class Visitor:
     """Somebody before a browser."""
 
-    def __init__(self, browser: Browser, origin: str, token: str, **how: object) -> None:
+    def __init__(self, browser: Browser, origin: str, token: str, **how: Any) -> None:
         self.context: BrowserContext = browser.new_context(
             **{"viewport": {"width": 1280, "height": 900}, **how}
-        )  # type: ignore[arg-type]
+        )
         self.context.set_default_timeout(WAIT_MS)
         self.origin, self.token = origin, token
         self.errors: list[str] = []
@@ -47,12 +48,16 @@ class Visitor:
     def open(self, query: str = "") -> "Screen":
         page = self.context.new_page()
         page.on("pageerror", lambda error: self.errors.append(str(error)))
-        page.on("console", lambda m: "Content Security" in m.text and self.errors.append(m.text))
+        page.on("console", self._console)
         page.on("request", lambda r: self._requested(r.url))
         page.goto(
             f"{self.origin}/voila/render/deploy_cluster.ipynb?token={self.token}{query}", wait_until="commit"
         )
         return Screen(page)
+
+    def _console(self, message: ConsoleMessage) -> None:
+        if "Content Security" in message.text:
+            self.errors.append(message.text)
 
     def _requested(self, url: str) -> None:
         if not url.startswith((self.origin, "data:", "blob:")):

@@ -142,8 +142,8 @@ def test_the_pen_is_round_and_as_wide_as_it_is_set(opened: tuple[Page, stand_in.
         areas.append(ink(page))
         page.keyboard.press("Escape")
     scale = page.locator("canvas").evaluate("canvas => canvas.width / 280")
-    for width, area in zip((10, 15, 50), areas, strict=True):
-        assert area == pytest.approx(np.pi * (width * scale / 2) ** 2, rel=0.12)
+    for wide, area in zip((10, 15, 50), areas, strict=True):
+        assert area == pytest.approx(np.pi * (wide * scale / 2) ** 2, rel=0.12)
 
 
 @pytest.mark.parametrize("density", [1, 2, 3])

@@ -9,10 +9,11 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 
 from tests.chain import answers, make_settings, wait_until
 from workbench.models import registry
@@ -91,8 +92,12 @@ class Watch:
         self.errors: list[str] = []
         self.elsewhere: list[str] = []
         page.on("pageerror", lambda error: self.errors.append(str(error)))
-        page.on("console", lambda m: "Content Security" in m.text and self.errors.append(m.text))
+        page.on("console", self._console)
         page.on("request", lambda r: self._requested(r.url, origin))
+
+    def _console(self, message: ConsoleMessage) -> None:
+        if "Content Security" in message.text:
+            self.errors.append(message.text)
 
     def _requested(self, url: str, origin: str) -> None:
         if not url.startswith((origin, "data:", "blob:")):
@@ -265,7 +270,8 @@ def test_the_wild_start_of_a_curve_does_not_flatten_the_rest(page: Page) -> None
     loss = [{"y": [50.0] + [0.5] * 30}]
     assert evaluate(page, "curves", f"module.range({json.dumps(loss)}, false)[1]") < 1  # type: ignore[operator]
     accuracy = [{"y": [0.1] * 3 + [0.95] * 30}]
-    low, high = evaluate(page, "curves", f"module.range({json.dumps(accuracy)}, true)")  # type: ignore[misc]
+    found: Any = evaluate(page, "curves", f"module.range({json.dumps(accuracy)}, true)")
+    low, high = found
     assert (low > 0.9, high) == (True, 1)
 
 

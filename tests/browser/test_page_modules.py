@@ -61,11 +61,11 @@ def test_the_picture_is_the_drawing_as_another_painter_paints_it(page: Page) -> 
     points = [(60, 60), (220, 70), (190, 120), (120, 240), (60, 200)]
     mine = picture(page, [stroke(*points, width=24)])
     scale = 80 / (240 + 12 - (60 - 12))
-    theirs = np.zeros((1120, 1120), np.uint8)
+    large = np.zeros((1120, 1120), np.uint8)
     middle = np.array([(60 - 12 + 220 + 12) / 2, (60 - 12 + 240 + 12) / 2])
     placed = (((np.array(points) - middle) * scale + 56) * 10).round().astype(int)
-    cv2.polylines(theirs, [placed.reshape(-1, 1, 2)], False, 255, round(24 * scale * 10))
-    theirs = cv2.resize(theirs, (112, 112), interpolation=cv2.INTER_AREA)
+    cv2.polylines(large, [placed.reshape(-1, 1, 2)], False, 255, round(24 * scale * 10))
+    theirs = cv2.resize(large, (112, 112), interpolation=cv2.INTER_AREA)
     assert np.abs(mine.astype(int) - theirs).mean() < 1.5
 
 
@@ -143,7 +143,9 @@ class Conversation:
     """The states of asking.js under a clock of the test's own."""
 
     def __init__(self, page: Page) -> None:
-        self.page, self.now, self.state, self.last = page, 0, None, {}
+        self.page, self.now = page, 0
+        self.state: Any = None
+        self.last: dict[str, Any] = {}
 
     def tell(self, kind: str, **more: Any) -> "Conversation":
         code = "(m, state, event, now) => m.next(state ?? m.start, event, now)"
@@ -209,8 +211,7 @@ def test_the_button_does_not_wait_for_the_pace(talk: Conversation) -> None:
 
 def test_an_answer_about_a_drawing_that_is_gone_is_dropped(talk: Conversation) -> None:
     talk.drew().drew(inked=False, another=True).after(100).answered()
-    assert talk.state["answer"] is None
-    assert talk.sent is None
+    assert (talk.state["answer"], talk.sent) == (None, None)
     talk.after(500).drew().answered(7)
     talk.after(500).drew().drew(another=True).answered(3)  # undone while the request was under way
     assert talk.state["answer"]["digit"] == 7
@@ -244,8 +245,7 @@ def test_while_the_back_end_is_away_it_is_asked_ever_more_seldom_and_about_the_d
 
 
 def test_while_the_first_model_is_trained_its_progress_is_asked_for_each_second(talk: Conversation) -> None:
-    talk.drew().came("unready")
-    assert talk.sent == "readyz"
+    assert talk.drew().came("unready").sent == "readyz"
     for step in (10, 20):
         talk.came("waiting", progress={"state": "training", "message": "", "step": step, "of": 630})
         assert (talk.sent, talk.wakes, talk.state["progress"]["step"]) == (None, 1000, step)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, expect
 
 from tests.backend import making, real_server
 from tests.backend.untrusted.test_fetching import Site
@@ -43,11 +43,15 @@ class Screen:
         self.page: Page = self.context.new_page()
         self.errors: list[str] = []
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
-        self.page.on("console", lambda m: "Content Security" in m.text and self.errors.append(m.text))
+        self.page.on("console", self._console)
         origin = f"http://127.0.0.1:{settings.dashboard_port}"
         address = f"{origin}/voila/render/serve_and_predict.ipynb?token={settings.token}{query}"
         self.page.goto(address, wait_until="commit")
         expect(self.part("wb-serving")).to_be_visible()
+
+    def _console(self, message: ConsoleMessage) -> None:
+        if "Content Security" in message.text:
+            self.errors.append(message.text)
 
     def part(self, name: str) -> Locator:
         return self.page.locator(f".{name}").first

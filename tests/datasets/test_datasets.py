@@ -23,8 +23,8 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_mnist_has_its_sizes_types_and_labels(data: Path) -> None:
     (x_train, y_train), (x_test, y_test) = datasets.load("mnist", make_settings(data.parent))
-    assert (x_train.shape, x_train.dtype) == ((60_000, 28, 28), np.uint8)
-    assert (x_test.shape, y_test.dtype) == ((10_000, 28, 28), np.int64)
+    assert (x_train.shape, x_train.dtype) == ((60_000, 28, 28), np.dtype(np.uint8))
+    assert (x_test.shape, y_test.dtype) == ((10_000, 28, 28), np.dtype(np.int64))
     assert np.bincount(y_test).tolist() == [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
     assert y_train[:5].tolist() == [5, 0, 4, 1, 9]
 

@@ -54,7 +54,7 @@ class Account:
         store = ssm_backends[ACCOUNT][REGION]
         for name, value in PUBLIC.items():
             store._parameters[name] = [
-                Parameter(
+                Parameter(  # type: ignore[abstract]
                     account_id=ACCOUNT,
                     name=name,
                     value=value,
@@ -62,7 +62,7 @@ class Account:
                     description=None,
                     allowed_pattern=None,
                     keyid=None,
-                    last_modified_date=datetime.datetime.now(datetime.UTC).timestamp(),
+                    last_modified_date=datetime.datetime.now(datetime.UTC).timestamp(),  # type: ignore[arg-type]
                     version=1,
                     data_type="text",
                 )
@@ -73,7 +73,7 @@ class Account:
         backend = iam_backends[ACCOUNT]["aws"]
         for name, actions in roles.MANAGED.items():
             document = {"Statement": [{"Effect": "Allow", "Action": actions, "Resource": "*"}]}
-            policy = AWSManagedPolicy(
+            policy = AWSManagedPolicy(  # type: ignore[abstract]
                 name,
                 account_id=ACCOUNT,
                 region=REGION,

@@ -168,7 +168,7 @@ def _run_really(agents: Agents) -> None:
             if asked.get("document_name") != "AWS-RunShellScript":
                 raise Refusal("InvalidDocument", f"The document {asked.get('document_name')} does not exist.")
             # moto takes a command without targets for one to every instance, so it is told of none.
-            super().__init__(
+            super().__init__(  # type: ignore[misc]
                 *args, instance_ids=["i-0"], targets=[{"Key": "instance-id", "Values": ["i-0"]}], **asked
             )
             self.targets = targets
@@ -214,7 +214,7 @@ def _run_really(agents: Agents) -> None:
                 _kill(process)
         return ActionResult({})
 
-    Responses.cancel_command = cancel_command
+    Responses.cancel_command = cancel_command  # type: ignore[attr-defined]
 
 
 def _list(agents: Agents) -> None:
@@ -254,9 +254,9 @@ def _list(agents: Agents) -> None:
         ]
         return _page(self, "InstanceInformationList", found)
 
-    Responses.list_command_invocations = list_command_invocations
-    Responses.list_commands = list_commands
-    Responses.describe_instance_information = describe_instance_information
+    Responses.list_command_invocations = list_command_invocations  # type: ignore[attr-defined]
+    Responses.list_commands = list_commands  # type: ignore[method-assign]
+    Responses.describe_instance_information = describe_instance_information  # type: ignore[attr-defined]
 
 
 def _invocation(command: Any, invocation: dict[str, Any], details: bool) -> dict[str, Any]:

@@ -299,8 +299,8 @@ def _wrong_state(instance: Any, wanted: str) -> Refusal:
 
 
 def _lead_addresses(world: World) -> None:
-    moto_addresses.random_ip = world.network.new_public
-    moto_interfaces.random_public_ip = world.network.new_public
+    moto_addresses.random_ip = world.network.new_public  # type: ignore[attr-defined]
+    moto_interfaces.random_public_ip = world.network.new_public  # type: ignore[attr-defined]
     backend = moto_addresses.ElasticAddressBackend
 
     def allocate(original: Callable[..., Any]) -> Callable[..., Any]:

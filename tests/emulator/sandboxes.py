@@ -60,7 +60,7 @@ class Sandbox:
         self.address = address
         self.mark = mark
         self.minute_s = minute_s
-        self.init: subprocess.Popen[bytes] | None = None
+        self.init: subprocess.Popen[bytes] | subprocess.Popen[str] | None = None
         self.environ: dict[str, str] = {}
         """What whoever runs in it has in the environment, besides what ``_own`` gives."""
         self.commands: dict[str, subprocess.Popen[str]] = {}
@@ -171,10 +171,11 @@ class FolderSandbox(Sandbox):
         shutil.rmtree(state, ignore_errors=True)
         state.mkdir()
         with (self.folder / "boot.log").open("wb") as log:
-            self.init = self.popen(["/bin/sh", "-c", INIT, "-", str(state)], stdout=log, stderr=log)
+            init = self.popen(["/bin/sh", "-c", INIT, "-", str(state)], stdout=log, stderr=log)
+        self.init = init
         self._wait_until_up(state / "up")
         for name in ("shutdown", "poweroff"):
-            text = SHUTDOWN.format(state=state, init=self.init.pid, minute_s=self.minute_s)
+            text = SHUTDOWN.format(state=state, init=init.pid, minute_s=self.minute_s)
             self._write_program(self.disk / "bin" / name, text)
 
     def down(self) -> None:

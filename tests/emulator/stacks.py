@@ -58,9 +58,9 @@ class Stacks:
                 message="1 validation error detected: Value at 'templateBody' failed to satisfy constraint: Member "
                 f"must have length less than or equal to {LARGEST_TEMPLATE}",
             )
-        stack_id = moto_stacks.generate_stack_id(name, backend.region_name, backend.account_id)
+        stack_id = moto_stacks.generate_stack_id(name, backend.region_name, backend.account_id)  # type: ignore[attr-defined]
         more = {k: v for k, v in more.items() if k not in ("cross_stack_resources",)}
-        stack = moto_stacks.Stack(
+        stack: Any = moto_stacks.Stack(  # type: ignore[abstract]
             stack_id=stack_id,
             name=name,
             template=template,
@@ -134,11 +134,10 @@ class Stacks:
             resource = stack.resource_map[name]
             stack.created.append(name)
             if isinstance(resource, TaggedEC2Resource):
+                made: Any = resource
                 tags = {**stack.resource_map.tags, "aws:cloudformation:logical-id": name}
-                tagged = (
-                    resource.id if isinstance(resource, ElasticAddress) else resource.physical_resource_id
-                )
-                resource.ec2_backend.create_tags([tagged], tags)
+                tagged = made.id if isinstance(resource, ElasticAddress) else made.physical_resource_id
+                made.ec2_backend.create_tags([tagged], tags)
         if told["Type"] == "AWS::EC2::Instance":
             self._wait(stack, resource, "running")
         self._event(stack, name, "CREATE_COMPLETE")

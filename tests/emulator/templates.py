@@ -50,7 +50,7 @@ class AddressAssociation(CloudFormationModel):
 
 def install() -> None:
     """Put the repairs into moto; once a process."""
-    moto_instances.Instance.create_from_cloudformation_json = classmethod(_create_instance)  # type: ignore[method-assign]
+    moto_instances.Instance.create_from_cloudformation_json = classmethod(_create_instance)  # type: ignore[arg-type, assignment, method-assign]
     _tag_addresses()
     _keep_managed_policies()
     _resolve_parameters()
@@ -108,7 +108,7 @@ def _tag_addresses() -> None:
         address.add_tags({tag["Key"]: tag["Value"] for tag in told["Properties"].get("Tags", [])})
         return address
 
-    ElasticAddress.create_from_cloudformation_json = classmethod(create)  # type: ignore[method-assign]
+    ElasticAddress.create_from_cloudformation_json = classmethod(create)  # type: ignore[arg-type, assignment, method-assign]
 
 
 def _keep_managed_policies() -> None:
@@ -119,7 +119,7 @@ def _keep_managed_policies() -> None:
         role.managed_arns = list(told["Properties"].get("ManagedPolicyArns", []))
         return role
 
-    Role.create_from_cloudformation_json = classmethod(create)  # type: ignore[method-assign]
+    Role.create_from_cloudformation_json = classmethod(create)  # type: ignore[arg-type, assignment, method-assign]
 
 
 def _resolve_parameters() -> None:
@@ -131,11 +131,13 @@ def _resolve_parameters() -> None:
         if isinstance(result, str) and "{{resolve:ssm:" in result:
             store = ssm_backends[resources._account_id][resources._region_name]
             return re.sub(
-                r"\{\{resolve:ssm:([^:}]+)(:\d+)?\}\}", lambda m: store.get_parameter(m[1]).value, result
+                r"\{\{resolve:ssm:([^:}]+)(:\d+)?\}\}",
+                lambda m: store.get_parameter(m[1]).value,  # type: ignore[union-attr]
+                result,
             )
         return result
 
-    moto_parsing.clean_json = clean_json
+    moto_parsing.clean_json = clean_json  # type: ignore[assignment]
 
 
 def needs(resource: Any) -> set[str]:
@@ -193,9 +195,9 @@ def delete(resource: Any, template: Any, account_id: str, region_name: str) -> N
         iam_backends[account_id]["aws"].delete_instance_profile(resource.name, ignore_attached_roles=True)
     else:
         moto_parsing.ResourceMap._delete_resource(
-            _Where(account_id, region_name),
+            _Where(account_id, region_name),  # type: ignore[arg-type]
             resource,
-            template,  # type: ignore[arg-type]
+            template,
         )
 
 

@@ -14,7 +14,10 @@ from workbench.services import dashboard
 from workbench.settings import PROJECT, from_environment
 
 TEMPLATES = PROJECT / "workbench" / "ui" / "voila" / "templates" / "workbench"
-PAGES = {"login.html": {"next": "/"}, "error.html": {"status_code": 500, "status_message": "Wrong"}}
+PAGES: dict[str, dict[str, object]] = {
+    "login.html": {"next": "/"},
+    "error.html": {"status_code": 500, "status_message": "Wrong"},
+}
 
 
 def render(name: str, **told: object) -> str:
@@ -24,7 +27,7 @@ def render(name: str, **told: object) -> str:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_the_servers_own_pages_say_the_notice_once_and_as_text(page: str) -> None:
-    told = {"xsrf_form_html": str, **PAGES[page]}
+    told: dict[str, object] = {"xsrf_form_html": str, **PAGES[page]}
     shown = render(page, notice="Only a <b>demo</b>", **told)
     assert shown.count('<p class="wb wb-notice" role="note">Only a &lt;b&gt;demo&lt;/b&gt;</p>') == 1
     assert 'class="wb wb-notice"' not in render(page, notice="", **told)

@@ -137,7 +137,8 @@ class Machine:
         """Let in what the security groups allow."""
         network = self.world.network
         if (
-            not network.enforces_groups
+            not isinstance(network, Namespaces)
+            or not network.enforces_groups
             or not isinstance(self.sandbox, NamespaceSandbox)
             or not self.sandbox.pid
         ):

@@ -75,6 +75,7 @@ def test_a_layout_is_foretold_from_the_dry_run(layout: Layout) -> None:
     found = ask(layout, AWAY, checked=CHECKED)
     work = Work(0.1, 4 * CHECKED.parameters, 4 * CHECKED.largest)
     assert found.seconds == pytest.approx(STARTING_S + 1000 * scaling.foretell(work, layout, AWAY).step_s)
+    assert found.seconds is not None
     assert found.seconds < STARTING_S + 1000 * 0.1
     assert "a guess: 1,000 steps of" in found.basis
     assert "foretold from 100 ms with one process in the dry run" in found.basis

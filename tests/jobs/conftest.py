@@ -48,7 +48,8 @@ def fresh_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """A database that nobody has used."""
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'fresh.db'}"
-    return request.getfixturevalue("server").create_database("owner", PASSWORD)
+    server: mariadb.Server = request.getfixturevalue("server")
+    return server.create_database("owner", PASSWORD)
 
 
 @dataclass

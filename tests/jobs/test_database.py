@@ -86,6 +86,7 @@ def test_an_empty_database_gets_the_tables_that_the_queries_expect(fresh_url: st
 
 def is_of_foreign_key(index: sa.Index) -> bool:
     """MariaDB gives each foreign key an index of its own."""
+    assert index.table is not None
     return {column.name for column in index.columns} in [
         set(key.column_keys) for key in index.table.foreign_key_constraints
     ]
@@ -290,7 +291,7 @@ def test_a_server_that_does_not_let_us_in_is_an_error_without_the_password(serve
 def test_a_server_that_goes_away_in_the_middle_loses_the_transaction_and_is_used_again_when_it_is_back(
     server: mariadb.Server, statement: str
 ) -> None:
-    ended = []
+    ended: list[str] = []
 
     def end_server(connection: object, cursor: object, sent: str, *rest: object) -> None:
         if sent.startswith(statement) and not ended:

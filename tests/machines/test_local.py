@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -81,9 +82,8 @@ def test_a_home_that_only_root_may_enter_can_be_worked_in(tmp_path: Path) -> Non
         pytest.skip("needs root")
     closed = tmp_path / "closed"
     closed.mkdir(mode=0o700)
-    bench = Bench(
-        LocalProvider(make_settings(closed / "home")), lambda: None, closed / "home", lambda m: None
-    )  # type: ignore[arg-type, return-value]
+    provider = LocalProvider(make_settings(closed / "home"))
+    bench = Bench(provider, lambda: provider, closed / "home", lambda m: None)
     try:
         (closed / "home").mkdir()
         ended, folder = run_recipe(bench, "STEPS = 1")
@@ -178,6 +178,10 @@ def test_a_stopped_process_can_be_ended(local: Bench) -> None:
     assert local.provider.stop("job-1")[0].state == "stopped"
 
 
+def _weighs(pid: int, weight: int) -> bool:
+    return session_weight(pid) == weight
+
+
 @pytest.mark.parametrize("bench", ["local", "open_local"])
 def test_machines_come_after_pages_and_answers_where_cores_do_not_suffice(
     bench: str, request: pytest.FixtureRequest
@@ -189,7 +193,7 @@ def test_machines_come_after_pages_and_answers_where_cores_do_not_suffice(
 
     for machine in machines:
         assert machine.pid
-        wait_until(lambda pid=machine.pid: session_weight(pid) == BACKGROUND, 5, "its weight")
+        wait_until(partial(_weighs, machine.pid, BACKGROUND), 5, "its weight")
         assert psutil.Process(machine.pid).nice() == BACKGROUND
 
 

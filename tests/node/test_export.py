@@ -8,7 +8,7 @@ keras = pytest.importorskip("keras")
 
 from workbench.node import export  # noqa: E402
 
-layers = keras.layers
+layers: Any = keras.layers
 
 
 class Nest(layers.Layer):

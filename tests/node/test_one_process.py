@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -64,8 +65,9 @@ def answered(job: Job) -> float:
         return float(examples["y"][0, 0])
 
 
-def fields(job: Job) -> dict:
-    return json.loads((job.folder / "fields.json").read_text())
+def fields(job: Job) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((job.folder / "fields.json").read_text())
+    return found
 
 
 def test_it_trains_reports_checkpoints_and_exports(job: Callable[..., Job]) -> None:

@@ -2,12 +2,13 @@
 
 import itertools
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import pytest
 
 from tests.node.small_recipes import COUNT, COUNTING, COUNTING_EPOCH, NET, NUMBERS, SMALL
-from tests.node.training_cluster import Job, until
+from tests.node.training_cluster import Job, Machine, until
 
 ENDLESS = {**COUNTING, "training": COUNT.replace("= 2, 4", "= 500_000, 4")}
 
@@ -57,6 +58,10 @@ def test_metrics_are_of_the_batches_since_the_last_report(job: Callable[..., Job
         assert before.step - 20 <= -metric.loss <= metric.step + 20
 
 
+def _trains_again(machine: Machine) -> bool:
+    return machine.phases[-2:] == ["starting", "training"]
+
+
 def test_killed_machines_cost_some_steps_but_not_the_job(job: Callable[..., Job]) -> None:
     made = job(ENDLESS, ps=1, workers=2)
     made.start().until_step(10)
@@ -67,7 +72,7 @@ def test_killed_machines_cost_some_steps_but_not_the_job(job: Callable[..., Job]
         made["worker", index].start()
         # TensorFlow takes no worker back while another one is away, so the next must not be killed before.
         until(
-            lambda index=index: made["worker", index].phases[-2:] == ["starting", "training"],
+            partial(_trains_again, made["worker", index]),
             "a worker",
             60,
             made.words,

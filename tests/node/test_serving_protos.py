@@ -71,8 +71,8 @@ def test_values_one_by_one_are_read_as_tensorflow_reads_them(array: NDArray[Any]
     theirs = tensor_pb2.TensorProto(dtype=DataType.Value(name))
     for side in array.shape:
         theirs.tensor_shape.dim.add(size=side)
-    values = array.ravel().view(np.uint16) if name == "DT_HALF" else array.ravel()
-    values = values.tolist()
+    flat = array.ravel()
+    values = list((flat.view(np.uint16) if name == "DT_HALF" else flat).tolist())
     while cut and len(values) > 1 and repr(values[-1]) == repr(values[-2]):
         values.pop()
     getattr(

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -34,10 +35,10 @@ os._exit(0)
 
 
 @pytest.fixture
-def record(job: Callable[..., Job]) -> Callable[..., list[tuple[list, list]]]:
+def record(job: Callable[..., Job]) -> Callable[..., list[tuple[list[Any], list[Any]]]]:
     """Trains with so many workers; what each saw of every step, and its weights at the end."""
 
-    def run(workers: int) -> list[tuple[list, list]]:
+    def run(workers: int) -> list[tuple[list[Any], list[Any]]]:
         made = job(SMALL, workers=workers)
         for index, machine in enumerate(made.machines.values()):
             # The same as the machine does, but with a report of each step.
@@ -55,7 +56,7 @@ def record(job: Callable[..., Job]) -> Callable[..., list[tuple[list, list]]]:
 
 
 def test_two_workers_have_the_same_loss_on_every_step_and_learn_what_one_process_learns(
-    record: Callable[..., list[tuple[list, list]]],
+    record: Callable[..., list[tuple[list[Any], list[Any]]]],
 ) -> None:
     (first, first_weights), (second, second_weights) = record(2)
     assert [step for step, *_ in first] == list(range(1, 136))

@@ -3,10 +3,12 @@
 import io
 import struct
 import zlib
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 
 from backend.errors import refusal
@@ -19,22 +21,24 @@ INK = making.seven()
 KINDS = ("JPEG", "GIF", "WebP", "BMP", "TIFF", "AVIF", "HEIC")
 
 
-def fitted(data):
+def fitted(data: bytes) -> NDArray[Any] | None:
     return ink.fit(ink.decode(data))
 
 
-def difference(a, b):
+def difference(a: NDArray[Any] | None, b: NDArray[Any] | None) -> float:
     assert a is not None
     assert b is not None
-    return np.abs(a.astype(int) - b).mean()
+    return float(np.abs(a.astype(int) - b).mean())
 
 
 @pytest.fixture(scope="module")
-def reference():
-    return fitted(making.png(INK))
+def reference() -> NDArray[Any]:
+    found = fitted(making.png(INK))
+    assert found is not None
+    return found
 
 
-def written(image, kind, **options):
+def written(image: Image.Image, kind: str, **options: Any) -> bytes:
     if kind == "HEIC":
         import pillow_heif
 
@@ -49,7 +53,7 @@ def written(image, kind, **options):
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "TIFF"])
-def test_the_black_of_four_inks_is_no_transparency(kind, reference):
+def test_the_black_of_four_inks_is_no_transparency(kind: str, reference: NDArray[np.uint8]) -> None:
     inks = Image.fromarray(BLACK_ON_WHITE).convert("RGB").convert("CMYK")
     assert difference(fitted(written(inks, kind)), reference) < 6
     red = Image.new("CMYK", (40, 40), (0, 255, 255, 0))
@@ -58,7 +62,9 @@ def test_the_black_of_four_inks_is_no_transparency(kind, reference):
 
 
 @pytest.mark.parametrize("black_plate", [True, False])
-def test_four_inks_are_read_whichever_of_them_is_black(black_plate, reference):
+def test_four_inks_are_read_whichever_of_them_is_black(
+    black_plate: bool, reference: NDArray[np.uint8]
+) -> None:
     plates = np.zeros((*INK.shape, 4), np.uint8)
     plates[..., 3:] = INK[..., None]
     if not black_plate:
@@ -67,32 +73,40 @@ def test_four_inks_are_read_whichever_of_them_is_black(black_plate, reference):
 
 
 @pytest.mark.parametrize("kind", ["GIF", "PNG"])
-def test_black_ink_on_transparent_black_in_a_palette_is_ink(kind, reference):
+def test_black_ink_on_transparent_black_in_a_palette_is_ink(kind: str, reference: NDArray[np.uint8]) -> None:
     picture = Image.fromarray((INK > 127).astype(np.uint8), "P")
     picture.putpalette([0, 0, 0] * 256)
     assert difference(fitted(written(picture, kind, transparency=0)), reference) < 8
 
 
 @pytest.mark.parametrize("kind", ["WebP", "TIFF", "AVIF", "HEIC"])
-def test_black_ink_on_transparent_black_is_ink(kind, reference):
+def test_black_ink_on_transparent_black_is_ink(kind: str, reference: NDArray[np.uint8]) -> None:
     pixels = np.zeros((*INK.shape, 4), np.uint8)
     pixels[..., 3] = INK
-    options = {"lossless": True} if kind == "WebP" else {}
+    options: dict[str, bool] = {"lossless": True} if kind == "WebP" else {}
     assert difference(fitted(written(Image.fromarray(pixels), kind, **options)), reference) < 6
 
 
-def test_one_transparent_colour_of_a_png_without_palette_is_transparent(reference):
+def test_one_transparent_colour_of_a_png_without_palette_is_transparent(reference: NDArray[np.uint8]) -> None:
     pixels = np.where(INK > 127, 0, 1).astype(np.uint8)
     for image in (Image.fromarray(pixels), Image.fromarray(np.dstack([pixels] * 3))):
         key = 1 if image.mode == "L" else (1, 1, 1)
         assert difference(fitted(written(image, "PNG", transparency=key)), reference) < 8
 
 
-def bmp32(pixels, header_size=40, packing=0, from_top=False, masks=(0xFF0000, 0xFF00, 0xFF, 0xFF000000)):
+def bmp32(
+    pixels: NDArray[Any],
+    header_size: int = 40,
+    packing: int = 0,
+    from_top: bool = False,
+    masks: tuple[int, ...] = (0xFF0000, 0xFF00, 0xFF, 0xFF000000),
+) -> bytes:
     """A BMP of ``(h, w, 4)`` RGBA pixels."""
     height, width = pixels.shape[:2]
     places = [(m & -m).bit_length() - 1 for m in masks]
-    values = sum(pixels[..., i].astype(np.uint32) << np.uint32(p) for i, p in enumerate(places))
+    values = np.zeros((height, width), np.uint32)
+    for i, place in enumerate(places):
+        values += pixels[..., i].astype(np.uint32) << np.uint32(place)
     rows = values if from_top else values[::-1]
     told = struct.pack("<4I", *masks) if packing else b""
     head = struct.pack(
@@ -115,8 +129,10 @@ SWAPPED = (0xFF, 0xFF00, 0xFF0000, 0xFF000000)
     ("size", "packing", "masks"),
     [(40, 0, None), (56, 3, None), (108, 3, None), (124, 3, None), (124, 3, SWAPPED), (108, 0, None)],
 )
-def test_a_bmp_of_32_bits_is_read_with_or_without_its_alpha(size, packing, masks, from_top, reference):
-    how = {"header_size": size, "packing": packing, "from_top": from_top}
+def test_a_bmp_of_32_bits_is_read_with_or_without_its_alpha(
+    size: int, packing: int, masks: tuple[int, ...] | None, from_top: bool, reference: NDArray[np.uint8]
+) -> None:
+    how: dict[str, Any] = {"header_size": size, "packing": packing, "from_top": from_top}
     if masks:
         how["masks"] = masks
     pixels = np.zeros((*INK.shape, 4), np.uint8)
@@ -130,7 +146,7 @@ def test_a_bmp_of_32_bits_is_read_with_or_without_its_alpha(size, packing, masks
         ink.decode(bmp32(pixels, **how)[:-9])
 
 
-def test_a_bmp_of_32_bits_that_names_three_masks_has_no_alpha(reference):
+def test_a_bmp_of_32_bits_that_names_three_masks_has_no_alpha(reference: NDArray[np.uint8]) -> None:
     pixels = np.dstack([BLACK_ON_WHITE] * 3 + [INK])
     assert difference(fitted(bmp32(pixels, packing=3)), reference) < 2
 
@@ -138,20 +154,22 @@ def test_a_bmp_of_32_bits_that_names_three_masks_has_no_alpha(reference):
 @pytest.mark.parametrize("bits", [10, 12, 16])
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("ending", [".png", ".tiff"])
-def test_a_picture_of_10_or_12_bits_in_16_is_not_taken_for_black(bits, channels, ending, reference):
+def test_a_picture_of_10_or_12_bits_in_16_is_not_taken_for_black(
+    bits: int, channels: int, ending: str, reference: NDArray[np.uint8]
+) -> None:
     deep = (BLACK_ON_WHITE / 255 * (2**bits - 1)).astype(np.uint16)
     data = cv2.imencode(ending, np.dstack([deep] * channels) if channels > 1 else deep)[1].tobytes()
     assert difference(fitted(data), reference) < 2
 
 
-def test_a_tiff_of_16_bits_in_either_byte_order_is_read(reference):
+def test_a_tiff_of_16_bits_in_either_byte_order_is_read(reference: NDArray[np.uint8]) -> None:
     for mode, kind in (("I;16", "<u2"), ("I;16B", ">u2")):
         deep = (BLACK_ON_WHITE.astype(np.uint16) * 16).astype(kind)
         image = Image.frombytes(mode, deep.shape[::-1], deep.tobytes())
         assert difference(fitted(written(image, "TIFF")), reference) < 2
 
 
-def test_a_black_canvas_of_16_bits_with_a_little_noise_is_empty():
+def test_a_black_canvas_of_16_bits_with_a_little_noise_is_empty() -> None:
     noise = np.random.default_rng(0).integers(0, 300, (280, 280)).astype(np.uint16)
     assert fitted(cv2.imencode(".png", noise)[1].tobytes()) is None
 
@@ -167,7 +185,9 @@ VIDEO = (
     "more", [b"\0", b"\n", b"Screenshot" * 50, VIDEO, making.png(INK), b"PK\x03\x04 and a zip"]
 )
 @pytest.mark.parametrize("kind", ["PNG", "short PNG", "JPEG", "progressive JPEG", "GIF", "WebP", "BMP"])
-def test_what_stands_behind_the_end_is_not_looked_at(kind, more, reference):
+def test_what_stands_behind_the_end_is_not_looked_at(
+    kind: str, more: bytes, reference: NDArray[np.uint8]
+) -> None:
     image = Image.fromarray(BLACK_ON_WHITE)
     if kind == "short PNG":
         data = making.png(np.dstack([BLACK_ON_WHITE] * 3), 2)
@@ -176,7 +196,7 @@ def test_what_stands_behind_the_end_is_not_looked_at(kind, more, reference):
     assert difference(fitted(data + more), reference) < 6
 
 
-def test_a_jpeg_with_a_second_picture_in_it_is_read_by_its_first(reference):
+def test_a_jpeg_with_a_second_picture_in_it_is_read_by_its_first(reference: NDArray[np.uint8]) -> None:
     data = written(
         Image.fromarray(BLACK_ON_WHITE), "MPO", save_all=True, append_images=[Image.new("L", (280, 280))]
     )
@@ -185,7 +205,9 @@ def test_a_jpeg_with_a_second_picture_in_it_is_read_by_its_first(reference):
 
 @pytest.mark.parametrize("count", [1, 2, 7])
 @pytest.mark.parametrize("progressive", [False, True])
-def test_a_jpeg_may_have_fill_bytes_before_any_marker(count, progressive, reference):
+def test_a_jpeg_may_have_fill_bytes_before_any_marker(
+    count: int, progressive: bool, reference: NDArray[np.uint8]
+) -> None:
     data = written(Image.fromarray(BLACK_ON_WHITE), "JPEG", progressive=progressive)
     filled, before = bytearray(data[:2]), 2
     for marker, at in headers._segments(data):
@@ -197,7 +219,7 @@ def test_a_jpeg_may_have_fill_bytes_before_any_marker(count, progressive, refere
     assert difference(fitted(bytes(filled)), reference) < 6
 
 
-def lying(picture, orientation):
+def lying(picture: NDArray[Any], orientation: int) -> Image.Image:
     """The picture as a camera keeps it that says it lies so."""
     image = Image.fromarray(picture)
     flip = Image.Transpose
@@ -215,7 +237,9 @@ def lying(picture, orientation):
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "TIFF", "WebP", "AVIF", "HEIC"])
-def test_a_picture_is_turned_upright_as_its_exif_says(kind, orientation, reference):
+def test_a_picture_is_turned_upright_as_its_exif_says(
+    kind: str, orientation: int, reference: NDArray[np.uint8]
+) -> None:
     image = lying(BLACK_ON_WHITE[:240], orientation).convert("RGB")
     exif = image.getexif()
     exif[0x0112] = orientation
@@ -229,7 +253,7 @@ def test_a_picture_is_turned_upright_as_its_exif_says(kind, orientation, referen
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_also_a_png_that_goes_the_short_way_is_turned(orientation, reference):
+def test_also_a_png_that_goes_the_short_way_is_turned(orientation: int, reference: NDArray[np.uint8]) -> None:
     pixels = np.array(lying(BLACK_ON_WHITE[:240], orientation).convert("RGBA"))
     data = making.png(pixels, 2)
     exif = b"MM\0*" + struct.pack(">IH2HI2HI", 8, 1, 0x0112, 3, 1, orientation, 0, 0)
@@ -241,7 +265,7 @@ def test_also_a_png_that_goes_the_short_way_is_turned(orientation, reference):
 @pytest.mark.parametrize(
     "exif", [b"", b"II*\0", b"Exif\0\0MM\0*\xff\xff\xff\xff", b"MM\0*\0\0\0\x08\xff\xff"]
 )
-def test_a_damaged_exif_leaves_the_picture_as_it_is(exif, reference):
+def test_a_damaged_exif_leaves_the_picture_as_it_is(exif: bytes, reference: NDArray[np.uint8]) -> None:
     data = making.png(BLACK_ON_WHITE)
     assert difference(fitted(data[:33] + making.png_part(b"eXIf", exif) + data[33:]), reference) < 2
 
@@ -250,7 +274,7 @@ def test_a_damaged_exif_leaves_the_picture_as_it_is(exif, reference):
 
 
 @pytest.mark.parametrize("kind", ["AVIF", "HEIC"])
-def test_phones_formats_are_read(kind, reference):
+def test_phones_formats_are_read(kind: str, reference: NDArray[np.uint8]) -> None:
     data = written(Image.fromarray(BLACK_ON_WHITE).convert("RGB"), kind)
     assert headers.read_header(data) == (kind, 280, 280)
     assert difference(fitted(data), reference) < 6
@@ -260,7 +284,7 @@ def test_phones_formats_are_read(kind, reference):
 
 
 @pytest.mark.parametrize("kind", ["AVIF", "HEIC"])
-def test_a_size_in_the_header_alone_refuses_phones_formats(kind):
+def test_a_size_in_the_header_alone_refuses_phones_formats(kind: str) -> None:
     data = bytearray(written(Image.fromarray(BLACK_ON_WHITE).convert("RGB"), kind))
     at = data.index(b"ispe") + 8
     data[at : at + 8] = struct.pack(">II", 20_000, 20_000)
@@ -270,10 +294,12 @@ def test_a_size_in_the_header_alone_refuses_phones_formats(kind):
 
 
 @pytest.mark.parametrize("kind", ["AVIF", "HEIC"])
-def test_where_there_is_no_room_for_phones_formats_the_way_out_is_said(kind, monkeypatch):
+def test_where_there_is_no_room_for_phones_formats_the_way_out_is_said(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     data = written(Image.fromarray(BLACK_ON_WHITE).convert("RGB"), kind)
     decoders._have_decoder.cache_clear()
-    monkeypatch.setattr(decoders.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(NotAPicture, match=r"extra 'serving'.*JPEG"):
         ink.decode(data)
 
@@ -281,7 +307,9 @@ def test_where_there_is_no_room_for_phones_formats_the_way_out_is_said(kind, mon
 @pytest.mark.parametrize(
     ("kind", "width", "height"), [("JPEG", 6000, 4000), ("progressive JPEG", 5664, 4240)]
 )
-def test_a_photo_of_24_megapixels_is_scaled_while_it_is_decoded(kind, width, height, reference):
+def test_a_photo_of_24_megapixels_is_scaled_while_it_is_decoded(
+    kind: str, width: int, height: int, reference: NDArray[np.uint8]
+) -> None:
     photo = np.full((height, width), 255, np.uint8)
     photo[:4000, :4000] = cv2.resize(BLACK_ON_WHITE, (4000, 4000))
     data = written(Image.fromarray(photo).convert("RGB"), "JPEG", progressive="progressive" in kind)
@@ -289,7 +317,7 @@ def test_a_photo_of_24_megapixels_is_scaled_while_it_is_decoded(kind, width, hei
     assert difference(fitted(data), reference) < 6
 
 
-def jpeg_of(width, height, progressive=False):
+def jpeg_of(width: int, height: int, progressive: bool = False) -> bytes:
     """The size alone changed: nothing may be decoded before it is refused."""
     data = bytearray(written(Image.new("L", (64, 64)), "JPEG", progressive=progressive))
     at = data.index(b"\xff\xc2" if progressive else b"\xff\xc0") + 5
@@ -300,13 +328,15 @@ def jpeg_of(width, height, progressive=False):
 @pytest.mark.parametrize(
     ("width", "height", "progressive"), [(12000, 9000, False), (8000, 6000, True), (65535, 65535, False)]
 )
-def test_a_jpeg_that_would_take_much_memory_is_refused_by_its_header(width, height, progressive):
+def test_a_jpeg_that_would_take_much_memory_is_refused_by_its_header(
+    width: int, height: int, progressive: bool
+) -> None:
     with pytest.raises(PictureError, match=f"{width}×{height}") as caught:
         ink.decode(jpeg_of(width, height, progressive))
     assert refusal(caught.value).status == 413
 
 
-def test_a_png_of_24_megapixels_is_refused_as_before():
+def test_a_png_of_24_megapixels_is_refused_as_before() -> None:
     rows = zlib.compress(bytes(6001 * 4000))
     with pytest.raises(PictureError, match="6000×4000"):
         ink.decode(making.png_of(struct.pack(">II5B", 6000, 4000, 8, 0, 0, 0, 0), rows))

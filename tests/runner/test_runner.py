@@ -120,7 +120,7 @@ def test_the_machines_get_the_recipe_byte_for_byte_and_nothing_of_an_attempt_bef
     folder = settings.home / "jobs" / str(id)
     (folder / "checkpoints").mkdir(parents=True)
     (folder / "fields.json").write_text("{}")
-    seen = []
+    seen: list[object] = []
 
     def look(provider: FakeProvider, machine: Machine, folder: Path) -> None:
         seen.append((folder / "recipe" / "preprocessing.py").read_bytes().decode())

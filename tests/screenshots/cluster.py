@@ -102,7 +102,9 @@ STATES: dict[str, Callable[[Page, dict[str, int]], None]] = {
 def take(browser: Browser, folder: Path) -> None:
     """One picture a state and look, and of a home without jobs."""
     with tempfile.TemporaryDirectory() as temporary:
-        for name, states in (("empty", {"empty": arrive}), ("full", STATES)):
+        homes: dict[str, dict[str, Callable[[Page, dict[str, int]], None]]]
+        homes = {"empty": {"empty": arrive}, "full": STATES}
+        for name, states in homes.items():
             settings = make_settings(Path(temporary) / name, **own_ports())
             made = make_jobs(settings) if name == "full" else {}
             notebooks = Path(shutil.copytree(dashboard.NOTEBOOKS, Path(temporary) / f"{name}-notebooks"))

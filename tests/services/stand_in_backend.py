@@ -76,7 +76,7 @@ class Backend:
         self._free = threading.Event()
         self._free.set()
         self._lock = threading.Lock()
-        self._server: ThreadingHTTPServer | None = None
+        self._server: _Server | None = None
         self.port = port
         self.start()
 

@@ -43,6 +43,7 @@ def test_a_process_that_is_killed_lets_go(tmp_path: Path) -> None:
     code += "with locked(Path(sys.argv[1])):\n    print('has it', flush=True)\n    time.sleep(60)"
     command = [sys.executable, "-c", code, str(tmp_path / "lock")]
     with subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout
         assert holder.stdout.readline() == "has it\n"
         with pytest.raises(TimeoutError), locked(tmp_path / "lock", 0):
             pass

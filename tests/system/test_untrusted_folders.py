@@ -9,7 +9,7 @@ from workbench.system import untrusted_folders as folders
 
 
 @pytest.fixture
-def folder(tmp_path: Path):
+def folder(tmp_path: Path) -> Path:
     (tmp_path / "secret").write_text("secret")
     (tmp_path / "jobs" / "7").mkdir(parents=True)
     return tmp_path / "jobs" / "7"

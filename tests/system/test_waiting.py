@@ -8,7 +8,7 @@ from workbench.system.waiting import Clock, comes_true, wait_until
 
 class Fake:
     def __init__(self) -> None:
-        self.t, self.pauses = 100.0, []
+        self.t, self.pauses = 100.0, list[float]()
         self.clock = Clock(lambda: self.t, self.sleep)
 
     def sleep(self, pause_s: float) -> None:
@@ -17,7 +17,7 @@ class Fake:
 
 
 def test_what_is_found_is_given_without_a_pause_after_it() -> None:
-    fake, found = Fake(), iter([None, [], "here"])
+    fake, found = Fake(), iter(list[object]([None, [], "here"]))
     assert wait_until(lambda: next(found), 10, 0.5, "late", clock=fake.clock) == "here"
     assert fake.pauses == [0.5, 0.5]
 

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -45,13 +46,13 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
 
 
 def check(
-    settings: Settings, preprocessing: str = DATA, training: str = MODEL, helpers: str = "", **more: float
+    settings: Settings, preprocessing: str = DATA, training: str = MODEL, helpers: str = "", **more: Any
 ) -> checks.Checked:
     provider = LocalProvider(settings, imported=IMPORTED)
-    return checks.check(Recipe(helpers, preprocessing, training), settings, provider=provider, **more)  # type: ignore[arg-type]
+    return checks.check(Recipe(helpers, preprocessing, training), settings, provider=provider, **more)
 
 
-def refused(settings: Settings, *sources: str, **more: float) -> RecipeError:
+def refused(settings: Settings, *sources: str, **more: Any) -> RecipeError:
     with pytest.raises(RecipeError) as caught:
         check(settings, *sources, **more)
     return caught.value

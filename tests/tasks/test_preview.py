@@ -80,7 +80,7 @@ def stand(settings: Settings) -> Iterator[Stand]:
 def test_the_task_is_given_each_checkpoint_once_when_it_is_new(stand: Stand) -> None:
     assert stand.preview.start() == Wanted("image", (28, 28, 1), "mnist", ("a", "b"))
     assert not stand.preview.keep()
-    assert stand.preview.checkpoint is None
+    assert not stand.preview.checkpoint
     stand.save(420)
     assert stand.preview.keep()
     assert not stand.preview.keep()

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from jupyter_server.services.contents.largefilemanager import LargeFileManager
@@ -103,14 +104,14 @@ def test_preparing_twice_changes_nothing(settings: Settings) -> None:
 
 
 def test_the_configuration_is_python_that_listens_on_loopback_only(settings: Settings) -> None:
-    class Any(dict):
-        def __getattr__(self, name: str) -> "Any":
-            return self.setdefault(name, Any())
+    class Part(dict[str, Any]):
+        def __getattr__(self, name: str) -> Any:
+            return self.setdefault(name, Part())
 
         def __setattr__(self, name: str, value: object) -> None:
             self[name] = value
 
-    config = Any()
+    config = Part()
     exec(dashboard.configuration(settings), {"get_config": lambda: config})
     assert config["ServerApp"]["ip"] == "127.0.0.1"
     assert config["ServerApp"]["port"] == settings.dashboard_port

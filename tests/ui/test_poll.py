@@ -99,7 +99,7 @@ def test_an_error_is_told_until_it_is_over_and_then_all_is_shown_again(
     told: list[int] = []
     poll = make()
     poll.follow(told.append)
-    poll.on_problem(lambda error: problems.append(error and str(error)))
+    poll.on_problem(lambda error: problems.append(str(error) if error else None))
     poll.turn()
     question.answer = Unavailable("the job store is away")
     poll.turn()

@@ -8,7 +8,7 @@ from workbench.errors import Unavailable
 from workbench.ui.widgets.table import MAX_COUNT, Column, Page, Query, Table
 
 COLUMNS = [Column("id", "Id", "number"), Column("name", "Name")]
-ROWS = [{"key": n, "id": n, "name": f"net-{n}"} for n in range(1000)]
+ROWS: list[dict[str, Any]] = [{"key": n, "id": n, "name": f"net-{n}"} for n in range(1000)]
 
 
 def fetch(query: Query) -> Page:
@@ -51,7 +51,7 @@ def test_what_a_browser_asks_for_is_kept_within_limits() -> None:
 
 
 def test_nothing_is_sent_where_nothing_changed() -> None:
-    table, changes = make(), []
+    table, changes = make(), list[Any]()
     table.observe(changes.append, "page")
     table.fetch_now()
     table.fetch_now()

@@ -136,13 +136,14 @@ def test_stop_ends_early_and_keeps_what_was_learnt() -> None:
 
 
 def test_a_second_click_while_training_does_nothing() -> None:
-    train = FakeTraining(hold=threading.Event())
+    hold = threading.Event()
+    train = FakeTraining(hold=hold)
     panel = TrainingPanel(train, epochs=1)
     panel.train_button.click()
     until(lambda: panel.progress.value)
     assert panel.train_button.disabled
     panel.train_button.click()
-    train.hold.set()
+    hold.set()
     until(lambda: idle(panel))
     assert train.epochs == [1]
 
@@ -240,7 +241,7 @@ def test_training_again_takes_the_old_answers_back_and_brings_new_ones() -> None
 @pytest.mark.usefixtures("page")
 def test_an_answer_that_comes_too_late_is_dropped() -> None:
     panel = TrainingPanel(FakeTraining(), epochs=1)
-    let_first_end, calls = threading.Event(), []
+    let_first_end, calls = threading.Event(), list[int]()
 
     @ui.after(panel)
     def section(trained: str) -> str:

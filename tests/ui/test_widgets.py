@@ -9,7 +9,7 @@ import pytest
 
 from workbench import ui
 from workbench.errors import RecipeError
-from workbench.models.evaluation import evaluate
+from workbench.models.evaluation import Evaluation, evaluate
 from workbench.ui.widgets import pieces, theme
 from workbench.ui.widgets.curves import thin
 from workbench.ui.widgets.inline_pictures import data_url
@@ -38,7 +38,8 @@ class Wire:
         content = {"kind": "ink", "id": 1, "width": width, "height": height, **message}
         data = {"method": "custom", "content": content}
         self.receive({"content": {"data": data}, "buffers": [memoryview(ink.tobytes())]})
-        return self.messages[-1]["content"]
+        answer: dict[str, Any] = self.messages[-1]["content"]
+        return answer
 
 
 def connect(widget: Any) -> Wire:
@@ -88,7 +89,7 @@ def test_a_drawing_of_another_size_than_it_says_is_refused(size: dict[str, Any])
 def test_thinned_curves_keep_their_ends_and_their_peaks() -> None:
     x, y = np.arange(10_000.0), np.sin(np.arange(10_000) / 500)
     y[1234], y[4321] = 7, -7
-    thin_x, thin_y = thin(x, y, limit=400)
+    thin_x, thin_y = thin(x.tolist(), y.tolist(), limit=400)
     assert len(thin_x) <= 400
     assert (thin_x[0], thin_x[-1]) == (0, 9_999)
     assert {7.0, -7.0} <= set(thin_y)
@@ -109,6 +110,7 @@ def test_a_picture_becomes_a_png_whose_alpha_is_the_ink() -> None:
     ink = np.random.default_rng(0).integers(0, 256, (28, 20), np.uint8)
     png = base64.b64decode(data_url(ink).removeprefix("data:image/png;base64,"))
     decoded = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_UNCHANGED)
+    assert decoded is not None
     np.testing.assert_array_equal(decoded[..., 3], ink)
     assert decoded[..., :3].max() == 0
 
@@ -117,6 +119,7 @@ def test_captions_and_labels_are_text_not_html() -> None:
     picture = np.zeros((1, 2, 2))
     assert "<script" not in ui.pictures(picture, ["<script>"]).html
     found = evaluate(lambda x: np.array([[0.1, 0.9]]), (picture, np.array([0])), ("<script>a", "b"))
+    assert isinstance(found, Evaluation)
     assert "<script" not in ui.report(found, picture).html
     assert "<script" not in ui.answer(ui.Answer([0.9, 0.1]), ["<script>", "b"]).html
     assert "<script" not in pieces.banner("<script>", "<script>", detail="<script>")
@@ -127,6 +130,7 @@ def test_the_report_gives_the_interval_what_was_mistaken_and_the_worst_mistakes(
     x = np.zeros((4, 28, 28, 1), np.uint8)
     outputs = np.array([[0.9, 0.1], [0.2, 0.8], [0.6, 0.4], [0.99, 0.01]])
     found = evaluate(lambda _: outputs, (x, np.array([0, 1, 0, 1])), ("cat", "dog"))
+    assert isinstance(found, Evaluation)
     html = ui.report(found, x).html
     assert "75.00 % right" in html
     assert f"{100 * found.low:.2f} %" in html
@@ -137,6 +141,7 @@ def test_the_report_gives_the_interval_what_was_mistaken_and_the_worst_mistakes(
 def test_a_report_without_mistakes_says_so() -> None:
     x = np.zeros((2, 28, 28))
     found = evaluate(lambda _: np.eye(2), (x, np.array([0, 1])))
+    assert isinstance(found, Evaluation)
     assert "No mistakes" in ui.report(found, x).html
 
 

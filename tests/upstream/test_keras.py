@@ -36,7 +36,12 @@ def test_an_optimizer_counts_by_the_method_that_is_replaced(model: Any, scaled: 
     counted = []
     counter = optimizer.iterations
     add = vars(counter)["assign_add"]
-    vars(counter)["assign_add"] = lambda value: counted.append(value) or add(value)
+
+    def assign_add(value: int) -> object:
+        counted.append(value)
+        return add(value)
+
+    vars(counter)["assign_add"] = assign_add
     step(model, (0, 1))
     assert counted == [1]
     assert int(counter) == 2

@@ -1,7 +1,8 @@
 """Clusters that are launched by name: jobs have them one after the other, and leave them ready."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 
 import pytest
 
@@ -123,13 +124,11 @@ def test_the_clusters_of_jobs_are_left_to_them(
     workbench: Workbench, provider: FakeProvider, name: str
 ) -> None:
     provider.launch(name, TWO)
-    for verb in (
-        lambda: workbench.clusters.launch(name, TWO),
-        *(
-            lambda f=f: f(name)
-            for f in (workbench.clusters.stop, workbench.clusters.start, workbench.clusters.release)
-        ),
-    ):
+    clusters = workbench.clusters
+    named: list[Callable[[str], object]] = [clusters.stop, clusters.start, clusters.release]
+    verbs: list[Callable[[], object]] = [partial(clusters.launch, name, TWO)]
+    verbs += [partial(one, name) for one in named]
+    for verb in verbs:
         with pytest.raises(BadInput, match="belong to jobs"):
             verb()
     assert len(provider.machines(name)) == 2

@@ -249,4 +249,5 @@ def _revision(connection: sa.Connection) -> str | None:
     """The revision of the tables; ``None`` where there are none yet."""
     if not sa.inspect(connection).has_table("alembic_version"):
         return None
-    return connection.scalar(sa.text("SELECT version_num FROM alembic_version"))
+    found = connection.scalar(sa.text("SELECT version_num FROM alembic_version"))
+    return None if found is None else str(found)

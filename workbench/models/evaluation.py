@@ -302,7 +302,8 @@ def probabilities(outputs: np.ndarray) -> np.ndarray:
     if _are_probabilities(outputs):
         return outputs
     shifted = np.exp(outputs - outputs.max(1, keepdims=True))
-    return shifted / shifted.sum(1, keepdims=True)
+    normalised: np.ndarray = shifted / shifted.sum(1, keepdims=True)
+    return normalised
 
 
 def contact_sheet(pictures: Sequence[np.ndarray], columns: int = 5, scale: int = 3) -> np.ndarray:

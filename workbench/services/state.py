@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -70,7 +71,7 @@ class Board:
         """Have everybody know the state; what a full disk does not take now is told by :meth:`catch_up`."""
         self._untold = False
         state = self.state
-        for tell in (lambda: write(self._settings, state), lambda: self._tell(state, line)):
+        for tell in (partial(write, self._settings, state), partial(self._tell, state, line)):
             try:
                 tell()
             except OSError as error:

@@ -198,11 +198,12 @@ def test_what_was_acknowledged_is_there_after_kill_9(tmp_path: Path) -> None:
         [sys.executable, "-c", textwrap.dedent(code), str(tmp_path)], cwd=PROJECT, stdout=subprocess.PIPE
     )
     try:
+        assert process.stdout
         ids = [process.stdout.readline().decode().strip() for _ in range(12)]
     finally:
         process.send_signal(signal.SIGKILL)
         process.wait()
-        process.stdout.close()
+        process.communicate()
     there = {c.id for c in Corrections(tmp_path).all("waiting")}
     assert set(ids) <= there
     assert len(there) <= len(ids) + 64  # no more than the pipe held

@@ -9,6 +9,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 
 import pytest
 
@@ -52,11 +53,15 @@ class Named:
     def between(self, began: float, ended: float) -> set[int]:
         with self.lock:
             log = list(self.log)
-        allowed = set()
+        allowed: set[int] = set()
         for (at, named), (until, _) in zip(log, [*log[1:], (float("inf"), None)], strict=True):
             if at <= ended and until >= began:
                 allowed |= named
         return allowed
+
+
+def _has(answered: list[int], enough: int, failures: list[str]) -> bool:
+    return len(answered) >= enough or bool(failures)
 
 
 def test_deploying_rolling_back_and_trying_fail_no_request_and_only_named_versions_answer(
@@ -110,7 +115,7 @@ def test_deploying_rolling_back_and_trying_fail_no_request_and_only_named_versio
             now = change("activate", {"version": new}, {new}, now)
             last, changes = new, changes + 1
             enough = len(answered) + PER_S // 2
-            wait_for(lambda enough=enough: len(answered) >= enough or failures, server)
+            wait_for(partial(_has, answered, enough, failures), server)
     finally:
         over.set()
         for visitor in visitors:

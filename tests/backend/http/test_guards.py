@@ -1,5 +1,6 @@
 """Tokens, the shape of errors, request ids, cross-origin answers, the log, the page, what is imported."""
 
+import contextlib
 import errno
 import json
 import logging
@@ -230,10 +231,10 @@ def test_the_page_is_served_with_the_routes_under_api_where_there_is_no_apache(
     (folder / "static" / "drawing.js").write_text("export const a = 1;")
     (folder / "httpd.conf").write_text("not for visitors")
     client = Client(create_app(here, page=folder))
-    with client.get("/") as page:
+    with contextlib.closing(client.get("/")) as page:
         assert (page.status_code, page.text) == (200, "<title>draw</title>")
         assert "default-src 'none'" in page.headers["Content-Security-Policy"]
-    with client.get("/static/drawing.js") as script:
+    with contextlib.closing(client.get("/static/drawing.js")) as script:
         assert (script.status_code, script.mimetype) == (200, "text/javascript")
     told = 'export const backend = "/api";\nexport const notice = "";\n'
     assert client.get("/static/config.js").text == told

@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -68,6 +69,10 @@ def test_it_listens_on_loopback_only(server: Server) -> None:
     assert {c.laddr.ip for c in listening} == {"127.0.0.1"}
 
 
+def _has(answers: list[str], enough: int) -> bool:
+    return len(answers) >= enough
+
+
 def test_after_an_activation_returns_every_next_answer_is_the_new_versions_and_none_fails(
     server: Server,
 ) -> None:
@@ -102,7 +107,7 @@ def test_after_an_activation_returns_every_next_answer_is_the_new_versions_and_n
             assert done.status == 200, done.body
             active["named"] = {str(number)}
             enough = len(answers) + 30
-            wait_for(lambda enough=enough: len(answers) >= enough, server)
+            wait_for(partial(_has, answers, enough), server)
         active["named"] = {"2", "3"}
         assert server.guarded("POST", "/models/mnist-cnn:rollback").json["version"] == 2
         active["named"] = {"2"}

@@ -26,14 +26,16 @@ def told(answer: Answer) -> tuple[int, dict[str, str], Any]:
     headers = {
         name: value for name, value in answer.headers if name not in ("X-Request-Id", "Content-Length")
     }
-    body = answer.json if answer.is_json else answer.text
+    body: Any = answer.json if answer.is_json else answer.text
     if answer.is_json:
         body.pop("latency_ms", None)
     return answer.status_code, headers, body
 
 
 def waited(client: Client) -> int:
-    return re.search(r"^workbench_queue_seconds_count (\d+)$", client.get("/metrics").text, re.MULTILINE)[1]
+    found = re.search(r"^workbench_queue_seconds_count (\d+)$", client.get("/metrics").text, re.MULTILINE)
+    assert found
+    return int(found[1])
 
 
 @pytest.mark.parametrize("asked", [OF_THE_2020_PAGE, OF_OUR_PAGE], ids=["2020", "ours"])
@@ -72,7 +74,7 @@ def test_both_ways_refuse_alike(seven: Client, asked: dict[str, Any]) -> None:
 
 
 def test_a_request_keeps_its_id_and_is_counted_whichever_way_it_takes(seven: Client) -> None:
-    before = int(waited(seven))
+    before = waited(seven)
     for path in ("/predict/", "/predict", LONG_WAY):
         answer = seven.post(path, data=URL, headers={"X-Request-Id": "of-the-caller-1"})
         assert answer.headers["X-Request-Id"] == "of-the-caller-1"
@@ -80,7 +82,7 @@ def test_a_request_keeps_its_id_and_is_counted_whichever_way_it_takes(seven: Cli
     assert 'workbench_requests_total{route="/predict",method="POST",status="200"} 3' in counts
     assert 'workbench_request_seconds_count{route="/predict"} 3' in counts
     assert 'class="7"} 3' in counts
-    assert int(waited(seven)) == before + 5  # each look at the counts is a request as well
+    assert waited(seven) == before + 5  # each look at the counts is a request as well
 
 
 def test_a_refusal_is_counted_once(seven: Client) -> None:

@@ -54,7 +54,7 @@ def test_plus_signs_in_the_base64_are_kept_though_the_type_says_form(seven: Clie
     assert seven.post("/predict/", data=url, content_type=FORM).data == b"7"
 
 
-FORMS = {
+FORMS: dict[str, Callable[[], dict[str, Any]]] = {
     "JSON": lambda: {"json": {"image": URL.decode()}},
     "a form's file": lambda: {"data": {"image": (io.BytesIO(CANVAS), "canvas.png")}},
     "a form's text": lambda: {"data": {"image": URL.decode()}, "content_type": "multipart/form-data"},
@@ -79,6 +79,7 @@ def test_what_the_model_saw_is_sent_along(seven: Client) -> None:
     seen = seven.post("/predict", data=URL, headers=JSON).json["seen"]
     png = np.frombuffer(base64.b64decode(seen.partition(",")[2]), np.uint8)
     picture = cv2.imdecode(png, cv2.IMREAD_UNCHANGED)
+    assert picture is not None
     assert picture.shape == (28, 28)
     assert picture.max() == 255
 
@@ -146,7 +147,9 @@ def test_a_model_with_colours_gets_a_plain_resize(
     answer = seven.post("/predict?model=cifar", data=URL, headers=JSON)
     assert answer.json["digit"] == 2
     seen = np.frombuffer(base64.b64decode(answer.json["seen"].partition(",")[2]), np.uint8)
-    assert cv2.imdecode(seen, cv2.IMREAD_UNCHANGED).shape == (32, 32, 3)
+    picture = cv2.imdecode(seen, cv2.IMREAD_UNCHANGED)
+    assert picture is not None
+    assert picture.shape == (32, 32, 3)
 
 
 def test_the_range_of_the_manifest_is_respected(

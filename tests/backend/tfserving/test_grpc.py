@@ -122,6 +122,7 @@ def test_both_ways_give_what_is_no_number_in_the_signatures_own_type(
         assert server.is_available()
         asked = {"x": X}, "serving_default", server.signatures["serving_default"], 5.0
         for channel in (server.rest, server.fast):
+            assert channel is not None
             answer = channel.predict(*asked)["y"]
             assert answer.dtype == np.float32
             np.testing.assert_array_equal(answer, np.where(X > 0, X, np.nan))

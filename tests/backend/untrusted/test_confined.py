@@ -29,6 +29,7 @@ def test_a_user_without_rights_puts_a_server_in_a_sandbox_all_the_same() -> None
     try:
         (home / "model").mkdir()
         for module in (confined, relay, linux, seccomp):
+            assert module.__file__
             source = Path(module.__file__).relative_to(PROJECT)
             (home / source).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(PROJECT / source, home / source)

@@ -4,9 +4,10 @@ import http.server
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from io import BufferedIOBase
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, NoReturn
 
 import pytest
 
@@ -22,7 +23,8 @@ class Site(http.server.ThreadingHTTPServer):
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Page)
-        self.pages, self.asked = {}, []
+        self.pages: dict[str, tuple[int, dict[str, str], bytes | Callable[[BufferedIOBase], None]]] = {}
+        self.asked: list[tuple[str, dict[str, str]]] = []
 
     @property
     def host(self) -> str:
@@ -30,6 +32,8 @@ class Site(http.server.ThreadingHTTPServer):
 
 
 class Page(http.server.BaseHTTPRequestHandler):
+    server: Site
+
     def do_GET(self) -> None:
         self.server.asked.append((self.path, dict(self.headers)))
         status, headers, body = self.server.pages.get(self.path, (404, {}, b""))
@@ -54,6 +58,11 @@ def site() -> Iterator[Site]:
     yield site
     site.shutdown()
     site.server_close()
+
+
+def never(*asked: object) -> NoReturn:
+    """Fail if anybody asks."""
+    raise AssertionError(f"asked for {asked}")
 
 
 def fetch(fetcher: Fetcher, url: str, tmp_path: Path, **limits: Any) -> Fetched:
@@ -127,7 +136,7 @@ def test_addresses_off_the_open_internet_are_refused(tmp_path: Path, address: st
 
 
 def test_a_host_with_one_private_address_among_others_is_refused(tmp_path: Path) -> None:
-    fetcher = Fetcher(resolve=lambda host, port: ["93.184.215.14", "10.0.0.1"], connect=lambda *where: 1 / 0)
+    fetcher = Fetcher(resolve=lambda host, port: ["93.184.215.14", "10.0.0.1"], connect=never)
     with pytest.raises(UrlRefused):
         fetch(fetcher, "http://models.example/m.zip", tmp_path)
 
@@ -196,7 +205,7 @@ def test_a_few_redirects_are_followed_and_no_more(site: Site, tmp_path: Path) ->
 )
 def test_what_is_no_url_to_fetch_is_refused(tmp_path: Path, url: str) -> None:
     with pytest.raises(UrlRefused):
-        fetch(Fetcher(resolve=lambda *host: 1 / 0), url, tmp_path)
+        fetch(Fetcher(resolve=never), url, tmp_path)
 
 
 def test_more_than_is_allowed_is_not_taken_whether_announced_or_not(site: Site, tmp_path: Path) -> None:
@@ -210,7 +219,7 @@ def test_more_than_is_allowed_is_not_taken_whether_announced_or_not(site: Site, 
 def test_what_comes_too_slowly_or_breaks_off_is_given_up(site: Site, tmp_path: Path) -> None:
     over = threading.Event()
 
-    def drip(file: BinaryIO) -> None:
+    def drip(file: BufferedIOBase) -> None:
         try:
             while not over.wait(0.05):
                 file.write(b"x")

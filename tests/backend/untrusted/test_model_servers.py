@@ -82,7 +82,7 @@ def bright(band: int, shape: tuple[int, ...] = (28, 28, 1)) -> NDArray[np.float3
 
 def descendants_using(folder: Path) -> list[psutil.Process]:
     """The processes that hold a model, and all that they started."""
-    found = {}
+    found: dict[int, psutil.Process] = {}
     for process in psutil.process_iter():
         try:
             if str(folder) in " ".join(process.cmdline()):
@@ -102,6 +102,7 @@ def test_both_kinds_of_server_keep_one_contract(shelf: Shelf, strange: Path, kin
     assert server.name == kind
     told = server.rest.ask("GET", f"/v1/models/{NAME}")
     assert told[0] == 200
+    assert isinstance(told[1], dict)
     assert told[1]["model_version_status"][0]["state"] == "AVAILABLE"
     assert told[1]["model_version_status"][0]["version"] == "1"
     ((name, tensor),) = server.signatures["serving_default"].inputs.items()
@@ -133,16 +134,16 @@ def test_both_kinds_of_server_keep_one_contract(shelf: Shelf, strange: Path, kin
 @pytest.mark.parametrize("kind", ["embedded", "tensorflow_model_server"])
 def test_rest_and_grpc_keep_one_contract(shelf: Shelf, strange: Path, kind: str, way: str) -> None:
     server = shelf.open(strange / "mnist.zip", kind)
-    channel = {c.name: c for c in (server.rest, server.fast)}[way]
+    channel = {c.name: c for c in (server.rest, server.fast) if c}[way]
     signature = server.signatures["serving_default"]
 
     def ask(
-        inputs: Mapping[str, NDArray[Any]], signature_name: str = "serving_default", timeout_s: float = 5.0
+        inputs: dict[str, NDArray[Any]], signature_name: str = "serving_default", timeout_s: float = 5.0
     ) -> Mapping[str, NDArray[Any]]:
         return channel.predict(inputs, signature_name, signature, timeout_s)
 
     scores = ask({"image": np.concatenate([bright(2), bright(7)])})["scores"]
-    assert (scores.shape, scores.dtype, scores.argmax(1).tolist()) == ((2, 10), np.float32, [2, 7])
+    assert (scores.shape, scores.dtype, scores.argmax(1).tolist()) == ((2, 10), np.dtype(np.float32), [2, 7])
     np.testing.assert_allclose(
         scores, server.predict({"image": np.concatenate([bright(2), bright(7)])})["scores"]
     )
@@ -158,7 +159,7 @@ def test_rest_and_grpc_keep_one_contract(shelf: Shelf, strange: Path, kind: str,
 @pytest.mark.parametrize("way", ["REST", "gRPC"])
 def test_texts_are_bytes_by_either_way(shelf: Shelf, strange: Path, way: str) -> None:
     server = shelf.open(strange / "hostile.zip")
-    channel = {c.name: c for c in (server.rest, server.fast)}[way]
+    channel = {c.name: c for c in (server.rest, server.fast) if c}[way]
     inputs = {"text": np.array([b"/nothing/of/the/sort\xff*"], object)}
     answer = channel.predict(inputs, "lists", server.signatures["lists"], 5.0)
     assert {name: (array.dtype, array.tolist()) for name, array in answer.items()} == {
@@ -362,7 +363,7 @@ def _link(name: str, target: str) -> tuple[zipfile.ZipInfo, str]:
     return info, target
 
 
-HOSTILE_ZIPS = {
+HOSTILE_ZIPS: dict[str, list[tuple[str | zipfile.ZipInfo, bytes | str]]] = {
     "zip slip": [("../../slipped", b"x"), ("saved_model.pb", b"x")],
     "absolute path": [("/tmp/slipped", b"x")],
     "link": [_link("variables", "/etc"), ("saved_model.pb", b"x")],

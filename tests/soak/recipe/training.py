@@ -6,7 +6,7 @@ INPUT = {"kind": "array"}
 STEPS = 60
 
 
-def build_model():
+def build_model() -> object:
     import keras
 
     model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2, activation="softmax")])
