@@ -16,6 +16,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
+from workbench.system import untrusted_folders
+
 PHASES = ("starting", "initializing", "training", "exporting", "done")
 METRIC_EVERY_S = 1.0
 MAX_TEXT = 4_000
@@ -111,21 +113,31 @@ def parse(line: bytes) -> Event | None:
         return None
 
 
-def read(path: Path, offset: int = 0, *, limit: int = MAX_READ) -> tuple[list[Event], int]:
+def read(
+    path: Path, offset: int = 0, *, below: Path | None = None, limit: int = MAX_READ
+) -> tuple[list[Event], int]:
     """The events from a byte offset on, and the offset to go on from.
 
     A last line without its newline is left for the next call. At most ``limit`` bytes are read: to be sure of
     the end, call until the offset stays. Damaged lines are left out. No file means no events yet; a file that is
     shorter than the offset was begun anew and is read from its beginning.
+
+    Parameters
+    ----------
+    below
+        The folder that is the machines' to write in: no link below it is followed. The file's own if ``None``.
+
+    Raises
+    ------
+    NotPlain
+        A link, FIFO or device is in the file's place.
     """
+    folder = below or path.parent
     try:
-        with path.open("rb") as file:
-            if offset > os.fstat(file.fileno()).st_size:
-                offset = 0
-            file.seek(offset)
-            block = file.read(limit)
+        part = untrusted_folders.read_part(folder, path.relative_to(folder).as_posix(), offset, limit)
     except FileNotFoundError:
         return [], 0
+    block, offset = part.data, part.begin
     end = block.rfind(b"\n") + 1
     if not end and len(block) == limit:
         return [], offset + limit  # the inside of a line that is none of ours

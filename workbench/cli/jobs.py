@@ -3,7 +3,6 @@
 import argparse
 import sys
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from workbench.cli import output
@@ -202,14 +201,14 @@ def _logs(arguments: argparse.Namespace, settings: Settings) -> None:
     from workbench.verbs import jobs, logs
     from workbench.verbs.workbench import open_store
 
-    offsets: dict[Path, int] = {}
+    offsets: dict[logs.Log, int] = {}
     with open_store(settings) as store:
         while True:
             job = store.job(arguments.id)
             ended = jobs.has_ended(job)
             for log in logs.list_logs(arguments.id, settings):
                 if arguments.role in (None, log.place.role) and arguments.index in (None, log.place.index):
-                    lines, offsets[log.path] = logs.read_lines(log.path, offsets.get(log.path, 0))
+                    lines, offsets[log] = logs.read_lines(log, offsets.get(log, 0))
                     print("".join(f"{log.place}  {line}\n" for line in lines), end="", flush=True)
             if ended or not arguments.follow:
                 break

@@ -1,12 +1,39 @@
-"""A job's folder: what the machines find in it, and what of an attempt before may stay."""
+"""A job's folder: what the machines find in it, and what of an attempt before may stay.
 
+The folder belongs to the machines' user, so nothing in it is believed. What the runner must know of it later stands in a
+note of its own beside it, ``jobs/.ID.json``, which no machine can write.
+"""
+
+import contextlib
 import json
-import os
-import shutil
+import tempfile
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from workbench.jobs import Job
+from workbench.system import files, untrusted_changes, untrusted_folders, wire
+
+FIELDS = "fields.json"
+NONE, BEGUN, WORKING = "none", "begun", "working"
+MAX_JSON = 1024 * 1024
+"""Bytes of ``job.json``, ``fields.json`` and our note."""
+
+
+@dataclass(frozen=True)
+class Note:
+    """What the runner keeps of a job's folder.
+
+    Attributes
+    ----------
+    attempt, origin
+        Of the job, for which it was prepared.
+    machines
+        ``NONE`` work in it, some are being ``BEGUN``, or ``WORKING``.
+    """
+
+    attempt: int = 0
+    origin: int = 0
+    machines: str = NONE
 
 
 def prepare(folder: Path, job: Job) -> None:
@@ -16,62 +43,72 @@ def prepare(folder: Path, job: Job) -> None:
     """
     assert job.recipe is not None
     folder.mkdir(parents=True, exist_ok=True)
-    remove_links(folder)
-    written = read_json(folder / "job.json")
-    if written.get("attempt") != job.attempt:
-        shutil.rmtree(folder / "export", ignore_errors=True)
-        (folder / "fields.json").unlink(missing_ok=True)
-    if written.get("origin") != job.origin:
-        shutil.rmtree(folder / "checkpoints", ignore_errors=True)
-    shutil.rmtree(folder / "recipe", ignore_errors=True)
-    job.recipe.write(folder / "recipe")
+    note = read_note(folder)
+    if note.attempt != job.attempt:
+        for name in (FIELDS, "export"):
+            untrusted_changes.remove(folder, name)
+    if note.origin != job.origin:
+        untrusted_changes.remove(folder, "checkpoints")
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".recipe-") as aside:
+        job.recipe.write(Path(aside, "recipe"))
+        untrusted_changes.move_in(Path(aside, "recipe"), folder, "recipe")
     fields = ("name", "epochs", "ps", "workers", "attempt", "origin")
     values = {"job": job.id, "seed": 0, **{name: getattr(job, name) for name in fields}}
-    (folder / "job.json").write_text(json.dumps(values))
+    untrusted_changes.write(folder, "job.json", json.dumps(values).encode())
+    _write_note(folder, Note(job.attempt, job.origin))
 
 
 def is_prepared(folder: Path, job: Job) -> bool:
     """Whether the folder was prepared for this very attempt."""
-    return bool(read_json(folder / "job.json").get("attempt") == job.attempt)
+    return read_note(folder).attempt == job.attempt
+
+
+def note_machines(folder: Path, machines: str) -> None:
+    """Note that machines are told to work in the folder, or that they do."""
+    _write_note(folder, replace(read_note(folder), machines=machines))
 
 
 def has_machines(folder: Path) -> bool:
-    """Whether machines were told to work in the folder, and nobody has ended them since."""
-    return "cluster" in read_json(folder / "job.json")
+    """Whether machines work in the folder, and nobody has ended them since."""
+    return read_note(folder).machines == WORKING
+
+
+def may_have_machines(folder: Path) -> bool:
+    """Whether machines work in the folder, or were just being told so."""
+    return read_note(folder).machines != NONE
 
 
 def forget_machines(folder: Path) -> None:
     """Note that no machine works in the folder any more; doing so again changes nothing."""
-    values = read_json(folder / "job.json")
-    if values.pop("cluster", None) is not None:
-        # No link: the recipe's code may have left one, and this process may write more than that may.
-        descriptor = os.open(folder / "job.json", os.O_WRONLY | os.O_TRUNC | os.O_NOFOLLOW)
-        with open(descriptor, "w") as file:  # noqa: PTH123
-            json.dump(values, file)
+    if may_have_machines(folder):
+        _write_note(folder, replace(read_note(folder), machines=NONE))
 
 
 def has_export(folder: Path) -> bool:
     """Whether the leading machine has left a whole export: it writes ``fields.json`` last."""
-    return (folder / "fields.json").exists()
+    return untrusted_folders.is_file(folder, FIELDS)
 
 
 def clear(folder: Path) -> None:
     """Remove what a completed job needs no more: its version has all that is worth keeping."""
     for name in ("export", "checkpoints"):
-        shutil.rmtree(folder / name, ignore_errors=True)
+        untrusted_changes.remove(folder, name)
 
 
-def remove_links(folder: Path) -> None:
-    """Remove symbolic links that a recipe's code may have left where we are about to write."""
-    for path in sorted(folder.rglob("*")):
-        if path.is_symlink():
-            path.unlink()
+def read_note(folder: Path) -> Note:
+    """Read our note; without one, of a home that an older workbench left, believe ``job.json`` once more."""
+    with contextlib.suppress(OSError, ValueError):
+        return wire.unpack(Note, json.loads(_note(folder).read_text()))
+    with contextlib.suppress(OSError, ValueError, KeyError):
+        told = untrusted_folders.read_json(folder, "job.json", MAX_JSON)
+        machines = WORKING if "cluster" in told else NONE
+        return wire.unpack(Note, {"attempt": told["attempt"], "origin": told["origin"], "machines": machines})
+    return Note()
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """The object in a file; empty if there is none that can be read."""
-    try:
-        value = json.loads(path.read_text())
-    except (OSError, ValueError):
-        return {}
-    return value if isinstance(value, dict) else {}
+def _write_note(folder: Path, note: Note) -> None:
+    files.write_json(_note(folder), wire.pack(note), mode=0o600)
+
+
+def _note(folder: Path) -> Path:
+    return folder.with_name(f".{folder.name}.json")

@@ -1,18 +1,18 @@
 """From the export that a job's machines left to a published version."""
 
-import shutil
-import stat
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from workbench import artifact
 from workbench.errors import ModelRefused
 from workbench.jobs import Job
 from workbench.manifest import Manifest, Training
 from workbench.models import registry
-from workbench.runner.folders import read_json
+from workbench.runner.stated import read_stated
 from workbench.settings import Settings
+from workbench.system import untrusted_changes
 
 
 def publish(job: Job, folder: Path, verify: Callable[[Path], object], settings: Settings) -> registry.Version:
@@ -25,12 +25,12 @@ def publish(job: Job, folder: Path, verify: Callable[[Path], object], settings: 
     ModelRefused
         It was not trained to the end, does not pass ``verify``, or holds what no version holds.
     """
-    made = Manifest.parse(read_json(folder / "fields.json"))
+    made = read_stated(folder)
     _check_steps(job, made.training)
     verify(folder)
 
     def write(aside: Path) -> Manifest:
-        copy_plain_files(folder / "export", aside)
+        copy_export(folder, aside)
         return replace(made, job=job.id)
 
     return registry.add(job.name, write, settings)
@@ -54,20 +54,18 @@ def _check_steps(job: Job, training: Training) -> None:
         raise ModelRefused(f"the model was exported after {done}; it is not published")
 
 
-def copy_plain_files(source: Path, target: Path) -> None:
-    """Copy a folder of plain files and folders; whatever else a recipe's code has put there is refused.
+def copy_export(folder: Path, target: Path) -> None:
+    """Copy the export in a job's folder: plain files and folders, as many as a version may have.
 
     Raises
     ------
     ModelRefused
+        It holds something else, or is not there.
     """
-    for path in sorted(source.rglob("*")):
-        mode = path.lstat().st_mode
-        aim = target / path.relative_to(source)
-        if stat.S_ISDIR(mode):
-            aim.mkdir(parents=True, exist_ok=True)
-        elif stat.S_ISREG(mode):
-            aim.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path, aim, follow_symlinks=False)
-        else:
-            raise ModelRefused(f"the export holds something that is no plain file: {aim.name}")
+    limits = {"most_bytes": artifact.MAX_BYTES, "most_files": artifact.MAX_MEMBERS}
+    try:
+        untrusted_changes.copy(folder, "export", target, **limits)
+    except OSError as error:
+        if untrusted_changes.is_ours(error):
+            raise
+        raise ModelRefused(f"the export cannot be taken: {error.strerror or error}") from error

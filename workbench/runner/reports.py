@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from workbench import events
+from workbench.errors import RecipeError
 from workbench.events import Error, Event, Metric, Phase
 from workbench.machines import Layout, Place, machine_folder
 from workbench.tasks import check
@@ -39,13 +40,18 @@ class Reports:
         """Hand everything new to ``replay``; whether there was something.
 
         After a runner died its successor reads from the beginning: replaying twice changes nothing.
+
+        Raises
+        ------
+        RecipeError
+            What a machine reports can be read no more: its code has made a link or FIFO of it.
         """
         heard = False
         for place in self.layout.places:
             path = machine_folder(self.folder, place) / "events.jsonl"
             while True:
                 begin = self._offsets.get(place, 0)
-                found, end = events.read(path, begin)
+                found, end = _read(path, begin, self.folder)
                 # A machine speaks for itself only.
                 own = [
                     shorten(e, self.folder) for e in found if (e.role, e.index) == (place.role, place.index)
@@ -75,6 +81,15 @@ class Reports:
                 self.errors[place] = event
             elif isinstance(event, Metric) and place == self.layout.leader:
                 self.step = max(self.step, event.step)
+
+
+def _read(path: Path, begin: int, folder: Path) -> tuple[list[Event], int]:
+    try:
+        return events.read(path, begin, below=folder)
+    except OSError as error:
+        raise RecipeError(
+            f"the recipe's code has put something else in the place of {path.parent.name}/{path.name}: {error}"
+        ) from error
 
 
 def shorten(event: E, folder: Path) -> E:

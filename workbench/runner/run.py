@@ -16,7 +16,7 @@ from workbench import events
 from workbench.errors import NotFound, RecipeError, Unavailable, WorkbenchError
 from workbench.events import Error
 from workbench.jobs import ACTIVE, ENDED, Job, MachineRecord, Store
-from workbench.machines import Layout, Machine, Place, Provider, machine_folder, standing
+from workbench.machines import Layout, Machine, Place, Provider, standing
 from workbench.machines.local.provider import LocalProvider
 from workbench.models import registry
 from workbench.runner import budget, faults, folders, publishing
@@ -273,11 +273,13 @@ class _Work:
         self._stop_if_told()
         for warning in self.provider.warnings:
             self._say(f"warning: {warning}")
+        folders.note_machines(self.folder, folders.BEGUN)
         if self.job.cluster is None:
             self.provider.launch(self.cluster, self.layout, self.folder)
         else:
             standing.check_layout(self.provider.machines(self.cluster), self.cluster, self.layout)
             self.provider.assign(self.cluster, self.folder)
+        folders.note_machines(self.folder, folders.WORKING)
         self.heard = time.time()
         self._say(f"launched {_list(self.layout.places)}")
 
@@ -389,7 +391,7 @@ class _Work:
     def _explain(self, failure: Fail) -> Error:
         if failure.error is not None:
             return replace(failure.error, message=failure.message)
-        words = checks.last_lines(machine_folder(self.folder, failure.place) / "stderr.log", 20)
+        words = checks.last_lines(self.folder, failure.place, 20)
         field, line = checks.find_place(words, self.folder) or (None, None)
         message = f"{failure.message}; {_last_words(words, self.folder)}"
         return self._error(message, field, line, words, failure.place)
@@ -424,7 +426,7 @@ class _Work:
             self.tools.trials.terminate(checks.task_of(folder))
         if self.job.cluster is None:
             self.provider.terminate(self.cluster)
-        elif folders.has_machines(self.folder):
+        elif folders.may_have_machines(self.folder):
             with contextlib.suppress(NotFound):  # somebody released it meanwhile
                 self.provider.assign(self.cluster, None)
         folders.forget_machines(self.folder)

@@ -10,7 +10,6 @@ import json
 import os
 import re
 import secrets
-import shutil
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -20,12 +19,12 @@ from typing import TypeVar
 
 from workbench import recipes
 from workbench.errors import ModelRefused, NotFound, RecipeError, Unavailable, WorkbenchError
-from workbench.machines import Layout, Machine, Provider, machine_folder
+from workbench.machines import Layout, Machine, Place, Provider, machine_folder
 from workbench.machines.local.provider import LocalProvider, default_limits
 from workbench.recipes import Recipe
 from workbench.settings import Settings
-from workbench.system import wire
-from workbench.system.untrusted_folders import read_end
+from workbench.system import untrusted_changes, wire
+from workbench.system.untrusted_folders import read, read_end, read_part, size_of
 
 TIMEOUT_S = 240.0
 POLL_S = 0.05
@@ -33,6 +32,7 @@ TRIAL = "workbench.node.trial"
 """What the child does."""
 
 
+RESULT = "result.json"
 MAX_RESULT = 10_000_000
 
 T = TypeVar("T")
@@ -219,8 +219,8 @@ def ask_where(machine: Machine, folder: Path, wait_s: float = 2.0, provider: Pro
     provider
         Whose the machine is, where that is no process of this computer.
     """
-    log = machine_folder(folder, machine.place) / "stderr.log"
-    size = log.stat().st_size if log.exists() else 0
+    log = f"{machine_folder(Path(), machine.place)}/stderr.log"
+    size = size_of(folder, log)
     if machine.pid is None:
         return ""
     with contextlib.suppress(ProcessLookupError, NotFound, Unavailable):
@@ -230,11 +230,10 @@ def ask_where(machine: Machine, folder: Path, wait_s: float = 2.0, provider: Pro
             provider.run(machine, "kill", "-USR1", str(machine.pid))
     give_up = time.monotonic() + wait_s
     while time.monotonic() < give_up:
-        if log.exists() and log.stat().st_size > size:
+        if size_of(folder, log) > size:
             time.sleep(POLL_S)
-            with log.open("rb") as file:
-                file.seek(size)
-                return file.read(100_000).decode(errors="replace")
+            with contextlib.suppress(OSError):
+                return read_part(folder, log, size, 100_000).data.decode(errors="replace")
         time.sleep(POLL_S)
         if provider is not None:
             with contextlib.suppress(Unavailable):
@@ -242,22 +241,22 @@ def ask_where(machine: Machine, folder: Path, wait_s: float = 2.0, provider: Pro
     return ""
 
 
-def last_lines(path: Path, count: int = 5) -> str:
-    """The last lines of a file that say something; empty if there are none."""
-    text = read_end(path, 8192).decode(errors="replace")
+def last_lines(folder: Path, place: Place, count: int = 5) -> str:
+    """The last lines of a machine's ``stderr.log`` that say something; empty if there are none."""
+    text = read_end(folder, f"{machine_folder(Path(), place)}/stderr.log", 8192).data.decode(errors="replace")
     lines = [line.rstrip() for line in text.splitlines()]
     return "\n".join([line for line in lines if line.strip()][-count:])
 
 
 @contextlib.contextmanager
 def _folder(settings: Settings, name: str) -> Iterator[Path]:
-    folder = settings.home / "jobs" / name
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+    jobs = settings.home / "jobs"
+    untrusted_changes.remove(jobs, name)
+    (jobs / name).mkdir(parents=True)
     try:
-        yield folder
+        yield jobs / name
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        untrusted_changes.remove(jobs, name)
 
 
 def task_of(folder: Path) -> str:
@@ -274,9 +273,9 @@ def _run(
     stop: Callable[[], bool],
 ) -> T:
     """Let a child do the task; what it found, in a value of this kind."""
-    result, name = folder / "result.json", task_of(folder)
-    result.unlink(missing_ok=True)
-    (folder / "task.json").write_text(json.dumps(wire.pack(task)))
+    name = task_of(folder)
+    untrusted_changes.remove(folder, RESULT)
+    untrusted_changes.write(folder, "task.json", json.dumps(wire.pack(task)).encode())
     give_up = time.monotonic() + timeout_s
     provider.terminate(name)  # one that was killed may have left it
     try:
@@ -289,11 +288,17 @@ def _run(
             time.sleep(POLL_S)
             (machine,) = provider.machines(name)
         try:
-            told = json.loads(read_end(result, MAX_RESULT))
+            told = json.loads(read(folder, RESULT, MAX_RESULT))
             said = wire.unpack(_Said, told)
             if said.error is None:
                 return wire.unpack(kind, told["found"])
-        except (ValueError, KeyError) as error:  # it left none, or none that can be read
+        except (
+            OSError,
+            ValueError,
+            KeyError,
+            TypeError,
+            RecursionError,
+        ) as error:  # it left none, or none that can be read
             raise _crashed(machine, folder) from error
     finally:
         provider.terminate(name)
@@ -315,8 +320,7 @@ def _too_long(machine: Machine, folder: Path, timeout_s: float) -> RecipeError:
 
 
 def _crashed(machine: Machine, folder: Path) -> RecipeError:
-    log = machine_folder(folder, machine.place) / "stderr.log"
-    words = last_lines(log, 30)
+    words = last_lines(folder, machine.place, 30)
     place = find_place(words, folder)
     field, line = place or (None, None)
     ended = machine.exit or "nobody knows how"

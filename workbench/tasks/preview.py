@@ -10,7 +10,6 @@ import json
 import os
 import re
 import secrets
-import shutil
 import threading
 import time
 from collections.abc import Callable
@@ -22,7 +21,7 @@ from workbench.jobs import Job
 from workbench.machines import Layout
 from workbench.machines.local.provider import LocalProvider, default_limits
 from workbench.settings import Settings
-from workbench.system import untrusted_folders, wire
+from workbench.system import untrusted_changes, untrusted_folders, wire
 from workbench.system.waiting import wait_until
 
 T = TypeVar("T")
@@ -168,7 +167,7 @@ class Preview:
             if not self._closed:
                 self._closed = True
                 self._provider.terminate(self._name)
-                shutil.rmtree(self._folder, ignore_errors=True)
+                untrusted_changes.remove(self._settings.home / "jobs", self._name)
 
     def _bring_newest(self) -> bool:
         try:
@@ -180,7 +179,9 @@ class Preview:
                     return False
                 name, step = found[1], int(found[2])
                 written = os.stat(f"{name}.index", dir_fd=last, follow_symlinks=False).st_mtime
-                for part in sorted(n for n in os.listdir(last) if n.startswith(f"{name}.")):  # noqa: PTH208
+                for part in untrusted_folders.list_names(last):
+                    if not part.startswith(f"{name}."):
+                        continue
                     self._write(part, untrusted_folders.read(last, part, MAX_CHECKPOINT))
         except OSError:
             return False  # there is none yet, or it was replaced meanwhile: the next look finds the newer one
@@ -225,7 +226,7 @@ class Preview:
     def _write(self, name: str, content: bytes) -> None:
         """Replace a file of the task's folder, whatever its code has put there."""
         with untrusted_folders.opened(self._settings.home, "jobs", self._name) as folder:
-            untrusted_folders.write(folder, name, content)
+            untrusted_changes.write(folder, name, content)
 
 
 def sweep(settings: Settings, provider: LocalProvider) -> None:
@@ -233,4 +234,4 @@ def sweep(settings: Settings, provider: LocalProvider) -> None:
     for machine in provider.machines():
         if machine.cluster.startswith(NAME) and machine.state != "running":
             provider.terminate(machine.cluster)
-            shutil.rmtree(settings.home / "jobs" / machine.cluster, ignore_errors=True)
+            untrusted_changes.remove(settings.home / "jobs", machine.cluster)

@@ -131,7 +131,7 @@ class Job:
         written = []
         for log in logs.list_logs(self._row().id, self._settings):
             if role in (None, log.place.role) and index in (None, log.place.index):
-                lines, _ = logs.read_lines(log.path)
+                lines, _ = logs.read_lines(log)
                 written += [f"{log.place}  {line}\n" for line in lines]
         return "".join(written)
 

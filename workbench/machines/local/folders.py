@@ -11,7 +11,10 @@ from workbench.machines import machine_folder
 from workbench.machines.local.messages import NONE
 from workbench.machines.local.records import Record
 from workbench.machines.local.sandbox import uid_of
-from workbench.system import files
+from workbench.system import untrusted_changes, untrusted_folders
+
+JOB = "job.json"
+MAX_JOB = 1024 * 1024
 
 
 def open_home(home: Path) -> None:
@@ -46,15 +49,27 @@ def give(home: Path, name: str, record: Record) -> None:
     if not folder.resolve().is_relative_to((home / "jobs").resolve()):
         raise BadInput(f"a machine can only work in a folder below {home / 'jobs'}. Received: {folder}")
     for place in record.places:
-        machine_folder(folder, place).mkdir(parents=True, exist_ok=True)
-    job = folder / "job.json"
-    if job.exists():
-        files.write_json(job, {**json.loads(job.read_text()), "cluster": record.by_role}, indent=1)
+        untrusted_changes.make_folder(folder, str(machine_folder(Path(), place)))
+    if untrusted_folders.is_file(folder, JOB):
+        untrusted_changes.write(folder, JOB, _with_addresses(folder, record))
     folder.chmod(0o700)
     if os.geteuid() == 0:
-        uid = 0 if record.isolation == NONE else uid_of_cluster(name)
-        for path in (folder, *folder.rglob("*")):
-            os.chown(path, uid, uid, follow_symlinks=False)
+        try:
+            untrusted_changes.give(folder, 0 if record.isolation == NONE else uid_of_cluster(name))
+        except OSError as error:
+            raise BadInput(
+                f"{folder} cannot be given to machines: {error.strerror}; submit the job anew"
+            ) from error
+
+
+def _with_addresses(folder: Path, record: Record) -> bytes:
+    try:
+        told = untrusted_folders.read_json(folder, JOB, MAX_JOB)
+    except (OSError, ValueError) as error:
+        raise BadInput(
+            f"{JOB} was changed by the recipe's code and cannot be read ({error}); submit the job anew"
+        ) from error
+    return json.dumps({**told, "cluster": record.by_role}, indent=1).encode()
 
 
 def take_back(record: Record) -> None:

@@ -3,12 +3,16 @@
 import contextlib
 import fcntl
 import os
+import stat
 from dataclasses import dataclass
 from pathlib import Path
+
+from workbench.system import untrusted_folders
 
 LOG_BYTES = 4 * 1024 * 1024
 """Of each of the two files that are kept of an output: ``stdout.log`` and, before it, ``stdout.log.1``."""
 PIPE_BYTES = 1024 * 1024
+_APPEND = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 
 
 @dataclass
@@ -26,8 +30,9 @@ class Output:
         os.set_blocking(descriptor, False)
         with contextlib.suppress(OSError):  # more than this user may have
             fcntl.fcntl(descriptor, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return cls(descriptor, path, path.stat().st_size if path.exists() else 0)
+        with contextlib.suppress(OSError):  # the recipe's code may have put something else there
+            path.parent.mkdir(parents=True, exist_ok=True)
+        return cls(descriptor, path, untrusted_folders.size_of(path.parent, path.name))
 
     def pump(self) -> bool:
         """Take some of what is there; false if there was nothing."""
@@ -48,6 +53,8 @@ class Output:
     def _write(self, data: bytes) -> None:
         if self.written + len(data) > LOG_BYTES:
             self.path.replace(self.path.with_name(f"{self.path.name}.1"))
-        with self.path.open("ab") as file:
+        with open(os.open(self.path, _APPEND, 0o644), "ab") as file:  # noqa: PTH123 - never waits for a FIFO's reader
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise OSError(f"{self.path} is no plain file")
             file.write(data)
             self.written = file.tell()

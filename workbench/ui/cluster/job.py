@@ -135,7 +135,7 @@ class JobPage:
             return "", True
         for log in logs.list_logs(self.id, self._workbench.settings):
             if f"{log.place} {log.stream}" == key:
-                return logs.read_end(log.path)
+                return logs.read_end(log)
         return "", True
 
     def _machines(self, job: Job) -> list[Machine]:
