@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from workbench.system import untrusted_folders
 
@@ -301,23 +301,23 @@ def clean(text: str, limit: int = MAX_TEXT) -> str:
     return f"{text[:half]}\n… {len(text) - 2 * half} characters left out …\n{text[-half:]}"
 
 
-def _phase(values: dict[str, Any]) -> Event:
+def _phase(values: dict[str, object]) -> Event:
     if values["phase"] not in PHASES:
         raise ValueError
     return Phase(*_machine(values), phase=values["phase"])
 
 
-def _metric(values: dict[str, Any]) -> Event:
+def _metric(values: dict[str, object]) -> Event:
     counts = (_count(values[name]) for name in ("step", "of", "epoch"))
     rest = ("loss", "accuracy", "val_loss", "val_accuracy", "images_per_s", "eta_s")
     return Metric(*_machine(values), *counts, *(_number(values.get(name)) for name in rest))
 
 
-def _log(values: dict[str, Any]) -> Event:
+def _log(values: dict[str, object]) -> Event:
     return Log(*_machine(values), line=clean(_text(values["line"])))
 
 
-def _error(values: dict[str, Any]) -> Event:
+def _error(values: dict[str, object]) -> Event:
     field, line = values.get("field"), values.get("line")
     return Error(
         *_machine(values),
@@ -328,20 +328,20 @@ def _error(values: dict[str, Any]) -> Event:
     )
 
 
-def _machine(values: dict[str, Any]) -> tuple[float, str, int]:
+def _machine(values: dict[str, object]) -> tuple[float, str, int]:
     t = _number(values["t"])
     if t is None or not 0 <= t < _LATEST:
         raise ValueError
     return t, _name(values["role"]), _count(values["index"])
 
 
-def _count(value: Any) -> int:
+def _count(value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**31:
         raise ValueError
     return value
 
 
-def _number(value: Any) -> float | None:
+def _number(value: object) -> float | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float):
@@ -352,19 +352,19 @@ def _number(value: Any) -> float | None:
         return None
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     if not isinstance(value, str):
         raise ValueError
     return value
 
 
-def _name(value: Any) -> str:
+def _name(value: object) -> str:
     if not re.fullmatch(r"[a-z_]{1,16}", _text(value)):
         raise ValueError
     return str(value)
 
 
-_PARSERS: dict[str, Callable[[dict[str, Any]], Event]] = {
+_PARSERS: dict[str, Callable[[dict[str, object]], Event]] = {
     "phase": _phase,
     "metric": _metric,
     "log": _log,

@@ -5,11 +5,19 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from workbench.models import charts
+from workbench.models.summaries import (
+    FILE,
+    Bin,
+    Calibration,
+    ClassFigures,
+    RegressionSummary,
+    Summary,
+    WorstDifference,
+)
 
 WORST = 25
 BINS = 10
@@ -67,7 +75,7 @@ class Evaluation:
         return {"accuracy": self.accuracy, "low": self.low, "high": self.high, "loss": self.loss}
 
     @property
-    def per_class(self) -> list[dict[str, Any]]:
+    def per_class(self) -> list[ClassFigures]:
         """Precision, recall and their harmonic mean for each class; ``None`` where nothing can be divided."""
         hits, true, predicted = np.diag(self.confusion), self.confusion.sum(1), self.confusion.sum(0)
         return [
@@ -82,13 +90,13 @@ class Evaluation:
         ]
 
     @property
-    def calibration(self) -> dict[str, Any]:
+    def calibration(self) -> Calibration:
         """Does "90 % sure" mean right 9 times in 10? Bins of the top probability, and the expected gap
         (Guo et al. 2017, "On Calibration of Modern Neural Networks", eq. 3)."""
         sure = probabilities(self.outputs)
         top, right = sure.max(1), sure.argmax(1) == self.truth
         place = np.minimum((top * BINS).astype(int), BINS - 1)
-        bins = []
+        bins: list[Bin] = []
         for b in range(BINS):
             here = place == b
             if here.any():
@@ -104,7 +112,7 @@ class Evaluation:
         gap = sum(b["count"] * abs(b["confidence"] - b["accuracy"]) for b in bins) / self.count
         return {"expected_error": gap, "bins": bins}
 
-    def summary(self) -> dict[str, Any]:
+    def summary(self) -> Summary:
         """All of it as JSON, but for the outputs themselves."""
         return {
             "count": self.count,
@@ -114,13 +122,16 @@ class Evaluation:
             "per_class": self.per_class,
             "confusion": self.confusion.tolist(),
             "calibration": self.calibration,
-            "worst": [vars(mistake) for mistake in self.worst],
+            "worst": [
+                {"index": m.index, "true": m.true, "predicted": m.predicted, "probability": m.probability}
+                for m in self.worst
+            ],
         }
 
     def save(self, folder: Path, x: np.ndarray) -> None:
         """Write ``evaluation.json`` and its drawings, and where ``x`` are pictures ``worst.png`` with the mistakes."""
         summary = self.summary()
-        (folder / "evaluation.json").write_text(json.dumps(summary, indent=2, ensure_ascii=False) + "\n")
+        (folder / FILE).write_text(json.dumps(summary, indent=2, ensure_ascii=False) + "\n")
         (folder / "confusion.svg").write_text(charts.confusion(self.confusion, self.labels))
         (folder / "calibration.svg").write_text(charts.calibration(summary["calibration"]["bins"]))
         if self.worst and x.ndim == 4 and x.shape[-1] in (1, 3):
@@ -164,17 +175,25 @@ class Regression:
         found = {"mean_error": self.mean_error, "root_mean_square_error": self.root_mean_square_error}
         return found if self.explained is None else {**found, "explained": self.explained}
 
-    def summary(self) -> dict[str, Any]:
+    def summary(self) -> RegressionSummary:
         """All of it as JSON, but for the outputs themselves."""
-        worst = [
+        worst: list[WorstDifference] = [
             {"index": i, "true": self.truth[i].tolist(), "predicted": self.outputs[i].tolist()}
             for i in self.worst
         ]
-        return {"count": self.count, **self.metrics, "worst": worst}
+        found: RegressionSummary = {
+            "count": self.count,
+            "mean_error": self.mean_error,
+            "root_mean_square_error": self.root_mean_square_error,
+            "worst": worst,
+        }
+        if self.explained is not None:
+            found["explained"] = self.explained
+        return found
 
     def save(self, folder: Path, x: np.ndarray) -> None:
         """Write ``evaluation.json`` and its drawing."""
-        (folder / "evaluation.json").write_text(json.dumps(self.summary(), indent=2) + "\n")
+        (folder / FILE).write_text(json.dumps(self.summary(), indent=2) + "\n")
         (folder / "scatter.svg").write_text(charts.scatter(self.truth, self.outputs))
 
 

@@ -24,6 +24,7 @@ from workbench.node.inference import in_batches, run_onnx, run_saved_model
 from workbench.node.model import plain, predict
 from workbench.node.training import Trained
 from workbench.recipes import Program
+from workbench.recipes.program import Namespace
 
 TOLERANCE = 1e-4
 """Largest difference of any output, relative to the largest output, that different kernels may make."""
@@ -91,7 +92,7 @@ def describe_input(program: Program, x: np.ndarray) -> Input:
 
 
 def export(
-    model: keras.Model, folder: Path, x: np.ndarray, y: np.ndarray, namespaces: Iterable[dict[str, Any]] = ()
+    model: keras.Model, folder: Path, x: np.ndarray, y: np.ndarray, namespaces: Iterable[Namespace] = ()
 ) -> dict[str, str]:
     """Write ``model.keras``, ``saved_model/``, ``model.onnx`` and ``model.tflite`` and load each back.
 

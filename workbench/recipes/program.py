@@ -13,6 +13,9 @@ from workbench.recipes.blame import explain
 from workbench.recipes.checking import check
 from workbench.recipes.source import FIELDS, REQUIRED, Recipe
 
+Namespace = dict[str, Any]
+"""The global variables of a recipe's code."""
+
 
 @dataclass(frozen=True)
 class Program:
@@ -38,7 +41,7 @@ class Program:
     patience: int | None
     labels: tuple[str, ...]
     input_: Mapping[str, Any] | None
-    namespaces: tuple[dict[str, Any], ...]
+    namespaces: tuple[Namespace, ...]
 
     def set_epochs(self, epochs: int) -> "Program":
         """The same program for another number of epochs; schedules in ``build_model`` follow it through ``EPOCHS``."""
@@ -59,7 +62,7 @@ def load(recipe: Recipe, folder: Path) -> Program:
     """
     check(recipe)
     recipe.write(folder)
-    shared: dict[str, Any] = {}
+    shared: Namespace = {}
     modules = []
     for field in FIELDS:
         modules.append(_run(field, folder / f"{field}.py", shared))
@@ -81,7 +84,7 @@ def _run(field: str, path: Path, shared: Mapping[str, Any]) -> ModuleType:
     return module
 
 
-def from_namespace(*namespaces: dict[str, Any]) -> Program:
+def from_namespace(*namespaces: Namespace) -> Program:
     """Make the program that the code in these namespaces defines; a later one wins. A notebook gives its ``globals()``.
 
     Raises
@@ -89,7 +92,7 @@ def from_namespace(*namespaces: dict[str, Any]) -> Program:
     RecipeError
         A required function is missing, or a setting is not what it should be.
     """
-    names: dict[str, Any] = {}
+    names: Namespace = {}
     for namespace in namespaces:
         names.update(namespace)
     for field, name in REQUIRED.items():

@@ -1,14 +1,15 @@
 """Evaluations on the test part as HTML: for the tutorial, a job and a version. Pure functions."""
 
 import base64
-import json
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from workbench.models import summaries
+from workbench.models.summaries import RegressionSummary, WorstMistake
 from workbench.ui.widgets.formats import percent
 from workbench.ui.widgets.inline_pictures import picture_grid
 from workbench.verbs.models import Version
@@ -84,10 +85,9 @@ def mistakes(evaluation: "Evaluation", x: np.ndarray) -> str:
 
 def published(version: Version) -> str:
     """Show how good a published version is on the test part, from what is kept with it."""
-    path = version.folder / "evaluation.json"
-    if not path.exists():
+    found = summaries.read(version.folder)
+    if found is None:
         return ""
-    found = json.loads(path.read_text())
     if "confusion" not in found:
         return _regression(found)
     labels = [str(label) for label in version.manifest.labels or range(len(found["confusion"]))]
@@ -96,7 +96,7 @@ def published(version: Version) -> str:
     return head + confusion(table, labels) + _mistakes(found["worst"], labels, version.folder / "worst.png")
 
 
-def _mistakes(worst: Sequence[dict[str, Any]], labels: Sequence[str], sheet: Path) -> str:
+def _mistakes(worst: Sequence[WorstMistake], labels: Sequence[str], sheet: Path) -> str:
     """Show the worst mistakes, each a piece of the one picture that is kept."""
     if not worst or not sheet.exists():
         return ""
@@ -117,8 +117,8 @@ def _mistakes(worst: Sequence[dict[str, Any]], labels: Sequence[str], sheet: Pat
     )
 
 
-def _regression(found: dict[str, Any]) -> str:
+def _regression(found: RegressionSummary) -> str:
     parts = [f"{found['count']:,} examples that it had never seen; mean error {found['mean_error']:.4g}"]
-    if found.get("explained") is not None:
-        parts.append(f"explains {percent(found['explained'], 1)} of what varies")
+    if (explained := found.get("explained")) is not None:
+        parts.append(f"explains {percent(explained, 1)} of what varies")
     return f'<p class="wb-headline">{found["root_mean_square_error"]:.4g}</p><p class="wb-caption">root mean square error. {"; ".join(parts)}.</p>'

@@ -1,6 +1,6 @@
 """A canvas whose drawings are looked at in a thread, so that the kernel stays free; and an answer as HTML."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from typing import Any
 
@@ -25,7 +25,7 @@ class AskingCanvas(Canvas):
         super().__init__(self._keep, labels)
         self._looks = look
 
-    def _asked(self, message: dict[str, Any], buffers: Sequence[Any]) -> None:
+    def _asked(self, message: Mapping[str, object], buffers: Sequence[Any]) -> None:
         in_thread(super()._asked, message, [bytes(buffer) for buffer in buffers])
 
     def _keep(self, ink: np.ndarray) -> Answer | None:

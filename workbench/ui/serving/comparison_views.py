@@ -1,6 +1,5 @@
 """Several versions side by side, as HTML: figures, classes, confusion, and what visitors drew. Pure functions."""
 
-import json
 from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
@@ -8,6 +7,8 @@ from typing import Any
 import numpy as np
 
 from workbench.backends.values import Comparison
+from workbench.models import summaries
+from workbench.models.summaries import RegressionSummary, Summary
 from workbench.ui.evaluations import confusion
 from workbench.ui.serving.version_views import FORMS, interval, sizes
 from workbench.ui.widgets.formats import megabytes, percent
@@ -16,17 +17,12 @@ from workbench.verbs.models import Version
 BAD_CLASS = 0.005
 """The share of a class by which a version must be behind the best one, to be marked."""
 MOST_CASES = 12
-
-
-def evaluation_of(version: Version) -> dict[str, Any]:
-    """Read what ``evaluation.json`` holds; empty where there is none."""
-    path = version.folder / "evaluation.json"
-    return dict(json.loads(path.read_text())) if path.exists() else {}
+Found = Summary | RegressionSummary | None
 
 
 def comparison(versions: Sequence[Version]) -> str:
     """Show figures, classes and confusion of several versions, a column each."""
-    found = [evaluation_of(version) for version in versions]
+    found = [summaries.read(version.folder) for version in versions]
     return _figures(versions, found) + _per_class(versions, found) + _confusions(versions, found)
 
 
@@ -42,14 +38,14 @@ def _table(label: str, heads: Sequence[str], rows: Sequence[tuple[str, Sequence[
     )
 
 
-def _figures(versions: Sequence[Version], found: Sequence[Mapping[str, Any]]) -> str:
+def _figures(versions: Sequence[Version], found: Sequence[Found]) -> str:
     metrics = [v.manifest.metrics for v in versions]
     accuracies = [m.get("accuracy") for m in metrics]
     best = max((a for a in accuracies if a is not None), default=None)
     rows: list[tuple[str, list[str]]] = [
         ("Accuracy", [_mark(percent(a), a == best) if a is not None else "–" for a in accuracies]),
         ("95 % interval", [interval(m) or "–" for m in metrics]),
-        ("Test pictures", [f"{e['count']:,}" if e.get("count") else "–" for e in found]),
+        ("Test pictures", [f"{e['count']:,}" if e else "–" for e in found]),
         ("Loss", [f"{m['loss']:.4f}" if m.get("loss") is not None else "–" for m in metrics]),
     ]
     every = [sizes(version) for version in versions]
@@ -79,14 +75,14 @@ def _mark(text: str, best: bool) -> str:
     return f"<b>{escape(text)}</b>" if best else escape(text)
 
 
-def _per_class(versions: Sequence[Version], found: Sequence[Mapping[str, Any]]) -> str:
-    classes = [{str(c["label"]): c for c in e.get("per_class", ())} for e in found]
+def _per_class(versions: Sequence[Version], found: Sequence[Found]) -> str:
+    classes = [{c["label"]: c for c in e["per_class"]} if e and "per_class" in e else {} for e in found]
     labels = list(dict.fromkeys(label for one in classes for label in one))
     if not labels:
         return ""
     rows = []
     for label in labels:
-        recalls = [one.get(label, {}).get("recall") for one in classes]
+        recalls = [one[label]["recall"] if label in one else None for one in classes]
         best = max((r for r in recalls if r is not None), default=0.0)
         cells = []
         for recall in recalls:
@@ -102,10 +98,10 @@ def _per_class(versions: Sequence[Version], found: Sequence[Mapping[str, Any]]) 
     )
 
 
-def _confusions(versions: Sequence[Version], found: Sequence[Mapping[str, Any]]) -> str:
+def _confusions(versions: Sequence[Version], found: Sequence[Found]) -> str:
     parts = ""
     for version, one in zip(versions, found, strict=True):
-        if "confusion" in one:
+        if one and "confusion" in one:
             table = np.array(one["confusion"])
             labels = [str(label) for label in version.manifest.labels or range(len(table))]
             drawn = confusion(table, labels, title=str(version))

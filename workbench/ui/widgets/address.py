@@ -1,6 +1,6 @@
 """The values behind the question mark of a page's address, so that a link or a reload leads to the same place."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import anywidget
@@ -33,9 +33,10 @@ class Address(anywidget.AnyWidget):
         rest = {k: v for k, v in self.values.items() if k != name}
         self.values = rest if value is None else {**rest, name: str(value)}
 
-    def _told(self, message: dict[str, Any]) -> None:
+    def _told(self, message: Mapping[str, object]) -> None:
         if message.get("kind") == "here":
-            came_with = {str(k): str(v) for k, v in (message.get("values") or {}).items()}
+            values = message.get("values")
+            came_with = {str(k): str(v) for k, v in values.items()} if isinstance(values, dict) else {}
             self.values = came_with
             for callback in tuple(self._arrivals):
                 callback(came_with)

@@ -2,7 +2,7 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import anywidget
@@ -39,8 +39,8 @@ class Browser(anywidget.AnyWidget):
 
     def __init__(self, *names: str) -> None:
         super().__init__(names=list(names))
-        self._values: dict[str, Any] = {}
-        self._pending: dict[str, Any] = {}
+        self._values: dict[str, object] = {}
+        self._pending: dict[str, object] = {}
         self._callbacks: dict[str, list[Callable[[Any], None]]] = defaultdict(list)
         self._on_ready: list[Callable[[], None]] = []
         self.on_msg(lambda _, message, __: self._told(message))
@@ -73,7 +73,7 @@ class Browser(anywidget.AnyWidget):
         else:
             self._on_ready.append(callback)
 
-    def _told(self, message: dict[str, Any]) -> None:
+    def _told(self, message: Mapping[str, object]) -> None:
         kind = message.get("kind")
         if kind == "visible":
             self.visible = bool(message.get("visible"))
@@ -84,9 +84,10 @@ class Browser(anywidget.AnyWidget):
         elif kind == "here":
             self._arrived(message)
 
-    def _arrived(self, message: dict[str, Any]) -> None:
+    def _arrived(self, message: Mapping[str, object]) -> None:
         """A page shows this widget: the first one, or after a reload in JupyterLab another one."""
-        told = {**(message.get("values") or {}), **self._pending}
+        values = message.get("values")
+        told = {**(values if isinstance(values, dict) else {}), **self._pending}
         for name, value in self._pending.items():
             self.send({"kind": "set", "name": name, "value": value})
         self._pending.clear()

@@ -1,6 +1,6 @@
 """A canvas to draw on; what the model makes of the drawing follows the pen."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import anywidget
@@ -37,11 +37,11 @@ class Canvas(anywidget.AnyWidget):
         self._look = look
         self.on_msg(lambda _, message, buffers: self._asked(message, buffers))
 
-    def _asked(self, message: dict[str, Any], buffers: Sequence[Any]) -> None:
+    def _asked(self, message: Mapping[str, object], buffers: Sequence[Any]) -> None:
         if message.get("kind") == "ink":
             self.send({"kind": "answer", "id": message.get("id"), **self._answer(message, buffers)})
 
-    def _answer(self, message: dict[str, Any], buffers: Sequence[Any]) -> dict[str, Any]:
+    def _answer(self, message: Mapping[str, object], buffers: Sequence[Any]) -> dict[str, object]:
         try:
             answer = self._look(_ink(message, buffers))
         except Exception as error:
@@ -56,7 +56,7 @@ class Canvas(anywidget.AnyWidget):
         }
 
 
-def _ink(message: dict[str, Any], buffers: Sequence[Any]) -> np.ndarray:
+def _ink(message: Mapping[str, object], buffers: Sequence[Any]) -> np.ndarray:
     height, width = (_side(message.get(side)) for side in ("height", "width"))
     ink = np.frombuffer(buffers[0], np.uint8) if buffers else np.empty(0, np.uint8)
     if ink.size != height * width:
@@ -64,7 +64,7 @@ def _ink(message: dict[str, Any], buffers: Sequence[Any]) -> np.ndarray:
     return ink.reshape(height, width)
 
 
-def _side(pixels: Any) -> int:
+def _side(pixels: object) -> int:
     if not isinstance(pixels, int) or not 0 < pixels <= MAX_SIDE:
         raise ValueError(f"a drawing is 1 to {MAX_SIDE} pixels wide and high. Received: {pixels!r}")
     return pixels

@@ -1,6 +1,6 @@
 """The requester: a name that jobs carry, asked for once and kept in the browser."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import anywidget
@@ -42,7 +42,7 @@ class Requester(anywidget.AnyWidget):
         if self.name:
             callback(self.name)
 
-    def _entered(self, message: dict[str, Any]) -> None:
+    def _entered(self, message: Mapping[str, object]) -> None:
         if message.get("kind") == "name":
             self._take(str(message.get("name", "")).strip())
 
