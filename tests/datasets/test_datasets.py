@@ -7,7 +7,7 @@ import pytest
 
 from tests.chain import make_settings
 from workbench import datasets
-from workbench.datasets import fetching
+from workbench.datasets import drawn, fetching
 from workbench.errors import NotFound, Unavailable
 from workbench.settings import PROJECT, Settings
 
@@ -41,7 +41,7 @@ def test_fashion_mnist_is_fetched_and_checked(settings: Settings) -> None:
 
 
 def test_an_unknown_name_lists_what_there_is(settings: Settings) -> None:
-    with pytest.raises(NotFound, match="mnist, fashion-mnist"):
+    with pytest.raises(NotFound, match="mnist, fashion-mnist, pen-strokes"):
         datasets.load("cifar", settings)
 
 
@@ -101,3 +101,68 @@ def test_two_at_once_get_the_same_whole_data(settings: Settings, data: Path, tmp
     ]
     assert [process.communicate(timeout=60)[0] for process in both] == ["(60000, 28, 28) int64\n"] * 2
     assert (tmp_path / "calls").read_text() == "x"
+
+
+@pytest.fixture
+def few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A small set of pen strokes: drawing them all takes ten seconds."""
+    monkeypatch.setattr(drawn, "TRAIN", 400)
+    monkeypatch.setattr(drawn, "TEST", 100)
+
+
+@pytest.mark.usefixtures("few", "no_network")
+def test_pen_strokes_are_drawn_once_and_then_read(settings: Settings) -> None:
+    said: list[str] = []
+    assert not datasets.is_here("pen-strokes", settings)
+    (x, y), (x_test, y_test) = datasets.load("pen-strokes", settings, said.append)
+    assert said == ["pen-strokes: drawing 500 digits"]
+    assert x.shape == (400, 28, 28)
+    assert (str(x.dtype), str(y.dtype)) == ("uint8", "int64")
+    assert np.bincount(y).tolist() == [40] * 10
+    assert np.bincount(y_test).tolist() == [10] * 10
+    assert not any((picture == x).all(axis=(1, 2)).any() for picture in x_test)
+    assert datasets.is_here("pen-strokes", settings)
+    (again, _), _ = datasets.load("pen-strokes", settings, said.append)
+    assert (again == x).all()
+    assert len(said) == 1
+    assert sorted(path.name for path in settings.data.iterdir()) == [".pen-strokes.lock", "pen-strokes.npz"]
+
+
+@pytest.mark.usefixtures("few")
+def test_pen_strokes_of_other_code_or_damaged_ones_are_drawn_anew(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    datasets.load("pen-strokes", settings, said.append)
+    kept = settings.data / "pen-strokes.npz"
+    for damaged in (b"", kept.read_bytes()[:-1000], b"not a zip"):
+        kept.write_bytes(damaged)
+        assert not datasets.is_here("pen-strokes", settings)
+        datasets.load("pen-strokes", settings, said.append)
+    monkeypatch.setattr(drawn, "SEED", 4)
+    assert not datasets.is_here("pen-strokes", settings)
+    datasets.load("pen-strokes", settings, said.append)
+    assert len(said) == 5
+
+
+def test_what_a_killed_drawing_left_is_removed(settings: Settings, tmp_path: Path) -> None:
+    code = (
+        "import os, threading, time\n"
+        "from pathlib import Path\n"
+        "import numpy as np\n"
+        "from workbench import datasets\n"
+        "from workbench.datasets import drawn\n"
+        "drawn.TRAIN, drawn.TEST = 400, 100\n"
+        "np.savez = lambda file, **arrays: (file.write(b'half'), file.flush(), os._exit(9))\n"
+        "datasets.load('pen-strokes')"
+    )
+    environment = {"WORKBENCH_HOME": str(settings.home)}
+    killed = subprocess.run([sys.executable, "-c", code], env=environment, cwd=PROJECT, check=False)
+    assert killed.returncode == 9
+    left = [path.name for path in settings.data.iterdir()]
+    assert "pen-strokes.npz" not in left
+    assert len(left) == 2
+    assert not datasets.is_here("pen-strokes", settings)
+    code = code.replace("np.savez = ", "_ = ")
+    subprocess.run([sys.executable, "-c", code], env=environment, cwd=PROJECT, check=True)
+    assert sorted(path.name for path in settings.data.iterdir()) == [".pen-strokes.lock", "pen-strokes.npz"]

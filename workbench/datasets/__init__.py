@@ -1,6 +1,6 @@
-"""The examples that models learn from, by name: data sets that are fetched, and visitors' corrections."""
+"""The examples that models learn from, by name: data sets that are fetched or drawn, and visitors' corrections."""
 
-from workbench.datasets.cached import Part, load
+from workbench.datasets.cached import NAMES, Part, is_here, load
 from workbench.datasets.corrected import (
     Corrected,
     add_corrections,
@@ -12,12 +12,14 @@ from workbench.datasets.fetching import IDX, SOURCES
 
 __all__ = [
     "IDX",
+    "NAMES",
     "SOURCES",
     "Corrected",
     "Part",
     "add_corrections",
     "corrections",
     "corrections_used",
+    "is_here",
     "load",
     "read_corrections",
 ]

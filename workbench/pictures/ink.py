@@ -53,8 +53,10 @@ SPECK = 0.008
 CRUMB = 0.1
 """The same beside a drawing, as a part of its largest stroke."""
 
-STROKES = 1.4, 3.0
+STROKES = 1.4, 2.6
 """Widths of strokes in twentieths of a digit's longer side; nine in ten of MNIST's are 1.6 to 3.4, half below 2.3."""
+BLOT = 0.15
+"""Of the longer side, what is left at least where a pen is nearly as wide as the digit is long."""
 SOFT = 25
 """Of 255, cut off at both ends of a fitted picture's greys: blurred drawings get edges like MNIST's."""
 
@@ -272,18 +274,31 @@ def _without_dirt(ink: Ink, speck: float) -> Ink:
 
 
 def _with_usual_strokes(crop: Ink) -> Ink:
-    """The ink with strokes of :data:`STROKES` twentieths of its longer side, where they are outside of that."""
-    line = _sure(crop, 128)
-    inner = cv2.erode(line, _NEIGHBOURS, borderType=cv2.BORDER_CONSTANT, borderValue=0)
-    area = cv2.countNonZero(line)
-    unit = max(crop.shape) / 20
-    width = 2 * area / max(1, area - cv2.countNonZero(inner)) / unit  # a line has two sides
+    """The ink with strokes of :data:`STROKES` twentieths of its longer side, where they are outside of that.
+
+    The side grows and shrinks with the strokes. So the width is sought that they must have for the part to be right
+    afterwards: as if the same hand had taken another pen.
+    """
+    width = _stroke_width(crop)
+    side = max(crop.shape)
     thinnest, thickest = STROKES
-    if thinnest <= width <= thickest:
+    if thinnest <= 20 * width / side <= thickest:
         return crop
-    change = ((thinnest if width < thinnest else thickest) - width) * unit
+    part = (thinnest if 20 * width / side < thinnest else thickest) / 20
+    hand = max(side - width, BLOT * side)
+    change = part / (1 - part) * hand - width
     size = round(abs(change)) + 1
+    if size < 2:
+        return crop
     pen = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
     framed = cv2.copyMakeBorder(crop, size, size, size, size, cv2.BORDER_CONSTANT, value=0)
     changed = _crop(cv2.dilate(framed, pen) if change > 0 else cv2.erode(framed, pen))
     return crop if changed is None else changed
+
+
+def _stroke_width(crop: Ink) -> float:
+    """The mean width of strokes in pixels: a line has two sides, and what is within a pixel of them tells their length."""
+    line = _sure(crop, 128)
+    inner = cv2.erode(line, _NEIGHBOURS, borderType=cv2.BORDER_CONSTANT, borderValue=0)
+    area = cv2.countNonZero(line)
+    return 2 * area / max(1, area - cv2.countNonZero(inner))

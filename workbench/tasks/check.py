@@ -163,7 +163,7 @@ def verify(
 
 
 def fetch_data(recipe: Recipe, settings: Settings) -> None:
-    """Fetch the data sets that the recipe names: machines have no way out to fetch them.
+    """Fetch or draw the data sets that the recipe names: machines have no way out, and may not write where they are kept.
 
     Raises
     ------
@@ -179,8 +179,8 @@ def fetch_data(recipe: Recipe, settings: Settings) -> None:
         for n in ast.walk(t)
         if isinstance(n, ast.Constant) and isinstance(n.value, str)
     }
-    for name in sorted(texts & set(datasets.SOURCES)):
-        if not (settings.data / f"{name}.npz").exists():
+    for name in sorted(texts & set(datasets.NAMES)):
+        if not datasets.is_here(name, settings):
             datasets.load(name, settings)
 
 
