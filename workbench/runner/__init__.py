@@ -4,11 +4,14 @@ One process a job (``python -m workbench.runner``), detached from whoever submit
 checks the recipe, launches the machines, replays what they report into the store, publishes, and ends the machines
 whatever happens. A runner that dies leaves machines that go on; the next runner of the job takes both up again.
 
-``turns`` says who gets a runner, ``work`` is one job from begin to end, ``faults`` decides what to do about what the
-machines show, ``reports`` listens to them, ``folders`` and ``publishing`` are what goes in and comes out.
+``queue`` says who gets a runner, ``run`` is one job from begin to end, ``lease`` holds it meanwhile, ``attempt`` is one
+try with its machines, ``patience`` waits for what is away, ``faults`` decides what to do about what the machines show,
+``explain`` says why a job failed, ``reports`` listens to the machines, ``folders`` and ``publishing`` are what goes in
+and comes out.
 """
 
 from workbench.runner.faults import Rules
+from workbench.runner.lease import Lost
 from workbench.runner.queue import (
     MARK,
     Start,
@@ -20,7 +23,8 @@ from workbench.runner.queue import (
     terminate,
     tick,
 )
-from workbench.runner.run import Lost, open_provider, run
+from workbench.runner.run import run
+from workbench.runner.tools import open_provider
 
 __all__ = [
     "MARK",

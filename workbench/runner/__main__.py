@@ -6,8 +6,9 @@ import sys
 from types import FrameType
 
 from workbench.jobs import Store
+from workbench.runner.lease import Lost
 from workbench.runner.queue import tick
-from workbench.runner.run import Lost, run
+from workbench.runner.run import run
 from workbench.settings import from_environment
 
 

@@ -5,7 +5,7 @@ from workbench.jobs import ACTIVE, Store
 from workbench.settings import Settings
 
 MOST = 1000
-"""Jobs of one requester that are at work at a time; see ``turns.AWS_CAPS``."""
+"""Jobs of one requester that are at work at a time; see ``queue.AWS_CAPS``."""
 
 
 class Exceeded(WorkbenchError):

@@ -161,6 +161,6 @@ def stop_all(settings: Settings, *, grace_s: float = 8.0) -> int:
 
 
 def job_of(cluster: str) -> int | None:
-    """The job whose own cluster has this name; see ``work.cluster_of``."""
+    """The job whose own cluster has this name; see ``attempt.cluster_of``."""
     prefix, _, number = cluster.rpartition("-")
     return int(number) if prefix == "job" and number.isdecimal() else None

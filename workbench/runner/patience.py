@@ -1,0 +1,77 @@
+"""Patience with what is away for a while: machines elsewhere, and the store."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from workbench.errors import Unavailable, WorkbenchError
+
+PATIENCE_S = 120.0
+"""How long a store, or machines elsewhere, that cannot be reached are asked again."""
+AWAY_PAUSE_S = 2.0
+STORE_PAUSE_S = 1.0
+
+Stop = Callable[[], bool]
+"""Asked again and again by what takes long; yes means that it is to end."""
+T = TypeVar("T")
+
+
+class Away(WorkbenchError):
+    """The machines cannot be reached but go on without us; whoever takes the job up next asks them again."""
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How a runner waits for what cannot be reached now.
+
+    Attributes
+    ----------
+    independent
+        The machines go on without a runner, so it is worth asking for them again.
+    is_told
+        Whether the job is to end, or another runner has it: then nothing is waited for.
+    wait
+        Lets so many seconds pass, fewer if the job is to end.
+    """
+
+    independent: bool
+    is_told: Stop
+    wait: Callable[[float], object]
+
+    def with_machines(self, do: Callable[[], T]) -> T:
+        """Do something with machines that go on without us: while they cannot be reached, ask again for a while.
+
+        Raises
+        ------
+        Unavailable
+            Asking again does not help.
+        Away
+            It may later.
+        """
+        give_up = time.monotonic() + PATIENCE_S
+        while True:
+            try:
+                return do()
+            except Unavailable as error:
+                if not (self.independent and error.passing) or self.is_told():
+                    raise
+                if time.monotonic() > give_up:
+                    raise Away(f"the machines cannot be reached now: {error}") from error
+                self.wait(AWAY_PAUSE_S)
+
+    def with_store(self, do: Callable[[], T]) -> T:
+        """Do something with the store; one that cannot be reached is asked again for a while.
+
+        Raises
+        ------
+        Unavailable
+        """
+        give_up = time.monotonic() + PATIENCE_S
+        while True:
+            try:
+                return do()
+            except Unavailable:
+                if time.monotonic() > give_up or self.is_told():
+                    raise
+                self.wait(STORE_PAUSE_S)
