@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import secrets
 import signal
 import socket
@@ -23,6 +24,7 @@ from workbench.tasks import check
 
 MARK = "WORKBENCH_RUNNER"
 """The environment variable by which the system shows whose runner a process is: ``JOB@HOME``."""
+_MARK = re.compile(r"([0-9]{1,9})@(.*)", re.DOTALL | re.ASCII)
 AWS_CAPS = (16, 8)
 """Jobs at a time, in all and of one requester, where each has machines of its own; their runners are here."""
 TERMINATE_WAIT_S = {"local": 10.0, "aws": 300.0}
@@ -138,9 +140,9 @@ def runners(settings: Settings) -> dict[int, int]:
     """The living runners of the home: process number → job."""
     found = {}
     for process in processes.find(MARK):
-        id, at, home = process.mark.partition("@")
-        if at and home == str(settings.home) and id.isdecimal():
-            found[process.pid] = int(id)
+        match = _MARK.fullmatch(process.mark)
+        if match and match[2] == str(settings.home):
+            found[process.pid] = int(match[1])
     return found
 
 
@@ -163,4 +165,4 @@ def stop_all(settings: Settings, *, grace_s: float = 8.0) -> int:
 def job_of(cluster: str) -> int | None:
     """The job whose own cluster has this name; see ``attempt.cluster_of``."""
     prefix, _, number = cluster.rpartition("-")
-    return int(number) if prefix == "job" and number.isdecimal() else None
+    return int(number) if prefix == "job" and re.fullmatch(r"[0-9]{1,9}", number, re.ASCII) else None

@@ -10,13 +10,17 @@ import re
 import shutil
 import signal
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
+from workbench.system.linux import MACHINE_UIDS, MODEL_UIDS
+
 MARK = "WORKBENCH_SERVICE"
+MAX_MARK = 8192
+"""Bytes of a mark; none of ours is as long."""
 _ANY = "0.0.0.0"  # noqa: S104
 
 
@@ -29,28 +33,60 @@ class Marked:
     mark: str
     created: float
     """Seconds since the epoch."""
+    uid: int
+    """The user that it runs as, by the kernel's word."""
 
 
-def find(variable: str) -> Iterator[Marked]:
-    """Find the living processes that are marked by the variable, but for this one and those of users out of reach."""
-    wanted = re.compile(rb"(?:^|\0)%s=([^\0]*)" % variable.encode())
+def find(variable: str, believed: Callable[[int, str], bool] | None = None) -> Iterator[Marked]:
+    """Find the living processes that are marked by the variable, but for this one and those of users out of reach.
+
+    Anybody can start a process with any environment. What the kernel says, and no process can change, is the user it
+    runs as: a mark counts only where that user may have been given it.
+
+    Parameters
+    ----------
+    believed
+        Whether a process of this user, by number, may have this mark. Only our own user's are if ``None``.
+    """
+    ours = os.geteuid()
+    wanted = re.compile(rb"(?:^|\0)%s=([^\0]{0,%d})(?:\0|$)" % (variable.encode(), MAX_MARK))
     for pid in psutil.pids():
         if pid == os.getpid():
             continue
-        with contextlib.suppress(OSError):  # gone, or another user's
+        with contextlib.suppress(OSError, ValueError):  # gone, or another user's
             if (match := wanted.search(Path(f"/proc/{pid}/environ").read_bytes())) is None:
+                continue
+            # What is forked shows its mark in a longer place: see ``linux.write_environment``.
+            said = os.fsdecode(match[1]).rstrip(" ")
+            uid = _user(pid)
+            if uid is None or not (believed(uid, said) if believed else uid == ours):
                 continue
             state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()  # proc_pid_stat(5)
             if state[0] in "ZX":
                 continue
             created = psutil.boot_time() + int(state[19]) / os.sysconf("SC_CLK_TCK")
-            # What is forked shows its mark in a longer place: see ``linux.write_environment``.
-            yield Marked(pid, int(state[1]), os.fsdecode(match[1]).rstrip(" "), created)
+            yield Marked(pid, int(state[1]), said, created, uid)
+
+
+def _user(pid: int) -> int | None:
+    """The user of a process; ``None`` if it is of several, as a program is that has more rights than its user."""
+    # Not the owner of /proc/PID: that is root for every process which says that it must not be dumped.
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("Uid:"):
+            users = set(line.split()[1:])
+            return int(users.pop()) if len(users) == 1 else None
+    return None
 
 
 def mark(home: Path, name: str) -> str:
     """The value by which a service's processes are found: unlike that of any other home's."""
     return f"{name}@{home}"
+
+
+def _serves(uid: int, mark: str) -> bool:
+    """Whether a service may run as this user: ours, or for root one that a service changed to, as Apache does."""
+    del mark
+    return uid == os.geteuid() or (os.geteuid() == 0 and uid not in MACHINE_UIDS and uid not in MODEL_UIDS)
 
 
 def with_parent(command: tuple[str, ...]) -> tuple[str, ...]:
@@ -61,7 +97,7 @@ def with_parent(command: tuple[str, ...]) -> tuple[str, ...]:
 
 def marked(home: Path, name: str | None = None) -> Iterator[psutil.Process]:
     """Living processes of the home's services, but for this one; only of the service ``name`` where one is given."""
-    for found in find(MARK):
+    for found in find(MARK, _serves):
         service, at, of = found.mark.partition("@")
         if at and of == str(home) and name in (None, service):
             with contextlib.suppress(psutil.Error):

@@ -2,15 +2,13 @@
 
 import json
 import os
-import re
-import zlib
 from pathlib import Path
 
 from workbench.errors import BadInput
 from workbench.machines import machine_folder
 from workbench.machines.local.messages import NONE
 from workbench.machines.local.records import Record
-from workbench.machines.local.sandbox import uid_of
+from workbench.machines.local.users import uid_of_cluster
 from workbench.system import untrusted_changes, untrusted_folders
 
 JOB = "job.json"
@@ -76,9 +74,3 @@ def take_back(record: Record) -> None:
     """Make the folder of the job before unreadable to the next one's code, which runs as the same user."""
     if os.geteuid() == 0 and record.folder and record.folder.is_dir():
         os.chown(record.folder, 0, 0)
-
-
-def uid_of_cluster(name: str) -> int:
-    """The user that a cluster's machines run as: by the number at the end of its name, if it has one."""
-    number = re.search(r"[0-9]+$", name)
-    return uid_of(int(number[0]) if number else zlib.crc32(name.encode()))

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from workbench.machines import Place
+from workbench.machines.local.users import uid_of_cluster
 from workbench.system import processes
 
 MARK = "WORKBENCH_MACHINE"
 """The environment variable by which the system shows whose process one is: ``CLUSTER/ROLE/INDEX@HOME``."""
 PREWARMED, PREWARMED_PLACE = ".warm", Place("warm", 0)
 """What the mark of the fork server says."""
-_MARK = re.compile(r"([a-z0-9._-]+)/([a-z]+)/([0-9]{1,9})@(.*)", re.DOTALL)
+_MARK = re.compile(r"([a-z0-9._-]+)/([a-z]+)/([0-9]{1,9})@(.*)", re.DOTALL | re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,15 @@ def end(found: Iterable[Found]) -> None:
 
 def _scan(home: Path) -> Iterator[Found]:
     wanted = os.fspath(home)
-    for one in processes.find(MARK):
+    for one in processes.find(MARK, _may_have):
         # What cannot be read is none of ours, whoever started it.
         if (match := _MARK.fullmatch(one.mark)) and match[4] == wanted:
             yield Found(one.pid, one.parent, match[1], Place(match[2], int(match[3])), one.created)
+
+
+def _may_have(uid: int, mark: str) -> bool:
+    """Whether a process of this user may be of the cluster that the mark names: ours, or for root the cluster's own."""
+    if uid == os.geteuid():
+        return True
+    match = _MARK.fullmatch(mark)
+    return os.geteuid() == 0 and match is not None and uid == uid_of_cluster(match[1])

@@ -26,6 +26,7 @@ from workbench.machines.local.messages import FULL, NONE, USER, Ends, Launch, Lo
 from workbench.machines.local.processes import Found
 from workbench.machines.local.records import Record
 from workbench.machines.local.sandbox import Limits
+from workbench.machines.local.users import uid_of_cluster
 from workbench.settings import Settings
 from workbench.system.control_socket import Failed, Nothing, ask
 from workbench.system.waiting import wait_until
@@ -206,7 +207,7 @@ class LocalProvider:
         """Begin the cluster's first process; give the record with what it is kept from."""
         record = replace(record, isolation=self.prewarm().isolation if self.isolate else NONE)
         records.write(self.home, name, record)
-        uid = folders.uid_of_cluster(name)
+        uid = uid_of_cluster(name)
         fork_client.launch(self.home, Launch(name, record.places, uid, record.isolation, record.limits))
         return record
 

@@ -21,7 +21,6 @@ from pathlib import Path
 
 from workbench.settings import PROJECT
 from workbench.system import linux
-from workbench.system.linux import MACHINE_UIDS
 
 EMPTIED = tuple(map(Path, ("/tmp", "/var/tmp", "/dev/shm", "/run")))  # noqa: S108
 RESERVED_BYTES = 2 * 1024**3 + (os.cpu_count() or 1) * 256 * 1024**2
@@ -42,15 +41,6 @@ class Limits:
     files: int = 4096
     processes: int = 4096
     """Of the cluster's user, threads included; not counted for root."""
-
-
-def uid_of(number: int) -> int:
-    """The user of the cluster with this number.
-
-    >>> uid_of(1) != uid_of(2)
-    True
-    """
-    return MACHINE_UIDS[number % len(MACHINE_UIDS)]
 
 
 def needed() -> list[Path]:
