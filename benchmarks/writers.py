@@ -22,7 +22,8 @@ from workbench.datasets import Part
 from workbench.errors import BadInput, WorkbenchError
 from workbench.manifest import Input, Manifest
 from workbench.models import registry
-from workbench.models.evaluation import Evaluation, classify
+from workbench.models.evaluation import classify
+from workbench.models.measured import Evaluation
 from workbench.pictures.inputs import prepare
 from workbench.settings import PROJECT, Settings, from_environment
 

@@ -47,6 +47,13 @@ class Fields:
         """Give an object's own fields, none where it is not there."""
         return Fields(self.object(key), f"{self._place}{key}.", self._error)
 
+    def parts(self, key: str) -> "tuple[Fields, ...]":
+        """Give each object of a list, none where it is not there."""
+        value = self._told.get(key, [])
+        if not isinstance(value, list) or not all(isinstance(one, dict) for one in value):
+            self.refuse(key, "a list of objects")
+        return tuple(Fields(one, f"{self._place}{key}[{n}].", self._error) for n, one in enumerate(value))
+
     def text(self, key: str, default: str | None = None) -> str:
         """Give a text."""
         value = self._told.get(key, default)
@@ -66,6 +73,13 @@ class Fields:
         value = self._told.get(key)
         if isinstance(value, bool) or not isinstance(value, int):
             self.refuse(key, "a whole number")
+        return value
+
+    def count(self, key: str) -> int:
+        """Give a whole number that is not below 0."""
+        value = self.whole(key)
+        if value < 0:
+            self.refuse(key, "a whole number, 0 or more")
         return value
 
     def number(self, key: str, default: float | None = None) -> float:
@@ -95,6 +109,22 @@ class Fields:
         if not isinstance(value, list) or [type(end) in (int, float) for end in value] != [True, True]:
             self.refuse(key, "two numbers")
         return value[0], value[1]
+
+    def row(self, key: str) -> tuple[float, ...]:
+        """Give a list of numbers."""
+        value = self._told.get(key)
+        if not isinstance(value, list) or not all(type(one) in (int, float) for one in value):
+            self.refuse(key, "a list of numbers")
+        return tuple(value)
+
+    def rows(self, key: str) -> tuple[tuple[int, ...], ...]:
+        """Give a table of whole numbers that are not below 0, row by row."""
+        value = self._told.get(key)
+        if not isinstance(value, list) or not all(
+            isinstance(row, list) and all(type(one) is int and one >= 0 for one in row) for row in value
+        ):
+            self.refuse(key, "rows of whole numbers, 0 or more")
+        return tuple(map(tuple, value))
 
     def numbers(self, key: str) -> Mapping[str, float]:
         """Give an object of numbers, empty where there is none."""

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from workbench.models import charts
+from workbench.models.published_evaluation import CalibrationBin
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -39,8 +40,8 @@ def test_of_very_many_classes_those_with_mistakes_are_drawn() -> None:
 
 def test_calibration_has_a_dot_for_each_bin() -> None:
     bins = [
-        {"count": 3, "confidence": 0.55, "accuracy": 0.333},
-        {"count": 97, "confidence": 0.98, "accuracy": 0.99},
+        CalibrationBin(0.5, 0.6, count=3, confidence=0.55, accuracy=0.333),
+        CalibrationBin(0.9, 1.0, count=97, confidence=0.98, accuracy=0.99),
     ]
     assert titles(charts.calibration(bins)) == [
         "3 examples: 55% sure, 33% right",

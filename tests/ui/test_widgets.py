@@ -9,7 +9,8 @@ import pytest
 
 from workbench import ui
 from workbench.errors import RecipeError
-from workbench.models.evaluation import Evaluation, evaluate
+from workbench.models.evaluation import evaluate
+from workbench.models.measured import Evaluation
 from workbench.ui.widgets import pieces, theme
 from workbench.ui.widgets.curves import thin
 from workbench.ui.widgets.inline_pictures import data_url

@@ -1,14 +1,17 @@
-"""An evaluation as drawings (SVG text) that stand alone: readable on light and on dark, without any program."""
+"""An evaluation as drawings (SVG text) that stand alone, readable on light and on dark without any program, and its
+worst mistakes as one picture."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from html import escape
-from typing import Any
 
 import numpy as np
+
+from workbench.models.published_evaluation import CalibrationBin
 
 CELL, EDGE = 34, 96
 """Pixels: a cell of the confusion matrix, and the room for labels beside it."""
 SIDE = 320
+SHEET_COLUMNS = 5
 MOST_CLASSES = 40
 MOST_POINTS = 1000
 _STYLE = (
@@ -52,18 +55,18 @@ def confusion(matrix: np.ndarray, labels: Sequence[str]) -> str:
     return _svg(max(side + 16, 300), side + 16, "Confusion matrix", parts)
 
 
-def calibration(bins: Sequence[Mapping[str, Any]]) -> str:
-    """How often the model is right where it is so sure; ``bins`` as ``Evaluation.calibration`` gives them.
+def calibration(bins: Sequence[CalibrationBin]) -> str:
+    """How often the model is right where it is so sure; ``bins`` as in ``Calibration``.
 
     On the diagonal it is as right as it is sure. A dot's area is the share of the examples.
     """
     parts = _frame("how sure the model is", "how often it is right")
     parts.append(f'<path class="line" stroke-dasharray="4 4" d="M{_x(0)} {_y(0)}L{_x(1)} {_y(1)}"/>')
-    whole = sum(b["count"] for b in bins)
+    whole = sum(b.count for b in bins)
     for b in bins:
-        said = f"{b['count']} examples: {b['confidence']:.0%} sure, {b['accuracy']:.0%} right"
-        size = 3 + 11 * (b["count"] / whole) ** 0.5
-        parts.append(_dot(b["confidence"], b["accuracy"], size, 0.75, said))
+        said = f"{b.count} examples: {b.confidence:.0%} sure, {b.accuracy:.0%} right"
+        size = 3 + 11 * (b.count / whole) ** 0.5
+        parts.append(_dot(b.confidence, b.accuracy, size, 0.75, said))
     return _svg(SIDE + 76, SIDE + 76, "Calibration", parts)
 
 
@@ -86,6 +89,16 @@ def scatter(truth: np.ndarray, outputs: np.ndarray) -> str:
     for t, s in zip(true, said, strict=True):
         parts.append(_dot((t - low) / span, (s - low) / span, 3, 0.5, f"true {t:.4g}, predicted {s:.4g}"))
     return _svg(SIDE + 76, SIDE + 76, "True and predicted", parts)
+
+
+def contact_sheet(pictures: Sequence[np.ndarray], columns: int = SHEET_COLUMNS, scale: int = 3) -> np.ndarray:
+    """The pictures ``(h, w, c)``, side by side in rows, uint8, enlarged without smoothing."""
+    tiles = [np.kron(p.astype(np.uint8), np.ones((scale, scale, 1), np.uint8)) for p in pictures]
+    tiles = [np.pad(tile, ((1, 1), (1, 1), (0, 0)), constant_values=128) for tile in tiles]
+    tiles += [np.zeros_like(tiles[0])] * (-len(tiles) % columns)
+    rows = [np.concatenate(tiles[i : i + columns], 1) for i in range(0, len(tiles), columns)]
+    sheet = np.concatenate(rows)
+    return sheet[..., 0] if sheet.shape[-1] == 1 else sheet
 
 
 def _frame(x_title: str, y_title: str, low: str = "0 %", high: str = "100 %") -> list[str]:

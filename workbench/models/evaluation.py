@@ -1,200 +1,16 @@
-"""How good a model is on the held-out part: figures, and pictures where people would rather look."""
+"""Measuring how good a model is on the held-out part."""
 
-import json
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
-from workbench.models import charts
-from workbench.models.summaries import (
-    FILE,
-    Bin,
-    Calibration,
-    ClassFigures,
-    RegressionSummary,
-    Summary,
-    WorstDifference,
-)
+from workbench.models.measured import Evaluation, Regression
+from workbench.models.published_evaluation import Calibration, CalibrationBin, Mistake
 
 WORST = 25
+"""Mistakes that are kept at most."""
 BINS = 10
-
-
-@dataclass(frozen=True)
-class Mistake:
-    """One example that the model got wrong."""
-
-    index: int
-    true: int
-    predicted: int
-    probability: float
-    """That the model gave its wrong answer, 0 to 1."""
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """A classifier's answers to the held-out part, counted.
-
-    Attributes
-    ----------
-    outputs
-        float32 ``(n, k)``, what the model gave; ``(n, 1)`` for the second of two classes.
-    truth
-        int64 ``(n,)``.
-    accuracy, low, high
-        0 to 1, and the ends of its 95 % interval (Wilson's score interval).
-    loss
-        Mean negative logarithm of the probability given to the truth.
-    confusion
-        int64 ``(k, k)``; a row a true class, a column a predicted one.
-    worst
-        The mistakes the model was surest of, worst first, ``WORST`` at most.
-    """
-
-    outputs: np.ndarray
-    truth: np.ndarray
-    labels: tuple[str, ...]
-    output_kind: str
-    accuracy: float
-    low: float
-    high: float
-    loss: float
-    confusion: np.ndarray
-    worst: tuple[Mistake, ...]
-
-    @property
-    def count(self) -> int:
-        return len(self.truth)
-
-    @property
-    def metrics(self) -> dict[str, float]:
-        """The figures that a version's manifest and a job show."""
-        return {"accuracy": self.accuracy, "low": self.low, "high": self.high, "loss": self.loss}
-
-    @property
-    def per_class(self) -> list[ClassFigures]:
-        """Precision, recall and their harmonic mean for each class; ``None`` where nothing can be divided."""
-        hits, true, predicted = np.diag(self.confusion), self.confusion.sum(1), self.confusion.sum(0)
-        return [
-            {
-                "label": label,
-                "count": int(true[k]),
-                "precision": _divide(hits[k], predicted[k]),
-                "recall": _divide(hits[k], true[k]),
-                "f1": _divide(2 * hits[k], true[k] + predicted[k]),
-            }
-            for k, label in enumerate(self.labels)
-        ]
-
-    @property
-    def calibration(self) -> Calibration:
-        """Does "90 % sure" mean right 9 times in 10? Bins of the top probability, and the expected gap
-        (Guo et al. 2017, "On Calibration of Modern Neural Networks", eq. 3)."""
-        sure = probabilities(self.outputs)
-        top, right = sure.max(1), sure.argmax(1) == self.truth
-        place = np.minimum((top * BINS).astype(int), BINS - 1)
-        bins: list[Bin] = []
-        for b in range(BINS):
-            here = place == b
-            if here.any():
-                bins.append(
-                    {
-                        "from": b / BINS,
-                        "to": (b + 1) / BINS,
-                        "count": int(here.sum()),
-                        "confidence": float(top[here].mean()),
-                        "accuracy": float(right[here].mean()),
-                    }
-                )
-        gap = sum(b["count"] * abs(b["confidence"] - b["accuracy"]) for b in bins) / self.count
-        return {"expected_error": gap, "bins": bins}
-
-    def summary(self) -> Summary:
-        """All of it as JSON, but for the outputs themselves."""
-        return {
-            "count": self.count,
-            "accuracy": self.accuracy,
-            "interval": [self.low, self.high],
-            "loss": self.loss,
-            "per_class": self.per_class,
-            "confusion": self.confusion.tolist(),
-            "calibration": self.calibration,
-            "worst": [
-                {"index": m.index, "true": m.true, "predicted": m.predicted, "probability": m.probability}
-                for m in self.worst
-            ],
-        }
-
-    def save(self, folder: Path, x: np.ndarray) -> None:
-        """Write ``evaluation.json`` and its drawings, and where ``x`` are pictures ``worst.png`` with the mistakes."""
-        summary = self.summary()
-        (folder / FILE).write_text(json.dumps(summary, indent=2, ensure_ascii=False) + "\n")
-        (folder / "confusion.svg").write_text(charts.confusion(self.confusion, self.labels))
-        (folder / "calibration.svg").write_text(charts.calibration(summary["calibration"]["bins"]))
-        if self.worst and x.ndim == 4 and x.shape[-1] in (1, 3):
-            import imageio.v3 as imageio
-
-            imageio.imwrite(folder / "worst.png", contact_sheet([x[m.index] for m in self.worst]))
-
-
-@dataclass(frozen=True)
-class Regression:
-    """A regressor's answers to the held-out part, measured.
-
-    Attributes
-    ----------
-    outputs, truth
-        float32 ``(n, m)``, in the truth's own unit.
-    mean_error, root_mean_square_error
-        Mean of the absolute differences, and root of the mean of their squares, in the truth's own unit.
-    explained
-        Share of the truth's variance that the model explains (R²): 1 is perfect, 0 no better than always saying the
-        mean, below 0 worse; ``None`` where the truth never varies.
-    worst
-        Indices of the examples with the largest differences, worst first, ``WORST`` at most.
-    """
-
-    outputs: np.ndarray
-    truth: np.ndarray
-    mean_error: float
-    root_mean_square_error: float
-    explained: float | None
-    worst: tuple[int, ...]
-    output_kind: str = "values"
-
-    @property
-    def count(self) -> int:
-        return len(self.truth)
-
-    @property
-    def metrics(self) -> dict[str, float]:
-        """The figures that a version's manifest and a job show."""
-        found = {"mean_error": self.mean_error, "root_mean_square_error": self.root_mean_square_error}
-        return found if self.explained is None else {**found, "explained": self.explained}
-
-    def summary(self) -> RegressionSummary:
-        """All of it as JSON, but for the outputs themselves."""
-        worst: list[WorstDifference] = [
-            {"index": i, "true": self.truth[i].tolist(), "predicted": self.outputs[i].tolist()}
-            for i in self.worst
-        ]
-        found: RegressionSummary = {
-            "count": self.count,
-            "mean_error": self.mean_error,
-            "root_mean_square_error": self.root_mean_square_error,
-            "worst": worst,
-        }
-        if self.explained is not None:
-            found["explained"] = self.explained
-        return found
-
-    def save(self, folder: Path, x: np.ndarray) -> None:
-        """Write ``evaluation.json`` and its drawing."""
-        (folder / FILE).write_text(json.dumps(self.summary(), indent=2) + "\n")
-        (folder / "scatter.svg").write_text(charts.scatter(self.truth, self.outputs))
 
 
 def evaluate(
@@ -285,10 +101,29 @@ def classify(outputs: np.ndarray, truth: np.ndarray, labels: Sequence[str]) -> E
         high=high,
         loss=float(-np.log(np.maximum(sure[np.arange(len(truth)), truth], 1e-12)).mean()),
         confusion=confusion,
+        calibration=_calibrate(sure, truth),
         worst=tuple(
             Mistake(int(i), int(truth[i]), int(predicted[i]), float(sure[i, predicted[i]])) for i in wrong
         ),
     )
+
+
+def _calibrate(sure: np.ndarray, truth: np.ndarray) -> Calibration:
+    top, right = sure.max(1), sure.argmax(1) == truth
+    place = np.minimum((top * BINS).astype(int), BINS - 1)
+    bins = [
+        CalibrationBin(
+            low=b / BINS,
+            high=(b + 1) / BINS,
+            count=int((place == b).sum()),
+            confidence=float(top[place == b].mean()),
+            accuracy=float(right[place == b].mean()),
+        )
+        for b in range(BINS)
+        if (place == b).any()
+    ]
+    gap = sum(b.count * abs(b.confidence - b.accuracy) for b in bins) / len(truth)
+    return Calibration(gap, tuple(bins))
 
 
 def _both(second: np.ndarray) -> np.ndarray:
@@ -325,19 +160,5 @@ def probabilities(outputs: np.ndarray) -> np.ndarray:
     return normalised
 
 
-def contact_sheet(pictures: Sequence[np.ndarray], columns: int = 5, scale: int = 3) -> np.ndarray:
-    """The pictures ``(h, w, c)``, side by side in rows, uint8, enlarged without smoothing."""
-    tiles = [np.kron(p.astype(np.uint8), np.ones((scale, scale, 1), np.uint8)) for p in pictures]
-    tiles = [np.pad(tile, ((1, 1), (1, 1), (0, 0)), constant_values=128) for tile in tiles]
-    tiles += [np.zeros_like(tiles[0])] * (-len(tiles) % columns)
-    rows = [np.concatenate(tiles[i : i + columns], 1) for i in range(0, len(tiles), columns)]
-    sheet = np.concatenate(rows)
-    return sheet[..., 0] if sheet.shape[-1] == 1 else sheet
-
-
 def _are_probabilities(outputs: np.ndarray) -> bool:
     return bool((outputs >= 0).all() and np.allclose(outputs.sum(1), 1, atol=1e-3))
-
-
-def _divide(part: float, whole: float) -> float | None:
-    return float(part) / float(whole) if whole else None

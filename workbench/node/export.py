@@ -19,7 +19,7 @@ import tensorflow as tf
 from workbench import datasets
 from workbench.errors import ModelRefused
 from workbench.manifest import Corrected, Input, Manifest, Output, Share, Training
-from workbench.models.evaluation import Evaluation, Regression
+from workbench.models.measured import Evaluation, Regression
 from workbench.node.inference import in_batches, run_onnx, run_saved_model
 from workbench.node.model import plain, predict
 from workbench.node.training import Trained

@@ -10,7 +10,7 @@ from workbench.settings import Settings, from_environment
 if TYPE_CHECKING:
     import numpy as np
 
-    from workbench.models.evaluation import Evaluation, Regression
+    from workbench.models.measured import Evaluation, Regression
     from workbench.node.training import Trained
     from workbench.recipes import Program
 

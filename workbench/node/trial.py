@@ -16,7 +16,7 @@ import tensorflow as tf
 
 from workbench import recipes
 from workbench.errors import RecipeError
-from workbench.models import evaluation
+from workbench.models import evaluation, published_evaluation
 from workbench.node import data
 from workbench.node import model as models
 from workbench.system import files
@@ -185,8 +185,8 @@ def _check_labels(y: Any, output_shape: tuple[int, ...], labels: tuple[str, ...]
 def _try_version(folder: Path) -> dict[str, Any]:
     export = folder / "export"
     try:
-        evaluated = json.loads((export / "evaluation.json").read_text())
-        if not evaluated.get("count", 0) > 0:
+        evaluated = published_evaluation.read(export)
+        if evaluated is None or not evaluated.count:
             raise ValueError("it was evaluated on no example")
         with np.load(export / "examples.npz") as examples:
             x, y = examples["x"], examples["y"]

@@ -8,17 +8,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from workbench.models import summaries
-from workbench.models.summaries import RegressionSummary, WorstMistake
+from workbench.errors import ModelRefused
+from workbench.models import published_evaluation
+from workbench.models.charts import SHEET_COLUMNS
+from workbench.models.published_evaluation import Mistake, PublishedClassification, PublishedRegression
 from workbench.ui.widgets.formats import percent
 from workbench.ui.widgets.inline_pictures import picture_grid
 from workbench.verbs.models import Version
 
 if TYPE_CHECKING:
-    from workbench.models.evaluation import Evaluation
-
-SHEET_COLUMNS = 5
-"""The layout of ``evaluation.contact_sheet``."""
+    from workbench.models.measured import Evaluation
 
 
 def headline(accuracy: float, low: float, high: float, *, count: int, wrong: int) -> str:
@@ -85,18 +84,22 @@ def mistakes(evaluation: "Evaluation", x: np.ndarray) -> str:
 
 def published(version: Version) -> str:
     """Show how good a published version is on the test part, from what is kept with it."""
-    found = summaries.read(version.folder)
+    try:
+        found = published_evaluation.read(version.folder)
+    except ModelRefused as error:
+        return f'<p class="wb-caption">The evaluation of {version} cannot be read: {escape(str(error))}</p>'
     if found is None:
         return ""
-    if "confusion" not in found:
-        return _regression(found)
-    labels = [str(label) for label in version.manifest.labels or range(len(found["confusion"]))]
-    table, (low, high), count = np.array(found["confusion"]), found["interval"], int(found["count"])
-    head = headline(found["accuracy"], low, high, count=count, wrong=count - int(np.trace(table)))
-    return head + confusion(table, labels) + _mistakes(found["worst"], labels, version.folder / "worst.png")
+    return _regression(found) if isinstance(found, PublishedRegression) else _classification(found, version)
 
 
-def _mistakes(worst: Sequence[WorstMistake], labels: Sequence[str], sheet: Path) -> str:
+def _classification(found: PublishedClassification, version: Version) -> str:
+    head = headline(found.accuracy, *found.interval, count=found.count, wrong=found.wrong)
+    table = confusion(np.array(found.confusion), found.labels)
+    return head + table + _mistakes(found.worst, found.labels, version.folder / "worst.png")
+
+
+def _mistakes(worst: Sequence[Mistake], labels: Sequence[str], sheet: Path) -> str:
     """Show the worst mistakes, each a piece of the one picture that is kept."""
     if not worst or not sheet.exists():
         return ""
@@ -104,10 +107,10 @@ def _mistakes(worst: Sequence[WorstMistake], labels: Sequence[str], sheet: Path)
     width = int.from_bytes(content[16:20], "big") // SHEET_COLUMNS
     height = int.from_bytes(content[20:24], "big") // -(-len(worst) // SHEET_COLUMNS)
     items = "".join(
-        f'<figure><div role="img" aria-label="{escape(labels[m["true"]])}" style="background-position: '
+        f'<figure><div role="img" aria-label="{escape(labels[m.true])}" style="background-position: '
         f'{-(n % SHEET_COLUMNS) * width}px {-(n // SHEET_COLUMNS) * height}px"></div><figcaption>'
-        f'<b>{escape(labels[m["true"]])}</b>, said <span class="wb-wrong">{escape(labels[m["predicted"]])}</span>'
-        f"<br>{percent(m['probability'], 0)} sure</figcaption></figure>"
+        f'<b>{escape(labels[m.true])}</b>, said <span class="wb-wrong">{escape(labels[m.predicted])}</span>'
+        f"<br>{percent(m.probability, 0)} sure</figcaption></figure>"
         for n, m in enumerate(worst)
     )
     url = f"data:image/png;base64,{base64.b64encode(content).decode()}"
@@ -117,8 +120,8 @@ def _mistakes(worst: Sequence[WorstMistake], labels: Sequence[str], sheet: Path)
     )
 
 
-def _regression(found: RegressionSummary) -> str:
-    parts = [f"{found['count']:,} examples that it had never seen; mean error {found['mean_error']:.4g}"]
-    if (explained := found.get("explained")) is not None:
-        parts.append(f"explains {percent(explained, 1)} of what varies")
-    return f'<p class="wb-headline">{found["root_mean_square_error"]:.4g}</p><p class="wb-caption">root mean square error. {"; ".join(parts)}.</p>'
+def _regression(found: PublishedRegression) -> str:
+    parts = [f"{found.count:,} examples that it had never seen; mean error {found.mean_error:.4g}"]
+    if found.explained is not None:
+        parts.append(f"explains {percent(found.explained, 1)} of what varies")
+    return f'<p class="wb-headline">{found.root_mean_square_error:.4g}</p><p class="wb-caption">root mean square error. {"; ".join(parts)}.</p>'

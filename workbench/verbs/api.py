@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from workbench.backends.values import Deployment
-    from workbench.models.evaluation import Evaluation, Regression
+    from workbench.models.measured import Evaluation, Regression
 
 __all__ = ["Job", "Recipe", "Version", "job", "jobs", "model", "models", "submit"]
 

@@ -1,14 +1,15 @@
 """Several versions side by side, as HTML: figures, classes, confusion, and what visitors drew. Pure functions."""
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from html import escape
-from typing import Any
 
 import numpy as np
 
 from workbench.backends.values import Comparison
-from workbench.models import summaries
-from workbench.models.summaries import RegressionSummary, Summary
+from workbench.errors import ModelRefused
+from workbench.models import published_evaluation
+from workbench.models.published_evaluation import PublishedClassification, PublishedEvaluation
 from workbench.ui.evaluations import confusion
 from workbench.ui.serving.version_views import FORMS, interval, sizes
 from workbench.ui.widgets.formats import megabytes, percent
@@ -17,12 +18,18 @@ from workbench.verbs.models import Version
 BAD_CLASS = 0.005
 """The share of a class by which a version must be behind the best one, to be marked."""
 MOST_CASES = 12
-Found = Summary | RegressionSummary | None
+
+
+def evaluation_of(version: Version) -> PublishedEvaluation | None:
+    """Read what is kept of a version's evaluation; ``None`` where nothing can be read."""
+    with contextlib.suppress(ModelRefused):
+        return published_evaluation.read(version.folder)
+    return None
 
 
 def comparison(versions: Sequence[Version]) -> str:
     """Show figures, classes and confusion of several versions, a column each."""
-    found = [summaries.read(version.folder) for version in versions]
+    found = [evaluation_of(version) for version in versions]
     return _figures(versions, found) + _per_class(versions, found) + _confusions(versions, found)
 
 
@@ -38,14 +45,14 @@ def _table(label: str, heads: Sequence[str], rows: Sequence[tuple[str, Sequence[
     )
 
 
-def _figures(versions: Sequence[Version], found: Sequence[Found]) -> str:
+def _figures(versions: Sequence[Version], found: Sequence[PublishedEvaluation | None]) -> str:
     metrics = [v.manifest.metrics for v in versions]
     accuracies = [m.get("accuracy") for m in metrics]
     best = max((a for a in accuracies if a is not None), default=None)
     rows: list[tuple[str, list[str]]] = [
         ("Accuracy", [_mark(percent(a), a == best) if a is not None else "–" for a in accuracies]),
         ("95 % interval", [interval(m) or "–" for m in metrics]),
-        ("Test pictures", [f"{e['count']:,}" if e else "–" for e in found]),
+        ("Test pictures", [f"{e.count:,}" if e else "–" for e in found]),
         ("Loss", [f"{m['loss']:.4f}" if m.get("loss") is not None else "–" for m in metrics]),
     ]
     every = [sizes(version) for version in versions]
@@ -57,7 +64,7 @@ def _figures(versions: Sequence[Version], found: Sequence[Found]) -> str:
     )
 
 
-def verdict(metrics: Sequence[Mapping[str, Any]]) -> str:
+def verdict(metrics: Sequence[Mapping[str, float]]) -> str:
     """Say whether the difference of the best two can be chance.
 
     >>> verdict([{"accuracy": 0.9, "low": 0.88, "high": 0.92}, {"accuracy": 0.95, "low": 0.93, "high": 0.97}])
@@ -75,14 +82,17 @@ def _mark(text: str, best: bool) -> str:
     return f"<b>{escape(text)}</b>" if best else escape(text)
 
 
-def _per_class(versions: Sequence[Version], found: Sequence[Found]) -> str:
-    classes = [{c["label"]: c for c in e["per_class"]} if e and "per_class" in e else {} for e in found]
+def _per_class(versions: Sequence[Version], found: Sequence[PublishedEvaluation | None]) -> str:
+    classes = [
+        {one.label: one.recall for one in e.per_class} if isinstance(e, PublishedClassification) else {}
+        for e in found
+    ]
     labels = list(dict.fromkeys(label for one in classes for label in one))
     if not labels:
         return ""
     rows = []
     for label in labels:
-        recalls = [one[label]["recall"] if label in one else None for one in classes]
+        recalls = [one.get(label) for one in classes]
         best = max((r for r in recalls if r is not None), default=0.0)
         cells = []
         for recall in recalls:
@@ -98,13 +108,11 @@ def _per_class(versions: Sequence[Version], found: Sequence[Found]) -> str:
     )
 
 
-def _confusions(versions: Sequence[Version], found: Sequence[Found]) -> str:
+def _confusions(versions: Sequence[Version], found: Sequence[PublishedEvaluation | None]) -> str:
     parts = ""
     for version, one in zip(versions, found, strict=True):
-        if one and "confusion" in one:
-            table = np.array(one["confusion"])
-            labels = [str(label) for label in version.manifest.labels or range(len(table))]
-            drawn = confusion(table, labels, title=str(version))
+        if isinstance(one, PublishedClassification):
+            drawn = confusion(np.array(one.confusion), one.labels, title=str(version))
             parts += f"<div>{drawn}</div>"
     if not parts:
         return ""

@@ -13,7 +13,7 @@ from workbench.ui.widgets.inline_pictures import data_url, picture_grid
 from workbench.ui.widgets.pieces import Html, banner
 
 if TYPE_CHECKING:
-    from workbench.models.evaluation import Evaluation
+    from workbench.models.measured import Evaluation
     from workbench.verbs.models import Version
 
 

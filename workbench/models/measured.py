@@ -1,0 +1,153 @@
+"""What was measured of a model on its held-out part, with the answers themselves."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from workbench.models import charts, published_evaluation
+from workbench.models.published_evaluation import (
+    Calibration,
+    ClassFigures,
+    Miss,
+    Mistake,
+    PublishedClassification,
+    PublishedRegression,
+)
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A classifier's answers to the held-out part, counted.
+
+    Attributes
+    ----------
+    outputs
+        float32 ``(n, k)``, what the model gave; ``(n, 1)`` for the second of two classes.
+    truth
+        int64 ``(n,)``.
+    accuracy, low, high
+        0 to 1, and the ends of its 95 % interval (Wilson's score interval).
+    loss
+        Mean negative logarithm of the probability given to the truth.
+    confusion
+        int64 ``(k, k)``; a row a true class, a column a predicted one.
+    worst
+        The mistakes the model was surest of, worst first, ``evaluation.WORST`` at most.
+    """
+
+    outputs: np.ndarray
+    truth: np.ndarray
+    labels: tuple[str, ...]
+    output_kind: str
+    accuracy: float
+    low: float
+    high: float
+    loss: float
+    confusion: np.ndarray
+    calibration: Calibration
+    worst: tuple[Mistake, ...]
+
+    @property
+    def count(self) -> int:
+        return len(self.truth)
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """The figures that a version's manifest and a job show."""
+        return {"accuracy": self.accuracy, "low": self.low, "high": self.high, "loss": self.loss}
+
+    @property
+    def per_class(self) -> tuple[ClassFigures, ...]:
+        """Precision, recall and their harmonic mean for each class."""
+        hits, true, predicted = np.diag(self.confusion), self.confusion.sum(1), self.confusion.sum(0)
+        return tuple(
+            ClassFigures(
+                label=label,
+                count=int(true[k]),
+                precision=_divide(hits[k], predicted[k]),
+                recall=_divide(hits[k], true[k]),
+                f1=_divide(2 * hits[k], true[k] + predicted[k]),
+            )
+            for k, label in enumerate(self.labels)
+        )
+
+    def summary(self) -> PublishedClassification:
+        """All of it but the outputs themselves."""
+        return PublishedClassification(
+            count=self.count,
+            accuracy=self.accuracy,
+            interval=(self.low, self.high),
+            loss=self.loss,
+            per_class=self.per_class,
+            confusion=tuple(tuple(row) for row in self.confusion.tolist()),
+            calibration=self.calibration,
+            worst=self.worst,
+        )
+
+    def save(self, folder: Path, x: np.ndarray) -> None:
+        """Write ``evaluation.json`` and its drawings, and where ``x`` are pictures ``worst.png`` with the mistakes."""
+        published_evaluation.write(self.summary(), folder)
+        (folder / "confusion.svg").write_text(charts.confusion(self.confusion, self.labels))
+        (folder / "calibration.svg").write_text(charts.calibration(self.calibration.bins))
+        if self.worst and x.ndim == 4 and x.shape[-1] in (1, 3):
+            import imageio.v3 as imageio
+
+            imageio.imwrite(folder / "worst.png", charts.contact_sheet([x[m.index] for m in self.worst]))
+
+
+@dataclass(frozen=True)
+class Regression:
+    """A regressor's answers to the held-out part, measured.
+
+    Attributes
+    ----------
+    outputs, truth
+        float32 ``(n, m)``, in the truth's own unit.
+    mean_error, root_mean_square_error
+        Mean of the absolute differences, and root of the mean of their squares, in the truth's own unit.
+    explained
+        Share of the truth's variance that the model explains (R²): 1 is perfect, 0 no better than always saying the
+        mean, below 0 worse; ``None`` where the truth never varies.
+    worst
+        Indices of the examples with the largest differences, worst first, ``evaluation.WORST`` at most.
+    """
+
+    outputs: np.ndarray
+    truth: np.ndarray
+    mean_error: float
+    root_mean_square_error: float
+    explained: float | None
+    worst: tuple[int, ...]
+    output_kind: str = "values"
+
+    @property
+    def count(self) -> int:
+        return len(self.truth)
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """The figures that a version's manifest and a job show."""
+        found = {"mean_error": self.mean_error, "root_mean_square_error": self.root_mean_square_error}
+        return found if self.explained is None else {**found, "explained": self.explained}
+
+    def summary(self) -> PublishedRegression:
+        """All of it but the outputs themselves."""
+        return PublishedRegression(
+            count=self.count,
+            mean_error=self.mean_error,
+            root_mean_square_error=self.root_mean_square_error,
+            explained=self.explained,
+            worst=tuple(
+                Miss(i, tuple(self.truth[i].tolist()), tuple(self.outputs[i].tolist())) for i in self.worst
+            ),
+        )
+
+    def save(self, folder: Path, x: np.ndarray) -> None:
+        """Write ``evaluation.json`` and its drawing."""
+        published_evaluation.write(self.summary(), folder)
+        (folder / "scatter.svg").write_text(charts.scatter(self.truth, self.outputs))
+
+
+def _divide(part: float, whole: float) -> float | None:
+    return float(part) / float(whole) if whole else None
