@@ -7,9 +7,9 @@ what both define. ``import helpers`` works as well.
 """
 
 from workbench.recipes.blame import explain
-from workbench.recipes.checking import check
+from workbench.recipes.checking import check, check_travel, parse
 from workbench.recipes.program import Program, from_namespace, load
-from workbench.recipes.source import DEFAULT, FIELDS, REQUIRED, Recipe, read, read_notebook
+from workbench.recipes.source import DEFAULT, FIELDS, REQUIRED, Recipe, read, read_notebook, read_sources
 
 __all__ = [
     "DEFAULT",
@@ -18,9 +18,12 @@ __all__ = [
     "Program",
     "Recipe",
     "check",
+    "check_travel",
     "explain",
     "from_namespace",
     "load",
+    "parse",
     "read",
     "read_notebook",
+    "read_sources",
 ]

@@ -5,6 +5,7 @@ import traceback
 from pathlib import Path
 
 from workbench.errors import RecipeError
+from workbench.recipes import advice
 
 MAX_REASON = 600
 """Characters of what TensorFlow says; it may list a whole batch."""
@@ -24,6 +25,8 @@ def explain(error: BaseException, folder: Path) -> RecipeError:
             break
     reason = _reason(text)
     what = f"{type(error).__name__}: {reason}" if reason else type(error).__name__
+    if more := advice.explain_error(error):
+        what += f" ({more})"
     if not frames:
         return RecipeError(what, traceback="".join(traceback.format_exception_only(error)))
     field, line = Path(frames[-1].filename).stem, frames[-1].lineno

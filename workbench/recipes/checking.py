@@ -1,9 +1,12 @@
 """Faults of a recipe that can be seen without running it."""
 
 import ast
+import contextlib
 import traceback
+from pathlib import Path
 
 from workbench.errors import RecipeError
+from workbench.recipes import advice, encoding
 from workbench.recipes.source import FIELDS, REQUIRED, Recipe
 
 
@@ -16,19 +19,38 @@ def check(recipe: Recipe) -> None:
         With the field and line.
     """
     for field in FIELDS:
-        source = getattr(recipe, field)
         try:
-            tree = ast.parse(source, f"{field}.py")
+            tree = parse(recipe, field)
         except (SyntaxError, ValueError) as error:
             line = getattr(error, "lineno", None)
+            lines = getattr(recipe, field).splitlines()
+            written = lines[line - 1] if line and line <= len(lines) else ""
             raise RecipeError(
-                f"{field}, line {line}: {getattr(error, 'msg', error)}",
+                f"{field}, line {line}: {advice.explain_syntax(written) or getattr(error, 'msg', error)}",
                 field=field,
                 line=line,
                 traceback="".join(traceback.format_exception_only(error)),
             ) from error
         if (name := REQUIRED.get(field)) and name not in _names(tree):
             raise RecipeError(f"{field} must define {name}()", field=field)
+        advice.check_strategies(tree, field)
+
+
+def parse(recipe: Recipe, field: str) -> ast.Module:
+    """Give the syntax tree of one field; raises ``SyntaxError`` and ``ValueError`` as ``ast.parse``."""
+    return encoding.parse(getattr(recipe, field), f"{field}.py")
+
+
+def check_travel(recipe: Recipe, folder: Path) -> None:
+    """Refuse a recipe that needs modules or files which lie beside it in the folder, and stay there.
+
+    Raises
+    ------
+    RecipeError
+        With the field and line.
+    """
+    with contextlib.suppress(SyntaxError, ValueError):  # told by ``check``
+        advice.check_beside({field: parse(recipe, field) for field in FIELDS}, folder, FIELDS)
 
 
 def _names(tree: ast.Module) -> set[str]:

@@ -2,10 +2,12 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from workbench.errors import BadInput, NotFound
+from workbench.recipes import encoding
 from workbench.settings import PROJECT
 
 FIELDS = ("helpers", "preprocessing", "training")
@@ -33,7 +35,7 @@ class Recipe:
         """Write the three files; their bytes are the fields' bytes."""
         folder.mkdir(parents=True, exist_ok=True)
         for field in FIELDS:
-            (folder / f"{field}.py").write_bytes(getattr(self, field).encode())
+            (folder / f"{field}.py").write_bytes(encoding.encode(getattr(self, field), f"{field}.py"))
 
 
 def read(path: str | Path) -> Recipe:
@@ -48,14 +50,17 @@ def read(path: str | Path) -> Recipe:
     """
     path = Path(path)
     if path.is_dir():
-        sources = {
-            f: (path / f"{f}.py").read_bytes().decode() for f in FIELDS if (path / f"{f}.py").is_file()
-        }
+        sources = read_sources({f.name: f.read_bytes() for f in path.glob("*.py") if f.stem in FIELDS})
     elif path.is_file():
         return read_notebook(path.read_bytes(), str(path))
     else:
         raise NotFound(f"there is no recipe at {path}; give a notebook or a folder")
     return _from_sources(sources, str(path))
+
+
+def read_sources(files: Mapping[str, bytes]) -> dict[str, str]:
+    """The text of those of a recipe's files that are there, by field; raises ``BadInput`` for one that is no text."""
+    return {f: encoding.decode(files[f"{f}.py"], f"{f}.py") for f in FIELDS if f"{f}.py" in files}
 
 
 def read_notebook(content: bytes, name: str) -> Recipe:
@@ -67,7 +72,13 @@ def read_notebook(content: bytes, name: str) -> Recipe:
         It is no notebook, or a field is missing.
     """
     try:
-        cells = json.loads(content)["cells"]
+        notebook = json.loads(content)
+        if notebook.get("nbformat", 4) < 4 or "worksheets" in notebook:
+            raise BadInput(
+                f"{name} is a notebook of format {notebook.get('nbformat', 3)}, from before 2015; bring it to format "
+                "4: open and save it in JupyterLab, or jupyter nbconvert --to notebook --inplace FILE"
+            )
+        cells = notebook["cells"]
         code = [cell for cell in cells if cell["cell_type"] == "code"]
         found: dict[str, list[str]] = {field: [] for field in FIELDS}
         for cell in code:
@@ -75,7 +86,9 @@ def read_notebook(content: bytes, name: str) -> Recipe:
                 if tag in found:
                     found[tag].append("".join(cell["source"]))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise BadInput(f"{name} is not a notebook that can be read: {error}") from error
+        raise BadInput(
+            f"{name} is not a notebook that can be read: {type(error).__name__}: {error}"
+        ) from error
     return _from_sources({field: "\n\n".join(texts) for field, texts in found.items() if texts}, name)
 
 

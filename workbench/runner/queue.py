@@ -91,7 +91,7 @@ def end_orphans(store: Store, provider: Provider) -> list[str]:
     for name in sorted(born):
         id = job_of(name)
         if id is None:
-            if name.startswith("task-") and time.time() - born[name] > check.TIMEOUT_S + 60:
+            if name.startswith("task-") and time.time() - born[name] > check.MOST_S + 60:
                 provider.terminate(name)
                 ended.append(name)
             continue

@@ -25,8 +25,12 @@ from workbench.recipes import Recipe
 from workbench.settings import Settings
 from workbench.system import untrusted_changes, wire
 from workbench.system.untrusted_folders import read, read_end, read_part, size_of
+from workbench.system.worked_time import WorkedTime
 
 TIMEOUT_S = 240.0
+"""Of work: what others keep the child waiting for a core is not counted."""
+MOST_S = 3600.0
+"""In all, however busy the computer is."""
 POLL_S = 0.05
 TRIAL = "workbench.node.trial"
 """What the child does."""
@@ -172,7 +176,7 @@ def fetch_data(recipe: Recipe, settings: Settings) -> None:
     """
     from workbench import datasets  # NumPy comes with it, which a machine that only serves the page has not
 
-    trees = [ast.parse(getattr(recipe, field)) for field in recipes.FIELDS]
+    trees = [recipes.parse(recipe, field) for field in recipes.FIELDS]
     texts = {
         n.value
         for t in trees
@@ -276,13 +280,18 @@ def _run(
     name = task_of(folder)
     untrusted_changes.remove(folder, RESULT)
     untrusted_changes.write(folder, "task.json", json.dumps(wire.pack(task)).encode())
-    give_up = time.monotonic() + timeout_s
     provider.terminate(name)  # one that was killed may have left it
     try:
         (machine,) = provider.launch_task(name, folder, TRIAL, default_limits(Layout()))
+        worked, begun = WorkedTime(machine.pid or 0), time.monotonic()
         while machine.state == "running":
-            if time.monotonic() > give_up:
+            if worked.seconds() > timeout_s:
                 raise _too_long(machine, folder, timeout_s)
+            if time.monotonic() - begun > MOST_S:
+                raise Unavailable(
+                    f"this computer was so busy that the first batch was not done after {MOST_S / 60:.0f} minutes; "
+                    "try again when it has less to do"
+                )
             if stop():
                 raise Stopped(f"the check of {folder.name} was stopped")
             time.sleep(POLL_S)
@@ -312,7 +321,7 @@ def _too_long(machine: Machine, folder: Path, timeout_s: float) -> RecipeError:
     field, line = place or (None, None)
     at = f"{field}, line {line}: " if place else ""
     return RecipeError(
-        f"{at}the recipe was not done with its first batch after {timeout_s:.0f} s",
+        f"{at}the recipe was not done with its first batch after {timeout_s:.0f} s of work",
         field=field,
         line=line,
         traceback=shorten(stack, folder),

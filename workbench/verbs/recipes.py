@@ -17,8 +17,18 @@ MAX_UPLOAD = 8 * 1024**2
 
 
 def read(text: str | Path) -> Recipe:
-    """The recipe that a path or the name of a shipped one means; raises ``NotFound``, ``BadInput``."""
-    return recipes.read(find(text))
+    """The recipe that a path or the name of a shipped one means.
+
+    Raises
+    ------
+    NotFound, BadInput
+    RecipeError
+        It needs what lies beside it.
+    """
+    path = find(text)
+    recipe = recipes.read(path)
+    recipes.check_travel(recipe, path if path.is_dir() else path.parent)
+    return recipe
 
 
 def find(text: str | Path) -> Path:
@@ -72,11 +82,7 @@ def read_upload(files: Mapping[str, bytes]) -> Recipe:
             files = _unpack(name, content)
         elif name.lower().endswith(".ipynb"):
             return recipes.read_notebook(content, name)
-    found = {PurePosixPath(name).name: content for name, content in files.items()}
-    try:
-        sources = {f: found[f"{f}.py"].decode() for f in FIELDS if f"{f}.py" in found}
-    except UnicodeDecodeError as error:
-        raise BadInput(f"a recipe's files are text in UTF-8: {error}") from error
+    sources = recipes.read_sources({PurePosixPath(name).name: content for name, content in files.items()})
     if missing := [f"{field}.py" for field in recipes.REQUIRED if field not in sources]:
         raise BadInput(
             f"a recipe is a notebook, a zip, or the files {', '.join(f'{f}.py' for f in FIELDS)}; "

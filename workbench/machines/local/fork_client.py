@@ -17,7 +17,8 @@ from workbench.system import detached
 from workbench.system.control_socket import Failed, Nothing, ask
 from workbench.system.endings import last_line
 from workbench.system.locks import locked
-from workbench.system.waiting import wait_until
+from workbench.system.waiting import Clock, wait_until
+from workbench.system.worked_time import WorkedTime
 
 SERVER = "workbench.machines.local.fork_server"
 START_TIMEOUT_S = 180.0
@@ -110,9 +111,11 @@ def _begin(home: Path, modules: Sequence[str]) -> Standing:
 
     def late() -> str:
         os.kill(pid, signal.SIGKILL)
-        return f"the prewarmed process was not ready after {START_TIMEOUT_S:.0f} s; {_last_words(home)}"
+        return (
+            f"the prewarmed process was not ready after {START_TIMEOUT_S:.0f} s of work; {_last_words(home)}"
+        )
 
-    found = wait_until(ready, START_TIMEOUT_S, 0.02, late)
+    found = wait_until(ready, START_TIMEOUT_S, 0.02, late, clock=Clock(WorkedTime(pid).seconds))
     assert found is not None
     return found
 
