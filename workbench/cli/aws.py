@@ -42,7 +42,11 @@ def add_options(verbs: dict[str, argparse.ArgumentParser]) -> None:
             "--from", dest="dashboard_cidr", metavar="CIDR", help="who may reach the dashboard"
         )
         group.add_argument(
-            "--page-port", type=int, default=80, metavar="PORT", help="of the drawing page (80)"
+            "--page-port",
+            type=output.whole(1, 65_535),
+            default=80,
+            metavar="PORT",
+            help="of the drawing page (80)",
         )
         group.add_argument(
             "--private-backend", action="store_true", help="no public address for the back end; a NAT costs"

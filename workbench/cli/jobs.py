@@ -6,7 +6,6 @@ import time
 from typing import TYPE_CHECKING, Any, TextIO
 
 from workbench.cli import output
-from workbench.errors import BadInput
 from workbench.settings import Settings
 
 if TYPE_CHECKING:
@@ -26,9 +25,11 @@ def add(verbs: output.Verbs) -> None:
         "recipe", metavar="RECIPE", help="a notebook, a folder, or the name of a shipped recipe"
     )
     submit.add_argument("--name", required=True, help="of the model that comes out of it")
-    submit.add_argument("--ps", type=int, metavar="P", help="parameter servers (0)")
-    submit.add_argument("--workers", type=int, metavar="W", help="workers (1)")
-    submit.add_argument("--epochs", type=int, metavar="E", help="instead of the recipe's own")
+    submit.add_argument("--ps", type=output.whole(0, output.MOST), metavar="P", help="parameter servers (0)")
+    submit.add_argument("--workers", type=output.whole(1, output.MOST), metavar="W", help="workers (1)")
+    submit.add_argument(
+        "--epochs", type=output.whole(1, output.MOST), metavar="E", help="instead of the recipe's own"
+    )
     submit.add_argument("--provider", choices=["local", "aws"], default="local")
     submit.add_argument("--type", metavar="T", help="of the instances, where the provider has types")
     submit.add_argument(
@@ -39,12 +40,14 @@ def add(verbs: output.Verbs) -> None:
     jobs = verbs.add("jobs", _jobs, "the newest jobs", json=True)
     jobs.add_argument("--state", help="only those in this state")
     jobs.add_argument("--requester", metavar="R", help="only those of this requester")
-    jobs.add_argument("--limit", type=int, default=50, metavar="N", help="how many at most (50)")
+    jobs.add_argument(
+        "--limit", type=output.whole(1, output.MOST), default=50, metavar="N", help="how many at most (50)"
+    )
     _with_id(verbs.add("job", _job, "one job: state, progress, machines, error", json=True))
     logs = _with_id(verbs.add("logs", _logs, "what a job's machines wrote"))
     logs.add_argument("--follow", action="store_true", help="go on until the job has ended")
     logs.add_argument("--role", choices=["chief", "ps", "worker"])
-    logs.add_argument("--index", type=int, metavar="I")
+    logs.add_argument("--index", type=output.whole(0, output.MOST), metavar="I")
     _with_id(verbs.add("terminate", _terminate, "end a job and its machines; its checkpoint stays"))
     retry = _with_id(verbs.add("retry", _retry, "queue a failed or terminated job again"))
     retry.add_argument("--anew", action="store_true", help="from nothing instead of from its checkpoint")
@@ -123,14 +126,17 @@ def _progress(job: "Job", workbench: "Workbench") -> str:
 
 
 def _jobs(arguments: argparse.Namespace, settings: Settings) -> None:
-    if arguments.limit < 1:
-        raise BadInput(f"--limit must be a whole number from 1. Received: {arguments.limit}")
     from workbench.verbs.workbench import open_store
 
     with open_store(settings) as store:
         found = store.jobs(state=arguments.state, requester=arguments.requester, limit=arguments.limit)
     if arguments.json:
         output.json([job.as_json() for job in found])
+    elif not found and (arguments.requester or arguments.state):
+        whose = f" of {arguments.requester}" if arguments.requester else ""
+        print(
+            f"no jobs{whose}{f' that are {arguments.state}' if arguments.state else ''}; all: workbench jobs"
+        )
     elif not found:
         print("no jobs yet; begin with: workbench submit notebooks/00-mnist-cnn.ipynb --name mnist-cnn")
     else:

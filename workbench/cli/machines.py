@@ -22,8 +22,12 @@ def add(verbs: output.Verbs) -> None:
     plan = verbs.add("plan", _plan, "what a launch would make and what it costs; changes nothing", json=True)
     launch = verbs.add("launch", _launch, "make a standing cluster, or the application", json=True)
     for verb in (plan, launch):
-        verb.add_argument("--ps", type=int, default=0, metavar="P", help="parameter servers (0)")
-        verb.add_argument("--workers", type=int, default=1, metavar="W", help="workers (1)")
+        verb.add_argument(
+            "--ps", type=output.whole(0, output.MOST), default=0, metavar="P", help="parameter servers (0)"
+        )
+        verb.add_argument(
+            "--workers", type=output.whole(1, output.MOST), default=1, metavar="W", help="workers (1)"
+        )
         verb.add_argument("--type", metavar="T", help="of the instances, where the provider has types")
     stop = verbs.add("stop", _stop, "stop a cluster's machines and keep them", json=True)
     start = verbs.add("start", _start, "start a cluster's stopped machines", json=True)

@@ -7,7 +7,31 @@ from typing import Any
 
 from workbench.settings import Settings
 
+MOST = 2**31 - 1
+"""Of whatever one counts."""
+
 Run = Callable[[argparse.Namespace, Settings], int | None]
+
+
+def whole(least: int, most: int) -> Callable[[str], int]:
+    """A type for ``add_argument``: a whole number within bounds.
+
+    >>> whole(1, 9)("7")
+    7
+    """
+
+    def parse(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            value = least - 1
+        if not least <= value <= most:
+            raise argparse.ArgumentTypeError(
+                f"must be a whole number from {least} to {most:,}. Received: {text[:40]}"
+            )
+        return value
+
+    return parse
 
 
 class Verbs:

@@ -36,7 +36,9 @@ class Request:
             ("epochs", self.epochs, 1),
         ):
             if value is not None and not least <= value < 2**31:
-                raise BadInput(f"{what} must be a whole number from {least}. Received: {value!r}")
+                raise BadInput(
+                    f"{what} must be a whole number from {least}, below {2**31:,}. Received: {value!r}"
+                )
 
 
 def submit(connection: sa.Connection, request: Request, recipe: Recipe, now: float) -> int:

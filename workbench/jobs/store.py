@@ -19,7 +19,7 @@ from workbench.jobs.changing import (
 from workbench.jobs.database import Database, again
 from workbench.jobs.reading import MANY, ONE, no_job, read_errors, read_jobs
 from workbench.jobs.requests import Request
-from workbench.jobs.tables import jobs
+from workbench.jobs.tables import LARGEST, jobs
 from workbench.jobs.values import STATES, Curve, Job, MachineRecord
 from workbench.recipes import Recipe
 
@@ -150,7 +150,7 @@ class Store:
         before
             Only jobs with a smaller id: the next page after one that ended there.
         """
-        query = MANY.order_by(jobs.c.id.desc()).limit(limit)
+        query = MANY.order_by(jobs.c.id.desc()).limit(min(limit, LARGEST))
         if state is not None:
             states = {state} if isinstance(state, str) else set(state)
             if unknown := states - set(STATES):

@@ -3,7 +3,21 @@
 import sqlalchemy as sa
 from sqlalchemy.dialects.mysql import LONGTEXT
 
-ID = sa.BigInteger().with_variant(sa.Integer, "sqlite")
+LARGEST = 2**63 - 1
+
+
+class Number(sa.TypeDecorator[int]):
+    """A whole number of 64 bits; one that is larger is compared as the largest, which no row has."""
+
+    impl = sa.BigInteger().with_variant(sa.Integer, "sqlite")
+    cache_ok = True
+
+    def process_bind_param(self, value: int | None, dialect: sa.Dialect) -> int | None:
+        """Keep what people type within what a database takes."""
+        return value if value is None else max(-LARGEST, min(value, LARGEST))
+
+
+ID = Number()
 CODE = sa.Text().with_variant(LONGTEXT, "mysql")
 NAME = sa.String(255)
 WORD = sa.String(16)

@@ -48,7 +48,8 @@ class Layout:
     instance_type: str | None = None
 
     def __post_init__(self) -> None:
-        if self.ps < 0 or self.workers < 1 or len(self.places) > MAX_MACHINES:
+        count = self.ps + self.workers + (self.ps > 0)  # never listed before it is known to be small
+        if self.ps < 0 or self.workers < 1 or count > MAX_MACHINES:
             raise BadInput(
                 f"a job has 0 or more parameter servers, 1 or more workers and at most {MAX_MACHINES} machines. "
                 f"Received: ps={self.ps}, workers={self.workers}"

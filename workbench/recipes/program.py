@@ -119,6 +119,9 @@ def from_namespace(*namespaces: Namespace) -> Program:
 
 def _positive(names: Mapping[str, Any], name: str, default: int) -> int:
     value = names.get(name, default)
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise RecipeError(f"{name} must be a whole number from 1. Received: {value!r}", field="training")
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value < 2**31:
+        raise RecipeError(
+            f"{name} must be a whole number from 1, below {2**31:,}. Received: {str(value)[:80]}",
+            field="training",
+        )
     return value
