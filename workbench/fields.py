@@ -103,6 +103,15 @@ class Fields:
             self.refuse(key, "a list of whole numbers above 0")
         return tuple(value)
 
+    def open_shape(self, key: str) -> tuple[int | None, ...]:
+        """Give a list of whole numbers above 0, with null where any size will do."""
+        value = self._told.get(key)
+        if not isinstance(value, list) or not all(
+            side is None or (type(side) is int and side > 0) for side in value
+        ):
+            self.refuse(key, "a list of whole numbers above 0, or null where any size will do")
+        return tuple(value)
+
     def range(self, key: str) -> tuple[float, float]:
         """Give a lowest and a highest number."""
         value = self._told.get(key)

@@ -39,17 +39,48 @@ class Input:
     Attributes
     ----------
     kind
-        ``image`` or ``array``.
+        ``image``, ``array`` or ``text``.
     shape
-        Without the batch.
+        Without the batch; ``None`` where any size will do.
+    dtype
+        As NumPy calls it, and ``string``.
     range
         Lowest and highest value that the model was trained on.
     """
 
-    shape: tuple[int, ...]
+    shape: tuple[int | None, ...]
     kind: str = "array"
     dtype: str = "float32"
     range: tuple[float, float] = (0, 255)
+    example: tuple[int, ...] = ()
+    """Shape of the examples that it was trained on, where ``shape`` leaves a side open."""
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """A shape that goes in, every side told: what a picture is brought to.
+
+        >>> Input((None, None, 3), example=(32, 32, 3)).sizes
+        (32, 32, 3)
+        """
+        return self.example or tuple(side or 1 for side in self.shape)
+
+    def show_shape(self) -> str:
+        """Write the shape as people read it.
+
+        >>> Input((None, 3)).show_shape(), Input(()).show_shape()
+        ('n×3', 'one value')
+        """
+        return "×".join("n" if side is None else str(side) for side in self.shape) or "one value"
+
+    def fits(self, shape: tuple[int, ...]) -> bool:
+        """Tell whether an example of this shape can go in.
+
+        >>> Input((None, 3)).fits((7, 3)), Input((None, 3)).fits((7, 4))
+        (True, False)
+        """
+        return len(shape) == len(self.shape) and all(
+            wanted in (None, side) for wanted, side in zip(self.shape, shape, strict=True)
+        )
 
 
 @dataclass(frozen=True)
@@ -202,8 +233,7 @@ class Manifest:
             "version": self.version,
             "created": self.created,
             "job": self.job,
-            "input": self.input
-            and {**vars(self.input), "shape": [*self.input.shape], "range": [*self.input.range]},
+            "input": self.input and _input_as_json(self.input),
             "preprocessing": self.preprocessing,
             "labels": list(self.labels),
             "output": self.output and {"kind": self.output.kind, "shape": [*self.output.shape]},
@@ -295,11 +325,17 @@ _KNOWN = {
 
 def _input(fields: Fields) -> Input:
     return Input(
-        shape=fields.shape("shape"),
+        shape=fields.open_shape("shape"),
         kind=fields.text("kind", "array"),
         dtype=fields.text("dtype", "float32"),
         range=fields.optional("range", fields.range) or (0, 255),
+        example=fields.optional("example", fields.shape) or (),
     )
+
+
+def _input_as_json(given: Input) -> dict[str, object]:
+    told = {**vars(given), "shape": [*given.shape], "range": [*given.range], "example": [*given.example]}
+    return {key: value for key, value in told.items() if key != "example" or value}
 
 
 def _output(fields: Fields) -> Output:

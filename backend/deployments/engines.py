@@ -16,7 +16,18 @@ from workbench.manifest import Manifest
 MODEL = "model.onnx"
 EXAMPLES = "examples.npz"
 TOLERANCE = 1e-3
-"""Largest difference to the answers that the version gave when it was published."""
+"""Largest difference to the answers that the version gave when it was published, of 1 or the largest of them."""
+DTYPES: dict[str, type[np.generic]] = {
+    "tensor(float)": np.float32,
+    "tensor(double)": np.float64,
+    "tensor(float16)": np.float16,
+    "tensor(bool)": np.bool_,
+    **{
+        f"tensor({name})": np.dtype(name).type
+        for name in ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
+    },
+}
+"""What a model may take, as ONNX Runtime calls it."""
 
 
 class Engine(Protocol):
@@ -51,17 +62,21 @@ class InProcess:
     def __init__(self, model: Path) -> None:
         session = open_session(model)
         inputs, outputs = session.get_inputs(), session.get_outputs()
-        if len(inputs) != 1 or len(outputs) != 1 or inputs[0].type != "tensor(float)":
+        dtype = DTYPES.get(inputs[0].type) if len(inputs) == 1 else None
+        if dtype is None or len(outputs) != 1:
             got = ", ".join(f"{i.name}: {i.type}" for i in inputs)
             raise ModelRefused(
-                f"{MODEL} must have one float32 input and one output. Received: {got}; {len(outputs)} out"
+                f"{MODEL} must have one input of numbers and one output. Received: {got}; {len(outputs)} out"
             )
+        self._dtype = dtype
         self._run, self._input, self._outputs = session.run, inputs[0].name, [outputs[0].name]
 
-    def predict(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Answers ``(n, …)`` for inputs ``(n, …)``, float32 as the manifest describes them."""
-        answers: NDArray[np.float32] = self._run(self._outputs, {self._input: x})[0]
-        return answers
+    def predict(self, x: NDArray[Any]) -> NDArray[np.float32]:
+        """Answers ``(n, …)`` for inputs ``(n, …)``, brought to the dtype that the model takes."""
+        if x.dtype != self._dtype:
+            x = x.astype(self._dtype)
+        answers: NDArray[Any] = self._run(self._outputs, {self._input: x})[0]
+        return answers if answers.dtype == np.float32 else answers.astype(np.float32)
 
 
 Other = Callable[[Path, Manifest], Engine]
@@ -99,16 +114,16 @@ def _check(engine: Engine, examples: Path, manifest: Manifest) -> None:
     if not examples.is_file():
         raise ModelRefused(f"{manifest} has no {EXAMPLES} to check its answers on; publish it again")
     with np.load(examples, allow_pickle=False) as archive:
-        x, expected = archive["x"].astype(np.float32), archive["y"].astype(np.float32)
-    shape = manifest.takes.shape
-    if len(x) == 0 or x.shape[1:] != shape:
+        x, expected = archive["x"], archive["y"].astype(np.float32)
+    if len(x) == 0 or not manifest.takes.fits(x.shape[1:]):
         raise ModelRefused(
-            f"{EXAMPLES} must hold inputs (n, {', '.join(map(str, shape))}). Received: {x.shape}"
+            f"{EXAMPLES} must hold inputs of {manifest.takes.show_shape()}. Received: {x.shape}"
         )
     answers = engine.predict(x)
-    if answers.ndim != 2 or answers.shape != expected.shape:
+    if answers.shape != expected.shape:
         raise ModelRefused(f"{manifest} answers {answers.shape} to its own examples, not {expected.shape}")
-    difference = float(np.abs(answers - expected).max())
+    largest = max(1.0, float(np.abs(expected).max(initial=0)))
+    difference = float(np.abs(answers - expected).max(initial=0)) / largest
     if not difference <= TOLERANCE:  # also where it is not a number
         raise ModelRefused(
             f"{manifest} does not give the answers that it gave when it was published: "

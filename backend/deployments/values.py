@@ -31,7 +31,10 @@ class Deployment:
     def takes_pictures(self) -> bool:
         """Tell whether a drawing can be brought into the form of its input."""
         wanted = self.manifest.takes
-        return wanted.kind == "image" and len(wanted.shape) == 3 and wanted.shape[2] in (1, 3)
+        if wanted.kind != "image" or len(wanted.sizes) != 3 or wanted.sizes[2] not in (1, 3):
+            return False
+        answers = self.manifest.output
+        return answers is None or len(answers.shape) == 1  # one score a class, not a picture again
 
     def check_takes_pictures(self) -> None:
         """Raise NoPictureModel unless it does."""

@@ -22,6 +22,8 @@ _LISTS = {
     "DT_BOOL": "bool_val",
     "DT_HALF": "half_val",
     "DT_STRING": "string_val",
+    "DT_UINT32": "uint32_val",
+    "DT_UINT64": "uint64_val",
 }
 """The field with the values one by one; ``int_val`` for the other types. A half is its 16 bits, as a number."""
 

@@ -26,9 +26,13 @@ DTYPES = {
     "DT_INT32": np.int32,
     "DT_INT64": np.int64,
     "DT_UINT8": np.uint8,
+    "DT_UINT16": np.uint16,
+    "DT_UINT32": np.uint32,
+    "DT_UINT64": np.uint64,
     "DT_BOOL": np.bool_,
     "DT_STRING": np.object_,
 }
+_NAMED = {"float32": "DT_FLOAT", "float64": "DT_DOUBLE", "float16": "DT_HALF"}
 MAX_VALUES = 8_000_000
 """Numbers in a request."""
 
@@ -61,6 +65,23 @@ class Asked:
     inputs: Arrays
     rows: bool
     """Whether the answer is to be in the row format, as the request was."""
+
+
+def dtype_of(name: str) -> str:
+    """TensorFlow's name of a dtype in a manifest, which calls it as NumPy does.
+
+    >>> dtype_of("int32"), dtype_of("string")
+    ('DT_INT32', 'DT_STRING')
+    """
+    return _NAMED.get(name, f"DT_{name.upper()}")
+
+
+def as_dtype(x: NDArray[Any], dtype: str) -> NDArray[Any]:
+    """The array in the dtype that a tensor has; text as ``bytes``."""
+    if dtype != "DT_STRING":
+        return x.astype(DTYPES[dtype])
+    flat = [value.encode() if isinstance(value, str) else value for value in x.ravel().tolist()]
+    return np.array([*flat, None], dtype=object)[:-1].reshape(x.shape)
 
 
 def read_request(body: bytes, signatures: Mapping[str, Signature], signature_name: str = "") -> Asked:

@@ -89,10 +89,11 @@ def add_routes(app: Flask, deployments: Deployments, metrics: Metrics) -> None:
 def signatures(deployment: Deployment) -> dict[str, Signature]:
     """Give the inputs and outputs of a version of ours."""
     manifest = deployment.manifest
-    shape = (manifest.output and manifest.output.shape) or (len(manifest.labels),)
+    shape = manifest.output.shape if manifest.output else (len(manifest.labels),)
+    dtype = rest_format.dtype_of(manifest.takes.dtype)
     return {
         SIGNATURE: Signature(
-            {"input": Tensor("DT_FLOAT", (-1, *manifest.takes.shape))},
+            {"input": Tensor(dtype, (-1, *(-1 if side is None else side for side in manifest.takes.shape)))},
             {"output": Tensor("DT_FLOAT", (-1, *shape))},
         )
     }

@@ -78,7 +78,7 @@ def fit(
     if tensor.dtype == "DT_STRING" or tensor.dtype not in DTYPES:
         raise ModelRefused(f"the model takes {tensor.dtype}, which is no picture")
     width, height, channels = _size(tensor, sent)
-    if manifest is not None and manifest.takes.shape == (height, width, channels):
+    if manifest is not None and manifest.takes.sizes == (height, width, channels):
         x, _ = prepare(data, manifest)
         if x is None:
             raise BadInput("nothing is drawn on the picture")

@@ -301,7 +301,7 @@ class Remote:
                 )
             ((name, tensor),) = signature.inputs.items()
             try:
-                (answers,) = server.predict({name: x.astype(rest_format.DTYPES[tensor.dtype])}).values()
+                (answers,) = server.predict({name: rest_format.as_dtype(x, tensor.dtype)}).values()
             except Unavailable:  # it ended between two requests, as an idle one does
                 server.stop()
                 if not again:

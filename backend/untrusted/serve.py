@@ -148,7 +148,7 @@ class Serve:
 
     def _ask_deployed(self, deployment: Deployment, asked: Asked, note: Callable[[str], None]) -> Answer:
         deployment.check_takes_pictures()
-        height, width, channels = deployment.manifest.takes.shape
+        height, width, channels = deployment.manifest.takes.sizes
         if asked.size not in (None, (width, height, channels)):
             raise other_size(asked.size, (width, height, channels))
         note(f"{deployment.name}:{deployment.version}")

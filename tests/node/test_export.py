@@ -6,7 +6,7 @@ import pytest
 
 keras = pytest.importorskip("keras")
 
-from workbench.node import export  # noqa: E402
+from workbench.node.model import layers_of  # noqa: E402
 
 layers: Any = keras.layers
 
@@ -39,7 +39,7 @@ def functional() -> Any:
 @pytest.mark.parametrize("make", [Nest, functional])
 def test_every_layer_is_found_however_deep(make: Any) -> None:
     model = make()
-    found = list(export._layers(model))
+    found = list(layers_of(model))
     assert len({id(layer) for layer in found}) == len(found)
     missing = {id(layer) for layer in model._flatten_layers()} - {id(layer) for layer in found}
     assert not missing

@@ -91,7 +91,7 @@ def _model(arguments: argparse.Namespace, settings: Settings) -> None:
             "accuracy",
             f"{output.percent(metrics.get('accuracy'))} (95 % interval {interval[0]} to {interval[1]})",
         ),
-        ("input", f"{manifest.takes.kind} {'×'.join(map(str, manifest.takes.shape))}"),
+        ("input", f"{manifest.takes.kind} {manifest.takes.show_shape()}"),
         ("preprocessing", manifest.preprocessing),
         ("labels", ", ".join(manifest.labels)),
         ("folder", str(version.folder)),

@@ -14,6 +14,7 @@ import tensorflow as tf
 from tensorflow.core.framework import graph_pb2
 
 from workbench.errors import RecipeError
+from workbench.node import parts
 
 VALIDATION_SHARE = 0.1
 VALIDATION_BATCH = 1024
@@ -85,15 +86,15 @@ def prepare(
     Raises
     ------
     RecipeError
-        The part is neither, is empty, ``x`` and ``y`` differ in length, or Python code would have to run for
-        each example.
+        The part is neither, is empty, ``x`` and ``y`` differ in length, a value is no number, or Python code would
+        have to run for each example.
     """
     if isinstance(part, tf.data.Dataset):
         return _Stream(part, batch_size, augment, seed, workers)
     return _Arrays(part, batch_size, augment, seed, workers)
 
 
-def arrays(part: Any) -> tuple[np.ndarray, np.ndarray]:
+def arrays(part: Any, name: str = "test") -> tuple[np.ndarray, np.ndarray]:
     """A part as arrays ``(x, y)``: itself, or all that its ``tf.data.Dataset`` gives.
 
     Raises
@@ -102,16 +103,13 @@ def arrays(part: Any) -> tuple[np.ndarray, np.ndarray]:
         As ``prepare``, or an element is not one ``x`` and one ``y``.
     """
     if not isinstance(part, tf.data.Dataset):
-        return _check_arrays(part)
+        return parts.as_arrays(part, name)
+    parts.check_dataset(part, name)
     _count(part)
-    spec = part.element_spec
-    if not (isinstance(spec, tuple) and len(spec) == 2 and all(isinstance(s, tf.TensorSpec) for s in spec)):
-        raise RecipeError(
-            f"an example of the test part must be (x, y), one array each. Received: {spec}",
-            field="preprocessing",
-        )
     batches = list(part.batch(VALIDATION_BATCH).as_numpy_iterator())
-    return np.concatenate([x for x, _ in batches]), np.concatenate([y for _, y in batches])
+    x, y = (parts.as_text(np.concatenate(column)) for column in zip(*batches, strict=True))
+    parts.check_values(x, y, name)
+    return x, y
 
 
 class _Arrays:
@@ -120,7 +118,7 @@ class _Arrays:
     def __init__(
         self, part: Any, batch_size: int, augment: Callable[[Any], Any] | None, seed: int, workers: int
     ) -> None:
-        x, y = _check_arrays(part)
+        x, y = parts.as_arrays(part, "training")
         order = np.random.default_rng(seed).permutation(len(x))
         held = int(len(x) * VALIDATION_SHARE)
         chosen, rest = np.sort(order[:held]), np.sort(order[held:])
@@ -187,6 +185,7 @@ class _Stream:
         seed: int,
         workers: int,
     ) -> None:
+        parts.check_dataset(part, "training")
         count = _count(part)
         self._graph, self._spec = _graph(part), part.element_spec
         held = int(count * VALIDATION_SHARE)
@@ -247,23 +246,6 @@ def _fit_batch(batch_size: int, count: int, workers: int) -> int:
             f"{count} examples to train on are too few for {workers} workers", field="preprocessing"
         )
     return max(1, min(batch_size, count) // workers) * workers
-
-
-def _check_arrays(part: Any) -> tuple[np.ndarray, np.ndarray]:
-    if not (isinstance(part, tuple | list) and len(part) == 2):
-        raise RecipeError(
-            "load_data() must return (train, test), each (x, y) arrays or an unbatched tf.data.Dataset. "
-            f"Received a part of type {type(part).__name__}",
-            field="preprocessing",
-        )
-    x, y = (np.asarray(array) for array in part)
-    if x.ndim == 0 or y.ndim == 0 or len(x) != len(y) or len(x) == 0:
-        raise RecipeError(
-            "x and y must be arrays of one length, at least 1. "
-            f"Received: {[len(a) if a.ndim else type(p).__name__ for a, p in zip((x, y), part, strict=True)]}",
-            field="preprocessing",
-        )
-    return x, y
 
 
 def _count(part: tf.data.Dataset) -> int:

@@ -35,7 +35,12 @@ def run_saved_model(path: Path, x: np.ndarray) -> np.ndarray:
     (name, spec), *more = serve.structured_input_signature[1].items()
     if more:
         raise ValueError("a model with several inputs has no single answer to compare")
-    return in_batches(lambda b: next(iter(serve(**{name: tf.cast(b, spec.dtype)}).values())).numpy(), x)
+
+    def run(batch: np.ndarray) -> np.ndarray:
+        given = tf.cast(tf.constant(batch), spec.dtype)
+        return np.asarray(next(iter(serve(**{name: given}).values())))
+
+    return in_batches(run, x)
 
 
 def in_batches(run: Callable[[np.ndarray], np.ndarray], x: np.ndarray) -> np.ndarray:

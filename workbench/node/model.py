@@ -5,7 +5,7 @@ What is here works the same whoever runs it: one process, or a replica of a dist
 
 import contextlib
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import keras
@@ -139,6 +139,60 @@ def accuracy_of(logs: dict[str, Any]) -> Any:
     return None
 
 
+def layers_of(model: keras.Model) -> Iterator[keras.Layer]:
+    """The model and all layers within it, however deep; ``model.layers`` has the outermost only."""
+    seen: set[int] = set()
+    rest: list[object] = [model]
+    while rest:
+        value = rest.pop()
+        if id(value) in seen or not isinstance(value, keras.Layer | Mapping | list | tuple):
+            continue
+        seen.add(id(value))
+        if isinstance(value, keras.Layer):
+            yield value
+            value = vars(value)
+        rest.extend(value.values() if isinstance(value, Mapping) else value)
+
+
+def input_of(model: keras.Model, x: np.ndarray) -> tf.TensorSpec:
+    """The one input that the model takes, with a batch of any size.
+
+    Shape and dtype are those of the model's own ``Input``, ``None`` where it leaves a side open, and float32 for half
+    precision, which few clients can send. A model without one takes what it was given: ``x``, inputs ``(n, …)``.
+    """
+    inputs = getattr(model, "inputs", None)
+    if inputs:
+        dtype, shape = tf.as_dtype(inputs[0].dtype), tuple(inputs[0].shape[1:])
+    else:
+        dtype, shape = tf.as_dtype("string" if x.dtype.kind in "USO" else x.dtype), x.shape[1:]
+        if dtype == tf.float64 or (dtype == tf.uint8 and x.ndim == 4):
+            dtype = tf.float32  # Keras makes that of either; pictures come from others with fractions
+    if dtype in (tf.float16, tf.bfloat16):
+        dtype = tf.float32
+    return tf.TensorSpec((None, *shape), dtype, name="input")
+
+
+@contextlib.contextmanager
+def full_precision(model: keras.Model) -> Iterator[None]:
+    """Have layers with weights in full precision compute in it, too, as everything does that serves a model.
+
+    Mixed precision is for training: ONNX Runtime lacks most of bfloat16, and two libraries round it differently.
+    """
+    half = [
+        layer
+        for layer in layers_of(model)
+        if layer.compute_dtype in ("float16", "bfloat16") and layer.variable_dtype == "float32"
+    ]
+    before = [(layer, layer.dtype_policy) for layer in half]
+    try:
+        for layer in half:
+            layer.dtype_policy = keras.DTypePolicy("float32")
+        yield
+    finally:
+        for layer, policy in before:
+            layer.dtype_policy = policy
+
+
 def plain(model: keras.Model, x: np.ndarray) -> keras.Model:
     """The same model without a class of the recipe's own around its layers, so that it can be loaded anywhere.
 
@@ -150,7 +204,8 @@ def plain(model: keras.Model, x: np.ndarray) -> keras.Model:
     expected = predict(model, x)
 
     def inline() -> keras.Model:
-        given = keras.Input(x.shape[1:], dtype=x.dtype.name)
+        takes = input_of(model, x)
+        given = keras.Input(takes.shape[1:], dtype=takes.dtype.name)
         return keras.Model(given, model.call(given))
 
     def cut() -> keras.Model:
@@ -166,9 +221,9 @@ def plain(model: keras.Model, x: np.ndarray) -> keras.Model:
 
 
 def predict(model: keras.Model, x: np.ndarray) -> np.ndarray:
-    """The model's outputs in inference mode, float32 ``(n, …)``, computed in batches."""
+    """The model's outputs in inference mode and full precision, float32 ``(n, …)``, computed in batches."""
     forward = tf.function(lambda batch: model(batch, training=False), reduce_retracing=True)
     starts = range(0, len(x), PREDICT_BATCH)
-    return np.concatenate([forward(tf.constant(x[i : i + PREDICT_BATCH])).numpy() for i in starts]).astype(
-        np.float32
-    )
+    with full_precision(model):
+        found = [forward(tf.constant(x[i : i + PREDICT_BATCH])).numpy() for i in starts]
+    return np.concatenate(found).astype(np.float32)

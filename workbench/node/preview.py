@@ -53,7 +53,7 @@ class Previewed:
             raise
         except Exception as error:
             raise recipes.explain(error, folder / "recipe") from error
-        self.input = export.describe_input(program, x)
+        self.input = export.describe_input(program, self.model, x)
         self.preprocessing = (program.input_ or {}).get("preprocessing", "none")
         self.labels = list(program.labels)
         self.step: int | None = None
@@ -62,7 +62,7 @@ class Previewed:
 
     def describe(self) -> dict[str, Any]:
         """What a picture must be, and what the classes are called."""
-        taken = {"kind": self.input.kind, "shape": list(self.input.shape)}
+        taken = {"kind": self.input.kind, "shape": list(self.input.sizes)}
         return {"input": taken, "preprocessing": self.preprocessing, "labels": self.labels}
 
     def restore(self, name: str) -> None:
@@ -86,7 +86,7 @@ class Previewed:
     def probabilities(self, pixels: bytes) -> list[float]:
         """What the model says of a picture, 0 to 255 in its own shape."""
         low, high = self.input.range
-        x = np.frombuffer(pixels, np.uint8).reshape(1, *self.input.shape).astype(np.float32)
+        x = np.frombuffer(pixels, np.uint8).reshape(1, *self.input.sizes).astype(np.float32)
         outputs = self._answer(x * np.float32((high - low) / 255) + np.float32(low)).numpy()
         return [float(p) for p in evaluation.probabilities(outputs)[0]]
 

@@ -1,5 +1,6 @@
 """A recipe tried on one batch, or an export loaded back: what the child does that ``checks`` begins and waits for."""
 
+import ast
 import contextlib
 import json
 import math
@@ -15,10 +16,14 @@ import numpy as np
 import tensorflow as tf
 
 from workbench import recipes
-from workbench.errors import RecipeError
+from workbench.errors import ModelRefused, RecipeError
 from workbench.models import evaluation, published_evaluation
-from workbench.node import data
+from workbench.node import data, export, forms, parts
 from workbench.node import model as models
+from workbench.node.forms import ONNX, SAVED_MODEL
+from workbench.node.inference import run_onnx, run_saved_model
+from workbench.node.training import Trained
+from workbench.recipes import Program
 from workbench.system import files
 
 EXAMPLES = 64
@@ -55,11 +60,12 @@ def _try_recipe(folder: Path, workers: int) -> dict[str, Any]:
     with _blame(folder, None):
         program = recipes.load(recipe, folder / "recipe")
     with _blame(folder, "preprocessing"):
-        parts = program.load_data()
-        _check_parts(parts)
-        train, test = parts
+        loaded = program.load_data()
+        _check_parts(loaded)
+        train, test = loaded
         batches = data.prepare(train, batch_size=program.batch_size, augment=None, seed=0, workers=workers)
         x_test, y_test = data.arrays(test)
+        y_train = _look_at(train)
     if program.augment is not None:
         with _blame(folder, "training"):
             _check_augment(program.augment, next(iter(batches.feed()))[0])
@@ -69,15 +75,16 @@ def _try_recipe(folder: Path, workers: int) -> dict[str, Any]:
     with _blame(folder, "training"):
         model = models.build(program, batches.sample)
         outputs = models.predict(model, x_test[:EXAMPLES])
-        if not isinstance(train, tf.data.Dataset):
-            _check_labels(train[1], outputs.shape[1:], program.labels)
+        _check_labels(y_train, outputs.shape[1:], program.labels, "training")
+        _check_labels(y_test, outputs.shape[1:], program.labels, "test")
         step, feed = tf.function(models.Step(model)), iter(batches.feed())
         loss = float(step(next(feed))[0])
         if not math.isfinite(loss):
             raise RecipeError(
                 f"the loss is {loss} after one step; are the inputs scaled and the labels right?"
             )
-        evaluation.evaluate(lambda _: outputs, (x_test[:EXAMPLES], y_test[:EXAMPLES]), program.labels)
+        step_s = _time_step(step, feed)
+        _publish_aside(folder, program, model, (x_test[:EXAMPLES], y_test[:EXAMPLES]))
     return {
         "examples": len(train[0]) if isinstance(train, tuple | list) else int(train.cardinality()),
         "test_examples": len(x_test),
@@ -88,8 +95,63 @@ def _try_recipe(folder: Path, workers: int) -> dict[str, Any]:
         "largest": max((math.prod(v.shape) for v in model.variables), default=0),
         "epochs": program.epochs,
         "batch_size": program.batch_size,
-        "step_s": _time_step(step, feed),
+        "step_s": step_s,
     }
+
+
+def _look_at(part: Any) -> np.ndarray:
+    """The truth of the training part, as much of it as can be seen in time."""
+    return parts.look_through(part, "training") if isinstance(part, tf.data.Dataset) else np.asarray(part[1])
+
+
+def _publish_aside(
+    folder: Path, program: Program, model: keras.Model, test: tuple[np.ndarray, np.ndarray]
+) -> None:
+    """Do with the hardly trained model what will be done with the trained one: evaluate, export, load back, ask.
+
+    Raises
+    ------
+    RecipeError
+        With the line that makes what cannot be published.
+    """
+    trained = Trained(model, [], 0.0, stopped=False)
+    export_folder = folder / "export"
+    export_folder.mkdir()
+    result = evaluation.evaluate(trained.predict, test, program.labels)
+    try:
+        export.write_version(export_folder, trained, program, result, test[0])
+        _load_back(export_folder)
+    except (ModelRefused, ValueError) as error:
+        field, line = _place_of(folder / "recipe", "Lambda" if "Lambda" in str(error) else "build_model")
+        raise RecipeError(
+            f"{field}, line {line}: the model trains, but could not be published: {error}",
+            field=field,
+            line=line,
+        ) from error
+
+
+def _placed(error: RecipeError, field: str | None, recipe: Path) -> RecipeError:
+    """The error with a line: its own, or that of the function or the name which it is about."""
+    name = recipes.REQUIRED.get(field or "")
+    if error.line is not None or name is None:
+        return RecipeError(str(error), field=field, line=error.line, traceback=error.traceback)
+    place, line = _place_of(recipe, "LABELS" if str(error).startswith("LABELS") else name)
+    return RecipeError(f"{place}, line {line}: {error}", field=place, line=line, traceback=error.traceback)
+
+
+def _place_of(recipe: Path, name: str) -> tuple[str, int]:
+    """Where the recipe defines or calls what has this name; else the beginning of ``training``."""
+    found = recipes.read(recipe)
+    for field in reversed(recipes.FIELDS):
+        for node in ast.walk(recipes.parse(found, field)):
+            called = node.func if isinstance(node, ast.Call) else None
+            stored = node if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) else None
+            names = {getattr(node, "name", None)} | {
+                getattr(one, kind, None) for one in (called, stored) for kind in ("attr", "id")
+            }
+            if name in names and hasattr(node, "lineno"):
+                return field, node.lineno
+    return "training", 1
 
 
 def _time_step(step: Any, feed: Iterator[Any]) -> float:
@@ -108,9 +170,7 @@ def _blame(folder: Path, field: str | None) -> Iterator[None]:
     try:
         yield
     except RecipeError as error:
-        raise RecipeError(
-            str(error), field=error.field or field, line=error.line, traceback=error.traceback
-        ) from error
+        raise _placed(error, error.field or field, folder / "recipe") from error
     except MemoryError as error:
         said = recipes.explain(error, folder / "recipe")
         raise RecipeError(
@@ -126,23 +186,23 @@ def _blame(folder: Path, field: str | None) -> Iterator[None]:
         ) from error
 
 
-def _check_parts(parts: Any) -> None:
+def _check_parts(loaded: Any) -> None:
     advice = (
         "return arrays (x, y), or a tf.data.Dataset that is made of arrays or files: machines share the data among "
         "each other, which nobody can do with Python code that gives examples one after the other"
     )
-    found = parts if isinstance(parts, tuple | list) else (parts,)
-    for part in (parts, *found):
+    found = loaded if isinstance(loaded, tuple | list) else (loaded,)
+    for part in (loaded, *found):
         if isinstance(part, types.GeneratorType) or _is_py_dataset(part) or _is_bare_iterator(part):
             raise RecipeError(
                 f"load_data() gives a Python generator ({type(part).__name__}); {advice}",
                 field="preprocessing",
             )
-    if not isinstance(parts, tuple | list) or len(parts) != 2:
-        count = f" of {len(parts)}" if isinstance(parts, tuple | list) else ""
+    if not isinstance(loaded, tuple | list) or len(loaded) != 2:
+        count = f" of {len(loaded)}" if isinstance(loaded, tuple | list) else ""
         raise RecipeError(
             "load_data() must return (train, test), each (x, y) arrays or an unbatched tf.data.Dataset. "
-            f"Received: {type(parts).__name__}{count}",
+            f"Received: {type(loaded).__name__}{count}",
             field="preprocessing",
         )
 
@@ -166,7 +226,7 @@ def _check_augment(augment: Any, x: Any) -> None:
         )
 
 
-def _check_labels(y: Any, output_shape: tuple[int, ...], labels: tuple[str, ...]) -> None:
+def _check_labels(y: np.ndarray, output_shape: tuple[int, ...], labels: tuple[str, ...], part: str) -> None:
     """Whole numbers as truth name outputs of the model, and each output has a label where there are labels."""
     truth = np.asarray(y)
     outputs = output_shape[0] if len(output_shape) == 1 else None
@@ -174,30 +234,53 @@ def _check_labels(y: Any, output_shape: tuple[int, ...], labels: tuple[str, ...]
         raise RecipeError(
             f"LABELS has {len(labels)} texts, the model has {outputs} outputs; give as many", field="training"
         )
-    whole = np.issubdtype(truth.dtype, np.integer) and truth.reshape(len(truth), -1).shape[1] == 1
-    if whole and outputs is not None and outputs > 1 and (truth.min() < 0 or truth.max() >= outputs):
+    flat = truth.reshape(len(truth), -1)
+    if not np.issubdtype(truth.dtype, np.integer) or flat.shape[1] != 1 or outputs is None:
+        return
+    least, most, classes = int(truth.min()), int(truth.max()), max(outputs, 2)
+    if least >= 0 and most < classes:
+        return
+    first = int(np.flatnonzero((flat[:, 0] < 0) | (flat[:, 0] >= classes))[0])
+    where = f"y of the {part} part names classes {least} to {most} (example {first} is {int(flat[first, 0])})"
+    if outputs == 1:
         raise RecipeError(
-            f"y names classes {truth.min()} to {truth.max()}, the model has {outputs} outputs for 0 to {outputs - 1}",
+            f"{where}, the model has one output, which tells 0 and 1 apart; give it an output for each class, or, "
+            "where y is a quantity, give y.astype('float32')",
             field="training",
         )
+    raise RecipeError(
+        f"{where}, the model has {outputs} outputs for 0 to {outputs - 1}; number the classes from 0, or give the "
+        "model as many outputs as there are classes",
+        field="training",
+    )
 
 
 def _try_version(folder: Path) -> dict[str, Any]:
-    export = folder / "export"
+    export_folder = folder / "export"
     try:
-        evaluated = published_evaluation.read(export)
+        evaluated = published_evaluation.read(export_folder)
         if evaluated is None or not evaluated.count:
             raise ValueError("it was evaluated on no example")
-        with np.load(export / "examples.npz") as examples:
-            x, y = examples["x"], examples["y"]
-        serve = tf.saved_model.load(str(export / "saved_model")).signatures["serving_default"]
-        (name, spec), *_ = serve.structured_input_signature[1].items()
-        answers = next(iter(serve(**{name: tf.cast(x, spec.dtype)}).values())).numpy()
-        difference = float(np.max(np.abs(answers - y)) / max(1e-9, float(np.max(np.abs(y)))))
-        if not difference <= TOLERANCE:
-            raise ValueError(
-                f"loaded back it answers otherwise than when it was trained, by {difference:.2g}"
-            )
+        _load_back(export_folder)
     except Exception as error:
         raise RecipeError(f"{type(error).__name__}: {error}".splitlines()[0][:500]) from error
     return {}
+
+
+def _load_back(export_folder: Path) -> None:
+    """Ask the forms that serve the examples that came with them, as whoever serves them does.
+
+    Raises
+    ------
+    ValueError
+        One answers otherwise, or there is none.
+    """
+    with np.load(export_folder / "examples.npz", allow_pickle=False) as examples:
+        x, y = examples["x"], examples["y"]
+    asked = {SAVED_MODEL: run_saved_model, ONNX: run_onnx}
+    for form, run in asked.items():
+        if form == SAVED_MODEL or (export_folder / form).exists():
+            try:
+                forms.check_agreement(run(export_folder / form, x), y, TOLERANCE)
+            except ValueError as error:
+                raise ValueError(f"loaded back, {form} is not the model that was trained: {error}") from error

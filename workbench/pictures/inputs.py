@@ -19,7 +19,7 @@ _usual = threading.Lock()
 def prepare(data: bytes, manifest: Manifest) -> tuple[NDArray[np.float32] | None, NDArray[np.uint8] | None]:
     """Make the model's input ``(1, h, w, c)`` and the same as pixels; ``None`` where nothing was drawn."""
     header = ink.read_header(data)
-    height, width, channels = manifest.takes.shape
+    height, width, channels = manifest.takes.sizes
     pixels = header.width * header.height
     is_usual = header.kind == "PNG" and pixels <= USUAL_PIXELS and len(data) <= USUAL_BYTES
     with _usual if is_usual else one_at_a_time(pixels):

@@ -172,7 +172,7 @@ class PredictPanel:
             except WorkbenchError:
                 return
             given = found.manifest.input
-            shape = given.shape if given and given.kind == "image" else ()
+            shape = given.sizes if given and given.kind == "image" else ()
         height, width, channels = (*shape,) if len(shape) == 3 else ("", "", "")
         self.width.value, self.height.value, self.channels.value = str(width), str(height), str(channels)
         if self._follows and self.picture.value == DRAWING and self.canvas.drawing is not None:

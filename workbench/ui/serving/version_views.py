@@ -94,7 +94,7 @@ def facts(version: Version) -> str:
         shown.append(("95 % interval", text))
     if given:
         kind = "picture" if given.kind == "image" else "array"
-        shown.append(("Input", f"{kind} {'×'.join(map(str, given.shape))}"))
+        shown.append(("Input", f"{kind} {given.show_shape()}"))
     shown.append(("Forms", ", ".join(FORMS[form] for form in FORMS if form in found) or "–"))
     if found:
         shown.append(("Size of all forms", megabytes(sum(found.values()))))
