@@ -8,8 +8,6 @@ and laid into 28×28 with the centre of mass at pixel 14.
 """
 
 import binascii
-import functools
-import math
 from typing import Any
 
 import cv2
@@ -25,6 +23,7 @@ from workbench.pictures.decoders import (
     read_header,
     read_planes,
 )
+from workbench.pictures.paper import find_ink, lay_on_paper, stretch
 
 __all__ = [
     "Ink",
@@ -42,10 +41,6 @@ __all__ = [
 
 Ink = Plane
 
-LARGE = 4 * 1024 * 1024
-"""Pixels above which a picture is shrunk before its ink is looked for."""
-FAINT = 28
-"""Grey levels between paper and ink under which nothing was drawn."""
 SURE = 64
 """Ink from which a pixel counts for the box; below are soft edges and what compression leaves."""
 SPECK = 0.008
@@ -87,101 +82,6 @@ def png_data_url(png: bytes) -> str:
     return "data:image/png;base64," + binascii.b2a_base64(png, newline=False).decode()
 
 
-# ── ink ──────────────────────────────────────────────────────────────────────────────────────────
-
-
-def find_ink(planes: Planes) -> Ink:
-    """Find where and how strongly a picture was drawn on; all 0 where nothing was.
-
-    The ink of a transparent canvas is what is not transparent; of any other picture what differs from the
-    paper, in any channel, the paper being what the picture's edge shows. Where the light is uneven or the
-    paper grainy the paper is what lies around, and the ink comes out smaller, 512 pixels at most.
-    """
-    colours, alpha = _shrink_all(planes)
-    if alpha is not None:
-        clearest, densest = int(alpha.min()), int(alpha.max())
-        if densest < FAINT or (densest - clearest >= FAINT and _is_drawing(colours, alpha)):
-            return _stretch(alpha - clearest)
-        colours = tuple(lay_on_paper(colour, alpha) for colour in colours)
-    edges = [np.concatenate((c[0], c[-1], c[:, 0], c[:, -1])) for c in colours]
-    papers = [float(np.median(edge)) if edge.min() < edge.max() else float(edge[0]) for edge in edges]
-    if any(_is_uneven(edge, paper) for edge, paper in zip(edges, papers, strict=True)):
-        return _find_ink_in_photo(colours)
-    distances = [cv2.convertScaleAbs(c, beta=-paper) for c, paper in zip(colours, papers, strict=True)]
-    return _stretch(functools.reduce(cv2.max, distances))
-
-
-def _is_uneven(edge: NDArray[Any], paper: float) -> bool:
-    """Tell whether most of a picture's edge is not the paper's shade, which on a canvas it is."""
-    return bool(edge.min() < edge.max() and (np.abs(edge - paper) > 3).mean() > 0.5)
-
-
-def _is_drawing(colours: tuple[Plane, ...], alpha: Plane) -> bool:
-    """Tell whether what is not transparent is one pen's, rather than a picture with its own paper in it."""
-    middle = (int(alpha.min()) + int(alpha.max())) // 2
-    visible = cv2.threshold(alpha, middle, 255, cv2.THRESH_BINARY)[1]
-    _, _, width, height = cv2.boundingRect(visible)
-    if cv2.countNonZero(visible) < 0.8 * width * height:
-        return True
-    lows, highs = zip(*(cv2.minMaxLoc(colour, visible)[:2] for colour in colours), strict=True)
-    return bool(max(high - low for low, high in zip(lows, highs, strict=True)) < 2 * FAINT)
-
-
-def lay_on_paper(colour: Plane, alpha: Plane) -> Plane:
-    """The plane with the paper's shade, its commonest, where it is transparent."""
-    paper = np.bincount(colour[alpha > 127], minlength=1).argmax()
-    share = alpha / np.float32(255)
-    return (colour * share + paper * (1 - share)).astype(np.uint8)
-
-
-def _shrink_all(planes: Planes) -> Planes:
-    """Planes of at most 4 megapixels: what a photo has more costs much memory and shows no more of a digit."""
-    height, width = planes.colours[0].shape
-    part = math.ceil(math.sqrt(height * width / LARGE))
-    if part < 2:
-        return planes
-    size = max(1, width // part), max(1, height // part)
-    shrunk = [cv2.resize(plane, size, interpolation=cv2.INTER_AREA) for plane in planes.colours]
-    alpha = planes.alpha
-    return Planes(
-        tuple(shrunk), None if alpha is None else cv2.resize(alpha, size, interpolation=cv2.INTER_AREA)
-    )
-
-
-def _find_ink_in_photo(colours: tuple[Plane, ...]) -> Ink:
-    """Ink on paper that is lit unevenly or grainy: what is darker (or lighter) than the paper around it."""
-    grey = functools.reduce(lambda a, b: cv2.addWeighted(a, 0.5, b, 0.5, 0), colours)
-    grey = cv2.GaussianBlur(_shrink(grey, 512), (3, 3), 0)
-    paper = cv2.resize(
-        cv2.medianBlur(_shrink(grey, 64), 33), grey.shape[::-1], interpolation=cv2.INTER_LINEAR
-    )
-    depth = paper.astype(np.int16) - grey
-    low, high = np.percentile(depth, (0.2, 99.8))
-    depth, peak = (depth, high) if high > -low else (-depth, -low)
-    grain = 1.5 * np.median(np.abs(depth))  # the standard deviation, were it noise alone
-    if peak < max(FAINT, 5 * grain):
-        return np.zeros_like(grey)
-    return ((depth / np.float32(peak) - 0.3) * (255 / 0.4)).clip(0, 255).astype(np.uint8)
-
-
-def _shrink(plane: Plane, side: int) -> Plane:
-    """The plane with no side longer than ``side``."""
-    height, width = plane.shape
-    if max(height, width) <= side:
-        return plane
-    scale = side / max(height, width)
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    return cv2.resize(plane, size, interpolation=cv2.INTER_AREA)
-
-
-def _stretch(ink: Ink) -> Ink:
-    """The ink at full strength, or none if it is all too faint to be meant."""
-    peak = int(ink.max())
-    if peak < FAINT:
-        return np.zeros_like(ink)
-    return ink if peak == 255 else cv2.convertScaleAbs(ink, alpha=255 / peak)
-
-
 def resize(planes: Planes, width: int, height: int, channels: int) -> NDArray[Any]:
     """A plain resize to ``(h, w, channels)``: colours as they are, or for one channel the ink."""
     if channels == 1:
@@ -216,7 +116,7 @@ def fit(ink: Ink) -> NDArray[Any] | None:
     height, width = crop.shape
     scale = 20 / max(height, width)
     size = max(1, round(width * scale)), max(1, round(height * scale))
-    small = _stretch(cv2.resize(crop, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR))
+    small = stretch(cv2.resize(crop, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR))
     if scale != 1:
         small = cv2.LUT(small, _CONTRAST)
     mass = cv2.moments(small)
@@ -253,7 +153,7 @@ def _shrink_by(crop: Ink, side: int) -> tuple[Ink, int]:
         shrunk = cv2.resize(
             cv2.dilate(crop, np.ones((part, part), np.uint8)), size, interpolation=cv2.INTER_AREA
         )
-    return _stretch(shrunk), part
+    return stretch(shrunk), part
 
 
 def _pieces(ink: Ink) -> int:

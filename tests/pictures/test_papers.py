@@ -1,0 +1,80 @@
+"""A digit is the same on any paper: framed, ruled, underlined, shaded, on a table, between bars."""
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from tests import drawings
+from tests.backend import making
+from tests.pictures import papers
+from workbench.pictures import ink as images
+from workbench.pictures.paper import find_ink
+
+Picture = NDArray[np.uint8]
+DIGITS = range(30)
+
+
+def fitted(picture: Picture) -> Picture | None:
+    return images.fit(images.decode(making.png(picture)))
+
+
+def likeness(a: Picture, b: Picture) -> float:
+    """Correlation of two fitted pictures, a little blurred: 1 is the same."""
+    blurred = [np.asarray(cv2.GaussianBlur(p, (0, 0), 1.2), np.float64).ravel() for p in (a, b)]
+    return float(np.corrcoef(blurred[0], blurred[1])[0, 1])
+
+
+@pytest.mark.parametrize("kind", papers.KINDS.values(), ids=papers.KINDS.keys())
+@pytest.mark.parametrize("seed", [11, 12])
+def test_a_digit_on_any_paper_is_the_digit_that_was_drawn(kind: papers.Paper, seed: int) -> None:
+    random = np.random.default_rng([seed, len(kind.__name__)])
+    alike = 0
+    for k in DIGITS:
+        drawn = drawings.drawing(k % 10, random, 320)
+        found = fitted(kind(drawn / 255, random))
+        wanted = fitted(drawn)
+        assert wanted is not None
+        alike += found is not None and likeness(found, wanted) > (0.65 if kind is papers.table else 0.8)
+    assert alike >= 27
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_ink_is_looked_for_in_any_picture_whatever_is_on_it(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    height, width = random.integers(1, 120, 2)
+    picture = random.integers(0, 256, (height, width, int(random.choice([1, 3]))))
+    if seed % 2:
+        picture = np.where(random.random(picture.shape[:2])[..., None] < 0.1, picture, random.integers(256))
+    ink = find_ink(
+        images.read_planes(
+            making.png(
+                picture.astype(np.uint8).squeeze(2) if picture.shape[2] == 1 else picture.astype(np.uint8)
+            )
+        )
+    )
+    assert ink.dtype == np.uint8
+    assert images.fit(ink) is None or ink.any()
+
+
+def test_drawings_on_a_canvas_are_not_touched() -> None:
+    random = np.random.default_rng(5)
+    for k in range(100):
+        canvas = drawings.drawing(k % 10, random)
+        assert (find_ink(images.read_planes(making.png(canvas))) > 127).sum() > 0.97 * (canvas > 127).sum()
+
+
+def test_a_one_with_a_base_and_a_long_two_keep_their_lines() -> None:
+    for points in (
+        [(90, 60), (140, 30), (140, 250), (95, 250), (185, 250)],
+        [(60, 60), (220, 60), (60, 250), (230, 250)],
+    ):
+        canvas = np.zeros((280, 280), np.uint8)
+        cv2.polylines(canvas, [np.array(points)], False, 255, 15, cv2.LINE_AA)
+        assert (find_ink(images.read_planes(making.png(canvas))) == canvas).all()
+
+
+def test_a_frame_with_nothing_in_it_is_still_a_drawing() -> None:
+    canvas = np.full((200, 200), 255, np.uint8)
+    cv2.rectangle(canvas, (40, 40), (160, 160), 0, 6)
+    assert fitted(canvas) is not None
