@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from backend.deployments import engines
+from backend.deployments.canary import choose
 from backend.deployments.manifests import check_manifest, check_number, refuse_worse
 from backend.deployments.record import FILE, Change, Record, Share, now, switched
 from backend.deployments.values import Canary, Deployment, Serving, UnderWay
@@ -67,9 +68,7 @@ class Deployments:
     def answering(self, picture: bytes) -> Deployment | None:
         """The version that answers this drawing where no model is named."""
         default = self.now().default
-        if default is not None and default.canary is not None and default.canary.draws(picture):
-            return default.canary.deployment
-        return default
+        return default and choose(default, picture)
 
     def history(self, name: str) -> tuple[Change, ...]:
         """List the changes of what serves, the latest last."""

@@ -1,6 +1,5 @@
 """The versions that answer, as values: a deployment, its canary, all that serve, and the work under way before that."""
 
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -48,10 +47,6 @@ class Canary:
 
     percent: float
     deployment: Deployment
-
-    def draws(self, picture: bytes) -> bool:
-        """Tell whether it answers this drawing; the same drawing has the same answer, in every worker."""
-        return zlib.crc32(picture) % 10_000 < self.percent * 100
 
 
 @dataclass(frozen=True)

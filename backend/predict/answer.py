@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backend.comparisons.store import Comparisons
+from backend.deployments.canary import choose
 from backend.deployments.engines import InProcess
 from backend.deployments.store import Deployments
 from backend.deployments.values import Deployment
@@ -49,8 +50,7 @@ class Drawings:
         """
         metrics = self._metrics
         active = self._choose(drawing.model)
-        canary = active.canary
-        deployment = canary.deployment if canary and canary.draws(drawing.picture) else active
+        deployment = choose(active, drawing.picture)
         x, seen = prepare(drawing.picture, deployment.manifest)
         fitted = time.perf_counter()
         scores = None if x is None else deployment.engine.predict(x)[0]

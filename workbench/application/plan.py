@@ -31,6 +31,11 @@ class AppPlan(Plan):
     price_source: str = ""
 
     @property
+    def price_per_month(self) -> float:
+        """US dollars for a month that it runs through."""
+        return self.price_per_hour * prices.HOURS_A_MONTH
+
+    @property
     def unknown(self) -> tuple[str, ...]:
         """Names of costs that are not known here."""
         return tuple(cost.what for cost in self.costs if cost.per_hour is None)

@@ -74,18 +74,14 @@ def plan_app(arguments: argparse.Namespace, settings: Settings) -> None:
 
 
 def _plan_as_json(plan: "AppPlan") -> dict[str, object]:
-    from workbench.verbs.application import price_per_month
-
     return {
         **asdict(plan),
-        "price_per_month": round(price_per_month(plan), 2),
+        "price_per_month": round(plan.price_per_month, 2),
         "unknown": list(plan.unknown),
     }
 
 
 def _show_plan(plan: "AppPlan") -> None:
-    from workbench.verbs.application import price_per_month
-
     print(output.columns([("WHAT", "NAME"), *((r.type, r.name) for r in plan.resources)]))
     print()
     print(output.columns([("COSTS", "AN HOUR"), *((c.what, _dollars(c.per_hour)) for c in plan.costs)]))
@@ -94,7 +90,7 @@ def _show_plan(plan: "AppPlan") -> None:
     print()
     more = f", and what is unknown: {', '.join(plan.unknown)}" if plan.unknown else ""
     print(
-        f"{len(plan.resources)} in all, {_dollars(plan.price_per_hour)} an hour, ${price_per_month(plan):.2f} a month "
+        f"{len(plan.resources)} in all, {_dollars(plan.price_per_hour)} an hour, ${plan.price_per_month:.2f} a month "
         f"that it runs through{more}; {plan.price_source}"
     )
 

@@ -30,7 +30,6 @@ __all__ = [
     "Wish",
     "forward_command",
     "make_wish",
-    "price_per_month",
     "token_command",
 ]
 
@@ -172,13 +171,6 @@ def make_wish(
     }
     given = {key: value for key, value in chosen.items() if value}
     return check(Wish(page_port=page_port, private_backend=private_backend, **given))
-
-
-def price_per_month(plan: "AppPlan") -> float:
-    """US dollars for a month that it runs through."""
-    from workbench.aws.prices import HOURS_A_MONTH
-
-    return plan.price_per_hour * HOURS_A_MONTH
 
 
 def token_command(settings: Settings, region: str) -> str:

@@ -71,7 +71,9 @@ def describe_plan(plan: "AppPlan") -> str:
     resources = "".join(
         f"<li>{escape(r.name)} <span class=wb-muted>{escape(r.type)}</span></li>" for r in plan.resources
     )
-    title = f"${plan.price_per_hour:.2f} an hour, ${plan.price_per_hour * 730:.0f} for a month that it runs through"
+    title = (
+        f"${plan.price_per_hour:.2f} an hour, ${plan.price_per_month:.0f} for a month that it runs through"
+    )
     return (
         banner(title, plan.price_source, kind="note")
         + _scroll("What it costs", ("Costs", "An hour"), costs)
