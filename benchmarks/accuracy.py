@@ -90,7 +90,7 @@ def learn(recipe: recipes.Recipe, seed: int) -> Seed:
     curve: list[dict[str, float]] = []
     began: tuple[float, float] | None = None
 
-    def note(progress: training.Progress) -> None:
+    def note(progress: training.TrainingProgress) -> None:
         nonlocal began
         now = time.perf_counter(), time.process_time()
         began = began or now

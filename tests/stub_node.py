@@ -70,7 +70,7 @@ def _lead(folder: Path, writer: events.Writer, program: dict[str, Any], place: s
         program.get("step", _nothing)(place, done)
         time.sleep(STEP_S)
         done += 1
-        writer.metric(step=done, of=steps, epoch=1, loss=1 / done, accuracy=done / steps)
+        writer.metric(events.Progress(step=done, of=steps, epoch=1, loss=1 / done, accuracy=done / steps))
         aside = checkpoint.with_name("aside")
         aside.write_text(str(done))
         aside.replace(checkpoint)

@@ -11,7 +11,20 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from workbench.events import MAX_KEPT, MAX_TEXT, Error, Event, Log, Metric, Phase, Writer, dump, parse, read
+from workbench.events import (
+    MAX_KEPT,
+    MAX_TEXT,
+    Error,
+    Event,
+    Log,
+    Metric,
+    Phase,
+    Progress,
+    Writer,
+    dump,
+    parse,
+    read,
+)
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=200)
 numbers = st.none() | st.floats(allow_nan=False, allow_infinity=False)
@@ -114,7 +127,7 @@ def test_deep_nesting_and_endless_digits_are_no_event() -> None:
 
 def test_a_loss_that_is_no_number_is_none(path: Path) -> None:
     with Writer(path, "worker", 0) as writer:
-        writer.metric(step=1, of=1, epoch=1, loss=math.nan, accuracy=math.inf)
+        writer.metric(Progress(step=1, of=1, epoch=1, loss=math.nan, accuracy=math.inf))
     [metric] = read(path)[0]
     assert isinstance(metric, Metric)
     assert (metric.loss, metric.accuracy) == (None, None)
@@ -194,7 +207,7 @@ def test_a_file_begun_anew_is_read_from_its_beginning(path: Path) -> None:
 def test_metrics_come_at_most_once_a_second(path: Path, clock: Clock) -> None:
     with Writer(path, "chief", 0, clock=clock) as writer:
         for step in range(1, 41):
-            writer.metric(step=step, of=100, epoch=1)
+            writer.metric(Progress(step=step, of=100, epoch=1))
             clock.t += 0.125
         assert steps(path) == [1, 9, 17, 25, 33]
 
@@ -202,11 +215,11 @@ def test_metrics_come_at_most_once_a_second(path: Path, clock: Clock) -> None:
 def test_the_last_metric_of_an_epoch_always_comes(path: Path, clock: Clock) -> None:
     with Writer(path, "chief", 0, clock=clock) as writer:
         for step in range(1, 10):
-            writer.metric(step=step, of=100, epoch=1 + (step > 5))
+            writer.metric(Progress(step=step, of=100, epoch=1 + (step > 5)))
         assert steps(path) == [1, 5]
-        writer.metric(step=10, of=100, epoch=2, val_loss=0.5)
+        writer.metric(Progress(step=10, of=100, epoch=2, val_loss=0.5))
         assert steps(path) == [1, 5, 10]
-        writer.metric(step=11, of=100, epoch=3)
+        writer.metric(Progress(step=11, of=100, epoch=3))
         writer.phase("exporting")
     assert steps(path) == [1, 5, 10, 11]
     assert isinstance(read(path)[0][-1], Phase)
@@ -215,7 +228,7 @@ def test_the_last_metric_of_an_epoch_always_comes(path: Path, clock: Clock) -> N
 def test_the_very_last_step_always_comes(path: Path, clock: Clock) -> None:
     with Writer(path, "chief", 0, clock=clock) as writer:
         for step in range(1, 6):
-            writer.metric(step=step, of=5, epoch=1)
+            writer.metric(Progress(step=step, of=5, epoch=1))
         assert steps(path) == [1, 5]
 
 
@@ -243,7 +256,7 @@ def test_a_full_disk_never_raises_into_the_training(tmp_path: Path) -> None:
     full.symlink_to("/dev/full")
     with Writer(full, "worker", 0) as writer:
         writer.phase("training")
-        writer.metric(step=1, of=1, epoch=1)
+        writer.metric(Progress(step=1, of=1, epoch=1))
         writer.error("boom")
 
 
@@ -258,7 +271,7 @@ def test_a_folder_that_is_gone_never_raises_into_the_training(tmp_path: Path) ->
 FULL_THEN_FREE = """
 import resource, signal, sys
 from pathlib import Path
-from workbench.events import Writer
+from workbench.events import Progress, Writer
 
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
@@ -294,6 +307,6 @@ def test_phases_lines_and_ends_of_epochs_are_echoed(tmp_path: Path) -> None:
     with Writer(tmp_path / "events.jsonl", "worker", 0, echo=said.append) as writer:
         writer.phase("training")
         writer.log("a line")
-        writer.metric(step=1, of=9, epoch=1, loss=2.0)
-        writer.metric(step=3, of=9, epoch=1, loss=1.23456, val_accuracy=0.5)
+        writer.metric(Progress(step=1, of=9, epoch=1, loss=2.0))
+        writer.metric(Progress(step=3, of=9, epoch=1, loss=1.23456, val_accuracy=0.5))
     assert said == ["training", "a line", "epoch 1, step 3 of 9: loss 1.235, validation accuracy 0.5"]

@@ -7,7 +7,7 @@ from pathlib import Path
 from workbench.settings import PROJECT
 
 ROOMS = (
-    "events.py",
+    "events",
     "machines/local",
     "runner",
     "tasks",
@@ -35,7 +35,7 @@ TOUCHES = {
 SAFE = {"untrusted_folders", "untrusted_changes", "files", "dataclasses", "detached", "sandbox", "linux"}
 """What may be called by such a name: our own ground, and what is no file."""
 REASONS = {
-    ("events.py", "Writer"): "the machine's own side, with the machine's rights",
+    ("events/writer.py", "Writer"): "the machine's own side, with the machine's rights",
     ("machines/local/folders.py", "open_home"): "the home and its data sets, which no machine can write",
     ("machines/local/folders.py", "give"): "the folder itself: its parent is ours",
     ("machines/local/folders.py", "take_back"): "the folder itself: its parent is ours",

@@ -7,8 +7,9 @@ import pytest
 from workbench.estimates import scaling
 from workbench.estimates.estimate import STARTING_S, Estimate, describe, estimate
 from workbench.estimates.scaling import Site, Work, network
+from workbench.events import Progress
 from workbench.jobs import Job
-from workbench.jobs.values import Change, Progress
+from workbench.jobs.values import Change
 from workbench.machines import Layout
 from workbench.tasks.check import Checked
 
@@ -37,7 +38,7 @@ def trained(id: int, ps: int, workers: int, training_s: float, steps: int = 1000
         ("exporting", 3 + training_s),
         ("completed", 8 + training_s),
     )
-    progress = Progress(0.0, steps, steps, epochs, None, None, None, None, None, None)
+    progress = Progress(steps, steps, epochs)
     return Job(
         id=id,
         name="digits",

@@ -54,7 +54,7 @@ def train(machine: Machine, folder: Path, steps: int = 4, of: int = 4) -> None:
     with writer(machine, folder) as says:
         says.phase("training")
         for step in range(1, steps + 1):
-            says.metric(step=step, of=of, epoch=1, loss=1 / step, accuracy=step / of)
+            says.metric(events.Progress(step=step, of=of, epoch=1, loss=1 / step, accuracy=step / of))
         says.phase("exporting")
         export(folder)
         says.phase("done")

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from workbench import ui
-from workbench.node.training import Progress
+from workbench.node.training import TrainingProgress
 from workbench.ui.tutorial.training import TrainingPanel
 
 
-def report(step: int, of: int, epochs: int, **more: Any) -> Progress:
+def report(step: int, of: int, epochs: int, **more: Any) -> TrainingProgress:
     fields: dict[str, Any] = {
         "step": step,
         "of": of,
@@ -29,7 +29,7 @@ def report(step: int, of: int, epochs: int, **more: Any) -> Progress:
         "seconds": 1.0,
         "eta_s": 5.0,
     }
-    return Progress(**{**fields, **more})
+    return TrainingProgress(**{**fields, **more})
 
 
 @dataclass
@@ -41,7 +41,7 @@ class FakeTraining:
     epochs: list[int] = field(default_factory=list)
 
     def __call__(
-        self, *, epochs: int, on_progress: Callable[[Progress], None], stop: Callable[[], bool]
+        self, *, epochs: int, on_progress: Callable[[TrainingProgress], None], stop: Callable[[], bool]
     ) -> str:
         self.epochs.append(epochs)
         for step in range(1, 11):

@@ -17,7 +17,6 @@ from workbench.jobs.values import (
     Lease,
     MachineRecord,
     Point,
-    Progress,
 )
 
 __all__ = [
@@ -33,7 +32,6 @@ __all__ = [
     "Listing",
     "MachineRecord",
     "Point",
-    "Progress",
     "Pulse",
     "Store",
 ]

@@ -7,9 +7,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from workbench.errors import NotFound
-from workbench.events import Error
+from workbench.events import Error, Progress
 from workbench.jobs.tables import errors, job_times, jobs, machines, phases, recipes
-from workbench.jobs.values import ACTIVE, Change, Job, Lease, MachineRecord, Progress
+from workbench.jobs.values import ACTIVE, Change, Job, Lease, MachineRecord
 from workbench.recipes import FIELDS, Recipe
 
 Row = sa.RowMapping
@@ -100,7 +100,7 @@ def _progress(row: Row) -> Progress | None:
     if row["metric_t"] is None:
         return None
     same = ("step", "of", "epoch", "loss", "val_loss", "val_accuracy", "images_per_s", "eta_s")
-    return Progress(t=row["metric_t"], accuracy=row["train_accuracy"], **{name: row[name] for name in same})
+    return Progress(accuracy=row["train_accuracy"], **{name: row[name] for name in same})
 
 
 def _execution_s(changes: Sequence[Change], now: float) -> float:

@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from workbench.events import Error
+from workbench.events import Error, Progress
 from workbench.recipes import Recipe
 
 STATES = ("queued", "initializing", "training", "exporting", "completed", "failed", "terminated")
@@ -31,22 +31,6 @@ class MachineRecord:
     instance: str | None = None
     phase: str | None = None
     """What the machine itself reported last; given by the store, not to it."""
-
-
-@dataclass(frozen=True)
-class Progress:
-    """The newest metric of the machine that leads, and the newest validation; see ``events.Metric``."""
-
-    t: float
-    step: int
-    of: int
-    epoch: int
-    loss: float | None
-    accuracy: float | None
-    val_loss: float | None
-    val_accuracy: float | None
-    images_per_s: float | None
-    eta_s: float | None
 
 
 @dataclass(frozen=True)
@@ -98,7 +82,8 @@ class Job:
         How often it was queued, and which of these attempts began from nothing: a checkpoint from an attempt
         before ``origin`` is not to be used.
     progress
-        ``None`` until the first metric since ``origin``.
+        The newest metric of the machine that leads, with the newest validation; ``None`` until the first metric since
+        ``origin``.
     accuracy
         Of the published version on the held-out part, 0 to 1; ``None`` before, and for a regression.
     error

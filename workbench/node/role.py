@@ -24,17 +24,6 @@ from workbench.upstream import tensorflow as sockets
 
 _FAILED_WORKER = re.compile(r"from remote target /job:worker/replica:0/task:(\d+)")
 WAIT_EVERY_S = 0.2
-SHOWN_METRICS = (
-    "step",
-    "of",
-    "epoch",
-    "loss",
-    "accuracy",
-    "val_loss",
-    "val_accuracy",
-    "images_per_s",
-    "eta_s",
-)
 
 
 @dataclass(frozen=True)
@@ -134,16 +123,16 @@ def _train(assignment: Assignment, writer: Writer) -> None:
     writer.phase("done")
 
 
-def _reporter(cluster: Cluster, writer: Writer) -> Callable[[training.Progress], None]:
+def _reporter(cluster: Cluster, writer: Writer) -> Callable[[training.TrainingProgress], None]:
     begun = False
 
-    def report(progress: training.Progress) -> None:
+    def report(progress: training.TrainingProgress) -> None:
         nonlocal begun
         if not begun:
             writer.phase("training")
             begun = True
         if cluster.leads:
-            writer.metric(**{name: getattr(progress, name) for name in SHOWN_METRICS})
+            writer.metric(progress)
 
     return report
 

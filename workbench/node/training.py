@@ -5,7 +5,7 @@ import math
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import keras
 import numpy as np
 
 from workbench.errors import RecipeError
+from workbench.events import Progress
 from workbench.node import data
 from workbench.node.checkpoint import Checkpoints
 from workbench.node.model import make_evaluation, predict
@@ -25,38 +26,26 @@ CHECKPOINT_SHARE = 0.05
 """Of the time, what checkpoints between epochs may cost at most."""
 
 
-@dataclass(frozen=True)
-class Progress:
-    """How far the training is.
+@dataclass(frozen=True, kw_only=True)
+class TrainingProgress(Progress):
+    """The progress of a training in this process, with what only this process knows.
 
     Attributes
     ----------
-    step, of
-        Batches done and to do in all.
-    epoch, epochs
-        The current epoch, from 1, and how many there are.
-    loss, accuracy
-        Mean over the batches since the report before; accuracy 0 to 1, ``None`` where the model has no such metric.
+    epochs
+        How many there are.
+    loss
+        Not a number where no batch was measured since the report before.
     val_loss, val_accuracy
-        On the validation part; set in the last report of an epoch only.
-    images_per_s
-        Examples a second since the report before.
-    seconds, eta_s
-        Spent since the first batch, and likely still to spend: ``None`` at first, while only the tracing of the graph
-        has been timed.
+        Set in the last report of an epoch only.
+    seconds
+        Spent since the first batch.
     """
 
-    step: int
-    of: int
-    epoch: int
+    loss: float = field()
+    images_per_s: float = field()
     epochs: int
-    loss: float
-    accuracy: float | None
-    val_loss: float | None
-    val_accuracy: float | None
-    images_per_s: float
     seconds: float
-    eta_s: float | None
 
 
 @dataclass(frozen=True)
@@ -64,7 +53,7 @@ class Trained:
     """A trained model and how it came about."""
 
     model: keras.Model
-    history: list[Progress]
+    history: list[TrainingProgress]
     seconds: float
     """Of training alone: data, building and tracing are not in it."""
     stopped: bool
@@ -83,7 +72,7 @@ def train(
     train: Any,
     *,
     epochs: int | None = None,
-    on_progress: Callable[[Progress], None] | None = None,
+    on_progress: Callable[[TrainingProgress], None] | None = None,
     stop: Callable[[], bool] | None = None,
     seed: int = 0,
 ) -> Trained:
@@ -109,9 +98,9 @@ def train(
     if epochs is not None:
         program = program.set_epochs(epochs)
     batches = data.prepare(train, batch_size=program.batch_size, augment=program.augment, seed=seed)
-    history: list[Progress] = []
+    history: list[TrainingProgress] = []
 
-    def report(progress: Progress) -> None:
+    def report(progress: TrainingProgress) -> None:
         history.append(progress)
         if on_progress is not None:
             on_progress(progress)
@@ -128,7 +117,7 @@ def fit(
     batches: data.Batches,
     *,
     folder: Path | None,
-    on_progress: Callable[[Progress], None],
+    on_progress: Callable[[TrainingProgress], None],
     stop: Callable[[], bool],
     say: Callable[[str], None] = lambda line: None,
 ) -> Trained:
@@ -185,7 +174,7 @@ def _loop(
     batches: data.Batches,
     checkpoints: Checkpoints | None,
     state: _State,
-    on_progress: Callable[[Progress], None],
+    on_progress: Callable[[TrainingProgress], None],
     stop: Callable[[], bool],
     say: Callable[[str], None],
 ) -> Trained:
@@ -217,7 +206,7 @@ def _loop(
         if ended and validation is not None:
             val_loss, val_accuracy = _validate(strategy, evaluate, validation)
         state.seconds = watch.total
-        progress = Progress(
+        progress = TrainingProgress(
             step=state.step,
             of=total,
             epoch=epoch,

@@ -63,7 +63,7 @@ def _train(settings: Settings, status: "_Status") -> registry.Version:
     from workbench.models import evaluation
     from workbench.node import publishing, training
 
-    def show(progress: training.Progress) -> None:
+    def show(progress: training.TrainingProgress) -> None:
         status.tell("training", f"training the first model, step {progress.step} of {progress.of}", progress)
 
     with tempfile.TemporaryDirectory() as folder:
@@ -125,7 +125,7 @@ class _Status:
         self.path = path
         self.since = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
-    def tell(self, state: str, message: str, progress: "training.Progress | None" = None) -> None:
+    def tell(self, state: str, message: str, progress: "training.TrainingProgress | None" = None) -> None:
         now = UnderWay(state, message, self.since)
         if progress is not None:
             eta_s = None if progress.eta_s is None else round(progress.eta_s, 1)

@@ -19,7 +19,7 @@ POLL_S = 0.1
 
 
 class Report(Protocol):
-    """The progress of a training: ``workbench.node.training.Progress``."""
+    """The progress of a training: ``workbench.node.training.TrainingProgress``."""
 
     @property
     def step(self) -> int: ...
