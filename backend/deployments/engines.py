@@ -3,13 +3,17 @@
 An engine has a ``name`` and answers ``predict``; the other kind is :class:`backend.untrusted.model_servers.Remote`.
 """
 
-from collections.abc import Callable
+import os
+import time
+from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from backend.deployments.limits import Watch, allowed_s
 from workbench.errors import ModelRefused, NeedsTensorFlow, Unavailable
 from workbench.manifest import Manifest
 
@@ -28,6 +32,14 @@ DTYPES: dict[str, type[np.generic]] = {
     },
 }
 """What a model may take, as ONNX Runtime calls it."""
+WORKING_BYTES = 1024**3
+"""Memory that models compute in, all of a process together, without their weights; at most half of the machine's."""
+OFTEN, PAUSE_S = 3, 10.0
+"""A model that so often in a row took too long is not asked again for so long."""
+
+
+class Unanswered(Unavailable):
+    """A model takes more time or memory than an answer may; it is the model's fault, and costs this request alone."""
 
 
 class Engine(Protocol):
@@ -41,8 +53,21 @@ class Engine(Protocol):
         """Answers ``(n, …)`` for inputs ``(n, …)``, as the manifest describes them."""
 
 
+@cache
+def _limit_memory() -> None:
+    """Have all models of this process compute in one arena that does not grow beyond ``WORKING_BYTES``."""
+    import onnxruntime
+
+    whole = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    place = onnxruntime.OrtMemoryInfo(
+        "Cpu", onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, onnxruntime.OrtMemType.DEFAULT
+    )
+    most = min(WORKING_BYTES, whole // 2)
+    onnxruntime.create_and_register_allocator(place, onnxruntime.OrtArenaCfg(most, -1, -1, -1))
+
+
 def open_session(model: Path) -> Any:
-    """An ``onnxruntime.InferenceSession`` on one thread."""
+    """An ``onnxruntime.InferenceSession`` on one thread, within the memory that models may compute in."""
     # At the first model and not at import: the runtime starts a thread, which would not survive the fork
     # from gunicorn's master to its workers.
     import onnxruntime
@@ -51,13 +76,17 @@ def open_session(model: Path) -> Any:
     options.intra_op_num_threads = 1  # requests are what runs in parallel
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
+    _limit_memory()
+    options.add_session_config_entry("session.use_env_allocators", "1")
+    options.add_session_config_entry("session.use_device_allocator_for_initializers", "1")
     return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 
 class InProcess:
-    """One of our own versions in memory."""
+    """One of our own versions in memory; no answer takes more time or memory than it may."""
 
     name = "onnxruntime"
+    _watch = Watch()
 
     def __init__(self, model: Path) -> None:
         session = open_session(model)
@@ -68,14 +97,41 @@ class InProcess:
             raise ModelRefused(
                 f"{MODEL} must have one input of numbers and one output. Received: {got}; {len(outputs)} out"
             )
+        import onnxruntime
+
         self._dtype = dtype
         self._run, self._input, self._outputs = session.run, inputs[0].name, [outputs[0].name]
+        self._options = onnxruntime.RunOptions
+        self._late = 0
+        self._again_at = 0.0
 
     def predict(self, x: NDArray[Any]) -> NDArray[np.float32]:
-        """Answers ``(n, …)`` for inputs ``(n, …)``, brought to the dtype that the model takes."""
+        """Answers ``(n, …)`` for inputs ``(n, …)``, brought to the dtype that the model takes.
+
+        Raises
+        ------
+        Unanswered
+            It took too long or too much memory.
+        """
+        if self._late >= OFTEN and time.monotonic() < self._again_at:
+            raise Unanswered("the model took too long again and again; deploy another version or roll back")
         if x.dtype != self._dtype:
             x = x.astype(self._dtype)
-        answers: NDArray[Any] = self._run(self._outputs, {self._input: x})[0]
+        options, limit_s = self._options(), allowed_s(len(x))
+        self._watch.begin(options, limit_s)
+        try:
+            answers: NDArray[Any] = self._run(self._outputs, {self._input: x}, options)[0]
+        except Exception as error:  # the runtime's own tree
+            if options.terminate:
+                self._late += 1
+                self._again_at = time.monotonic() + PAUSE_S
+                raise Unanswered(f"the model did not answer within {limit_s:g} s; it was stopped") from error
+            if "memory" in str(error) or "alloc" in str(error):
+                raise Unanswered("the model needs more memory for an answer than it may have") from error
+            raise
+        finally:
+            self._watch.end(options)
+        self._late = 0
         return answers if answers.dtype == np.float32 else answers.astype(np.float32)
 
 
@@ -103,6 +159,8 @@ def load(folder: Path, manifest: Manifest, other: Other | None = None) -> Engine
     try:
         engine = InProcess(folder / MODEL) if own or other is None else other(folder, manifest)
         _check(engine, folder / EXAMPLES, manifest)
+    except Unanswered as error:
+        raise ModelRefused(f"{manifest} cannot be deployed: {error}") from error
     except (ModelRefused, NeedsTensorFlow, Unavailable):
         raise
     except Exception as error:  # the runtime raises its own tree, which is not ours to list
@@ -129,3 +187,21 @@ def _check(engine: Engine, examples: Path, manifest: Manifest) -> None:
             f"{manifest} does not give the answers that it gave when it was published: "
             f"they differ by {difference:.3g}, more than {TOLERANCE}"
         )
+    if isinstance(engine, InProcess) and manifest.takes.kind == "image":
+        for probe in _probes(x[0], manifest):
+            if engine.predict(probe).shape != (1, *expected.shape[1:]):
+                raise ModelRefused(f"{manifest} answers some inputs in another shape than its own examples")
+
+
+def _probes(example: NDArray[Any], manifest: Manifest) -> Iterator[NDArray[np.float32]]:
+    """Inputs of one example each that are none of the version's own: what it does with these it must do in time too."""
+    low, high = manifest.takes.range
+    chance = np.random.default_rng()
+    yield np.full_like(example, low)[None]
+    yield np.full_like(example, high)[None]
+    for share in (0.02, 0.2, 0.5):  # as much ink, anywhere
+        yield np.where(chance.random(example.shape) < share, high, low).astype(np.float32)[None]
+    yield chance.uniform(low, high, example.shape).astype(np.float32)[None]
+    for axis in range(min(2, example.ndim)):
+        yield np.ascontiguousarray(np.roll(example, int(chance.integers(1, 4)), axis))[None]
+        yield np.ascontiguousarray(np.flip(example, axis))[None]

@@ -132,7 +132,7 @@ class Deployments:
             target = self._path(name, version)
             target.parent.mkdir(parents=True, exist_ok=True)
             is_new = files.publish(folder, target)
-            if not is_new and read_manifest(target).files != manifest.files:
+            if not is_new and read_manifest(target) != manifest:
                 raise Conflict(
                     f"another {name}:{version} is here already and versions never change; "
                     "publish this one under the next number"
