@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from workbench.errors import RecipeError
-from workbench.recipes import Program
+from workbench.recipes import Program, in_plain_words
 from workbench.upstream import keras as upstream
 
 PREDICT_BATCH = 1_000
@@ -40,7 +40,8 @@ def build(program: Program, sample: tuple[Any, Any]) -> keras.Model:
     except ValueError as error:
         shapes = tf.nest.map_structure(lambda t: tuple(t.shape[1:]), sample[0])
         raise RecipeError(
-            f"the model does not take what load_data() gives, x of shape {shapes}: {error}", field="training"
+            f"the model does not take what load_data() gives, x of shape {shapes}: {in_plain_words(str(error))}",
+            field="training",
         ) from error
     if not tf.is_tensor(outputs):
         raise RecipeError(

@@ -241,15 +241,16 @@ def _check_labels(y: np.ndarray, output_shape: tuple[int, ...], labels: tuple[st
     if least >= 0 and most < classes:
         return
     first = int(np.flatnonzero((flat[:, 0] < 0) | (flat[:, 0] >= classes))[0])
-    where = f"y of the {part} part names classes {least} to {most} (example {first} is {int(flat[first, 0])})"
+    where = f"y of the {part} part names classes {least} to {most}"
+    example = f"(example {first} is {int(flat[first, 0])})"
     if outputs == 1:
         raise RecipeError(
-            f"{where}, the model has one output, which tells 0 and 1 apart; give it an output for each class, or, "
+            f"{where}, the model has one output, which tells 0 and 1 apart {example}; give it an output for each class, or, "
             "where y is a quantity, give y.astype('float32')",
             field="training",
         )
     raise RecipeError(
-        f"{where}, the model has {outputs} outputs for 0 to {outputs - 1}; number the classes from 0, or give the "
+        f"{where}, the model has {outputs} outputs for 0 to {outputs - 1} {example}; number the classes from 0, or give the "
         "model as many outputs as there are classes",
         field="training",
     )

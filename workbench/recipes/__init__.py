@@ -6,7 +6,7 @@ so that the same code runs on a machine, ``preprocessing`` finds there what ``he
 what both define. ``import helpers`` works as well.
 """
 
-from workbench.recipes.blame import explain
+from workbench.recipes.blame import explain, in_plain_words
 from workbench.recipes.checking import check, check_travel, parse
 from workbench.recipes.program import Program, from_namespace, load
 from workbench.recipes.source import DEFAULT, FIELDS, REQUIRED, Recipe, read, read_notebook, read_sources
@@ -21,6 +21,7 @@ __all__ = [
     "check_travel",
     "explain",
     "from_namespace",
+    "in_plain_words",
     "load",
     "parse",
     "read",

@@ -9,6 +9,7 @@ from workbench.recipes import advice
 
 MAX_REASON = 600
 """Characters of what TensorFlow says; it may list a whole batch."""
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 _TOLD_FRAME = re.compile(r'File "([^"]+)", line (\d+), in (\w+)')
 
 
@@ -34,8 +35,21 @@ def explain(error: BaseException, folder: Path) -> RecipeError:
     return RecipeError(f"{field}, line {line}: {what}", field=field, line=line, traceback="".join(lines))
 
 
+def in_plain_words(text: str) -> str:
+    """Take out what Keras says of a call that failed, without colours and without the call's arguments.
+
+    >>> in_plain_words("Exception encountered when calling A.call().\\n\\n\\x1b[1mtoo short\\x1b[0m\\n\\nArguments received by …")
+    'too short'
+    """
+    text = _COLOURS.sub("", text)
+    if text.startswith("Exception encountered when calling ") and "\n\n" in text:
+        text = text.partition("\n\n")[2].partition("\n\nArguments received by")[0]
+    return text.strip()
+
+
 def _reason(text: str) -> str:
     """Take out what an error says; of TensorFlow's messages with stacks in them, the part after the stacks."""
+    text = in_plain_words(text)
     if not text.startswith(("in user code:", "Graph execution error:")):
         return text
     text = text.split("\nAdditional GRPC error information")[0]
