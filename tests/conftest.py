@@ -140,13 +140,14 @@ def _is_free(port: int) -> bool:
 
 @pytest.fixture(scope="session")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with MNIST in it, fetched at most once."""
+    """A folder with MNIST and the pen strokes in it, fetched and drawn at most once."""
     folder = tmp_path_factory.mktemp("shared") / "data"
-    at_home = from_environment({}).data / "mnist.npz"
-    if at_home.exists():
-        folder.mkdir()
-        (folder / "mnist.npz").symlink_to(at_home)
-    datasets.load("mnist", make_settings(folder.parent))
+    folder.mkdir()
+    home = from_environment({})
+    for name in ("mnist", "pen-strokes"):
+        if datasets.is_here(name, home):
+            (folder / f"{name}.npz").symlink_to(home.data / f"{name}.npz")
+        datasets.load(name, make_settings(folder.parent))
     return folder
 
 

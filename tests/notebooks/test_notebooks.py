@@ -69,17 +69,17 @@ def test_the_default_recipe_imports_nothing_that_a_machine_has_not() -> None:
                 imported |= {alias.name for alias in node.names}
             elif isinstance(node, ast.ImportFrom):
                 imported |= {f"{node.module}.{alias.name}" for alias in node.names}
-    assert imported == {"os", "tensorflow", "keras", "keras.layers", "workbench.datasets"}
+    assert imported == {"os", "numpy", "tensorflow", "keras", "keras.layers", "workbench.datasets"}
 
 
 def test_the_default_recipe_makes_a_compiled_model_whose_rate_ends_with_the_training(tmp_path: Path) -> None:
     program = recipes.load(recipes.read(recipes.DEFAULT), tmp_path)
-    assert (program.epochs, program.batch_size, program.labels) == (4, 256, tuple("0123456789"))
+    assert (program.epochs, program.batch_size, program.labels) == (2, 128, tuple("0123456789"))
     model = program.set_epochs(5).build_model()
     assert model.compiled
     assert model.output_shape == (None, 10)
     rate = model.optimizer._learning_rate
-    steps = 5 * (54_000 // 256)
+    steps = 5 * (90_000 // 128)
     assert float(rate(steps)) == pytest.approx(0, abs=1e-6)
     assert float(rate(steps // 2)) > 1e-3
 

@@ -7,16 +7,19 @@ back end's folder, from where the drawing page shows it, and on standard output 
 import json
 import os
 import signal
+import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from workbench import recipes
+from workbench import datasets, recipes
 from workbench.backends.http import HttpBackEnd
 from workbench.errors import NotFound, Unavailable, WorkbenchError
 from workbench.models import registry
@@ -60,8 +63,9 @@ def make(settings: Settings) -> None:
 def _train(settings: Settings, status: "_Status") -> registry.Version:
     status.tell("starting", "starting TensorFlow to train the first model")
     recipe = recipes.read(recipes.DEFAULT)
-    from workbench.models import evaluation
-    from workbench.node import publishing, training
+    with _data_fetched_beside(recipe):
+        from workbench.models import evaluation
+        from workbench.node import publishing, training
 
     def show(progress: training.TrainingProgress) -> None:
         status.tell("training", f"training the first model, step {progress.step} of {progress.of}", progress)
@@ -77,6 +81,22 @@ def _train(settings: Settings, status: "_Status") -> registry.Version:
         return publishing.publish(
             NAME, trained, evaluation=result, program=program, x=test[0], settings=settings
         )
+
+
+@contextmanager
+def _data_fetched_beside(recipe: recipes.Recipe) -> Iterator[None]:
+    """Fetch and draw the recipe's data sets in a process of their own meanwhile, and wait for it at the end.
+
+    TensorFlow takes as long to import, on one core. If it fails, ``load_data()`` says why when it is called.
+    """
+    names = [name for name in datasets.NAMES if name in recipe.preprocessing]
+    child = subprocess.Popen([sys.executable, "-m", "workbench.datasets", *names])
+    try:
+        yield
+        child.wait()
+    finally:
+        child.terminate()
+        child.wait()
 
 
 def _deploy(version: registry.Version, settings: Settings) -> None:

@@ -41,7 +41,7 @@ def _high_angle(between: Between, left: Number, bar: Number, end: tuple[Number, 
 
 def four_hung(between: Between) -> list[Points]:
     """A 4 whose short stem hangs on the end of its bar."""
-    bar, left, wide = between(0.55, 0.9), between(0.1, 0.35), between(0.12, 0.42)
+    bar, left, wide = between(0.55, 0.9), between(0.1, 0.35), between(0.2, 0.42)
     angle = _high_angle(between, left, bar, (left + wide, bar - between(-0.05, 0.14)))
     top = bar - between(0, 0.32)
     begin, foot = (left + wide * between(0.75, 1.05), top), (left + wide * between(0.55, 1), 1.0)
@@ -50,7 +50,7 @@ def four_hung(between: Between) -> list[Points]:
 
 def four_at_once(between: Between) -> list[Points]:
     """A 4 in one stroke: from the bar's end up a little and down."""
-    bar, left, wide = between(0.5, 0.82), between(0.1, 0.35), between(0.15, 0.45)
+    bar, left, wide = between(0.5, 0.82), between(0.1, 0.35), between(0.22, 0.45)
     right = left + wide
     angle = _high_angle(between, left, bar, (right, bar - between(-0.03, 0.1)))
     foot = left + wide * between(0.6, 1), 1.0

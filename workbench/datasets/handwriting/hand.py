@@ -13,8 +13,8 @@ Drawing = list[NDArray[np.float64]]
 
 SEVENS = (high.seven, high.seven_hooked, high.seven_waved, high.seven_bent)
 FORMS: tuple[tuple[tuple[float, Form], ...], ...] = (
-    ((0.65, low.oval), (0.17, low.oval_clockwise), (0.15, low.oval_lapped), (0.03, low.oval_slashed)),
-    ((0.2, low.stem), (0.42, low.flagged), (0.18, low.flagged_softly), (0.2, low.based)),
+    ((0.68, low.oval), (0.19, low.oval_clockwise), (0.1, low.oval_lapped), (0.03, low.oval_slashed)),
+    ((0.27, low.stem), (0.38, low.flagged), (0.16, low.flagged_softly), (0.19, low.based)),
     ((0.42, low.two), (0.33, low.two_looped), (0.19, low.two_waved), (0.06, low.two_hooked)),
     ((0.4, low.three), (0.15, low.three_looped), (0.25, low.three_round), (0.2, low.three_flat)),
     (
@@ -59,7 +59,7 @@ def bend(random: np.random.Generator, strokes: list[Points], count: int) -> list
     points = np.concatenate([np.broadcast_to(s, (count, *s.shape[1:])) for s in strokes], axis=1) - 0.5
     x, y = _wave(random, points[..., 0], points[..., 1])
     slant = random.normal(0.15, 0.25, (count, 1))
-    x = random.uniform(0.45, 1.4, (count, 1)) * x - slant * y
+    x = random.uniform(0.55, 1.4, (count, 1)) * x - slant * y
     turn = random.normal(0, 0.08, (count, 1))
     sine, cosine = np.sin(turn), np.cos(turn)
     turned = np.stack([cosine * x - sine * y, sine * x + cosine * y], axis=-1)

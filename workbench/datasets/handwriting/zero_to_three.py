@@ -44,7 +44,7 @@ def oval_lapped(between: Between) -> list[Points]:
 
 
 def stem(between: Between) -> list[Points]:
-    lean = between(-0.05, 0.05)
+    lean = between(-0.15, 0.15)
     return [curve((0.5 + lean, 0), (0.5 + between(-0.05, 0.05), 0.5), (0.5 - lean, 1))]
 
 
