@@ -28,7 +28,7 @@ from benchmarks.scaling import BATCH, Net, make_nets
 from workbench import datasets, events
 from workbench.errors import Unavailable
 from workbench.estimates import scaling
-from workbench.estimates.scaling import Costs, Work
+from workbench.estimates.scaling import Costs, Workload
 from workbench.machines import Layout, Place, machine_folder
 from workbench.settings import PROJECT, from_environment
 
@@ -97,7 +97,7 @@ def run() -> list[Row]:
         for net in make_nets():
             alone = _alone(home, hosts, net)
             print(f"{net.name}, alone: {alone}", file=sys.stderr)
-            work = Work(alone.step_s, net.variables)
+            work = Workload(alone.step_s, net.variables)
             costs = dataclasses.replace(scaling.MEASURED, busy=min(1.0, alone.cpu_s / alone.step_s))
             for layout in LAYOUTS:
                 for mbit, one in _across(home, hosts, net, layout):
@@ -108,7 +108,7 @@ def run() -> list[Row]:
     return rows(found)
 
 
-def foretell(work: Work, layout: Layout, mbit: int, costs: Costs) -> float:
+def foretell(work: Workload, layout: Layout, mbit: int, costs: Costs) -> float:
     """Seconds of a step on machines of one core each."""
     return scaling.foretell(work, layout, scaling.network(mbit / 1e3, LATENCY_S, cores=1), costs).step_s
 

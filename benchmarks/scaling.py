@@ -25,7 +25,7 @@ from benchmarks.measuring import Row
 from workbench import events, recipes
 from workbench.errors import Unavailable
 from workbench.estimates import scaling
-from workbench.estimates.scaling import Costs, Site, Work
+from workbench.estimates.scaling import Costs, Hardware, Workload
 from workbench.machines import Layout, machine_folder
 from workbench.machines.local import processes
 from workbench.machines.local.provider import LocalProvider
@@ -96,7 +96,7 @@ class Run:
 
 def run() -> list[Row]:
     """Measure; fetches MNIST if it is not there."""
-    site = Site(cores=os.cpu_count() or 1, shared=True)
+    site = Hardware(cores=os.cpu_count() or 1, shared=True)
     with make_home() as (_, provider):
         provider.prewarm()
         nets = make_nets()
@@ -273,13 +273,13 @@ def line(points: Sequence[tuple[float, float]]) -> tuple[float, float]:
     return start, slope
 
 
-def works(nets: Sequence[Net], runs: Mapping[str, Mapping[Layout, Run]]) -> dict[str, Work]:
+def works(nets: Sequence[Net], runs: Mapping[str, Mapping[Layout, Run]]) -> dict[str, Workload]:
     """What one step of each net is, by one process."""
-    return {net.name: Work(runs[net.name][ONE].step_s, net.variables) for net in nets}
+    return {net.name: Workload(runs[net.name][ONE].step_s, net.variables) for net in nets}
 
 
 def rows(
-    nets: Sequence[Net], runs: Mapping[str, Mapping[Layout, Run]], costs: Costs, site: Site
+    nets: Sequence[Net], runs: Mapping[str, Mapping[Layout, Run]], costs: Costs, site: Hardware
 ) -> list[Row]:
     """Each layout's images a second, the peer being what is foretold of it."""
     found = []

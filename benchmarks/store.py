@@ -16,7 +16,7 @@ from pathlib import Path
 from benchmarks.measuring import Row
 from benchmarks.store_filling import JOBS, POINTS, fill
 from tests.jobs import mariadb
-from workbench.jobs import Filter, Store
+from workbench.jobs import JobFilter, Store
 from workbench.jobs.listing import SORTS
 from workbench.ui.cluster.job import CURVE_POINTS
 
@@ -60,14 +60,20 @@ def questions() -> dict[str, Ask]:
     for sort in SORTS:
         for descending in (False, True):
             asked[f"by {sort} {'down' if descending else 'up'}"] = _page(sort=sort, descending=descending)
-    asked["text"] = _page(Filter("net-1"))
-    asked["state"] = _page(Filter(states=["failed"]))
-    asked["requester and text"] = _page(Filter("net", requesters=["r3"]), sort="accuracy")
+    asked["text"] = _page(JobFilter("net-1"))
+    asked["state"] = _page(JobFilter(states=["failed"]))
+    asked["requester and text"] = _page(JobFilter("net", requesters=["r3"]), sort="accuracy")
     asked["last page"] = _page(sort="cost", offset=JOBS - ROWS)
     return asked
 
 
-def _page(filter: Filter = Filter(), *, sort: str = "id", descending: bool = True, offset: int = 0) -> Ask:  # noqa: B008 - frozen
+def _page(
+    filter: JobFilter = JobFilter(),  # noqa: B008 - frozen
+    *,
+    sort: str = "id",
+    descending: bool = True,
+    offset: int = 0,
+) -> Ask:
     def ask(store: Store) -> None:
         found = store.page(filter, sort=sort, descending=descending, offset=offset, limit=ROWS)
         if found.states.get("queued"):

@@ -12,7 +12,7 @@ from benchmarks import cable, hosts
 from benchmarks.scaling import Net
 from workbench.errors import Unavailable
 from workbench.estimates import scaling
-from workbench.estimates.scaling import Work
+from workbench.estimates.scaling import Workload
 from workbench.machines import Layout
 from workbench.recipes import Recipe
 
@@ -116,7 +116,7 @@ def test_where_there_can_be_no_hosts_it_says_what_is_missing(
 
 def test_what_a_link_adds_is_told_beside_what_was_foretold() -> None:
     costs = replace(scaling.MEASURED, busy=1.0)
-    work, layout = Work(0.1, 10_000_000), Layout(1, 1)
+    work, layout = Workload(0.1, 10_000_000), Layout(1, 1)
     found = []
     for mbit, step_s in ((100, 1.9), (1_000, 0.4), (10_000, 0.2)):
         one = hosts.Run(step_s, 0.2, 2.0 * NET.variables)

@@ -6,10 +6,10 @@ import pytest
 
 from workbench.estimates import scaling
 from workbench.estimates.estimate import STARTING_S, Estimate, describe, estimate
-from workbench.estimates.scaling import Site, Work, network
+from workbench.estimates.scaling import Hardware, Workload, network
 from workbench.events import Progress
 from workbench.jobs import Job
-from workbench.jobs.values import Change
+from workbench.jobs.values import StateChange
 from workbench.machines import Layout
 from workbench.tasks.check import Checked
 
@@ -25,7 +25,7 @@ CHECKED = Checked(
     batch_size=20,
     step_s=0.1,
 )
-HERE = Site(cores=2, shared=True)
+HERE = Hardware(cores=2, shared=True)
 AWAY = network(10)
 MODEL = 4 * 30_000
 
@@ -59,7 +59,7 @@ def trained(id: int, ps: int, workers: int, training_s: float, steps: int = 1000
         version=1,
         error=None,
         machines=(),
-        changes=tuple(Change(1, state, t) for state, t in times),
+        changes=tuple(StateChange(1, state, t) for state, t in times),
         execution_s=8 + training_s,
         price_per_hour=None,
         lease=None,
@@ -67,14 +67,16 @@ def trained(id: int, ps: int, workers: int, training_s: float, steps: int = 1000
     )
 
 
-def ask(layout: Layout, site: Site, *former: Job, checked: Checked | None = None, **more: object) -> Estimate:
+def ask(
+    layout: Layout, site: Hardware, *former: Job, checked: Checked | None = None, **more: object
+) -> Estimate:
     return estimate(former, checked, None, 1.0, layout=layout, site=site, **more)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("layout", [Layout(workers=4), Layout(1, 8)])
 def test_a_layout_is_foretold_from_the_dry_run(layout: Layout) -> None:
     found = ask(layout, AWAY, checked=CHECKED)
-    work = Work(0.1, 4 * CHECKED.parameters, 4 * CHECKED.largest)
+    work = Workload(0.1, 4 * CHECKED.parameters, 4 * CHECKED.largest)
     assert found.seconds == pytest.approx(STARTING_S + 1000 * scaling.foretell(work, layout, AWAY).step_s)
     assert found.seconds is not None
     assert found.seconds < STARTING_S + 1000 * 0.1

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from workbench.estimates import scaling
-from workbench.estimates.scaling import Costs, Site, Work, choose, foretell, infer, network, pays_from
+from workbench.estimates.scaling import Costs, Hardware, Workload, choose, foretell, infer, network, pays_from
 from workbench.machines import Layout
 
 small = some.floats(0, 1e-2)
@@ -28,13 +28,13 @@ COSTS = some.builds(
     chief_step_s=small,
 )
 WORK = some.builds(
-    lambda step_s, variables, share: Work(step_s, variables, int(share * variables)),
+    lambda step_s, variables, share: Workload(step_s, variables, int(share * variables)),
     some.floats(1e-3, 10),
     some.integers(0, 10**9),
     some.floats(0, 1),
 )
 SITES = some.builds(
-    Site,
+    Hardware,
     some.floats(1e6, 1e10) | some.just(math.inf),
     some.floats(0, 1e-2),
     some.integers(1, 64),
@@ -56,14 +56,14 @@ PLAIN = Costs(
     chief_busy=0.05,
     chief_step_s=2e-4,
 )
-CNN = Work(0.06, 140_000)
-WIDE = Work(0.06, 14_000_000)
+CNN = Workload(0.06, 140_000)
+WIDE = Workload(0.06, 14_000_000)
 GIGABIT = network(1)
 
 
 @law
 @given(WORK, SITES, COSTS)
-def test_one_process_only_computes(work: Work, site: Site, costs: Costs) -> None:
+def test_one_process_only_computes(work: Workload, site: Hardware, costs: Costs) -> None:
     pace = foretell(work, Layout(), site, costs)
     assert (pace.step_s, pace.bottleneck) == (work.step_s, "computing")
 
@@ -71,7 +71,7 @@ def test_one_process_only_computes(work: Work, site: Site, costs: Costs) -> None
 @law
 @given(WORK, LAYOUTS, SITES, COSTS)
 def test_nobody_is_faster_than_by_the_number_of_workers(
-    work: Work, layout: Layout, site: Site, costs: Costs
+    work: Workload, layout: Layout, site: Hardware, costs: Costs
 ) -> None:
     assert foretell(work, layout, site, costs).step_s * layout.workers * NEARLY >= work.step_s
 
@@ -79,7 +79,7 @@ def test_nobody_is_faster_than_by_the_number_of_workers(
 @law
 @given(WORK, LAYOUTS, SITES, COSTS, some.floats(1, 1000))
 def test_a_faster_network_is_never_slower(
-    work: Work, layout: Layout, site: Site, costs: Costs, times: float
+    work: Workload, layout: Layout, site: Hardware, costs: Costs, times: float
 ) -> None:
     faster = replace(site, bytes_per_s=site.bytes_per_s * times, latency_s=site.latency_s / times)
     assert foretell(work, layout, faster, costs).step_s <= foretell(work, layout, site, costs).step_s * NEARLY
@@ -88,7 +88,7 @@ def test_a_faster_network_is_never_slower(
 @law
 @given(WORK, some.integers(1, 8), some.integers(1, 255), SITES, COSTS)
 def test_another_asynchronous_worker_never_slows_the_others_down_in_all(
-    work: Work, ps: int, workers: int, site: Site, costs: Costs
+    work: Workload, ps: int, workers: int, site: Hardware, costs: Costs
 ) -> None:
     fewer, more = (foretell(work, Layout(ps, n), site, costs) for n in (workers, workers + 1))
     assert more.step_s <= fewer.step_s * NEARLY
@@ -97,7 +97,7 @@ def test_another_asynchronous_worker_never_slows_the_others_down_in_all(
 @law
 @given(WORK, some.integers(1, 256), SITES, COSTS)
 def test_no_step_comes_faster_than_a_parameter_server_can_serve_it(
-    work: Work, workers: int, site: Site, costs: Costs
+    work: Workload, workers: int, site: Hardware, costs: Costs
 ) -> None:
     served = max(costs.ps_step_s + costs.ps_byte_s * 2 * work.variables, work.variables / site.bytes_per_s)
     assert foretell(work, Layout(1, workers), site, costs).step_s * NEARLY >= served
@@ -106,17 +106,17 @@ def test_no_step_comes_faster_than_a_parameter_server_can_serve_it(
 @law
 @given(WORK, LAYOUTS, COSTS, some.integers(1, 64))
 def test_machines_that_share_cores_add_nothing_beyond_them(
-    work: Work, layout: Layout, costs: Costs, cores: int
+    work: Workload, layout: Layout, costs: Costs, cores: int
 ) -> None:
-    pace = foretell(work, layout, Site(cores=cores, shared=True), costs)
+    pace = foretell(work, layout, Hardware(cores=cores, shared=True), costs)
     assert pace.step_s * NEARLY >= work.step_s * costs.busy
-    assert pace.step_s >= foretell(work, layout, Site(cores=cores), costs).step_s
+    assert pace.step_s >= foretell(work, layout, Hardware(cores=cores), costs).step_s
 
 
 @law
 @given(WORK, LAYOUTS, SITES, COSTS)
 def test_the_work_is_inferred_from_the_pace_of_any_layout(
-    work: Work, layout: Layout, site: Site, costs: Costs
+    work: Workload, layout: Layout, site: Hardware, costs: Costs
 ) -> None:
     work = replace(work, largest=0)
     seen = foretell(work, layout, site, costs).step_s
@@ -139,9 +139,9 @@ def test_many_workers_come_to_what_holds_them_up() -> None:
 def test_two_customers_wait_for_each_other_as_the_theory_says() -> None:
     # Thinking 1 s, served 1 s: alone 1/2 a second; together each is served after 1.5 s on average (R = 1 + 1/2).
     free = Costs(1.0, 0, 0, 0, 0, 0, 0, ps_step_s=1.0, ps_byte_s=0, chief_busy=0, chief_step_s=0)
-    site = Site(latency_s=0)
-    assert foretell(Work(1.0, 0), Layout(1, 1), site, free).step_s == pytest.approx(2.0)
-    assert foretell(Work(1.0, 0), Layout(1, 2), site, free).step_s == pytest.approx(2.5 / 2)
+    site = Hardware(latency_s=0)
+    assert foretell(Workload(1.0, 0), Layout(1, 1), site, free).step_s == pytest.approx(2.0)
+    assert foretell(Workload(1.0, 0), Layout(1, 2), site, free).step_s == pytest.approx(2.5 / 2)
 
 
 def test_more_parameter_servers_share_the_load_but_no_variable() -> None:
@@ -156,8 +156,8 @@ def test_more_parameter_servers_share_the_load_but_no_variable() -> None:
 def test_the_fastest_layout_is_chosen_and_the_smaller_one_of_equals() -> None:
     candidates = [Layout(workers=4), Layout(), Layout(1, 8), Layout(workers=2)]
     assert choose(CNN, candidates, network(10), PLAIN).layout == Layout(1, 8)
-    assert choose(WIDE, candidates, Site(1e6), PLAIN).layout == Layout()
-    shared = Site(cores=2, shared=True)
+    assert choose(WIDE, candidates, Hardware(1e6), PLAIN).layout == Layout()
+    shared = Hardware(cores=2, shared=True)
     assert choose(CNN, [Layout(1, 1), Layout()], shared, PLAIN).layout == Layout()
 
 
@@ -168,8 +168,8 @@ def test_parameter_servers_pay_from_some_number_of_workers_or_never() -> None:
     layout = Layout(1, from_)
     same = Layout(workers=len(layout.places))
     assert foretell(CNN, layout, network(10), PLAIN).step_s < foretell(CNN, same, network(10), PLAIN).step_s
-    assert pays_from(Work(0.001, 10**9), network(1), costs=PLAIN) is None
+    assert pays_from(Workload(0.001, 10**9), network(1), costs=PLAIN) is None
 
 
 def test_a_pace_is_told_in_images_a_second() -> None:
-    assert scaling.foretell(Work(0.5, 1), Layout(), GIGABIT).images_per_s(100) == 200
+    assert scaling.foretell(Workload(0.5, 1), Layout(), GIGABIT).images_per_s(100) == 200

@@ -11,7 +11,7 @@ import pytest
 from tests.jobs.conftest import RECIPE, Clock
 from workbench.errors import BadInput
 from workbench.events import Error, Metric
-from workbench.jobs import Filter, Store
+from workbench.jobs import JobFilter, Store
 from workbench.jobs.listing import SORTS
 
 Submit = Callable[..., int]
@@ -28,7 +28,7 @@ def finish(store: Store, clock: Clock, after_s: float = 0.0, accuracy: float = 0
     return job.id
 
 
-def ids(store: Store, filter: Filter = Filter(), **how: object) -> list[int]:  # noqa: B008
+def ids(store: Store, filter: JobFilter = JobFilter(), **how: object) -> list[int]:  # noqa: B008
     return [job.id for job in store.page(filter, **how).jobs]  # type: ignore[arg-type]
 
 
@@ -48,24 +48,24 @@ def test_the_newest_come_first_and_pages_follow_each_other(store: Store, submit:
 
 def test_text_finds_names_requesters_and_whole_ids_in_any_case(store: Store, submit: Submit) -> None:
     digits, clothes = submit(name="digits", requester="Ann"), submit(name="clothes_1", requester="bob")
-    assert ids(store, Filter("DIGI")) == [digits]
-    assert ids(store, Filter("ann")) == [digits]
-    assert ids(store, Filter(f" {clothes} ")) == [clothes]
-    assert ids(store, Filter("s_1")) == [clothes]
-    assert ids(store, Filter("_")) == [clothes], "an underscore is no wildcard"
-    assert ids(store, Filter("%")) == []
+    assert ids(store, JobFilter("DIGI")) == [digits]
+    assert ids(store, JobFilter("ann")) == [digits]
+    assert ids(store, JobFilter(f" {clothes} ")) == [clothes]
+    assert ids(store, JobFilter("s_1")) == [clothes]
+    assert ids(store, JobFilter("_")) == [clothes], "an underscore is no wildcard"
+    assert ids(store, JobFilter("%")) == []
 
 
 def test_each_choice_says_how_many_jobs_it_would_show(store: Store, submit: Submit, clock: Clock) -> None:
     for requester in ("ann", "ann", "bob"):
         submit(requester=requester)
     done = finish(store, clock)
-    listing = store.page(Filter(states=["completed"]))
+    listing = store.page(JobFilter(states=["completed"]))
     assert [job.id for job in listing.jobs] == [done]
     assert listing.total == 1
     assert listing.states == {"queued": 2, "completed": 1}
     assert listing.requesters == {"ann": 1}
-    assert store.page(Filter(requesters=["bob"])).states == {"queued": 1}
+    assert store.page(JobFilter(requesters=["bob"])).states == {"queued": 1}
 
 
 def test_jobs_are_sorted_by_whatever_is_shown(store: Store, submit: Submit, clock: Clock) -> None:
@@ -92,7 +92,7 @@ def test_a_page_that_cannot_be_is_refused(store: Store, asked: dict[str, object]
     with pytest.raises(BadInput, match="Received"):
         store.page(**asked)  # type: ignore[arg-type]
     with pytest.raises(BadInput, match="a state is one of"):
-        Filter(states=["asleep"])
+        JobFilter(states=["asleep"])
 
 
 def test_the_pulse_beats_with_every_change_and_rests_otherwise(
@@ -142,7 +142,7 @@ def test_ten_thousand_jobs_open_quickly_however_they_are_sorted(tmp_path: Path) 
         took = {}
         for sort in SORTS:
             began = time.process_time()
-            listing = store.page(Filter("1"), sort=sort, limit=60)
+            listing = store.page(JobFilter("1"), sort=sort, limit=60)
             took[sort] = time.process_time() - began
             assert len(listing.jobs) == 60
         began = time.process_time()

@@ -13,7 +13,7 @@ BEGIN = """
 import numpy as np, tensorflow as tf
 from workbench.errors import RecipeError
 from workbench.node import data
-from workbench.node.data import Share
+from workbench.node.data import WorkerShare
 
 x, y = np.arange(1000), np.arange(1000) * 2
 def prepare(part=(x, y), batch_size=40, workers=1, augment=None):
@@ -74,7 +74,7 @@ def test_the_validation_part_is_a_tenth_that_training_never_sees(ask: Callable[[
 def test_synchronous_workers_share_each_batch_that_one_process_would_take(ask: Callable[[str], Any]) -> None:
     alone, first, second = ask("""
         b = prepare(workers=2)
-        answer = [steps(b.feed(share=share), 30) for share in (Share(), Share(0, 2), Share(1, 2))]
+        answer = [steps(b.feed(share=share), 30) for share in (WorkerShare(), WorkerShare(0, 2), WorkerShare(1, 2))]
     """)
     for whole, one, two in zip(alone, first, second, strict=True):
         assert len(one) == len(two) == 20
@@ -82,7 +82,7 @@ def test_synchronous_workers_share_each_batch_that_one_process_would_take(ask: C
 
 
 def test_the_validation_part_is_shared_as_well(ask: Callable[[str], Any]) -> None:
-    parts = ask("answer = [flat(steps(prepare().validation(Share(i, 3)), -1)) for i in range(3)]")
+    parts = ask("answer = [flat(steps(prepare().validation(WorkerShare(i, 3)), -1)) for i in range(3)]")
     assert len(set(flat(parts))) == sum(map(len, parts)) == 100
 
 
@@ -126,7 +126,7 @@ def test_workers_and_restarts_are_not_augmented_alike(ask: Callable[[str], Any])
         noise = lambda t: tf.random.uniform(tf.shape(t))
         b = prepare(augment=noise, workers=2)
         tf.random.set_seed(3)
-        answer = [steps(b.feed(f, s), 1)[0][:3] for f, s in ((0, Share(0, 2)), (0, Share(1, 2)), (22, Share(0, 2)))]
+        answer = [steps(b.feed(f, s), 1)[0][:3] for f, s in ((0, WorkerShare(0, 2)), (0, WorkerShare(1, 2)), (22, WorkerShare(0, 2)))]
     """)
     assert len({tuple(numbers) for numbers in drawn}) == 3
 
@@ -134,7 +134,7 @@ def test_workers_and_restarts_are_not_augmented_alike(ask: Callable[[str], Any])
 def test_a_data_set_of_tensorflow_is_shared_without_overlap(ask: Callable[[str], Any]) -> None:
     parts, held = ask("""
         b = prepare(stream(), workers=2)
-        answer = [[flat(steps(b.feed(share=Share(i, 2)), 22)) for i in range(2)], flat(steps(b.validation(), -1))]
+        answer = [[flat(steps(b.feed(share=WorkerShare(i, 2)), 22)) for i in range(2)], flat(steps(b.validation(), -1))]
     """)
     assert not set(parts[0]) & set(parts[1])
     assert not set(held) & set(flat(parts))

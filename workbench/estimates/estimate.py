@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from workbench.estimates import scaling
-from workbench.estimates.scaling import Site, Work
+from workbench.estimates.scaling import Hardware, Workload
 from workbench.jobs import Job
 from workbench.machines import Layout
 from workbench.tasks.check import Checked
@@ -55,7 +55,7 @@ def estimate(
     price_per_hour: float,
     *,
     layout: Layout | None = None,
-    site: Site | None = None,
+    site: Hardware | None = None,
     variables: Mapping[int, int] | None = None,
 ) -> Estimate:
     """From former jobs of this layout; else by the model of ``scaling`` from one of another layout, or from the dry
@@ -76,7 +76,7 @@ def estimate(
     variables
         Bytes of the models' variables by the jobs' ids, where they are known.
     """
-    layout, site, sizes = layout or Layout(), site or scaling.Site(shared=True), variables or {}
+    layout, site, sizes = layout or Layout(), site or scaling.Hardware(shared=True), variables or {}
     rounds = epochs or (checked.epochs if checked else None)
     alike = [job for job in former if (job.ps, job.workers) == (layout.ps, layout.workers)]
     measured = {job.id: s for job in alike if (s := _scaled(job, rounds)) is not None}
@@ -124,18 +124,22 @@ class _Source:
     words: str
     layout: Layout
     step_s: float
-    work: Work
+    work: Workload
     steps: float
     beside_s: float
 
-    def seconds(self, layout: Layout, site: Site) -> float:
+    def seconds(self, layout: Layout, site: Hardware) -> float:
         """Of a step in another layout: as much longer as the model says."""
         here, there = (scaling.foretell(self.work, one, site).step_s for one in (self.layout, layout))
         return self.step_s * there / here
 
 
 def _sources(
-    former: Sequence[Job], checked: Checked | None, epochs: int | None, site: Site, sizes: Mapping[int, int]
+    former: Sequence[Job],
+    checked: Checked | None,
+    epochs: int | None,
+    site: Hardware,
+    sizes: Mapping[int, int],
 ) -> Iterator[_Source]:
     for job in former:
         size = checked.parameters * BYTES if checked else sizes.get(job.id)
@@ -152,12 +156,12 @@ def _sources(
             max(0.0, job.execution_s - training),
         )
     if checked is not None:
-        work = Work(checked.step_s, checked.parameters * BYTES, checked.largest * BYTES)
+        work = Workload(checked.step_s, checked.parameters * BYTES, checked.largest * BYTES)
         steps = (epochs or checked.epochs) * checked.steps_per_epoch
         yield _Source("the dry run", Layout(), checked.step_s, work, steps, STARTING_S)
 
 
-def _foretell(source: _Source, layout: Layout, site: Site) -> tuple[float, str]:
+def _foretell(source: _Source, layout: Layout, site: Hardware) -> tuple[float, str]:
     """Seconds of the job, and how that is known."""
     step_s = source.seconds(layout, site)
     basis = f"a guess: {source.steps:,.0f} steps of {_ms(step_s)}"
@@ -169,7 +173,7 @@ def _foretell(source: _Source, layout: Layout, site: Site) -> tuple[float, str]:
     return source.beside_s + source.steps * step_s, basis
 
 
-def _place(site: Site) -> str:
+def _place(site: Hardware) -> str:
     if site.shared:
         return f"all machines share this computer's {site.cores} cores"
     return f"links are assumed to have {site.bytes_per_s / 125e6:.0f} Gbit/s"
@@ -193,7 +197,7 @@ def describe(layout: Layout) -> str:
     return "one process" if layout.workers == 1 else workers
 
 
-def _hint(source: _Source, layout: Layout, site: Site) -> str:
+def _hint(source: _Source, layout: Layout, site: Hardware) -> str:
     """What would be faster by more than a little, and from how many workers on parameter servers pay."""
 
     def seconds(other: Layout) -> float:
@@ -222,7 +226,7 @@ def _hint(source: _Source, layout: Layout, site: Site) -> str:
     return "; ".join(said)
 
 
-def _others(site: Site) -> Iterator[Layout]:
+def _others(site: Hardware) -> Iterator[Layout]:
     """What a hint may propose."""
     most = min(MOST_MACHINES, site.cores) if site.shared else MOST_MACHINES
     for workers in (1, 2, 4, 8, 16):

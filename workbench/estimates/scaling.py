@@ -20,7 +20,7 @@ PAYLOAD = 1448 / 1538
 
 
 @dataclass(frozen=True)
-class Site:
+class Hardware:
     """Where the machines are.
 
     Attributes
@@ -49,17 +49,17 @@ class Site:
         return payload / (self.bytes_per_s * PAYLOAD)
 
 
-def network(gbit_per_s: float, latency_s: float = 1e-4, cores: int = 2) -> Site:
+def network(gbit_per_s: float, latency_s: float = 1e-4, cores: int = 2) -> Hardware:
     """Machines with links of so many Gbit/s; 0.1 ms is usual within one building.
 
     >>> network(1).bytes_per_s
     125000000.0
     """
-    return Site(gbit_per_s * 125e6, latency_s, cores)
+    return Hardware(gbit_per_s * 125e6, latency_s, cores)
 
 
 @dataclass(frozen=True)
-class Work:
+class Workload:
     """What one step is.
 
     Attributes
@@ -149,7 +149,7 @@ class Pace:
         return batch_size / self.step_s
 
 
-def foretell(work: Work, layout: Layout, site: Site, costs: Costs = MEASURED) -> Pace:
+def foretell(work: Workload, layout: Layout, site: Hardware, costs: Costs = MEASURED) -> Pace:
     """How fast the layout would train; one process as fast as ``work`` says, others never faster than by their number."""
     if layout.ps == 0 and layout.workers == 1:
         return Pace(layout, work.step_s, "computing")
@@ -163,7 +163,7 @@ def foretell(work: Work, layout: Layout, site: Site, costs: Costs = MEASURED) ->
     return Pace(layout, cpu_s, f"the {site.cores} cores that all machines share")
 
 
-def choose(work: Work, layouts: Iterable[Layout], site: Site, costs: Costs = MEASURED) -> Pace:
+def choose(work: Workload, layouts: Iterable[Layout], site: Hardware, costs: Costs = MEASURED) -> Pace:
     """The fastest of the layouts; the one of fewer machines where two are as fast."""
     return min(
         (foretell(work, layout, site, costs) for layout in layouts),
@@ -171,7 +171,7 @@ def choose(work: Work, layouts: Iterable[Layout], site: Site, costs: Costs = MEA
     )
 
 
-def pays_from(work: Work, site: Site, ps: int = 1, costs: Costs = MEASURED) -> int | None:
+def pays_from(work: Workload, site: Hardware, ps: int = 1, costs: Costs = MEASURED) -> int | None:
     """From how many workers on parameter servers are faster than as many machines that work synchronously.
 
     ``None`` if they are not with any number up to ``MOST_WORKERS``.
@@ -188,7 +188,7 @@ def pays_from(work: Work, site: Site, ps: int = 1, costs: Costs = MEASURED) -> i
     return None
 
 
-def infer(step_s: float, layout: Layout, variables: int, site: Site, costs: Costs = MEASURED) -> Work:
+def infer(step_s: float, layout: Layout, variables: int, site: Hardware, costs: Costs = MEASURED) -> Workload:
     """The work of which the model says that this layout takes ``step_s`` for a step.
 
     Where the parts that are no computing would take longer than that by themselves, next to nothing is left to
@@ -197,21 +197,21 @@ def infer(step_s: float, layout: Layout, variables: int, site: Site, costs: Cost
     low, high = 0.0, step_s * layout.workers  # nobody is faster than by the number of workers
     for _ in range(60):
         middle = (low + high) / 2
-        if foretell(Work(middle, variables), layout, site, costs).step_s < step_s:
+        if foretell(Workload(middle, variables), layout, site, costs).step_s < step_s:
             low = middle
         else:
             high = middle
-    return Work(high, variables)
+    return Workload(high, variables)
 
 
-def _alone(work: Work, site: Site, costs: Costs) -> tuple[float, float, float]:
+def _alone(work: Workload, site: Hardware, costs: Costs) -> tuple[float, float, float]:
     """Core seconds of a step in one process: all of it, what each process has however small its share, the update."""
     whole = work.step_s * costs.busy * site.cores
     fixed = min(whole, costs.step_s + costs.update_byte_s * work.variables)
     return whole, fixed, min(whole, costs.update_byte_s * work.variables)
 
 
-def _ring(work: Work, layout: Layout, site: Site, costs: Costs) -> Pace:
+def _ring(work: Workload, layout: Layout, site: Hardware, costs: Costs) -> Pace:
     """A synchronous step: each worker's share of the batch, then the gradients around a ring.
 
     In a ring of W each sends and receives ``2 (W - 1) / W`` times the bytes in ``2 (W - 1)`` rounds (Patarasuk and
@@ -230,12 +230,12 @@ def _ring(work: Work, layout: Layout, site: Site, costs: Costs) -> Pace:
     return Pace(layout, sum(parts.values()), max(parts, key=lambda name: parts[name]))
 
 
-def _ring_load(work: Work, workers: int) -> tuple[int, float]:
+def _ring_load(work: Workload, workers: int) -> tuple[int, float]:
     """Rounds, and bytes that each worker sends."""
     return 2 * (workers - 1), 2 * (workers - 1) / workers * work.variables
 
 
-def _queue(work: Work, layout: Layout, site: Site, costs: Costs) -> Pace:
+def _queue(work: Workload, layout: Layout, site: Hardware, costs: Costs) -> Pace:
     """An asynchronous step: a worker computes, then waits its turn at the chief and each parameter server."""
     _, _, update = _alone(work, site, costs)
     moved = 2 * work.variables  # variables come, gradients go
@@ -264,7 +264,7 @@ def _queue(work: Work, layout: Layout, site: Site, costs: Costs) -> Pace:
     return Pace(layout, 1 / steps_per_s, busiest.name if waited > think else "computing")
 
 
-def _shares(work: Work, ps: int) -> list[tuple[float, int]]:
+def _shares(work: Workload, ps: int) -> list[tuple[float, int]]:
     """What of the bytes a parameter server holds, and how many hold as much."""
     largest = max(1 / ps, work.largest / work.variables if work.variables else 0.0)
     if ps == 1 or largest <= 1 / ps:
@@ -306,7 +306,7 @@ def _throughput(think_s: float, stations: Sequence[_Station], customers: int) ->
     return rate
 
 
-def _cpu_s(work: Work, layout: Layout, site: Site, costs: Costs) -> float:
+def _cpu_s(work: Workload, layout: Layout, site: Hardware, costs: Costs) -> float:
     """Core seconds of a step, all machines together."""
     whole, fixed, update = _alone(work, site, costs)
     if layout.ps:

@@ -5,18 +5,18 @@
 package only.
 """
 
-from workbench.jobs.listing import Filter, Listing, Pulse
+from workbench.jobs.listing import JobFilter, Listing, Pulse
 from workbench.jobs.store import LEASE_S, Store
 from workbench.jobs.values import (
     ACTIVE,
     ENDED,
     STATES,
-    Change,
     Curve,
     Job,
     Lease,
     MachineRecord,
     Point,
+    StateChange,
 )
 
 __all__ = [
@@ -24,14 +24,14 @@ __all__ = [
     "ENDED",
     "LEASE_S",
     "STATES",
-    "Change",
     "Curve",
-    "Filter",
     "Job",
+    "JobFilter",
     "Lease",
     "Listing",
     "MachineRecord",
     "Point",
     "Pulse",
+    "StateChange",
     "Store",
 ]

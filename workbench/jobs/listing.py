@@ -16,7 +16,7 @@ MOST_REQUESTERS = 50
 
 
 @dataclass(frozen=True)
-class Filter:
+class JobFilter:
     """Which jobs; nothing given means all."""
 
     text: str = ""
@@ -82,7 +82,7 @@ def read_pulse(connection: sa.Connection) -> Pulse:
 
 def read_listing(
     connection: sa.Connection,
-    filter: Filter,
+    filter: JobFilter,
     sort: str,
     descending: bool,
     offset: int,
@@ -103,7 +103,7 @@ def read_listing(
     return Listing(found, total, by_state, by_requester)
 
 
-def _conditions(filter: Filter) -> tuple[sa.ColumnElement[bool], ...]:
+def _conditions(filter: JobFilter) -> tuple[sa.ColumnElement[bool], ...]:
     """What the text, the states and the requesters ask for."""
     text: sa.ColumnElement[bool] = sa.true()
     states: sa.ColumnElement[bool] = sa.true()
@@ -138,7 +138,7 @@ def _sorted(query: sa.Select[Any], sort: str, descending: bool, now: float) -> s
     if sort in ("execution_s", "cost"):
         spent = _spent(now)
         query = query.outerjoin(spent, spent.c.job == c.id)
-    keys: dict[str, Any] = {
+    keys: dict[str, tuple[sa.ColumnElement[Any], ...]] = {
         "id": (c.id,),
         "name": (sa.func.lower(c.name), c.name),
         "requester": (sa.func.lower(c.requester), c.requester),

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from workbench.errors import NotFound
 from workbench.events import Error, Progress
 from workbench.jobs.tables import errors, job_times, jobs, machines, phases, recipes
-from workbench.jobs.values import ACTIVE, Change, Job, Lease, MachineRecord
+from workbench.jobs.values import ACTIVE, Job, Lease, MachineRecord, StateChange
 from workbench.recipes import FIELDS, Recipe
 
 Row = sa.RowMapping
@@ -33,10 +33,10 @@ def read_jobs(connection: sa.Connection, query: sa.Select[Any], now: float) -> l
     """The jobs that ``ONE`` or ``MANY``, narrowed down, finds."""
     rows = connection.execute(query).mappings().all()
     ids = [row["id"] for row in rows]
-    changes: dict[int, list[Change]] = defaultdict(list)
+    changes: dict[int, list[StateChange]] = defaultdict(list)
     times = sa.select(job_times).where(job_times.c.job.in_(ids)).order_by(job_times.c.id)
     for row in connection.execute(times).mappings():
-        changes[row["job"]].append(Change(row["attempt"], row["state"], row["t"]))
+        changes[row["job"]].append(StateChange(row["attempt"], row["state"], row["t"]))
     found = _read_machines(connection, ids)
     ends = sa.select(errors).where(errors.c.job.in_(ids), errors.c.ended.is_not(None))
     ended = {(row["job"], row["ended"]): read_error(row) for row in connection.execute(ends).mappings()}
@@ -103,7 +103,7 @@ def _progress(row: Row) -> Progress | None:
     return Progress(accuracy=row["train_accuracy"], **{name: row[name] for name in same})
 
 
-def _execution_s(changes: Sequence[Change], now: float) -> float:
+def _execution_s(changes: Sequence[StateChange], now: float) -> float:
     ends = [change.t for change in changes[1:]] + [now]
     return sum(
         max(0.0, end - change.t) for change, end in zip(changes, ends, strict=True) if change.state in ACTIVE

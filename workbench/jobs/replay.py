@@ -5,7 +5,6 @@ a row is *live* unless a later one has the same or a smaller step, and the live 
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 import sqlalchemy as sa
 
@@ -14,7 +13,7 @@ from workbench.jobs.reading import Row
 from workbench.jobs.tables import errors, jobs, metrics, phases
 from workbench.jobs.values import leading
 
-NOTHING: dict[str, Any] = {
+NOTHING: dict[str, object] = {
     **dict.fromkeys(("step", "of", "epoch", "loss", "train_accuracy", "images_per_s", "eta_s", "metric_t")),
     **dict.fromkeys(("val_loss", "val_accuracy", "validation_t")),
     "metrics": 0,
@@ -87,7 +86,7 @@ def _insert_metrics(connection: sa.Connection, job: Row, measured: Sequence[Metr
         _row(job, event, True, job["validations"] + n, event in live) for n, event in enumerate(validated)
     ]
     connection.execute(metrics.insert(), rows)
-    values: dict[str, Any] = {
+    values: dict[str, object] = {
         "metrics": job["metrics"] + len(new),
         "validations": job["validations"] + len(validated),
     }
@@ -148,7 +147,7 @@ def _training(job: Row) -> tuple[sa.ColumnElement[bool], ...]:
     return c.job == job["id"], c.origin == job["origin"], c.validation == sa.false()
 
 
-def _row(job: Row, event: Metric, validation: bool, number: int, live: bool) -> dict[str, Any]:
+def _row(job: Row, event: Metric, validation: bool, number: int, live: bool) -> dict[str, object]:
     return {
         "job": job["id"],
         "origin": job["origin"],

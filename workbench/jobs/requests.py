@@ -14,7 +14,7 @@ from workbench.recipes import Recipe
 
 
 @dataclass(frozen=True)
-class Request:
+class Submission:
     """Everything that is asked of a job but for its recipe."""
 
     name: str
@@ -41,7 +41,7 @@ class Request:
                 )
 
 
-def submit(connection: sa.Connection, request: Request, recipe: Recipe, now: float) -> int:
+def submit(connection: sa.Connection, request: Submission, recipe: Recipe, now: float) -> int:
     """Queue a job; give its id."""
     check_recipe(recipe)
     keep_recipe(connection, recipe)

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
-from typing import Any
 
 import sqlalchemy as sa
 
@@ -18,7 +17,7 @@ from workbench.jobs.changing import (
 )
 from workbench.jobs.database import Database, again
 from workbench.jobs.reading import MANY, ONE, no_job, read_errors, read_jobs
-from workbench.jobs.requests import Request
+from workbench.jobs.requests import Submission
 from workbench.jobs.tables import LARGEST, jobs
 from workbench.jobs.values import STATES, Curve, Job, MachineRecord
 from workbench.recipes import Recipe
@@ -85,7 +84,7 @@ class Store:
         BadInput
             A value that no job can have.
         """
-        request = Request(
+        request = Submission(
             name, requester, ps, workers, epochs, provider, instance_type, cluster, price_per_hour
         )
         with self._database.writing() as connection:
@@ -167,7 +166,7 @@ class Store:
 
     def page(
         self,
-        filter: listing.Filter = listing.Filter(),  # noqa: B008 - frozen
+        filter: listing.JobFilter = listing.JobFilter(),  # noqa: B008 - frozen
         *,
         sort: str = "id",
         descending: bool = True,
@@ -340,7 +339,7 @@ class Store:
         states: Collection[str],
         to: str,
         runner: str | None,
-        values: Mapping[str, Any],
+        values: Mapping[str, object],
         error: Error | None,
     ) -> bool:
         with self._database.writing() as connection:
@@ -383,7 +382,7 @@ class Store:
             hold(connection, id)
             keep_machines(connection, id, found)
 
-    def _update(self, id: int, values: Mapping[str, Any], condition: sa.ColumnElement[bool]) -> bool:
+    def _update(self, id: int, values: Mapping[str, object], condition: sa.ColumnElement[bool]) -> bool:
         with self._database.writing() as connection:
             done = connection.execute(jobs.update().where(jobs.c.id == id, condition).values(values))
             return done.rowcount == 1

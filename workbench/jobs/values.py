@@ -1,7 +1,6 @@
 """What the job store gives: frozen values, no connection behind them."""
 
 from dataclasses import asdict, dataclass
-from typing import Any
 
 from workbench.events import Error, Progress
 from workbench.recipes import Recipe
@@ -34,7 +33,7 @@ class MachineRecord:
 
 
 @dataclass(frozen=True)
-class Change:
+class StateChange:
     """A job came into a state, at a time in seconds since 1970."""
 
     attempt: int
@@ -115,7 +114,7 @@ class Job:
     version: int | None
     error: Error | None
     machines: tuple[MachineRecord, ...]
-    changes: tuple[Change, ...]
+    changes: tuple[StateChange, ...]
     execution_s: float
     price_per_hour: float | None
     lease: Lease | None
@@ -146,7 +145,7 @@ class Job:
         """Role and index of the machine whose metrics and phases are the job's."""
         return leading(self.ps)
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, object]:
         """What ``--json`` prints: everything but the recipe's source."""
         error = asdict(self.error) if self.error else None
         progress = asdict(self.progress) if self.progress else {}

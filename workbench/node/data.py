@@ -25,14 +25,14 @@ _PYTHON_OPS = {"PyFunc", "PyFuncStateless", "EagerPyFunc", "GeneratorDataset"}
 
 
 @dataclass(frozen=True)
-class Share:
+class WorkerShare:
     """What of something is this machine's: every ``of``-th from ``index`` on."""
 
     index: int = 0
     of: int = 1
 
 
-EVERYTHING = Share()
+EVERYTHING = WorkerShare()
 
 
 class Batches(Protocol):
@@ -52,10 +52,10 @@ class Batches(Protocol):
     steps_per_epoch: int
     sample: tuple[Any, Any]
 
-    def feed(self, first: int = 0, share: Share = EVERYTHING) -> tf.data.Dataset:
+    def feed(self, first: int = 0, share: WorkerShare = EVERYTHING) -> tf.data.Dataset:
         """Endless batches from step ``first`` on; of each, this machine's share."""
 
-    def validation(self, share: Share = EVERYTHING) -> tf.data.Dataset | None:
+    def validation(self, share: WorkerShare = EVERYTHING) -> tf.data.Dataset | None:
         """Finite batches of this machine's share, or ``None`` where there is too little data to cut from."""
 
     def source(self, workers: int) -> tf.data.Dataset:
@@ -130,7 +130,7 @@ class _Arrays:
         self.sample = (self._x[:1], self._y[:1])
         self._shuffled: tuple[int, tf.Tensor] = (-1, tf.zeros((0, 0), tf.int64))
 
-    def feed(self, first: int = 0, share: Share = EVERYTHING) -> tf.data.Dataset:
+    def feed(self, first: int = 0, share: WorkerShare = EVERYTHING) -> tf.data.Dataset:
         _draw_apart(self._seed, first, share)
         epochs = tf.data.Dataset.counter(first // self.steps_per_epoch)
         places = epochs.flat_map(
@@ -139,7 +139,7 @@ class _Arrays:
         batches = places.skip(first % self.steps_per_epoch).map(lambda i: self._gather(self._x, self._y, i))
         return _augmented(batches, self._augment).prefetch(4)
 
-    def validation(self, share: Share = EVERYTHING) -> tf.data.Dataset | None:
+    def validation(self, share: WorkerShare = EVERYTHING) -> tf.data.Dataset | None:
         if not len(self._held[0]):
             return None
         mine = tuple(array[share.index :: share.of] for array in self._held)
@@ -196,13 +196,13 @@ class _Stream:
         self.steps_per_epoch = (count - held) // self.batch_size
         self.sample = next(iter(self._train.batch(1).take(1)))
 
-    def feed(self, first: int = 0, share: Share = EVERYTHING) -> tf.data.Dataset:
+    def feed(self, first: int = 0, share: WorkerShare = EVERYTHING) -> tf.data.Dataset:
         _draw_apart(self._seed, first, share)
         return self._batches(self._train, self.batch_size // share.of, share.index, share.of, first).prefetch(
             4
         )
 
-    def validation(self, share: Share = EVERYTHING) -> tf.data.Dataset | None:
+    def validation(self, share: WorkerShare = EVERYTHING) -> tf.data.Dataset | None:
         if self._held is None:
             return None
         return self._held.shard(share.of, share.index).batch(VALIDATION_BATCH)
@@ -228,7 +228,7 @@ class _Stream:
         return _augmented(shuffled.repeat().batch(batch_size, drop_remainder=True), self._augment)
 
 
-def _draw_apart(seed: int, first: int, share: Share) -> None:
+def _draw_apart(seed: int, first: int, share: WorkerShare) -> None:
     """Let ``augment`` not do the same to the examples of two workers, or to an epoch and the one after a restart."""
     if first or share.index:
         tf.random.set_seed(seed + 1_000_003 * first + share.index)

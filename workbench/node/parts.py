@@ -211,7 +211,7 @@ def _of_another_length(part: Any) -> str:
     return f"has {len(part)} parts instead of two; {_TWO}"
 
 
-def _named(what: str, given: Mapping[str, Any]) -> str:
+def _named(what: str, given: Mapping[str, object]) -> str:
     names = ", ".join(str(name) for name in list(given)[:SHOWN])
     return (
         f"has a dict as {what} ({names}); a model here has one input and one output: give one array, for example "

@@ -60,7 +60,7 @@ class Previewed:
         self._folder = folder
         self._answer = tf.function(lambda x: self.model(x, training=False))
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self) -> dict[str, object]:
         """What a picture must be, and what the classes are called."""
         taken = {"kind": self.input.kind, "shape": list(self.input.sizes)}
         return {"input": taken, "preprocessing": self.preprocessing, "labels": self.labels}

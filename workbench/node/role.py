@@ -27,7 +27,7 @@ WAIT_EVERY_S = 0.2
 
 
 @dataclass(frozen=True)
-class Assignment:
+class NodeAssignment:
     """What this machine has to do.
 
     Attributes
@@ -44,14 +44,14 @@ class Assignment:
     cluster: Cluster
 
 
-def read(folder: Path, role: str, index: int) -> Assignment:
+def read(folder: Path, role: str, index: int) -> NodeAssignment:
     """The assignment of a machine, from the job's ``job.json``."""
     job = json.loads((folder / "job.json").read_text())
     cluster = Cluster(role, index, job["workers"], job["ps"], job.get("cluster") or {})
-    return Assignment(folder, job.get("epochs"), job.get("seed", 0), cluster)
+    return NodeAssignment(folder, job.get("epochs"), job.get("seed", 0), cluster)
 
 
-def run(assignment: Assignment, writer: Writer) -> None:
+def run(assignment: NodeAssignment, writer: Writer) -> None:
     """Do what the machine's role asks for; return when nobody needs it any more.
 
     Raises
@@ -80,7 +80,7 @@ def _serve(cluster: Cluster, writer: Writer) -> None:
     writer.phase("done")
 
 
-def _train(assignment: Assignment, writer: Writer) -> None:
+def _train(assignment: NodeAssignment, writer: Writer) -> None:
     writer.phase("initializing")
     # First of all: a recipe may compute with TensorFlow as soon as it is loaded, and then it is too late.
     plan = strategy.make(assignment.cluster, writer.log)

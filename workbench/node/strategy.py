@@ -41,7 +41,7 @@ class Strategy(Protocol):
     """
 
     leads: bool
-    share: data.Share
+    share: data.WorkerShare
     workers: int
     copy: keras.Model
     report_every_s: float

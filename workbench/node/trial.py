@@ -55,7 +55,7 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def _try_recipe(folder: Path, workers: int) -> dict[str, Any]:
+def _try_recipe(folder: Path, workers: int) -> dict[str, object]:
     recipe = recipes.read(folder / "recipe")
     with _blame(folder, None):
         program = recipes.load(recipe, folder / "recipe")
@@ -256,7 +256,7 @@ def _check_labels(y: np.ndarray, output_shape: tuple[int, ...], labels: tuple[st
     )
 
 
-def _try_version(folder: Path) -> dict[str, Any]:
+def _try_version(folder: Path) -> dict[str, object]:
     export_folder = folder / "export"
     try:
         evaluated = published_evaluation.read(export_folder)

@@ -51,7 +51,7 @@ class Task:
 
 
 @dataclass(frozen=True)
-class Nothing:
+class NothingFound:
     """A version that is as it should be has nothing to say."""
 
 
@@ -161,7 +161,7 @@ def verify(
         ``stop`` said so.
     """
     try:
-        _run(folder, Task("version"), Nothing, provider, timeout_s, stop)
+        _run(folder, Task("version"), NothingFound, provider, timeout_s, stop)
     except RecipeError as error:
         raise ModelRefused(f"the exported model cannot be used: {error}") from error
 

@@ -51,7 +51,7 @@ class Wanted:
 
 
 @dataclass(frozen=True)
-class Said:
+class PreviewAnswer:
     """What the model said at a checkpoint."""
 
     step: int
@@ -141,7 +141,7 @@ class Preview:
             self._write("lease", b"")
             return self._bring_newest()
 
-    def ask(self, pixels: bytes) -> Said:
+    def ask(self, pixels: bytes) -> PreviewAnswer:
         """What the model says of a picture, uint8 in its shape; there must be a checkpoint.
 
         Raises
@@ -159,7 +159,7 @@ class Preview:
                 return said if said and said.id == self._id else None
 
             said = self._wait(answered, ANSWER_S)
-        return Said(said.step, said.probabilities)
+        return PreviewAnswer(said.step, said.probabilities)
 
     def close(self) -> None:
         """End the task; twice is fine."""

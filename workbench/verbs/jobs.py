@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from workbench import recipes, runner
 from workbench.errors import BadInput, Unavailable
-from workbench.jobs import ACTIVE, ENDED, Filter, Job, Store
+from workbench.jobs import ACTIVE, ENDED, Job, JobFilter, Store
 from workbench.jobs import MachineRecord as JobMachine
 from workbench.jobs.changing import check_requester
 from workbench.settings import Settings
@@ -128,7 +128,7 @@ class Jobs:
     def limits(self, requester: str) -> Limits:
         """Count the jobs that may run, and those of this requester and of all that do."""
         every = self._store.page(limit=1).states
-        mine = self._store.page(Filter(requesters=[requester]), limit=1).states if requester else {}
+        mine = self._store.page(JobFilter(requesters=[requester]), limit=1).states if requester else {}
         return Limits(
             cap=self._settings.max_jobs,
             per_requester=self._settings.max_jobs_per_requester,

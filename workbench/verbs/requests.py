@@ -100,7 +100,7 @@ class Requests:
         return max((v.version for v in registry.versions(self._settings, name)), default=0) + 1
 
 
-def _site(provider: str) -> scaling.Site:
+def _site(provider: str) -> scaling.Hardware:
     if provider == "local":
-        return scaling.Site(cores=os.cpu_count() or 1, shared=True)
+        return scaling.Hardware(cores=os.cpu_count() or 1, shared=True)
     return scaling.network(estimating.GBIT_PER_S)

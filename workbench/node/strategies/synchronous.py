@@ -23,7 +23,7 @@ class Synchronous:
     def __init__(self, cluster: Cluster) -> None:
         self.workers = cluster.workers
         self.leads = cluster.leads
-        self.share = data.Share(cluster.index, cluster.workers)
+        self.share = data.WorkerShare(cluster.index, cluster.workers)
         self.strategy = tf.distribute.get_strategy()
         if cluster.workers > 1:
             _use_one_gpu(cluster.index)

@@ -6,7 +6,7 @@ from typing import Any
 import ipywidgets
 
 from workbench.errors import WorkbenchError
-from workbench.jobs import STATES, Filter, Job, Pulse
+from workbench.jobs import STATES, Job, JobFilter, Pulse
 from workbench.ui.cluster.job import CURVE_POINTS, JobPage
 from workbench.ui.cluster.job_charts import JobCharts
 from workbench.ui.cluster.job_views import progress
@@ -118,7 +118,7 @@ class JobsPanel:
 
     def _fetch(self, query: Query) -> Page:
         chosen = query.facets
-        filter = Filter(query.text, chosen.get("state", ()), chosen.get("requester", ()))
+        filter = JobFilter(query.text, chosen.get("state", ()), chosen.get("requester", ()))
         found = self._workbench.store.page(
             filter, sort=query.sort, descending=query.descending, offset=query.first, limit=query.count
         )
