@@ -204,3 +204,22 @@ def test_only_named_data_sets_are_fetched(tmp_path: Path) -> None:
     checks.fetch_data(Recipe("", "x = 'not-a-data-set'", ""), make_settings(tmp_path))
 
     assert not (tmp_path / "data").exists()
+
+
+def test_a_model_that_could_not_be_published_fails_at_its_line_before_it_is_trained(
+    settings: Settings,
+) -> None:
+    layer = "keras.layers.Lambda(lambda t: t / 2), keras.layers.Dense"
+
+    error = refused(settings, DATA, MODEL.replace("keras.layers.Dense", layer))
+
+    assert (error.field, error.line) == ("training", 7)
+    assert "could not be published" in str(error)
+    assert "Rescaling" in str(error)
+
+
+def test_data_that_cannot_be_trained_on_is_told_with_the_line_of_its_function(settings: Settings) -> None:
+    error = refused(settings, DATA.replace("    return", "    x[3, 1] = np.nan\n    return"))
+
+    assert (error.field, error.line) == ("preprocessing", 4)
+    assert "in x, first in example 3 at [1]" in str(error)
