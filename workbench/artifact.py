@@ -14,6 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from workbench.errors import BadInput, ModelRefused
+from workbench.manifest import FILE as MANIFEST
 from workbench.manifest import Manifest, list_files, read, read_files
 
 MAX_MEMBERS = 1_000
@@ -31,6 +32,7 @@ UNREADABLE = (
     RuntimeError,
     ValueError,
 )
+_LITTER = {"__macosx", ".ds_store", "thumbs.db", "ehthumbs.db", "desktop.ini"}
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?")
 
 
@@ -86,7 +88,7 @@ def pack(folder: Path, destination: Path) -> Path:
 def unpack(source: Path | BinaryIO, folder: Path, *, max_bytes: int = MAX_BYTES) -> None:
     """Unpack an untrusted zip into a new folder; on any doubt raise and leave nothing behind.
 
-    Refused are: too many members, too many bytes (counted as they come, not as the header says), a ratio
+    What systems put into zips on their own (:func:`is_litter`) is left out. Refused are: too many members, too many bytes (counted as they come, not as the header says), a ratio
     only bombs have, links, devices, absolute or upward paths, and names that clash.
     """
     folder.mkdir(parents=True)
@@ -112,7 +114,9 @@ def _unpack(source: Path | BinaryIO, folder: Path, max_bytes: int) -> None:
                         f"the zip holds {member.filename!r} packed by another method than deflate"
                     )
                 target = _target(member, folder)
-                if member.is_dir():
+                if is_litter(member.filename):
+                    continue
+                if member.filename.endswith(("/", "\\")):
                     target.mkdir(parents=True, exist_ok=True)
                     continue
                 target.parent.mkdir(parents=True, exist_ok=True)
@@ -132,6 +136,24 @@ def _unpack(source: Path | BinaryIO, folder: Path, max_bytes: int) -> None:
         if error.errno == errno.EINVAL:  # a member that is said to begin before the file does
             raise ModelRefused(f"not a zip that can be read: {error.strerror}") from error
         raise
+
+
+def is_litter(name: str) -> bool:
+    """Tell whether a system put this into a zip on its own: nobody meant it, and no model has it.
+
+    >>> [is_litter(name) for name in ("__MACOSX/._model.onnx", "m\\\\Thumbs.db", "m/model.onnx")]
+    [True, True, False]
+    """
+    parts = name.replace("\\", "/").rstrip("/").split("/")
+    return parts[-1].startswith("._") or any(part.lower() in _LITTER for part in parts)
+
+
+def root_of(folder: Path) -> Path:
+    """Find the version in an unpacked zip: systems that zip a folder put that folder around what is in it."""
+    if (folder / MANIFEST).exists():
+        return folder
+    inside = list(folder.iterdir())
+    return inside[0] if len(inside) == 1 and (inside[0] / MANIFEST).exists() else folder
 
 
 def _target(member: zipfile.ZipInfo, folder: Path) -> Path:

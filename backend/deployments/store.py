@@ -124,6 +124,7 @@ class Deployments:
         with self._aside() as aside:
             folder = aside / "version"
             artifact.unpack(zipped, folder)
+            folder = artifact.root_of(folder)
             manifest = artifact.verify(folder)
             if (manifest.name, manifest.version) != (name, version):
                 raise ModelRefused(f"the zip holds {manifest}, not {name}:{version}")

@@ -32,6 +32,9 @@ _SERVE = {
     "modelUrl": _TEXT,
     "modelName": _TEXT,
     "inputRange": {"type": "string", "example": "0,255"},
+    "layout": {"type": "string", "example": "NHWC"},
+    "signature": {"type": "string", "example": "serving_default"},
+    "output": _TEXT,
 }
 _FILE: Schema = {"type": "string", "format": "binary"}
 
@@ -142,11 +145,15 @@ def _paths() -> Schema:
         "/metrics": {"get": _do("For Prometheus")},
         "/openapi.json": {"get": _do("This description")},
     }
+    examples = _object({"signature_name": _TEXT, "examples": {"type": "array", "items": {}}})
     tensors = _object({"signature_name": _TEXT, "instances": {"type": "array", "items": {}}, "inputs": {}})
     for place, more in (("", []), ("/versions/{version}", [_VERSION]), ("/labels/{label}", [_LABEL])):
         at = "/v1/models/{name}" + place
         paths[at] = {"get": _do("TensorFlow Serving: status", parameters=[_NAME, *more])}
         paths[f"{at}/metadata"] = {"get": _do("TensorFlow Serving: metadata", parameters=[_NAME, *more])}
+        for verb in ("classify", "regress"):
+            said = f"TensorFlow Serving: {verb}, which no model here has a signature for"
+            paths[f"{at}:{verb}"] = {"post": _do(said, _json(examples), [_NAME, *more])}
         paths[f"{at}:predict"] = {"post": _do("TensorFlow Serving: predict", _json(tensors), [_NAME, *more])}
     return paths
 

@@ -9,10 +9,12 @@ import secrets
 import time
 
 from flask import Flask, Response, g, request
+from werkzeug.exceptions import MethodNotAllowed, NotFound
 
 from backend.errors import Refusal, refusal
 from backend.http.logs import log
 from backend.http.metrics import Metrics, arrival
+from workbench.errors import BadInput
 
 MAX_BODY = 14 * 1024 * 1024
 """Bytes of a request: 10 MB of picture in base64 and what is around it."""
@@ -22,6 +24,7 @@ QUEUE_S = 5.0
 FIXED_HEADERS = (("X-Content-Type-Options", "nosniff"), ("Cache-Control", "no-store"))
 """Of every answer, unless its route says otherwise."""
 
+UNROUTED = NotFound, MethodNotAllowed
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 
@@ -64,13 +67,16 @@ def install(app: Flask, metrics: Metrics) -> None:
 
     @app.errorhandler(Exception)
     def answer(error: Exception) -> Response:
+        tensorflows = request.path.startswith("/v1/")
+        if tensorflows and isinstance(error, UNROUTED):  # TensorFlow Serving has one answer to both
+            error = BadInput(f"Malformed request: {request.method} {request.path[:200]}")
         what = refusal(error)
         g.code = what.code
         if what.status >= 500 and what.code in ("internal", "failed"):
             log.error("failed", exc_info=error, extra={"fields": {"request": g.get("request_id")}})
-        # TensorFlow Serving's errors are plain texts.
-        tensorflows = request.path.startswith("/v1/")
-        said = str(what) if tensorflows else {"code": what.code, "message": str(what)}
+        said = (
+            str(what) if tensorflows else {"code": what.code, "message": str(what)}
+        )  # its errors are plain texts
         body = json.dumps({"error": said}, ensure_ascii=False).encode("utf-8", "replace")
         return Response(body, what.status, what.headers, mimetype="application/json")
 

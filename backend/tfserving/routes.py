@@ -8,17 +8,19 @@ bytes of a picture, which is then prepared as a drawing is.
 import base64
 import binascii
 import json
+from functools import partial
 from typing import Any
 
 import numpy as np
-from flask import Flask, Response, g
+from flask import Flask, Response, g, request
 from numpy.typing import NDArray
 
 from backend.deployments.store import Deployments
 from backend.deployments.values import Deployment
 from backend.http.bodies import json_answer, read_body
 from backend.http.metrics import Metrics
-from backend.tfserving import rest_format
+from backend.http.requests import MAX_BODY
+from backend.tfserving import rest_format, verbs
 from backend.tfserving.rest_format import Signature, Tensor
 from workbench.errors import BadInput, NotFound
 from workbench.pictures.inputs import prepare
@@ -46,6 +48,8 @@ def add_routes(app: Flask, deployments: Deployments, metrics: Metrics) -> None:
         return found
 
     def status(name: str, version: int | None = None, label: str | None = None) -> Response:
+        if ":" in f"{name}{label or ''}":  # a verb that is not asked for so
+            raise verbs.malformed(request.method, request.path)
         active = deployments.now().deployments.get(name)
         if active is None:
             raise NotFound(f"Could not find any versions of model {name[:64]}")
@@ -65,7 +69,7 @@ def add_routes(app: Flask, deployments: Deployments, metrics: Metrics) -> None:
     def predict(name: str, version: int | None = None, label: str | None = None) -> Response:
         found = find(name, version, label)
         g.model = f"{found.name}:{found.version}"
-        body = read_body()
+        body = read_plain_body()
         pictures, rows = _pictures(body, found)
         if pictures is not None:
             x = pictures
@@ -79,11 +83,21 @@ def add_routes(app: Flask, deployments: Deployments, metrics: Metrics) -> None:
         metrics.add("workbench_tensors_total", labels, len(x))
         return Response(rest_format.write_answer({"output": scores}, rows), mimetype="application/json")
 
+    def refuse(verb: str, name: str, version: int | None = None, label: str | None = None) -> Response:
+        raise verbs.refuse_examples(verb, read_plain_body(), signatures(find(name, version, label)))
+
     for place in ("", "/versions/<int:version>", "/labels/<label>"):
         at = f"/v1/models/<name>{place}"
         app.add_url_rule(at, f"v1_status{place}", status, methods=["GET"])
         app.add_url_rule(f"{at}/metadata", f"v1_metadata{place}", metadata, methods=["GET"])
         app.add_url_rule(f"{at}:predict", f"v1_predict{place}", predict, methods=["POST"])
+        for verb in ("classify", "regress"):
+            app.add_url_rule(f"{at}:{verb}", f"v1_{verb}{place}", partial(refuse, verb), methods=["POST"])
+
+
+def read_plain_body() -> bytes:
+    """Read the request's body, which may be gzip'd, and grows to no more than may be sent plain."""
+    return verbs.unpack(read_body(), request.headers.get("Content-Encoding", ""), MAX_BODY)
 
 
 def signatures(deployment: Deployment) -> dict[str, Signature]:

@@ -20,15 +20,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from backend.deployments import engines
-from backend.tfserving import rest_format
+from backend.tfserving import rest_format, verbs
 from backend.tfserving.rest_format import Arrays, Signature, Tensor
 from workbench.errors import BadInput, NotFound, WorkbenchError
 
 HOST = "127.0.0.1"
 MAX_BODY = 64 * 1024 * 1024
-_PATH = re.compile(r"/v1/models/([^/:]+)(?:/versions/(\d+))?(/metadata|:predict)?")
+_PATH = re.compile(r"/v1/models/([^/:]+)(?:/versions/(\d+))?(/metadata|:predict|:classify|:regress)?")
 
 
 class Loaded:
@@ -60,6 +61,8 @@ def _load_onnx(path: Path) -> Loaded:
     }
 
     def tensor(node: Any) -> Tensor:
+        if _IN_MAPS.fullmatch(node.type):
+            return Tensor("DT_FLOAT", (-1, -1))
         kind = kinds.get(node.type.removeprefix("tensor(").removesuffix(")"))
         if kind is None:
             raise BadInput(f"the input or output {node.name} is {node.type}, which is not supported")
@@ -70,10 +73,24 @@ def _load_onnx(path: Path) -> Loaded:
         {node.name: tensor(node) for node in session.get_outputs()},
     )
     names = list(signature.outputs)
-    return Loaded(
-        {"serving_default": signature},
-        lambda _, inputs: dict(zip(names, session.run(names, inputs), strict=True)),
-    )
+
+    def run(_: str, inputs: Arrays) -> Arrays:
+        answers = session.run(names, inputs)
+        return {
+            name: _from_maps(answer) if isinstance(answer, list) else answer
+            for name, answer in zip(names, answers, strict=True)
+        }
+
+    return Loaded({"serving_default": signature}, run)
+
+
+_IN_MAPS = re.compile(r"seq\(map\((int64|string),\s*tensor\(float\)\)\)")
+"""How scikit-learn's models give probabilities as ONNX, unless they are told not to: by class, a map an example."""
+
+
+def _from_maps(maps: list[dict[object, float]]) -> NDArray[np.float32]:
+    """``(n, classes)``, in the order of the maps, which is that of the classes."""
+    return np.array([list(one.values()) for one in maps], np.float32)
 
 
 def _load_saved_model(path: Path) -> Loaded:
@@ -110,22 +127,28 @@ def _load_keras(path: Path) -> Loaded:
     import keras
 
     model = keras.saving.load_model(path, compile=False, safe_mode=True)
-    if len(model.inputs) != 1 or len(model.outputs) != 1:
-        raise BadInput(
-            f"the model has {len(model.inputs)} inputs and {len(model.outputs)} outputs; one each is served"
-        )
+    if len(model.inputs) != 1:
+        raise BadInput(f"the model has {len(model.inputs)} inputs; one is served")
 
     def tensor(symbol: Any) -> Tensor:
         return Tensor(
             _dtype(tf.as_dtype(symbol.dtype)), tuple(-1 if side is None else side for side in symbol.shape)
         )
 
-    feed, fetch = model.inputs[0].name, "output_0"
-    signature = Signature({feed: tensor(model.inputs[0])}, {fetch: tensor(model.outputs[0])})
-    call = tf.function(lambda x: model(x, training=False), reduce_retracing=True)
-    return Loaded(
-        {"serving_default": signature}, lambda _, inputs: {fetch: call(tf.constant(inputs[feed])).numpy()}
+    feed, names = model.inputs[0].name, list(getattr(model, "output_names", ()))
+    if len(set(names)) != len(model.outputs) or len(names) == 1:
+        names = [f"output_{n}" for n in range(len(model.outputs))]
+    signature = Signature(
+        {feed: tensor(model.inputs[0])},
+        {name: tensor(output) for name, output in zip(names, model.outputs, strict=True)},
     )
+    call = tf.function(lambda x: keras.tree.flatten(model(x, training=False)), reduce_retracing=True)
+
+    def run(_: str, inputs: Arrays) -> Arrays:
+        answers = call(tf.constant(inputs[feed]))
+        return {name: answer.numpy() for name, answer in zip(names, answers, strict=True)}
+
+    return Loaded({"serving_default": signature}, run)
 
 
 def _dtype(dtype: Any) -> str:
@@ -189,7 +212,7 @@ class Handler(BaseHTTPRequestHandler):
     def _find(self, body: bytes) -> tuple[int, object]:
         match = _PATH.fullmatch(self.path.partition("?")[0])
         if match is None:
-            return 404, {"error": "Malformed request: " + self.command + " " + self.path[:200]}
+            raise verbs.malformed(self.command, self.path)
         name, version, what = match.groups()
         if name != self.server.name or version not in (None, "1"):
             raise rest_format.no_such_model(name, version)
@@ -202,10 +225,13 @@ class Handler(BaseHTTPRequestHandler):
         if what == "/metadata" and self.command == "GET":
             return 200, rest_format.describe(loaded.signatures, name, "1")
         if what == ":predict" and self.command == "POST":
-            asked = rest_format.read_request(body, loaded.signatures)
+            plain = verbs.unpack(body, self.headers.get("Content-Encoding", ""), MAX_BODY)
+            asked = rest_format.read_request(plain, loaded.signatures)
             outputs = loaded.run(asked.signature_name, asked.inputs)
             return 200, rest_format.write_answer({k: np.asarray(v) for k, v in outputs.items()}, asked.rows)
-        return 405, {"error": f"Method {self.command} is not for this route"}
+        if what in (":classify", ":regress") and self.command == "POST":
+            raise verbs.refuse_examples(what.removeprefix(":"), body, loaded.signatures)
+        raise verbs.malformed(self.command, self.path)
 
     def _send(self, status: int, answer: object) -> None:
         data = answer if isinstance(answer, bytes) else json.dumps(answer).encode()

@@ -26,6 +26,8 @@ from backend.untrusted.relay import pass_on
 from workbench.system import linux, seccomp
 
 SOCKET, LOG, PROTECTION = "socket", "log", "protection"
+NO_FAULT = "the model server cannot"
+"""How the log's last line begins where it is not the model that is at fault."""
 MODEL = Path("/model")
 """Where the server finds its model, if it has a root of its own."""
 WORK_MB = 64
@@ -55,6 +57,8 @@ class Spec:
 
 def main() -> int:
     spec = Spec(**json.loads(sys.argv[1]))
+    # The server's user goes through folders that are made here, whatever umask this was started with.
+    os.umask(0o022)
     folder = Path(spec.folder)
     os.chdir(folder)  # a Unix socket's path may have 107 bytes only
     Path(SOCKET).unlink(missing_ok=True)
@@ -76,7 +80,7 @@ def main() -> int:
             _between(spec, listener, log, isolated, network, watcher)
         except BaseException as error:
             with contextlib.suppress(OSError):
-                os.write(log, f"refused: the model server cannot have its sandbox: {error}\n".encode())
+                os.write(log, f"refused: {NO_FAULT} have its sandbox: {error}\n".encode())
         finally:
             os._exit(1)
     listener.close()
@@ -144,6 +148,8 @@ def _between(
     if not isolated and os.getppid() != watcher:
         os._exit(0)
     model = MODEL if isolated else Path(spec.folder) / "model"
+    if not isolated and any("{fd}" in part for part in spec.command):
+        model = Path("model")  # from where it stands: its user may not be able to go through what lies above
     if isolated:
         _build_root(spec)
         linux.bring_loopback_up()
@@ -162,7 +168,7 @@ def _between(
         try:
             _turn_into_server(spec, filled, log, isolated, listening, refused)
         except BaseException as error:
-            os.write(2, f"refused: the model server cannot be started: {error}\n".encode())
+            os.write(2, f"refused: {NO_FAULT} be started: {error}\n".encode())
         finally:
             os._exit(1)
     if listening is not None:
@@ -292,6 +298,7 @@ def _turn_into_server(
         },
         first_to_end=900,
     )
+    os.chdir("/" if isolated else spec.folder)
     if os.geteuid() == 0:
         linux.set_user(spec.uid)
     elif isolated:
@@ -302,7 +309,6 @@ def _turn_into_server(
         os.dup2(listening.fileno(), _LISTENING)
         os.set_inheritable(_LISTENING, True)  # it may have been there
     os.closerange(_LISTENING + (listening is not None), 256)
-    os.chdir("/" if isolated else spec.folder)
     if refused is not None:
         seccomp.install(refused)
     os.execve(command[0], command, spec.environment)  # noqa: S606

@@ -10,10 +10,11 @@ import shutil
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from backend.deployments.manifests import check_manifest
+from backend.untrusted import external_data, forms
 from workbench import artifact
 from workbench.errors import ModelRefused
 from workbench.manifest import FILE as MANIFEST
@@ -24,7 +25,7 @@ KEPT = 6
 """Models on the disk."""
 MAX_BYTES = 1024**3
 STALE_S = 3600.0
-_ZIP, _HDF5 = b"PK\x03\x04", b"\x89HDF\r\n\x1a\n"
+LABELS = "labels.txt"
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,8 @@ class ModelFile:
     """Of the file or folder to load, in ``model/``; a SavedModel's is ``served/1``."""
     manifest: Manifest | None
     """Of an artifact of ours."""
+    labels: tuple[str, ...] = ()
+    """Of the ``labels.txt`` that came with it."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,7 @@ class _Found:
     form: str
     path: str
     manifest: Manifest | None = None
+    labels: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, object]:
         return vars(self) | {"manifest": self.manifest and self.manifest.as_json()}
@@ -73,8 +77,8 @@ class ModelFiles:
             os.utime(folder / "form.json")
         except (FileNotFoundError, NotADirectoryError, ValueError):
             return None
-        manifest = told.pop("manifest")
-        return ModelFile(folder=folder, manifest=manifest and Manifest.parse(manifest), **told)
+        manifest, labels = told.pop("manifest"), tuple(told.pop("labels", ()))
+        return ModelFile(folder=folder, manifest=manifest and Manifest.parse(manifest), labels=labels, **told)
 
     def keep(self, file: Path) -> ModelFile:
         """Check and unpack a file, unless it is here already.
@@ -131,30 +135,19 @@ class ModelFiles:
 
 def _place(file: Path, model: Path) -> _Found:
     """Put what the file holds into the folder."""
-    with file.open("rb") as opened:
-        head = opened.read(8)
-    if head[:4] == _ZIP:
-        names = _names(file)
-        if {"config.json", "metadata.json"} <= names:
-            artifact.unpack(file, model.with_name("tried"), max_bytes=MAX_BYTES)  # Keras itself has no limits
-            shutil.rmtree(model.with_name("tried"))
-            return _one(file, model, "keras", "model.keras")
-        unpacked = model.with_name("unpacked")
-        artifact.unpack(file, unpacked, max_bytes=MAX_BYTES)
-        try:
-            return _find(unpacked, model)
-        finally:
-            shutil.rmtree(unpacked, ignore_errors=True)
-    if head == _HDF5:
-        raise ModelRefused(
-            "HDF5 files (.h5) are not taken; save the model as .keras or export it as a SavedModel"
-        )
-    if head[:1] != b"\x08":  # the field ir_version, with which every ONNX file begins
-        raise ModelRefused(
-            "a model is a zip (an artifact of the workbench, or a SavedModel), a .keras or an ONNX file. "
-            f"Received a file that begins with {head[:4]!r}"
-        )
-    return _one(file, model, "onnx", "model.onnx")
+    if forms.check_file(file) == "onnx":
+        external_data.beside(file)
+        return _one(file, model, "onnx", "model.onnx")
+    if {"config.json", "metadata.json"} <= _names(file):
+        artifact.unpack(file, model.with_name("tried"), max_bytes=MAX_BYTES)  # Keras itself has no limits
+        shutil.rmtree(model.with_name("tried"))
+        return _one(file, model, "keras", "model.keras")
+    unpacked = model.with_name("unpacked")
+    artifact.unpack(file, unpacked, max_bytes=MAX_BYTES)
+    try:
+        return _find(unpacked, model)
+    finally:
+        shutil.rmtree(unpacked, ignore_errors=True)
 
 
 def _one(file: Path, model: Path, form: str, name: str, manifest: Manifest | None = None) -> _Found:
@@ -166,7 +159,7 @@ def _one(file: Path, model: Path, form: str, name: str, manifest: Manifest | Non
 def _names(file: Path) -> set[str]:
     try:
         with zipfile.ZipFile(file) as archive:
-            return set(archive.namelist())
+            return {name.replace("\\", "/") for name in archive.namelist()}
     except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError) as error:
         raise ModelRefused(f"not a zip that can be read: {error}") from error
 
@@ -183,12 +176,35 @@ def _find(unpacked: Path, model: Path) -> _Found:
         if manifest is None and len(found) > 1:
             places = ", ".join(path.relative_to(unpacked).as_posix() for path in found[:4])
             raise ModelRefused(f"the zip holds several models ({places}); put one into it")
-        if found and form == "saved_model":
-            (model / "served").mkdir(parents=True)
-            found[0].parent.rename(model / "served" / "1")
-            return _Found(form, "served/1", manifest)
         if found:
-            return _one(found[0], model, form, f"model.{form}", manifest)
-    raise ModelRefused(
-        "the zip holds no model: neither a saved_model.pb, nor a .keras, nor an .onnx file, at any depth"
+            labels = _labels_beside(found[0], unpacked)
+            return replace(_move(found[0], model, form), manifest=manifest, labels=labels)
+    raise forms.no_model(
+        path.relative_to(unpacked).as_posix() for path in unpacked.rglob("*") if path.is_file()
     )
+
+
+def _move(found: Path, model: Path, form: str) -> _Found:
+    """Move a model, with the files that it needs beside it, out of what was unpacked."""
+    if form == "saved_model":
+        (model / "served").mkdir(parents=True)
+        found.parent.rename(model / "served" / "1")
+        return _Found(form, "served/1")
+    if form == "keras":
+        return _one(found, model, form, "model.keras")
+    for path in (found, *external_data.beside(found)):  # under their own names, by which the model knows them
+        place = model / path.relative_to(found.parent)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        path.rename(place)
+    return _Found(form, found.name)
+
+
+def _labels_beside(found: Path, unpacked: Path) -> tuple[str, ...]:
+    """The labels in the model's own folder, or in the nearest above it."""
+    for folder in (found.parent, *found.parent.parents):
+        for path in sorted(folder.iterdir()):
+            if path.name.lower() == LABELS and path.is_file():
+                return forms.read_labels(path)
+        if folder == unpacked:
+            break
+    return ()

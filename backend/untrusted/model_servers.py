@@ -28,7 +28,7 @@ from backend.tfserving import client, rest_format
 from backend.tfserving.channel import NAME, Channel
 from backend.tfserving.client import Rest
 from backend.tfserving.rest_format import Arrays, Signature
-from backend.untrusted.confined import LOG, PROTECTION, SOCKET, Spec
+from backend.untrusted.confined import LOG, NO_FAULT, PROTECTION, SOCKET, Spec
 from backend.untrusted.model_files import ModelFile, ModelFiles
 from workbench.errors import BadInput, ModelRefused, NeedsTensorFlow, Unavailable
 from workbench.manifest import Manifest
@@ -235,6 +235,11 @@ class ModelServers:
             server.stop()
             reason = f"it was not loaded within {self._start_s:g} s"
         watcher.wait()
+        if _is_no_fault(file.folder):
+            raise Unavailable(
+                f"a model's server cannot be started on this computer: {reason}; root's models run as a user without a "
+                "name, who must be able to read Python and the workbench's code"
+            )
         message = f"the model cannot be served: {reason}"
         (file.folder / "refused").write_text(message)
         raise ModelRefused(message)
@@ -314,3 +319,12 @@ class Remote:
 def _reason(folder: Path) -> str:
     """The last words of a server, where it had some."""
     return last_line(folder / LOG, after="refused: ")
+
+
+def _is_no_fault(folder: Path) -> bool:
+    """Tell whether a server ended before it came to its model, which is then not remembered against the model."""
+    said = last_line(folder / LOG)
+    return said.startswith(f"refused: {NO_FAULT}") or (
+        not said.startswith("refused: ")
+        and any(word in said for word in ("PermissionError", "ModuleNotFoundError"))
+    )

@@ -4,7 +4,6 @@ import re
 import urllib.parse
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 from flask import Flask, Response, g, request
@@ -17,7 +16,7 @@ from backend.http.auth import check_token, has_token
 from backend.http.bodies import body_object, json_answer, read_body
 from backend.http.metrics import Metrics
 from backend.http.requests import MAX_BODY
-from backend.untrusted.fitting import read_range, read_size
+from backend.untrusted.fitting import How, read_layout, read_range, read_size
 from backend.untrusted.serve import Asked, Serve, Upload
 from workbench.errors import BadInput, TokenNeeded
 from workbench.pictures import ink
@@ -36,22 +35,18 @@ def add_routes(app: Flask, settings: Settings, serve: Serve, metrics: Metrics) -
         if uploaded is None and asked.model_url:
             asked = replace(asked, own=_own_version(asked.model_url, settings))
         said = serve.answer(asked, uploaded, trusted=has_token(settings.deploy_token), note=_note)
-        if said.scores is None:
-            body: dict[str, object] = {
-                "class": None,
-                "label": None,
-                "scores": None,
-                "reason": "nothing drawn",
-            }
-            return json_answer({**body, "model": said.model})
-        found = _class(said.scores)
-        label = said.labels[found] if found < len(said.labels) else str(found)
+        verdict = said.verdict
+        if verdict is None:
+            nothing: dict[str, object] = {"class": None, "label": None, "scores": None}
+            return json_answer({**nothing, "reason": "nothing drawn", "model": said.model})
+        found, label = verdict.index, verdict.name
+        if label is None:
+            label = said.labels[found] if found is not None and 0 <= found < len(said.labels) else str(found)
         kind = "own" if not said.model.startswith("sha256:") else "stranger"
         metrics.add("workbench_served_total", (("kind", kind),))
-        scores = [float(score) if np.isfinite(score) else None for score in said.scores.tolist()]
         seen = None if said.seen is None else ink.to_data_url(_blue_first(said.seen))
-        told = {"class": found, "label": label, "scores": scores, "model": said.model}
-        return json_answer({**told, "labels": list(said.labels), "seen": seen})
+        told = {"class": found, "label": label, "scores": list(verdict.scores), "model": said.model}
+        return json_answer({**told, "labels": list(said.labels), "output": verdict.output, "seen": seen})
 
 
 def _note(model: str) -> None:
@@ -84,7 +79,9 @@ def _own_hosts(settings: Settings) -> set[str]:
 
 def _blue_first(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Turn colours into the order in which OpenCV writes them."""
-    return picture[..., ::-1] if picture.ndim == 3 and picture.shape[2] == 3 else picture
+    if picture.ndim == 3 and picture.shape[2] > 2:
+        return picture[..., [2, 1, 0, *range(3, picture.shape[2])]]
+    return picture
 
 
 def read_asked(token: str) -> tuple[Asked, Upload | None]:
@@ -117,16 +114,14 @@ def read_asked(token: str) -> tuple[Asked, Upload | None]:
     asked = Asked(
         image=picture,
         image_url=text("imageUrl") or text("image"),
-        size=read_size(text("imageSize")),
         model_name=text("modelName"),
         model_url=text("modelUrl"),
-        range_=read_range(text("inputRange")),
+        how=How(
+            size=read_size(text("imageSize")),
+            layout=read_layout(text("layout")),
+            signature=text("signature"),
+            output=text("output"),
+            range=read_range(text("inputRange")),
+        ),
     )
     return asked, uploaded
-
-
-def _class(scores: NDArray[Any]) -> int:
-    """Find the highest score's place; of a single score, whether it is above one half."""
-    if len(scores) == 1:
-        return int(scores[0] > 0.5)
-    return int(np.nanargmax(np.where(np.isfinite(scores), scores, -np.inf)))

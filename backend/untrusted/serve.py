@@ -1,11 +1,11 @@
 """Ask any model about any picture: one that is deployed here, or an untrusted one by URL or as a file."""
 
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,17 +14,20 @@ from backend.deployments.store import Deployments
 from backend.deployments.uploads import MAX_VERSION
 from backend.deployments.values import Deployment
 from backend.untrusted.fetching import Fetcher
-from backend.untrusted.fitting import Size, as_picture, fit, other_size
+from backend.untrusted.fitting import Fitted, How, fit, other_size
+from backend.untrusted.meaning import Verdict, read_verdict
 from backend.untrusted.model_files import ModelFile, ModelFiles
-from backend.untrusted.model_servers import ModelServers
+from backend.untrusted.model_servers import ModelServer, ModelServers
 from backend.untrusted.remembered import Remembered
-from workbench.errors import AllTaken, BadInput, ModelRefused, NotFound, TokenNeeded, Unavailable
+from workbench.errors import AllTaken, BadInput, NotFound, TokenNeeded, Unavailable
 from workbench.pictures import ink
 from workbench.pictures.decoders import MAX_BYTES as MAX_PICTURE
 from workbench.pictures.inputs import prepare
 
 MAX_MODEL = MAX_VERSION
 IMAGE_S, MODEL_S = 15.0, 120.0
+OUTPUT = "output"
+"""The only one of a version of ours, as in TensorFlow Serving's API."""
 AT_ONCE = 2
 """Requests for untrusted models in one worker; its other threads go on answering drawings."""
 LABELS = {
@@ -52,11 +55,9 @@ class Asked:
 
     image: bytes | None
     image_url: str
-    size: Size | None
     model_name: str
     model_url: str
-    range_: tuple[float, float]
-    """What the model takes for black and white, if no manifest says it."""
+    how: How = field(default_factory=How)
     own: tuple[str, int] | None = None
     """Name and version, where the model's URL is an open link of this back end: read in place, not fetched from ourselves."""
 
@@ -65,7 +66,7 @@ class Asked:
 class Answer:
     """A model's answer."""
 
-    scores: NDArray[Any] | None
+    verdict: Verdict | None
     """``None`` where nothing was drawn."""
     labels: Sequence[str]
     model: str
@@ -149,30 +150,32 @@ class Serve:
     def _ask_deployed(self, deployment: Deployment, asked: Asked, note: Callable[[str], None]) -> Answer:
         deployment.check_takes_pictures()
         height, width, channels = deployment.manifest.takes.sizes
-        if asked.size not in (None, (width, height, channels)):
-            raise other_size(asked.size, (width, height, channels))
+        if asked.how.size not in (None, (width, height, channels)):
+            raise other_size(asked.how.size, (width, height, channels))
         note(f"{deployment.name}:{deployment.version}")
         with self._one_of_few() if asked.image_url else nullcontext():
             picture = self._picture(asked)
         x, seen = prepare(picture, deployment.manifest)
-        scores = None if x is None else deployment.engine.predict(x)[0]
-        return Answer(scores, deployment.manifest.labels, f"{deployment.name}:{deployment.version}", seen)
+        labels, verdict = deployment.manifest.labels, None
+        if x is not None:
+            outputs = {OUTPUT: deployment.engine.predict(x)}
+            verdict = read_verdict(outputs, (OUTPUT,), 1, asked.how.output, labels)
+        return Answer(verdict, labels, f"{deployment.name}:{deployment.version}", seen)
 
     # ── untrusted ────────────────────────────────────────────────────────────────────────────────
 
     def _ask_untrusted(self, file: ModelFile, data: bytes, asked: Asked, labels: Sequence[str]) -> Answer:
         server = self._servers.open(file)
-        x = fit(data, server.signatures, file.manifest, asked.size, asked.range_)
+        fitted = fit(data, server.signatures, file.manifest, asked.how)
+        labels = labels or (file.manifest.labels if file.manifest else file.labels)
         try:
-            scores = _first(server.predict(x))
+            verdict = _ask(server, fitted, asked.how, labels)
         except Unavailable:  # it ended between two requests, as an idle one does
             server.stop()
             server = self._servers.open(file)
-            scores = _first(server.predict(x))
-        labels = labels or (file.manifest.labels if file.manifest else ())
-        range_ = file.manifest.takes.range if file.manifest else asked.range_
+            verdict = _ask(server, fitted, asked.how, labels)
         return Answer(
-            scores, labels, f"sha256:{file.sha256}", as_picture(x, range_)
+            verdict, labels, f"sha256:{file.sha256}", fitted.seen
         )  # a manifest could claim any name
 
     def _receive(self, uploaded: Upload) -> ModelFile:
@@ -224,10 +227,7 @@ def _labels(name: str) -> list[str]:
     return LABELS.get(name, [])
 
 
-def _first(outputs: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
-    """Find the scores of the only picture, from the first output that can be some."""
-    for array in outputs.values():
-        if array.dtype.kind in "fiub" and array.ndim >= 1 and len(array) == 1:
-            return array.reshape(-1)[:10_000].astype(np.float64)
-    shapes = ", ".join(f"{name} {array.shape}" for name, array in outputs.items())
-    raise ModelRefused(f"the model's answer holds no scores for one picture: {shapes[:200]}")
+def _ask(server: ModelServer, fitted: Fitted, how: How, labels: Sequence[str]) -> Verdict:
+    outputs = server.predict(fitted.inputs, fitted.signature)
+    declared = tuple(server.signatures[fitted.signature].outputs)
+    return read_verdict(outputs, declared, fitted.batch, how.output, labels)

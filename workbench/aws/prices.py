@@ -99,7 +99,7 @@ def refresh(settings: Settings, session: Session) -> Prices:
         for offer in pages(
             session.pricing, "get_products", "PriceList", ServiceCode="AmazonEC2", Filters=filters
         ):
-            if read := read_offer(json.loads(offer)):
+            if read := _read(offer):
                 found[read[0]] = read[1]
     except AwsFailure as error:
         raise said(error, "ask AWS for its prices") from error
@@ -111,6 +111,14 @@ def refresh(settings: Settings, session: Session) -> Prices:
     path.parent.mkdir(parents=True, exist_ok=True)
     files.write_json(path, {region: asdict(one) for region, one in fresh.items()})
     return known(settings, session.region)
+
+
+def _read(offer: str) -> tuple[str, float] | None:
+    """The same of an entry as it comes; ``None`` also for what is no entry."""
+    try:
+        return read_offer(json.loads(offer))
+    except (ValueError, TypeError, AttributeError):
+        return None
 
 
 def read_offer(offer: Mapping[str, Any]) -> tuple[str, float] | None:

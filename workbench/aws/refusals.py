@@ -1,6 +1,9 @@
 """Refusals of AWS in words: each failure as an error of ours that says what to do."""
 
+import json
 import re
+from typing import Any
+from xml.etree import ElementTree
 
 from botocore.exceptions import (
     BotoCoreError,
@@ -14,13 +17,23 @@ from botocore.exceptions import (
     SSOError,
     TokenRetrievalError,
 )
+from botocore.model import OperationModel
+from botocore.parsers import ResponseParserError
 
 from workbench.aws import policy
 from workbench.errors import BadInput, NotFound, Unavailable, WorkbenchError
 
-AwsFailure = (ClientError, BotoCoreError)
+
+class Unreadable(BotoCoreError):  # type: ignore[misc]  # botocore has no types
+    """An answer that is none of AWS's."""
+
+    fmt = "the answer to {operation} is {what}"
+
+
+AwsFailure = (ClientError, BotoCoreError, ResponseParserError)
 """All that a call to AWS can raise; ``said`` puts it in words."""
 
+PROXY = "a proxy, or what AWS_ENDPOINT_URL names, may have given it; try again"
 SET_CREDENTIALS = (
     "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or run: aws configure "
     "(docs/aws.md, First run on AWS)"
@@ -113,6 +126,61 @@ _THROTTLED = {
 }
 
 
+def check_answer(
+    operation_model: OperationModel,
+    response_dict: dict[str, Any],
+    customized_response_dict: dict[str, object],
+    **_: object,
+) -> None:
+    """Look at an answer before botocore parses it, which ends in whatever error it may where it is none of AWS's.
+
+    For its event ``before-parse``. A failure stays one, so that it is tried again as AWS's own are.
+
+    Raises
+    ------
+    Unreadable
+        A success, or a refusal, that is a proxy's page or no answer at all.
+    """
+    status, body = int(response_dict["status_code"]), response_dict["body"]
+    if not isinstance(body, bytes) or (not body and status >= 300) or operation_model.has_streaming_output:
+        return
+    what = _no_answer(operation_model, body, status < 300)
+    if not what:
+        return
+    if status < 500:
+        raise Unreadable(operation=operation_model.name, what=what)
+    told = {"Code": str(status), "Message": f"{what} instead of an answer; {PROXY}"}
+    customized_response_dict["Error"] = told
+    response_dict["body"] = b""  # which botocore takes for a failure without words
+
+
+def _no_answer(operation: OperationModel, body: bytes, is_success: bool) -> str:
+    """What a body is, where it is none of the operation's; empty where it may be."""
+    if _is_page(body[:200].decode("latin-1")):
+        return "a web page"
+    shape, protocol = operation.output_shape, str(operation.metadata.get("protocol", ""))
+    if "json" in protocol:
+        try:
+            told = json.loads(body) if body else {}
+        except ValueError:  # a UnicodeDecodeError is one
+            told = None
+        return "" if isinstance(told, dict) else "no JSON object"
+    if not body:
+        return "empty" if is_success and shape is not None and protocol != "rest-xml" else ""
+    try:
+        root = ElementTree.fromstring(body)  # noqa: S314  # as botocore does, a line further
+    except ElementTree.ParseError:
+        return "no XML"
+    wrapper = shape.serialization.get("resultWrapper") if shape is not None and is_success else None
+    if wrapper and not any(child.tag.rpartition("}")[2] == wrapper for child in root):
+        return f"no {wrapper}"
+    return ""
+
+
+def _is_page(text: str) -> bool:
+    return text.lstrip("\ufeff \t\r\n").lower().startswith(("<!doctype html", "<html", "<head", "<body"))
+
+
 def code_of(error: Exception) -> str:
     """AWS's own word for what failed; empty where it never answered."""
     if isinstance(error, AwsError):
@@ -134,6 +202,8 @@ def said(error: Exception, doing: str = "do that") -> WorkbenchError:
         return _without_answer(error, doing)
     code = code_of(error)
     message = str(error.response.get("Error", {}).get("Message", "")).strip().rstrip(".")
+    if _is_page(message):
+        message = f"a web page instead of an answer; {PROXY}"
     found = _word(code, error, message, doing)
     found.code = code
     return found
@@ -188,6 +258,11 @@ def _without_answer(error: Exception, doing: str) -> AwsError:
         return AwsUnavailable(
             f"cannot {doing}: AWS does not answer: {error}; look at the network and try again"
         )
+    if isinstance(error, ResponseParserError | Unreadable):
+        told = (
+            str(error).partition("\n")[0][:200] if isinstance(error, Unreadable) else "it is no answer of AWS"
+        )
+        return AwsUnavailable(f"cannot {doing}: AWS's answer cannot be read: {told}; {PROXY}")
     return AwsUnavailable(f"cannot {doing}: {error}")
 
 

@@ -12,7 +12,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError
 
 from workbench.aws import names
-from workbench.aws.refusals import SET_CREDENTIALS, AwsFailure, NotAllowed, said
+from workbench.aws.refusals import SET_CREDENTIALS, AwsFailure, NotAllowed, check_answer, said
 from workbench.settings import Settings
 
 ATTEMPTS = 8
@@ -122,7 +122,9 @@ class Session:
         """The client of a service, made once."""
         with self._lock:  # boto3's clients may be shared by threads, the making of them may not
             if service not in self._clients:
-                self._clients[service] = self.boto.client(service, config=_config(service), **options)
+                client = self.boto.client(service, config=_config(service), **options)
+                client.meta.events.register("before-parse", check_answer)
+                self._clients[service] = client
             return self._clients[service]
 
 

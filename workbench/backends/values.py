@@ -252,10 +252,10 @@ class Classified:
     """Any model's answer to a picture."""
 
     index: int | None
-    """Of the likeliest class; ``None`` where nothing is drawn; ``reason`` says so."""
+    """Of the likeliest class; ``None`` where nothing is drawn, which ``reason`` says, or the model gives a name alone."""
     label: str | None
     scores: tuple[float | None, ...] | None
-    """A class each; ``None`` for what is no number."""
+    """A class each; ``None`` for what is no number; none at all where the model names its class only."""
     model: str
     labels: tuple[str, ...] = ()
     seen: str | None = None
@@ -280,7 +280,7 @@ class Classified:
             "label": self.label,
             "scores": None if self.scores is None else list(self.scores),
         }
-        if self.index is None:
+        if self.scores is None:
             return {**told, "reason": self.reason, "model": self.model}
         return {**told, "model": self.model, "labels": list(self.labels), "seen": self.seen}
 

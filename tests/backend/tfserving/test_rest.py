@@ -1,6 +1,7 @@
 """TensorFlow Serving's REST API on the back end itself: shapes, formats and errors as its documentation has them."""
 
 import base64
+import gzip
 import json
 from collections.abc import Callable
 from typing import Any
@@ -121,7 +122,6 @@ def test_what_is_not_here_is_404_in_tensorflow_servings_words(tried: Client) -> 
     for path in ("/v1/models/none", "/v1/models/mnist-cnn/versions/99", "/v1/models/mnist-cnn/labels/none"):
         answer = tried.get(path)
         assert (answer.status_code, list(answer.json)) == (404, ["error"])
-    assert tried.get("/v1/models/mnist-cnn:predict").status_code == 404
 
 
 def test_damaged_json_is_said_to_be_so(tried: Client) -> None:
@@ -138,3 +138,80 @@ def test_no_answer_holds_what_json_cannot_say() -> None:
     assert json.loads(answer) == {"predictions": [[None, None, 1.0]]}
     both = write_answer({"a": np.array([1, 2]), "b": np.array([b"x", b"\xff"], object)}, rows=True)
     assert json.loads(both) == {"predictions": [{"a": 1, "b": "x"}, {"a": 2, "b": {"b64": "/w=="}}]}
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/v1/models/mnist-cnn:predict"),
+        ("GET", "/v1/models/mnist-cnn/versions/7:predict"),
+        ("GET", "/v1/models/mnist-cnn/labels/stable:predict"),
+        ("GET", "/v1/models/mnist-cnn:classify"),
+        ("GET", "/v1/models/none:predict"),
+        ("GET", "/v1/models"),
+        ("GET", "/v1/models/mnist-cnn/versions/x"),
+        ("POST", "/v1/models/mnist-cnn"),
+        ("POST", "/v1/models/mnist-cnn/metadata"),
+        ("POST", "/v1/models/mnist-cnn:explain"),
+        ("PUT", "/v1/models/mnist-cnn:predict"),
+        ("DELETE", "/v1/models/mnist-cnn"),
+    ],
+)
+def test_what_is_no_request_of_the_api_is_malformed(tried: Client, method: str, path: str) -> None:
+    answer = tried.open(path, method=method)
+    assert (answer.status_code, answer.json) == (400, {"error": f"Malformed request: {method} {path}"})
+
+
+@pytest.mark.parametrize("verb", ["classify", "regress"])
+@pytest.mark.parametrize(
+    ("sent", "words"),
+    [
+        ({"instances": X}, "When method is classify, key 'examples' is expected and was not found"),
+        ({"examples": {}}, "Expecting 'examples' value to be an list/array"),
+        ({"examples": []}, "'examples' value is an empty array"),
+        ({"examples": [{"x": 1}], "signature_name": "y"}, "No signature was found with the name: y"),
+        (
+            {"examples": [{"x": 1}]},
+            "signature method_name to be tensorflow/serving/{verb}. Was: tensorflow/serving/predict",
+        ),
+        ([], "JSON Value must be an object"),
+    ],
+)
+def test_examples_are_refused_in_tensorflow_servings_words(
+    tried: Client, verb: str, sent: Any, words: str
+) -> None:
+    answer = predict(tried, sent, f"/v1/models/mnist-cnn:{verb}")
+    assert answer.status_code == 400
+    assert words.format(verb=verb) in answer.json["error"]
+    assert predict(tried, sent, f"/v1/models/none:{verb}").status_code == 404
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "GZIP", " x-gzip"])
+def test_a_body_may_be_gzipped(tried: Client, encoding: str) -> None:
+    headers = {"Content-Encoding": encoding, "Content-Type": "application/json"}
+    for sent in ({"instances": X}, {"instances": [PICTURE]}):
+        plain = json.dumps(sent).encode()
+        answer = tried.post("/v1/models/mnist-cnn:predict", data=gzip.compress(plain), headers=headers)
+        assert (answer.status_code, answer.json) == (200, predict(tried, sent).json)
+        halves = gzip.compress(plain[:20]) + gzip.compress(plain[20:])
+        assert tried.post("/v1/models/mnist-cnn:predict", data=halves, headers=headers).json == answer.json
+
+
+@pytest.mark.parametrize(
+    ("body", "encoding", "status", "words"),
+    [
+        (gzip.compress(b" " * 200_000_000, 1), "gzip", 413, "grows to more than 14,680,064 bytes"),
+        (gzip.compress(b"{}")[:-3], "gzip", 400, "cut off"),
+        (b"{}", "gzip", 400, "no gzip"),
+        (gzip.compress(b"{}"), "", 400, "Content-Encoding: gzip"),
+        (b"{}", "br", 400, "gzip'd or plain"),
+        (gzip.compress(b"{"), "gzip", 400, "JSON Parse error"),
+    ],
+    ids=["bomb", "cut off", "plain", "not said", "another one", "damaged JSON"],
+)
+def test_a_body_that_cannot_be_unpacked_is_refused(
+    tried: Client, body: bytes, encoding: str, status: int, words: str
+) -> None:
+    answer = tried.post("/v1/models/mnist-cnn:predict", data=body, headers={"Content-Encoding": encoding})
+    assert answer.status_code == status
+    assert words in answer.json["error"]

@@ -61,7 +61,7 @@ def show_answer(said: Classified, labels: Sequence[str], took_s: float) -> str:
     """Show what ``/serve`` answered: the label, how sure, what the model saw, and how long that took."""
     name = f"a model of your own ({said.model[7:19]})" if said.model.startswith("sha256:") else said.model
     foot = f'<p class="wb-caption">{escape(name)}, answered in {took_s * 1e3:.0f} ms</p>'
-    if said.index is None or said.scores is None:
+    if said.scores is None:
         return f'<p class="wb-muted">{escape(said.reason or "nothing drawn").capitalize()}.</p>{foot}'
     seen = said.seen or ""
     picture = (
@@ -70,6 +70,8 @@ def show_answer(said: Classified, labels: Sequence[str], took_s: float) -> str:
         else ""
     )
     top = f'<span class="wb-headline">{escape(str(said.label))}</span>{picture}'
+    if not said.scores or said.index is None:
+        return f'<div class="wb-answer-top" role="status">{top}</div><p>The model names its class, without scores.</p>{foot}'
     if None in said.scores:
         return (
             f'<div class="wb-answer-top">{top}</div><p>The model gave values that are no numbers.</p>{foot}'
