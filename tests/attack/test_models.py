@@ -47,7 +47,7 @@ def trojan(path: Path, times: int, trigger: float | None, *, grows: bool) -> Pat
             helper.make_tensor_value_info("s2", TensorProto.FLOAT, None),
         ],
     )
-    constants = {
+    constants: dict[str, NDArray[Any]] = {
         "zero": np.array([0], np.int64),
         "one": np.array([1], np.int64),
         "times": np.array(times, np.int64),

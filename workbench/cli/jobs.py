@@ -188,7 +188,7 @@ def _job(arguments: argparse.Namespace, settings: Settings) -> None:
     ]
     print(output.columns(rows))
     if job.error:
-        print(f"\n{_because(job)[2:]}\n{job.error.traceback}".rstrip())
+        print(output.plain(f"\n{_because(job)[2:]}\n{job.error.traceback}".rstrip()))
 
 
 def _machine(machine: "JobMachine") -> str:
@@ -215,7 +215,9 @@ def _logs(arguments: argparse.Namespace, settings: Settings) -> None:
             for log in logs.list_logs(arguments.id, settings):
                 if arguments.role in (None, log.place.role) and arguments.index in (None, log.place.index):
                     lines, offsets[log] = logs.read_lines(log, offsets.get(log, 0))
-                    print("".join(f"{log.place}  {line}\n" for line in lines), end="", flush=True)
+                    print(
+                        "".join(f"{log.place}  {output.plain(line)}\n" for line in lines), end="", flush=True
+                    )
             if ended or not arguments.follow:
                 break
             time.sleep(FOLLOW_S)

@@ -58,8 +58,20 @@ def json(value: Any) -> None:
     print(json_.dumps(value, indent=1, ensure_ascii=False))
 
 
+def plain(text: str) -> str:
+    """The text without what would steer a terminal: escapes, control and direction characters are shown as such.
+
+    >>> plain("a\\x1b[31mb\\tc")
+    'a\\\\x1b[31mb\\tc'
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c in "\n\t" or c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 def columns(rows: Sequence[Sequence[str]]) -> str:
     """The rows as text, each column as wide as its widest cell."""
+    rows = [[plain(cell) for cell in row] for row in rows]
     widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
     return "\n".join("  ".join(t.ljust(w) for t, w in zip(row, widths, strict=True)).rstrip() for row in rows)
 

@@ -64,6 +64,20 @@ class KernelManager(AsyncMappingKernelManager):
         except TraitError as error:
             raise web.HTTPError(404, f"kernel {kernel_id} is just starting") from error
 
+    def start_buffering(self, kernel_id: str, session_key: str, channels: dict[str, Any]) -> None:
+        """Keep a kernel's messages for a page that comes back; those of one that has ended are closed, not kept.
+
+        A page's farewell ends its kernel before its websocket closes. Jupyter's own raises then, and the sockets look
+        for the kernel's ports, several times a second, for ever.
+        """
+        if kernel_id in self:
+            super().start_buffering(kernel_id, session_key, channels)
+            return
+        for stream in channels.values():
+            if not stream.socket.closed:
+                stream.on_recv(None)
+                stream.close()
+
     def touch(self, kernel_id: str) -> None:
         """Have the kernel count as active now; else one that was prepared counts as idle since then."""
         self.get_kernel(kernel_id).last_activity = datetime.now(UTC)  # type: ignore[attr-defined]

@@ -21,12 +21,14 @@ from workbench.machines.local import machine
 from workbench.machines.local.messages import Ended, Ends, Look, Run, Start, Stop, Work
 from workbench.machines.local.output import Output
 from workbench.machines.local.sandbox import Limits
+from workbench.system import untrusted_folders
 from workbench.system.control_socket import Nothing, Reply, Route, Server
 from workbench.system.waiting import comes_true
 
 STOP_GRACE_S = 1.0
 ENDING_S = 2.0
 WATCH_EVERY_S = 0.5
+MEASURE_EVERY_S = 2.0
 
 
 @dataclass
@@ -74,6 +76,7 @@ class Head:
         )
         self.server = Server(control, routes, self._tick, WATCH_EVERY_S)
         self._watched = time.monotonic()
+        self._measure_at = self._watched + MEASURE_EVERY_S
 
     @property
     def descriptors(self) -> tuple[int, ...]:
@@ -164,6 +167,11 @@ class Head:
         if time.monotonic() - self._watched >= WATCH_EVERY_S:
             self._watch()
             self._watched = time.monotonic()
+        if time.monotonic() >= self._measure_at:
+            began = time.monotonic()
+            self._watch_folder()
+            now = time.monotonic()
+            self._measure_at = now + max(MEASURE_EVERY_S, 20 * (now - began))  # never a twentieth of a core
 
     def _reap(self) -> None:
         """Note who ended."""
@@ -189,13 +197,33 @@ class Head:
                 with contextlib.suppress(psutil.Error):
                     child.kill()
         for process in self.processes.values():
-            used = own_memory(process.pid)
+            used = own_memory(process.pid, self.limits.memory_bytes)
             if used > self.limits.memory_bytes and not process.reason:
                 process.reason = (
                     f"used {used / 1e9:.1f} GB of memory, more than the {self.limits.memory_bytes / 1e9:.1f} GB "
                     "that a machine may use"
                 )
                 _kill(process.pid, signal.SIGKILL)
+
+    def _watch_folder(self) -> None:
+        """End the machines of a job whose folder takes more of the disk than it may."""
+        if self.work is None or not self.processes:
+            return
+        limits = self.limits
+        try:
+            used = untrusted_folders.measure(self.work.folder, most_files=limits.folder_files)
+        except untrusted_folders.TooMuch as error:
+            reason = f"left {error.strerror} in the job's folder"
+        else:
+            if used.bytes <= limits.folder_bytes and used.files <= limits.folder_files:
+                return
+            reason = (
+                f"left {used.bytes / 1e9:.1f} GB in {used.files:,} files in the job's folder, more than the "
+                f"{limits.folder_bytes / 1e9:.1f} GB and {limits.folder_files:,} files that a job may have"
+            )
+        for process in self.processes.values():
+            process.reason = process.reason or reason
+            _kill(process.pid, signal.SIGKILL)
 
     def _end_processes(self, processes: Sequence[_Process]) -> None:
         for process in processes:
@@ -211,17 +239,34 @@ class Head:
                         _kill(process.pid, signal.SIGKILL)
 
 
-def own_memory(pid: int) -> int:
-    """Bytes that a process and its descendants hold for themselves: anonymous and shared memory."""
-    total = 0
+def own_memory(pid: int, most: int = 0) -> int:
+    """Bytes that a process and its descendants hold for themselves: anonymous and shared memory.
+
+    What forks share is counted once; that is looked at only where more than ``most`` bytes are counted without it.
+    """
+    members: list[int] = []
     with contextlib.suppress(psutil.Error):
         process = psutil.Process(pid)
-        for member in (process, *process.children(recursive=True)):
-            with contextlib.suppress(OSError, ValueError):
-                for line in Path(f"/proc/{member.pid}/status").read_text().splitlines():
-                    if line.startswith(("RssAnon:", "RssShmem:")):
-                        total += int(line.split()[1]) * 1024
-    return total
+        members = [process.pid, *(child.pid for child in process.children(recursive=True))]
+    total = sum(_resident(member) for member in members)
+    return total if total <= most else sum(_share(member) for member in members)
+
+
+def _resident(pid: int) -> int:
+    return _kilobytes(pid, "status", ("RssAnon:", "RssShmem:")) * 1024
+
+
+def _share(pid: int) -> int:
+    """A process' part of its memory; all of it where a process that hides itself does not let it be seen."""
+    shared = _kilobytes(pid, "smaps_rollup", ("Pss_Anon:", "Pss_Shmem:")) * 1024
+    return shared or _resident(pid)
+
+
+def _kilobytes(pid: int, file: str, names: tuple[str, ...]) -> int:
+    with contextlib.suppress(OSError, ValueError):
+        lines = Path(f"/proc/{pid}/{file}").read_text().splitlines()
+        return sum(int(line.split()[1]) for line in lines if line.startswith(names))
+    return 0
 
 
 def _is_ending(pid: int) -> bool:

@@ -41,6 +41,9 @@ class Limits:
     files: int = 4096
     processes: int = 4096
     """Of the cluster's user, threads included; not counted for root."""
+    folder_bytes: int = 10 * 1024**3
+    """Of the disk, in the job's folder."""
+    folder_files: int = 20_000
 
 
 def needed() -> list[Path]:
