@@ -13,6 +13,7 @@ from backend.deployments.store import Deployments
 from backend.deployments.values import Deployment
 from backend.http.bodies import json_bytes
 from backend.http.metrics import Metrics
+from backend.predict.doubt import find_several
 from workbench.errors import NoModel, NotFound
 from workbench.pictures import ink
 from workbench.pictures.inputs import prepare
@@ -116,7 +117,10 @@ def _write(
         "version": deployment.version,
         "seen": None if seen is None else ink.to_data_url(seen),
     }
+    answer["doubt"] = None
     if digit is None:
         answer["reason"] = "nothing drawn"
+    elif seen is not None and (found := find_several(seen, deployment.manifest, deployment.engine.predict)):
+        answer.update(found.as_json())
     answer["latency_ms"] = round((time.perf_counter() - begun) * 1e3, 2)
     return json_bytes(answer), JSON

@@ -141,7 +141,9 @@ function render() {
     set(part("first"), { textContent: words.percent(first.probability) });
     set(part("second"), { textContent: String(second.digit) });
     set(part("second-percent"), { textContent: words.percent(second.probability) });
-    set(part("verdict").classList, { value: first.probability < 0.6 ? "unsure" : "" });
+    const doubt = words.doubt(sure);
+    set(part("doubt"), { hidden: !doubt, textContent: doubt });
+    set(part("verdict").classList, { value: doubt || first.probability < 0.6 ? "unsure" : "" });
   }
   document.querySelectorAll("#bars li").forEach((row, digit) => {
     const p = sure ? sure.probabilities[digit] : 0;

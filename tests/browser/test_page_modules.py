@@ -347,3 +347,20 @@ def test_progress_is_announced_by_quarters(page: Page) -> None:
     said = [run(page, "words", code, step) for step in range(0, 101, 5)]
     assert len(set(said[1:])) == 5
     assert "50 percent" in run(page, "words", code, 60)
+
+
+@pytest.mark.parametrize(
+    ("answer", "text"),
+    [
+        ({"doubt": None}, ""),
+        ({}, ""),
+        ({"doubt": {"kind": "no_digit", "score": 0.9}}, "I don't see a digit"),
+        ({"doubt": {"kind": "several"}, "parts": [{"digit": 4}, {"digit": 2}]}, "Two digits? 4 and 2"),
+        (
+            {"doubt": {"kind": "several"}, "parts": [{"digit": 4}, {"digit": 2}, {"digit": 0}]},
+            "Three digits? 4, 2 and 0",
+        ),
+    ],
+)
+def test_doubt_is_said_as_what_it_is(page: Page, answer: dict[str, Any], text: str) -> None:
+    assert run(page, "words", "(m, a) => m.doubt(a)", answer) == text
