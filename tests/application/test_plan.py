@@ -9,10 +9,10 @@ from cfnlint.decode import cfn_yaml
 from tests.chain import make_settings
 from tests.emulator import Emulator, Fault
 from workbench import cli
-from workbench.application import checks, template
 from workbench.application import plan as planning
+from workbench.application import template
 from workbench.application.template import Wish
-from workbench.aws import prices
+from workbench.aws import prices, types
 from workbench.aws.refusals import NotAllowed, Refused
 from workbench.aws.session import Session
 from workbench.errors import BadInput
@@ -83,7 +83,7 @@ def test_a_type_that_does_not_exist_is_named(still_emulator: Emulator, home: Pat
 
 
 def test_an_arm_machine_gets_an_arm_image(still_emulator: Emulator, home: Path) -> None:
-    kinds = checks.machine_types(Session.open(make_settings(home)), ["t4g.micro", "t2.micro"])
+    kinds = types.describe(Session.open(make_settings(home)), ["t4g.micro", "t2.micro"])
     told = template.parameters(
         Wish(backend_type="t4g.micro"),
         bucket="b",
@@ -91,6 +91,7 @@ def test_an_arm_machine_gets_an_arm_image(still_emulator: Emulator, home: Path) 
         home="h",
         dashboard_cidr="203.0.113.7/32",
         architectures={name: kind.architecture for name, kind in kinds.items()},
+        zones=("us-east-1a", "us-east-1b"),
     )
     images = {p["ParameterKey"]: p["ParameterValue"] for p in told if p["ParameterKey"].endswith("Image")}
     assert "arm64" in images["BackendImage"]

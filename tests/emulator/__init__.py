@@ -22,7 +22,8 @@ the API is moto in one process. What moto only pretends, is real here:
   ``shutting-down``, ``stopping``) are as on AWS.
 
 What goes wrong goes wrong on demand, see ``Fault``. What is not there: updates of stacks, NAT, DNS, the
-internet; which resource a policy is about, but for S3, parameters and instances; conditions but those on tags.
+internet. Of policies, which CloudFormation's handlers meet too (``Emulator.policy`` binds the account's owner), the
+resources of S3, SSM and EC2 count, and the conditions that ``roles.py`` names.
 """
 
 from tests.emulator.client import Emulator

@@ -17,6 +17,7 @@ from tests.emulator import roles
 from tests.emulator.calls import ACCOUNT, REGION, Call
 from tests.emulator.faults import Faults
 from tests.emulator.front import Answer, json_answer
+from tests.emulator.roles import Ask
 from tests.emulator.world import World
 
 VCPUS_ON_DEMAND, VCPUS_SPOT, ADDRESSES = "L-1216C47A", "L-34B43A08", "L-0263D0A3"
@@ -32,8 +33,9 @@ PRICES = {"t2.micro": 0.0116, "t3.micro": 0.0104, "t3.medium": 0.0416, "m5.large
 class Account:
     """What services moto does not have answer, and what the tests ask about the whole."""
 
-    def __init__(self, world: World, faults: Faults) -> None:
+    def __init__(self, world: World, faults: Faults, allowed: roles.Roles) -> None:
         self._world = world
+        self._roles = allowed
         self._faults = faults
 
     @property
@@ -124,16 +126,18 @@ class Account:
         return json_answer(told)
 
     def simulate(self, call: Call, asked: dict[str, Any]) -> Answer:
-        """What the caller may do: everything, but what a fault denies for ever."""
-        actions = [
-            v
-            for k, v in sorted(asked.items(), key=lambda item: len(item[0]))
-            if k.startswith("ActionNames.member.")
-        ]
+        """What the caller may do: what its policy allows, but what a fault denies for ever."""
+        context = {
+            asked[f"{key}.ContextKeyName"]: value
+            for name, value in asked.items()
+            if (key := name.partition(".ContextKeyValues.member.")[0]) != name
+        }
         results = "".join(
-            f"<member><EvalActionName>{escape(action)}</EvalActionName><EvalDecision>{self._decision(action)}"
-            "</EvalDecision><EvalResourceName>*</EvalResourceName></member>"
-            for action in actions
+            f"<member><EvalActionName>{escape(action)}</EvalActionName><EvalDecision>"
+            f"{self._decision(action, arn, context)}</EvalDecision><EvalResourceName>{escape(arn)}</EvalResourceName>"
+            "</member>"
+            for action in _members(asked, "ActionNames")
+            for arn in _members(asked, "ResourceArns") or ["*"]
         )
         body = (
             '<SimulatePrincipalPolicyResponse xmlns="https://iam.amazonaws.com/doc/2010-05-08/">'
@@ -142,10 +146,12 @@ class Account:
         )
         return "200 OK", [("Content-Type", "text/xml")], body.encode()
 
-    def _decision(self, action: str) -> str:
+    def _decision(self, action: str, arn: str, context: dict[str, str]) -> str:
         service, _, name = action.partition(":")
         denied = self._faults.pending(service, name)
-        return "implicitDeny" if any(f.status == 403 and f.times is None for f in denied) else "allowed"
+        if any(f.status == 403 and f.times is None for f in denied):
+            return "implicitDeny"
+        return "implicitDeny" if self._roles.refuses_owner(Ask(action, arn, context)) else "allowed"
 
     def resources(self, _: Any = None) -> dict[str, list[str]]:
         """Everything that exists and that a new account has not; kinds that have none are left out."""
@@ -187,6 +193,12 @@ class Account:
             for p, v in ssm_backends[ACCOUNT][REGION]._parameters.items()
             if v and not p.startswith("/aws/")
         )
+
+
+def _members(asked: dict[str, Any], name: str) -> list[Any]:
+    """A list of the query protocol."""
+    found = [key for key in asked if key.startswith(f"{name}.member.")]
+    return [asked[key] for key in sorted(found, key=lambda key: int(key.rpartition(".")[2]))]
 
 
 def _quota(code: str, name: str, value: float) -> dict[str, Any]:

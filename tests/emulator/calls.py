@@ -12,6 +12,10 @@ from xml.sax.saxutils import escape
 REGION = "us-east-1"
 ACCOUNT = "123456789012"
 CALLER_KEY = "AKIAEMULATED00000000"
+EXPECTED_OWNER = "expected-bucket-owner"
+"""In a call's context, whose bucket it must be."""
+NEW = "new"
+"""In place of the id of what is not made yet."""
 SECRET = "emulated/secret/key/that/opens/nothing0000"
 _SCOPE = re.compile(r"Credential=([^/]+)/\d+/([^/]+)/([^/]+)/aws4_request")
 _BY_QUERY = {
@@ -44,7 +48,9 @@ class Call:
     resource: str = ""
     """The path of an S3 request: ``bucket/key``."""
     arns: Sequence[str] = ()
-    """What it is about, where that is told: parameters, instances that change, the document of a command."""
+    """What it is about, where that is told: parameters, what of EC2 changes or is run, a command's document and bucket."""
+    context: Mapping[str, str] = field(default_factory=dict)
+    """What else a policy's conditions may ask for: ``s3:prefix``; the tags that what is made will have."""
     at: float = field(default_factory=time.time)
     machine: str | None = None
     """The instance that called; ``None``: the account's owner."""
@@ -71,14 +77,17 @@ def read(environ: dict[str, Any], body: bytes) -> Call:
         arns = _ssm_arns(action, json.loads(body or b"{}")) if service == "ssm" else []
         return Call(service, action, key, "json", arns=arns)
     if service == "s3":
-        return Call(
-            service, _s3_action(environ["REQUEST_METHOD"], path, query, environ), key, "rest", path[1:]
-        )
+        action = _s3_action(environ["REQUEST_METHOD"], path, query, environ)
+        told = {
+            "s3:prefix": parse_qs(query).get("prefix", [""])[0],
+            EXPECTED_OWNER: environ.get("HTTP_X_AMZ_EXPECTED_BUCKET_OWNER", ""),
+        }
+        return Call(service, action, key, "rest", path[1:], context={k: v for k, v in told.items() if v})
     form = dict(parse_qsl(body.decode("utf-8", "replace") or query))
     action = form.get("Action", "?")
     if service != "ec2":
         return Call(service, action, key, "query")
-    return Call(service, action, key, "ec2", arns=_ec2_arns(action, form))
+    return Call(service, action, key, "ec2", arns=_ec2_arns(action, form), context=_tags_to_be(form))
 
 
 def _ssm_arns(action: str, asked: Mapping[str, Any]) -> list[str]:
@@ -87,18 +96,58 @@ def _ssm_arns(action: str, asked: Mapping[str, Any]) -> list[str]:
         return [f"arn:aws:ssm:{REGION}:{ACCOUNT}:parameter/{name.lstrip('/')}" for name in names]
     if action == "SendCommand":
         document = f"arn:aws:ssm:{REGION}::document/{asked.get('DocumentName')}"
-        return [document, *map(_instance_arn, asked.get("InstanceIds", []))]
+        bucket = asked.get("OutputS3BucketName")
+        instances = [_ec2_arn("instance", id) for id in asked.get("InstanceIds", [])]
+        return [document, *instances, *([f"arn:aws:s3:::{bucket}"] if bucket else [])]
     return []
 
 
+_KINDS = {
+    "AllocationId": "elastic-ip",
+    "GroupId": "security-group",
+    "ImageId": "image",
+    "InstanceId": "instance",
+    "InternetGatewayId": "internet-gateway",
+    "LaunchTemplateId": "launch-template",
+    "NetworkInterfaceId": "network-interface",
+    "RouteTableId": "route-table",
+    "SecurityGroupId": "security-group",
+    "SubnetId": "subnet",
+    "VolumeId": "volume",
+    "VpcId": "vpc",
+}
+
+
 def _ec2_arns(action: str, form: Mapping[str, str]) -> list[str]:
-    if action not in ("StartInstances", "StopInstances", "TerminateInstances"):
+    """What of EC2 a call changes or takes; of what it makes, the kind."""
+    if action.startswith("Describe"):
         return []
-    return [_instance_arn(value) for name, value in form.items() if name.startswith("InstanceId.")]
+    named = [
+        _ec2_arn(_KINDS[kind], value)
+        for name, value in form.items()
+        if (kind := re.sub(r"\.\d+$", "", name).rpartition(".")[2]) in _KINDS
+    ]
+    if action != "RunInstances":
+        return named
+    made = ["instance", "volume", "network-interface"]
+    made += ["spot-instances-request"] if form.get("InstanceMarketOptions.MarketType") == "spot" else []
+    return [*named, *(_ec2_arn(kind, NEW) for kind in made)]
 
 
-def _instance_arn(id: str) -> str:
-    return f"arn:aws:ec2:{REGION}:{ACCOUNT}:instance/{id}"
+def _tags_to_be(form: Mapping[str, str]) -> dict[str, str]:
+    """``kind:key`` → value of each tag of what the call makes."""
+    found = {}
+    for name, kind in form.items():
+        if re.fullmatch(r"TagSpecification\.\d+\.ResourceType", name):
+            of = name.removesuffix("ResourceType")
+            for key, value in form.items():
+                if key.startswith(f"{of}Tag.") and key.endswith(".Key"):
+                    found[f"{kind}:{value}"] = form.get(f"{key.removesuffix('Key')}Value", "")
+    return found
+
+
+def _ec2_arn(kind: str, id: str) -> str:
+    return f"arn:aws:ec2:{REGION}:{'' if kind in ('image', 'snapshot') else ACCOUNT}:{kind}/{id}"
 
 
 def _s3_action(method: str, path: str, query: str, environ: dict[str, Any]) -> str:

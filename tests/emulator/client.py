@@ -164,6 +164,18 @@ class Emulator:
         """How many vCPUs may run at a time."""
         self._pull("quota", json.dumps(vcpus))
 
+    def policy(self, document: str | None) -> None:
+        """Let the account's owner do no more than this policy allows, by CloudFormation too; ``None``: everything."""
+        self._pull("policy", json.dumps(document))
+
+    def give_away(self, bucket: str) -> None:
+        """Let a bucket be another account's, who has opened it to everybody."""
+        self._pull("give_away", json.dumps(bucket))
+
+    def withhold(self, kind: str, *zones: str) -> None:
+        """Have no machines of this type in these zones; in none of the region without any."""
+        self._pull("withhold", json.dumps({"type": kind, "zones": zones or ["*"]}))
+
     def pretend(self, tag: str, values: Iterable[str], bucket: str, key: str, body: str) -> None:
         """Have machines with such a tag put an object into a bucket (``{id}`` in the key) in place of their scripts."""
         told = {"tag": tag, "values": list(values), "bucket": bucket, "key": key, "body": body}

@@ -127,11 +127,13 @@ class Front:
             code = "InvalidAccessKeyId" if call.service == "s3" else "InvalidClientTokenId"
             code = "AuthFailure" if call.service == "ec2" else code
             return 403, code, "The security token included in the request is invalid."
-        if call.machine is not None and (words := self._allows(call)):
+        if words := self._allows(call):
             code = {"ec2": "UnauthorizedOperation", "s3": "AccessDenied"}.get(
                 call.service, "AccessDeniedException"
             )
             return 403, code, words
+        if self._world.is_strangers(call.resource) and asked.EXPECTED_OWNER in call.context:
+            return 403, "AccessDenied", "Access Denied"
         query = parse_qs(environ.get("QUERY_STRING", ""))
         if "X-Amz-Expires" in query:
             made = time.strptime(query["X-Amz-Date"][0], "%Y%m%dT%H%M%SZ")

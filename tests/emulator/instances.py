@@ -19,7 +19,7 @@ from moto.ec2.models.iam_instance_profile import IamInstanceProfileAssociationBa
 from moto.ec2.models.instance_types import INSTANCE_TYPES
 from moto.ec2.responses.instances import InstanceResponse
 
-from tests.emulator import groups
+from tests.emulator import groups, limits
 from tests.emulator.world import Machine, World
 
 Instance = moto_instances.Instance
@@ -38,6 +38,7 @@ def install(world: World) -> None:
     _lead_addresses(world)
     _watch_groups(world)
     _make_quick()
+    limits.install(world)
 
 
 def _wrap(owner: Any, name: str, make: Callable[[Callable[..., Any]], Callable[..., Any]]) -> None:
@@ -65,6 +66,8 @@ def _run_really(world: World) -> None:
                         "Arguments on this idempotent request are inconsistent with arguments used in previous request(s).",
                     )
                 return ActionResult(reservation)
+            credits = self.querystring.get("CreditSpecification.CpuCredits", [""])[0]
+            limits.check_credits(self._get_param("InstanceType"), credits)
             result = original(self)
             if token:
                 tokens[token] = (asked, result.result)
@@ -82,6 +85,7 @@ def _run_really(world: World) -> None:
             **asked: Any,
         ) -> Any:
             _fill_from_template(self, asked)
+            limits.check(world, self, _image(self, image_id, asked), asked, asked.pop("credits", ""))
             _check(world, self, asked, count)
             _translate_addresses(world, self, asked)
             known = set(self.reservations)
@@ -146,6 +150,12 @@ def _fill_from_template(backend: Any, asked: dict[str, Any]) -> None:
         asked["iam_instance_profile_arn"] = profile.get("Arn")
 
 
+def _image(backend: Any, image_id: str, asked: dict[str, Any]) -> str:
+    if image_id or not asked.get("launch_template"):
+        return image_id
+    return str(backend._get_template_from_args(asked["launch_template"]).data.get("ImageId", ""))
+
+
 def _choose_subnet(backend: Any, asked: dict[str, Any]) -> None:
     """The default network's, where none is named; moto would make up an address of no subnet at all."""
     if asked.get("subnet_id") or any(nic.get("SubnetId") for nic in asked.get("nics") or []):
@@ -160,8 +170,6 @@ def _choose_subnet(backend: Any, asked: dict[str, Any]) -> None:
 
 def _check(world: World, backend: Any, asked: dict[str, Any], count: int) -> None:
     kind = str(asked.get("instance_type"))
-    if kind not in INSTANCE_TYPES:
-        raise Refusal("InvalidParameterValue", f"Invalid value '{kind}' for InstanceType.")
     used = sum(_vcpus(m.instance.instance_type) for m in world.machines.values() if _counts(m))
     if used + count * _vcpus(kind) > world.vcpus:
         raise Refusal(
@@ -240,6 +248,7 @@ def _change_states(world: World) -> None:
                 raise _wrong_state(self, "stopped")
             if previous.name in ("stopping", "stopped"):
                 return previous
+            limits.check_stop(self)
             public = self.public_ip
             original(self)
             if public and public != self.public_ip:

@@ -1,14 +1,20 @@
-"""What a machine's role lets it do, and with what: S3 objects, parameters, instances by their tags.
+"""What a policy lets somebody do: machines by their roles' and what bounds those, the account's owner by one of its own.
 
-Of conditions, those on tags of instances count; any other is taken to be met.
+Conditions count: on tags that things have or will have, on S3 prefixes, on CloudFormation between caller and call. A
+condition on anything else is not met.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any
 
-from tests.emulator.calls import ACCOUNT, Call
+from moto.ec2.models import ec2_backends
+from moto.iam.models import iam_backends
+
+from tests.emulator import handlers
+from tests.emulator.calls import ACCOUNT, NEW, REGION, Call
 from tests.emulator.world import World
 
 MANAGED = {
@@ -32,84 +38,156 @@ _S3 = {
     "HeadBucket": "ListBucket",
     "ListObjects": "ListBucket",
     "ListObjectsV2": "ListBucket",
+    "ListBuckets": "ListAllMyBuckets",
     "CreateMultipartUpload": "PutObject",
     "UploadPart": "PutObject",
     "CompleteMultipartUpload": "PutObject",
     "CopyObject": "PutObject",
     "DeleteObjects": "DeleteObject",
     "GetBucketLocation": "GetBucketLocation",
+    "PutPublicAccessBlock": "PutBucketPublicAccessBlock",
+    "PutBucketEncryption": "PutEncryptionConfiguration",
+    "PutBucketLifecycleConfiguration": "PutLifecycleConfiguration",
 }
+Statements = Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class Ask:
+    """One action on one resource, as policies see it."""
+
+    action: str
+    arn: str = "*"
+    """``*``: on which is not looked at."""
+    context: Mapping[str, str] = field(default_factory=dict)
+    """Condition key → value."""
 
 
 class Roles:
-    """Reads the policies that the stacks gave to the roles."""
+    """Reads the policies that the stacks gave to the roles, and the one that the owner has, if any."""
 
     def __init__(self, world: World) -> None:
         self._world = world
+        self._owner: Statements | None = None
+
+    def bind_owner(self, policy: str | None) -> None:
+        """Let the owner of the account do no more than this policy allows; ``None``: everything."""
+        self._owner = json.loads(policy)["Statement"] if policy else None
 
     def refuses(self, call: Call) -> str | None:
-        """AWS's words where the machine's role does not allow the call."""
-        machine = self._world.machines.get(call.machine or "")
-        if machine is None or call.action == "GetCallerIdentity":
+        """AWS's words where the caller's policies do not allow the call."""
+        if call.action == "GetCallerIdentity" or call.machine == "":
             return None
-        known = _S3.get(call.action, call.action) if call.service == "s3" else call.action
-        action = f"{call.service}:{known}"
-        statements = self._statements(machine.instance)
-        for arn in _arns(call):
-            tags = self._tags(arn)
-            told = [s["Effect"] for s in statements if _is_about(s, action, arn, tags)]
-            if "Deny" in told:
-                return f"{_who(call)}: {action} on resource: {arn} with an explicit deny in an identity-based policy"
-            if not told:
-                return (
-                    f"{_who(call)}: {action} on resource: {arn} because no identity-based policy allows the {action} "
-                    "action"
-                )
+        if call.machine is None:
+            who, all_of = "user/owner", [self._owner] if self._owner is not None else []
+        else:
+            machine = self._world.machines.get(call.machine)
+            if machine is None:
+                return None
+            who, all_of = f"assumed-role/machine/{call.machine}", list(self._of_machine(machine.instance))
+        return next((said for ask in _asks(call) if (said := _judge(who, all_of, ask))), None)
+
+    def refuses_stack(self, needed: Sequence[str], arn: str = "*", bound: str = "") -> str | None:
+        """AWS's words where the owner may not do what CloudFormation would do for it."""
+        context = {
+            "aws:CalledVia": "cloudformation.amazonaws.com",
+            "iam:PassedToService": "ec2.amazonaws.com",
+        }
+        context |= {"iam:PermissionsBoundary": bound} if bound else {}
+        asks = (Ask(action, arn if action.startswith("iam:") else "*", context) for action in needed)
+        return next((said for ask in asks if (said := self.refuses_owner(ask))), None)
+
+    def refuses_owner(self, ask: Ask) -> str | None:
+        """AWS's words where the owner's policy does not allow this."""
+        return _judge("user/owner", [self._owner] if self._owner is not None else [], ask)
+
+    def refuses_resource(self, stack: str, name: str, kind: str, verb: str, bound: str) -> str | None:
+        """AWS's words where the owner may not have CloudFormation ``create`` or ``delete`` a resource, or read it.
+
+        Parameters
+        ----------
+        bound
+            ARN of the policy that bounds it, where it is a role.
+        """
+        if self._owner is None:
+            return None
+        needed = [*handlers.permissions(kind, verb), *handlers.permissions(kind, "read")]
+        for action in needed:
+            of = "instance-profile" if "InstanceProfile" in action else "role"
+            arn = f"arn:aws:iam::{ACCOUNT}:{of}/{stack}-{name}-X"
+            if said := self.refuses_stack([action], arn, bound):
+                return said
         return None
 
-    def _tags(self, arn: str) -> dict[str, str]:
-        machine = self._world.machines.get(arn.rpartition("/")[2])
-        return dict(machine.instance.ec2_backend.tags.get(machine.instance.id, {})) if machine else {}
-
-    def _statements(self, instance: Any) -> list[dict[str, Any]]:
+    def _of_machine(self, instance: Any) -> Iterator[Statements]:
+        """Each sequence must allow what the machine does: its role's, and what bounds that."""
         association = instance.ec2_backend.iam_instance_profile_associations.get(instance.id)
-        found: list[dict[str, Any]] = []
+        found: list[Mapping[str, Any]] = []
+        policies = iam_backends[ACCOUNT]["aws"].managed_policies
         for role in association.iam_instance_profile.roles if association else []:
             for policy in role.policies.values():
                 told = json.loads(policy) if isinstance(policy, str) else policy
                 found += _listed(told["Statement"])
             for arn in [*getattr(role, "managed_arns", []), *role.managed_policies]:
-                found.append(
-                    {"Effect": "Allow", "Action": MANAGED.get(arn.rpartition("/")[2], []), "Resource": "*"}
-                )
-        return found
+                allowed = MANAGED.get(arn.rpartition("/")[2], [])
+                found.append({"Effect": "Allow", "Action": allowed, "Resource": "*"})
+            if role.permissions_boundary_arn:
+                bound = policies.get(role.permissions_boundary_arn)
+                yield json.loads(bound.versions[0].document)["Statement"] if bound else []
+        yield found
 
 
-def _who(call: Call) -> str:
-    return f"User: arn:aws:sts::{ACCOUNT}:assumed-role/machine/{call.machine} is not authorized to perform"
+def _judge(who: str, all_of: Sequence[Statements], ask: Ask) -> str | None:
+    words = f"User: arn:aws:sts::{ACCOUNT}:{who} is not authorized to perform: {ask.action} on resource: {ask.arn}"
+    for statements in all_of:
+        told = [str(s["Effect"]) for s in statements if _is_about(s, ask)]
+        if "Deny" in told:
+            return f"{words} with an explicit deny in an identity-based policy"
+        if not told:
+            return f"{words} because no identity-based policy allows the {ask.action} action"
+    return None
 
 
-def _arns(call: Call) -> Sequence[str]:
-    """What the call is about; ``*`` where that is not looked at."""
+def _asks(call: Call) -> Iterator[Ask]:
+    """What the call asks for: an action on each of its resources, and the tags of what it makes."""
+    known = _S3.get(call.action, call.action) if call.service == "s3" else call.action
+    action = f"{call.service}:{known}"
     if call.service == "s3" and call.action != "DeleteObjects":  # whose keys are in the body
-        return [f"arn:aws:s3:::{call.resource}".rstrip("/")]
-    return call.arns or ["*"]
+        yield Ask(action, f"arn:aws:s3:::{call.resource}".rstrip("/"), call.context)
+        return
+    for arn in call.arns or ["*"]:
+        kind, _, id = arn.rpartition(":")[2].partition("/")
+        to_be = {k.partition(":")[2]: v for k, v in call.context.items() if k.startswith(f"{kind}:")}
+        context = {f"aws:RequestTag/{key}": value for key, value in to_be.items()}
+        if id != NEW:
+            has = ec2_backends[ACCOUNT][REGION].tags.get(id, {}) if arn.startswith("arn:aws:ec2:") else {}
+            context |= {f"aws:ResourceTag/{key}": value for key, value in has.items()}
+        yield Ask(action, arn, context)
+        if to_be and id == NEW:
+            yield Ask("ec2:CreateTags", arn, {**context, "ec2:CreateAction": call.action})
 
 
-def _is_about(statement: dict[str, Any], action: str, arn: str, tags: dict[str, str]) -> bool:
-    if not any(fnmatchcase(action.lower(), a.lower()) for a in _listed(statement.get("Action", []))):
+def _is_about(statement: Mapping[str, Any], ask: Ask) -> bool:
+    if not any(fnmatchcase(ask.action.lower(), a.lower()) for a in _listed(statement.get("Action", []))):
         return False
     resources = _listed(statement.get("Resource", []))
-    if arn == "*":
-        return statement["Effect"] == "Allow" or "*" in resources
-    if not any(fnmatchcase(arn, resource) for resource in resources):
+    if ask.arn == "*":
+        if statement["Effect"] != "Allow" and "*" not in resources:
+            return False
+    elif not any(fnmatchcase(ask.arn, resource) for resource in resources):
         return False
     return all(
-        name in tags and any(fnmatchcase(tags[name], wanted) for wanted in _listed(value))
-        for condition in statement.get("Condition", {}).values()
-        for key, value in condition.items()
-        if (name := key.partition(":ResourceTag/")[2])
+        _is_met(test, key, _listed(wanted), ask)
+        for test, keys in statement.get("Condition", {}).items()
+        for key, wanted in keys.items()
     )
+
+
+def _is_met(test: str, key: str, wanted: Sequence[str], ask: Ask) -> bool:
+    value = ask.context.get(key.replace("ec2:ResourceTag/", "aws:ResourceTag/"))
+    if value is None:
+        return test.endswith("IfExists")
+    return any(fnmatchcase(value, one) for one in wanted)
 
 
 def _listed(value: Any) -> list[Any]:

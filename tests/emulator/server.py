@@ -135,10 +135,11 @@ class Region:
         from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
         self.world = world
-        self.account = account.Account(world, world.faults)
         instances.install(world)
         commands.install(world)
-        self.stacks = stacks.install(world, world.faults, world.lock)
+        self.roles = roles.Roles(world)
+        self.account = account.Account(world, world.faults, self.roles)
+        self.stacks = stacks.install(world, world.faults, world.lock, self.roles)
         self.metadata = metadata.Metadata(world)
         levers = {
             "instances": self.instances,
@@ -146,6 +147,9 @@ class Region:
             "reset": self.reset,
             "interrupt": self.interrupt,
             "quota": self.set_quota,
+            "policy": self.roles.bind_owner,
+            "withhold": self.withhold,
+            "give_away": world.strangers.add,
             "pretend": world.pretences.append,
             "complaints": lambda _: world.complaints,
         }
@@ -156,7 +160,7 @@ class Region:
             self.account.services,
             levers,
             outside_tcp,
-            roles.Roles(world).refuses,
+            self.roles.refuses,
         )
         self.account.furnish()
 
@@ -209,12 +213,16 @@ class Region:
     def set_quota(self, vcpus: int) -> None:
         self.world.vcpus = vcpus
 
+    def withhold(self, told: dict[str, Any]) -> None:
+        self.world.withheld[told["type"]] = set(told["zones"])
+
     def clear(self) -> None:
         from moto.cloudformation.models import cloudformation_backends
 
         from tests.emulator.calls import ACCOUNT, REGION
 
         self.front.faults.set([])
+        self.roles.bind_owner(None)
         self.stacks.clear(cloudformation_backends[ACCOUNT][REGION])
         self.world.clear()
 

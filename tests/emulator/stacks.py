@@ -10,14 +10,16 @@ import moto.ec2.models.internet_gateways as moto_gateways
 import moto.ec2.models.subnets as moto_subnets
 import moto.ec2.models.vpcs as moto_vpcs
 from moto.cloudformation.exceptions import AlreadyExistsException, ValidationError
-from moto.cloudformation.parsing import get_model_map
+from moto.cloudformation.parsing import clean_json, get_model_map
 from moto.cloudformation.responses import CloudFormationResponse
 from moto.core.exceptions import ServiceException
 from moto.ec2.models.core import TaggedEC2Resource
 from moto.ec2.models.elastic_ip_addresses import ElasticAddress
 
-from tests.emulator import templates
+from tests.emulator import handlers, templates
+from tests.emulator.calls import REGION
 from tests.emulator.faults import Faults
+from tests.emulator.roles import Ask, Roles
 from tests.emulator.world import World
 
 LARGEST_TEMPLATE = 51_200
@@ -35,8 +37,9 @@ class Stopped(Exception):
 class Stacks:
     """What creates and deletes stacks in the background."""
 
-    def __init__(self, world: World, faults: Faults, lock: Any) -> None:
+    def __init__(self, world: World, faults: Faults, lock: Any, roles: Roles) -> None:
         self.world = world
+        self.roles = roles
         self.faults = faults
         self.lock = lock
         self.asked = threading.local()
@@ -71,6 +74,7 @@ class Stacks:
             **more,
         )
         self._check(stack)
+        self._check_rights(stack)
         stack.created = []
         stack.stop = threading.Event()
         stack.on_failure = getattr(self.asked, "on_failure", "ROLLBACK")
@@ -104,6 +108,28 @@ class Stacks:
                 "InsufficientCapabilitiesException", f"Requires capabilities : [{sorted(wanted)[0]}]"
             )
 
+    def _check_rights(self, stack: Any) -> None:
+        """Refuse, before anything is made, what the template itself asks for with its caller's rights."""
+        images = [
+            p["Default"] for p in stack.template_dict.get("Parameters", {}).values() if "SSM" in p["Type"]
+        ]
+        said = self.roles.refuses_stack(handlers.OF_THE_TEMPLATE)
+        for image in images:
+            arn = f"arn:aws:ssm:{REGION}::parameter{image}"
+            said = said or self.roles.refuses_owner(Ask("ssm:GetParameters", arn))
+        if said:
+            raise Refusal("AccessDenied", said)
+
+    def _check_handler(self, stack: Any, name: str, told: Any, verb: str) -> None:
+        """Refuse what the handler of a resource may not do with the rights of the stack's maker."""
+        bound = told.get("Properties", {}).get("PermissionsBoundary")
+        bound = clean_json(bound, stack.resource_map) if bound else None
+        said = self.roles.refuses_resource(
+            stack.name, name, told["Type"], verb, bound if isinstance(bound, str) else ""
+        )
+        if said:
+            raise Refusal("AccessDenied", said)
+
     def _create(self, backend: Any, stack: Any) -> None:
         order = templates.in_order(stack.template_dict["Resources"])
         for position, name in enumerate(order):
@@ -130,6 +156,7 @@ class Stacks:
             return
         self._event(stack, name, "CREATE_IN_PROGRESS")
         self._meet_fault(f"create {told['Type']}", stack)
+        self._check_handler(stack, name, told, "create")
         with self.lock:
             resource = stack.resource_map[name]
             stack.created.append(name)
@@ -215,6 +242,7 @@ class Stacks:
         resource = stack.resource_map._parsed_resources[name]
         self._event(stack, name, "DELETE_IN_PROGRESS")
         self._meet_fault(f"delete {told['Type']}", stack)
+        self._check_handler(stack, name, told, "delete")
         with self.lock:
             templates.delete(
                 resource,
@@ -282,10 +310,10 @@ def _reason(error: Exception) -> str:
     return f'Resource handler returned message: "{message}{told}"'
 
 
-def install(world: World, faults: Faults, lock: Any) -> Stacks:
+def install(world: World, faults: Faults, lock: Any, roles: Roles) -> Stacks:
     """Put the hooks into moto; once a process."""
     templates.install()
-    stacks = Stacks(world, faults, lock)
+    stacks = Stacks(world, faults, lock, roles)
     backend = moto_stacks.CloudFormationBackend
     backend.create_stack = stacks_method(stacks.create)  # type: ignore[method-assign]
     backend.delete_stack = stacks_method(stacks.delete)  # type: ignore[method-assign]

@@ -63,7 +63,7 @@ def _create_instance(
     backend = ec2_backends[account_id][region_name]
     tags = {tag["Key"]: tag["Value"] for tag in asked.get("Tags", [])}
     to_volumes = str(asked.get("PropagateTagsToVolumeOnCreation")).lower() == "true"
-    optional = {}
+    optional: Properties = {"credits": (asked.get("CreditSpecification") or {}).get("CPUCredits", "")}
     if asked.get("BlockDeviceMappings"):
         optional["block_device_mappings"] = asked["BlockDeviceMappings"]
     if asked.get("LaunchTemplate"):

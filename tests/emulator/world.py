@@ -168,6 +168,10 @@ class World:
         self.put_object: Callable[[str, str, bytes], None] = lambda *_: None
         self.pool = ThreadPoolExecutor(48, thread_name_prefix="machine")
         self.machines: dict[str, Machine] = {}
+        self.strangers: set[str] = set()
+        """Buckets that another account owns and has opened to everybody."""
+        self.withheld: dict[str, set[str]] = {}
+        """Type → zones that have no such machines; ``*``: all."""
         self.vcpus = 1152
         """The quota of vCPUs that run at a time."""
         self.tokens: dict[str, tuple[str, Any]] = {}
@@ -257,6 +261,10 @@ class World:
             None,
         )
 
+    def is_strangers(self, resource: str) -> bool:
+        """True if the bucket of ``bucket/key`` is another account's."""
+        return resource.partition("/")[0] in self.strangers
+
     def clear(self) -> None:
         """End every machine; none is left when this returns."""
         for machine in list(self.machines.values()):
@@ -270,4 +278,6 @@ class World:
         self.pretences.clear()
         self.network.forget()
         self.complaints.clear()
+        self.strangers.clear()
+        self.withheld.clear()
         self.vcpus = 1152

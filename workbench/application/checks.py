@@ -3,12 +3,14 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from workbench.application import permissions
 from workbench.application.template import Wish
-from workbench.aws import instances, names, policy
+from workbench.aws import instances, names, policy, types
 from workbench.aws.instances import Instance
 from workbench.aws.outputs import StackState
-from workbench.aws.refusals import AwsError, AwsFailure, Refused, code_of, said
-from workbench.aws.session import Session, pages
+from workbench.aws.refusals import AwsError, AwsFailure, said
+from workbench.aws.session import Session
+from workbench.aws.types import MachineType
 from workbench.settings import Settings
 
 VCPU_QUOTA, ADDRESS_QUOTA = "L-1216C47A", "L-0263D0A3"
@@ -25,45 +27,6 @@ class Check:
     ok: bool | None
     """``None`` where AWS did not tell."""
     said: str
-
-
-@dataclass(frozen=True)
-class MachineType:
-    """An instance type, as AWS describes it."""
-
-    vcpus: int
-    memory_gb: float
-    architecture: str
-    """``x86_64`` or ``arm64``."""
-
-
-def machine_types(session: Session, wanted: Sequence[str]) -> dict[str, MachineType]:
-    """Describe these instance types.
-
-    Raises
-    ------
-    Refused
-        One of them does not exist in this region.
-    """
-    try:
-        told = list(
-            pages(session.ec2, "describe_instance_types", "InstanceTypes", InstanceTypes=list(wanted))
-        )
-    except AwsFailure as error:
-        if code_of(error) in ("InvalidInstanceType", "InvalidParameterValue"):
-            raise Refused(
-                f"AWS has no such instance type in {session.region}: {', '.join(wanted)}; see the types and prices "
-                "with: workbench prices"
-            ) from error
-        raise said(error, "look at the instance types") from error
-    return {
-        one["InstanceType"]: MachineType(
-            vcpus=one["VCpuInfo"]["DefaultVCpus"],
-            memory_gb=one["MemoryInfo"]["SizeInMiB"] / 1024,
-            architecture="arm64" if "arm64" in one["ProcessorInfo"]["SupportedArchitectures"] else "x86_64",
-        )
-        for one in told
-    }
 
 
 def check(
@@ -89,7 +52,7 @@ def check(
         _stack(settings, state),
         _processors(session, wish, kinds, there),
         _addresses(session, wish, there),
-        _permissions(session),
+        _permissions(session, settings),
     )
 
 
@@ -119,7 +82,7 @@ def _processors(
             if one.state in ("pending", "running") and one.type[0] in STANDARD and not one.spot
         ]
         unknown = sorted(set(running) - set(kinds))
-        counts = {**kinds, **(machine_types(session, unknown) if unknown else {})}
+        counts = {**kinds, **(types.describe(session, unknown) if unknown else {})}
     except (*AwsFailure, AwsError) as error:
         return Check("processors", None, f"{needed} vCPUs are needed; {said(error, 'ask for the quota')}")
     used = sum(counts[kind].vcpus for kind in running)
@@ -152,43 +115,28 @@ def _are_its_own(wish: Wish, there: Sequence[Instance]) -> bool:
     )
 
 
-def _permissions(session: Session) -> Check:
+def _permissions(session: Session, settings: Settings) -> Check:
     try:
-        arn = _principal(session.caller.arn)
-        if arn is None:
-            return Check("permissions", None, "AWS does not tell what these credentials may do")
-        if arn.endswith(":root"):
-            return Check(
-                "permissions", True, "the account's root may do everything; better use a user of its own"
-            )
-        answers = pages(
-            session.iam,
-            "simulate_principal_policy",
-            "EvaluationResults",
-            PolicySourceArn=arn,
-            ActionNames=list(policy.actions()),
-        )
-        denied = sorted(one["EvalActionName"] for one in answers if one["EvalDecision"] != "allowed")
+        lacking = permissions.missing(session, settings)
     except (*AwsFailure, AwsError) as error:
         return Check("permissions", None, str(said(error, "ask what these credentials may do")))
-    if denied:
-        # A policy that names resources is not seen to allow "*", so this is a warning and stops nobody.
+    if lacking is None:
+        return Check("permissions", None, "AWS does not tell what these credentials may do")
+    if lacking:
+        # The simulator knows nothing of some kinds of policies, so this is a warning and stops nobody.
         return Check(
-            "permissions", None, f"not for every resource allowed: {', '.join(denied)} (docs/aws.md)"
+            "permissions",
+            None,
+            f"missing, as far as AWS can tell: {', '.join(lacking)} (docs/aws.md has the whole policy)"
+            + permissions.advice(session),
         )
-    return Check("permissions", True, f"all {len(policy.actions())} that are needed")
-
-
-def _principal(arn: str) -> str | None:
-    """The user or role behind a caller's ARN, as policies are attached to it.
-
-    >>> _principal("arn:aws:sts::123456789012:assumed-role/Admin/ada")
-    'arn:aws:iam::123456789012:role/Admin'
-    """
-    head, _, rest = arn.rpartition(":")
-    if rest.startswith("assumed-role/"):
-        return f"{head.replace(':sts:', ':iam:')}:role/{rest.split('/')[1]}"
-    return arn if rest.startswith("user/") or rest == "root" else None
+    if session.caller.arn.endswith(":root"):
+        return Check(
+            "permissions", True, "the account's root may do everything; better use a user of its own"
+        )
+    return Check(
+        "permissions", True, f"all {len(policy.actions())} that are needed{permissions.advice(session)}"
+    )
 
 
 def _quota(session: Session, code: str) -> float:

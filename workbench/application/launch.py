@@ -4,7 +4,7 @@ import ipaddress
 import urllib.request
 from dataclasses import dataclass
 
-from workbench.application import changes, checks, power, template, tokens
+from workbench.application import changes, checks, permissions, power, siting, template, tokens
 from workbench.application.changes import Tell
 from workbench.application.stack import App
 from workbench.application.template import Wish
@@ -63,8 +63,10 @@ def settle(session: Session, settings: Settings, tell: Tell) -> StackState | Non
 
 def _begin(session: Session, settings: Settings, wish: Wish, tell: Tell) -> Begun:
     """Check the account, put there what the machines need, and ask for the stack."""
-    kinds = checks.machine_types(session, sorted(set(wish.types.values())))
-    for one in checks.check(session, settings, wish, kinds, None):
+    site = siting.find(session, wish)
+    for note in site.notes:
+        tell(note)
+    for one in checks.check(session, settings, site.wish, site.kinds, None):
         if one.ok is False:
             raise NoQuota(f"{one.what}: {one.said}")
         tell(f"{one.what}: {one.said}")
@@ -75,12 +77,14 @@ def _begin(session: Session, settings: Settings, wish: Wish, tell: Tell) -> Begu
     tell(f"code {key}")
     tokens.make(session, settings.aws_stack)
     parameters = template.parameters(
-        wish,
+        site.wish,
         bucket=bucket.name,
         code=key,
         home=session.home,
         dashboard_cidr=dashboard,
-        architectures={name: kind.architecture for name, kind in kinds.items()},
+        architectures={name: kind.architecture for name, kind in site.kinds.items()},
+        zones=(site.zone, site.other),
+        boundary=permissions.boundary(session),
     )
     try:
         made = session.cfn.create_stack(

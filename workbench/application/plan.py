@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from workbench.application import checks, template
+from workbench.application import checks, siting, template
 from workbench.application.checks import Check
 from workbench.application.template import DISKS_GB, Wish
 from workbench.aws import outputs, prices
@@ -49,7 +49,8 @@ def plan(session: Session, settings: Settings, wish: Wish) -> AppPlan:
     Refused
         There is no such instance type in this region.
     """
-    kinds = checks.machine_types(session, sorted(set(wish.types.values())))
+    site = siting.find(session, wish)
+    wish = site.wish
     known = prices.known(settings, session.region)
     costs = list_costs(known, wish)
     try:
@@ -60,7 +61,10 @@ def plan(session: Session, settings: Settings, wish: Wish) -> AppPlan:
         resources=tuple(template.planned(wish.private_backend)),
         price_per_hour=round(sum(cost.per_hour or 0.0 for cost in costs), 4),
         costs=costs,
-        checks=checks.check(session, settings, wish, kinds, state),
+        checks=(
+            *checks.check(session, settings, wish, site.kinds, state),
+            *(Check("types", True, note) for note in site.notes),
+        ),
         price_source=known.source,
     )
 

@@ -129,7 +129,7 @@ def _wait_ready(
         whom = ", ".join(f"{m.role} ({m.instance}, {m.state})" for m in late)
         return (
             f"not ready after {BOOT_TIMEOUT_S / 60:.0f} minutes: {whom}; read its first boot's words with: "
-            "aws ec2 get-console-output --latest --instance-id ID"
+            "aws ec2 get-console-output --output text --instance-id ID"
         )
 
     return wait_until(look, BOOT_TIMEOUT_S, POLL_S, say, longest_s=LONGEST_POLL_S)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 
+from workbench.aws import types
 from workbench.errors import BadInput
 from workbench.machines import Resource
 
@@ -80,10 +81,31 @@ def planned(private_backend: bool = False) -> list[Resource]:
 
 
 def parameters(
-    wish: Wish, *, bucket: str, code: str, home: str, dashboard_cidr: str, architectures: Mapping[str, str]
+    wish: Wish,
+    *,
+    bucket: str,
+    code: str,
+    home: str,
+    dashboard_cidr: str,
+    architectures: Mapping[str, str],
+    zones: tuple[str, str],
+    boundary: str | None = None,
 ) -> list[dict[str, str]]:
-    """The parameters as CloudFormation takes them; ``architectures`` is type → ``x86_64`` or ``arm64``."""
+    """The parameters as CloudFormation takes them.
+
+    Parameters
+    ----------
+    architectures
+        Type → ``x86_64`` or ``arm64``.
+    zones
+        Of the application, and of a cluster's other subnet.
+    boundary
+        ARN of the policy that bounds the machines' roles.
+    """
     told = {
+        "Boundary": boundary or "",
+        "Zone": zones[0],
+        "OtherZone": zones[1],
         "Bucket": bucket,
         "CodeKey": code,
         "Home": home,
@@ -94,6 +116,7 @@ def parameters(
     }
     for role, kind in wish.types.items():
         told[f"{role.title()}Type"] = kind
+        told[f"{role.title()}Credits"] = "standard" if types.is_burstable(kind) else ""
         arm = architectures.get(kind) == "arm64"
         told[f"{role.title()}Image"] = IMAGE.format(architecture="arm64" if arm else "amd64")
     return [{"ParameterKey": key, "ParameterValue": value} for key, value in told.items()]

@@ -78,6 +78,8 @@ class Outputs:
     frontend_address: str
     working_address: str
     page_port: int
+    arm_image: str = ""
+    """For a cluster of ARM's architecture; empty of an application that an older version has made."""
 
     @property
     def instances(self) -> dict[str, str]:
@@ -164,4 +166,5 @@ def read(state: StackState) -> Outputs:
         frontend_address=told["FrontendAddress"],
         working_address=told["WorkingAddress"],
         page_port=int(told["FrontendPort"]),
+        arm_image=told.get("ArmImage", ""),
     )

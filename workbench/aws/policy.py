@@ -1,9 +1,19 @@
-"""The permissions that the workbench needs, as the policy in ``policy.json`` gives them."""
+"""Permissions that the workbench needs: ``policy.json`` for people, ``boundary.json`` for what machines may have at most.
+
+``python -m workbench.aws.policy policy aws-cn`` prints the first for China, ``boundary aws-us-gov`` the second for the
+United States' government.
+"""
 
 import json
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
 
+PARTITIONS = ("aws", "aws-cn", "aws-us-gov")
+BOUNDARY = "workbench-boundary"
+"""Name of the account's policy that bounds the machines' roles: without it whoever may make roles may do everything."""
 S3_ACTIONS = {
     "HeadBucket": "s3:ListBucket",
     "HeadObject": "s3:GetObject",
@@ -18,27 +28,123 @@ S3_ACTIONS = {
     "CompleteMultipartUpload": "s3:PutObject",
 }
 """Permissions of calls that are named otherwise."""
+EC2_LOOKS = tuple(
+    f"ec2:Describe{what}"
+    for what in [
+        "AccountAttributes",
+        "Addresses",
+        "AvailabilityZones",
+        "IamInstanceProfileAssociations",
+        "Images",
+        "InstanceAttribute",
+        "InstanceCreditSpecifications",
+        "InstanceTypeOfferings",
+        "InstanceTypes",
+        "Instances",
+        "InternetGateways",
+        "LaunchTemplateVersions",
+        "LaunchTemplates",
+        "NatGateways",
+        "NetworkAcls",
+        "NetworkInterfaces",
+        "RouteTables",
+        "SecurityGroupRules",
+        "SecurityGroups",
+        "Subnets",
+        "Volumes",
+        "VpcAttribute",
+        "VpcEncryptionControls",
+        "Vpcs",
+        "VpnGateways",
+    ]
+)
+"""The looks at EC2 that we and CloudFormation take; the policy allows all, for CloudFormation takes others in time."""
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One statement of a policy: who has it may do these actions with these resources, if the conditions are met."""
+
+    sid: str
+    actions: tuple[str, ...]
+    resources: tuple[str, ...]
+    conditions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Key, such as ``aws:ResourceTag/project`` → the values of which it must have one."""
+
+
+def text(kind: str = "policy", partition: str = "aws") -> str:
+    """The ``policy`` or the ``boundary`` as JSON, as IAM takes it in a partition of AWS."""
+    found = resources.files("workbench.aws").joinpath(f"{kind}.json").read_text()
+    return found.replace('"arn:aws:', f'"arn:{partition}:')
+
+
+@cache
+def statements(kind: str = "policy", partition: str = "aws") -> tuple[Statement, ...]:
+    """The statements of the ``policy`` or the ``boundary``; each of them allows something."""
+    return tuple(
+        Statement(
+            sid=one["Sid"],
+            actions=_listed(one["Action"]),
+            resources=_listed(one["Resource"]),
+            conditions={
+                key: _listed(values)
+                for tests in one.get("Condition", {}).values()
+                for key, values in tests.items()
+            },
+        )
+        for one in json.loads(text(kind, partition))["Statement"]
+    )
 
 
 @cache
 def actions() -> tuple[str, ...]:
-    """Every permission that the policy gives."""
-    text = resources.files("workbench.aws").joinpath("policy.json").read_text()
-    return tuple(
-        action for statement in json.loads(text)["Statement"] for action in _listed(statement["Action"])
-    )
+    """Every permission that the policy gives; ``ec2:Describe*`` as those that are needed."""
+    told = (action for statement in statements() for action in expand(statement.actions))
+    return tuple(dict.fromkeys(told))
+
+
+def expand(given: tuple[str, ...]) -> tuple[str, ...]:
+    """Actions without wildcards, as AWS's simulator takes them.
+
+    >>> expand(("sts:GetCallerIdentity", "ec2:Describe*"))[:2]
+    ('sts:GetCallerIdentity', 'ec2:DescribeAccountAttributes')
+    """
+    return tuple(one for action in given for one in (EC2_LOOKS if action == "ec2:Describe*" else (action,)))
 
 
 def permission(operation: str) -> str:
     """The permission for a call, as policies name it; the call's own name where the policy has none.
 
-    >>> permission("RunInstances"), permission("HeadObject")
-    ('ec2:RunInstances', 's3:GetObject')
+    >>> permission("RunInstances"), permission("HeadObject"), permission("DescribeParameters")
+    ('ec2:RunInstances', 's3:GetObject', 'ssm:DescribeParameters')
     """
     if operation in S3_ACTIONS:
         return S3_ACTIONS[operation]
     return next((action for action in actions() if action.split(":")[1] == operation), operation)
 
 
-def _listed(value: str | list[str]) -> list[str]:
-    return [value] if isinstance(value, str) else value
+def boundary_arn(partition: str, account: str) -> str:
+    """The ARN of the account's policy that bounds the machines' roles."""
+    return f"arn:{partition}:iam::{account}:policy/{BOUNDARY}"
+
+
+def _listed(value: str | list[str]) -> tuple[str, ...]:
+    return (value,) if isinstance(value, str) else tuple(value)
+
+
+def main(arguments: list[str]) -> int:
+    """``policy [policy|boundary] [PARTITION]``: print it."""
+    kind, partition, *_ = [*arguments, *("policy", "aws")[len(arguments) :]]
+    if kind not in ("policy", "boundary") or partition not in PARTITIONS:
+        print(
+            f"usage: python -m workbench.aws.policy [policy|boundary] [{'|'.join(PARTITIONS)}]. Received: {kind} "
+            f"{partition}",
+            file=sys.stderr,
+        )
+        return 2
+    print(text(kind, partition), end="")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -8,6 +8,15 @@ say() { echo "$(date -u +%FT%TZ) $*"; }
 tell() { say "$@"; "$python" "$here/ask_aws.py" tell "$@" || say "the bucket does not take that"; }
 trap 'code=$?; [ $code = 0 ] || tell failed "first boot ended with code $code: $(tail -n 3 "$root/boot.log" | tr "\n" " ")"' EXIT
 
+again() { # what fails for a moment is tried again
+    tries=0
+    until "$@"; do
+        tries=$((tries + 1))
+        [ $tries -lt 5 ] || return 1
+        sleep $((tries * 15))
+    done
+}
+
 tell installing "installing what the $ROLE machine needs"
 case $ROLE in
     frontend) packages=apache2-bin extras= only=frontend ;;
@@ -20,11 +29,12 @@ if [ ! -x "$root/env/bin/python" ] || [ -e "$root/env.unfinished" ]; then
     touch "$root/env.unfinished"
     export DEBIAN_FRONTEND=noninteractive
     # shellcheck disable=SC2086 - several packages
-    apt-get -qq -o DPkg::Lock::Timeout=600 install -y --no-install-recommends $packages python3-venv openssl
+    again apt-get -qq -o DPkg::Lock::Timeout=600 install -y --no-install-recommends $packages python3-venv openssl
     python3 -m venv "$root/uv"
-    "$root/uv/bin/pip" install --quiet uv
+    again "$root/uv/bin/pip" install --quiet uv
     # shellcheck disable=SC2086 - several extras
-    UV_PROJECT_ENVIRONMENT=$root/env "$root/uv/bin/uv" sync --directory "$root/code" --frozen --quiet \
+    export UV_PROJECT_ENVIRONMENT="$root/env"
+    again "$root/uv/bin/uv" sync --directory "$root/code" --frozen --quiet \
         --no-install-project --python /usr/bin/python3 $extras
     echo "$root/code" >"$(echo "$root"/env/lib/python3*/site-packages)/workbench-code.pth"
     rm "$root/env.unfinished"
@@ -86,6 +96,8 @@ WorkingDirectory=$root/code
 ExecStart=/bin/sh $here/serve.sh
 Restart=always
 RestartSec=2
+# Where memory runs out the kernel ends the greediest kernel or job; systemd would end all of them.
+OOMPolicy=continue
 TimeoutStopSec=40
 NoNewPrivileges=$([ "$user" = root ] && echo no || echo yes)
 ProtectSystem=full

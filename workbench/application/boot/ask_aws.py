@@ -32,6 +32,7 @@ def tell(state: str, message: str) -> None:
     instance = os.environ.get("INSTANCE_ID") or metadata("instance-id")
     boto3.client("s3").put_object(
         Bucket=os.environ["BUCKET"],
+        ExpectedBucketOwner=os.environ["BUCKET"].split("-")[1],
         Key=f"machines/{os.environ['STACK']}/{instance}.json",
         Body=json.dumps({"state": state, "message": message, "t": time.time()}).encode(),
     )

@@ -4,7 +4,14 @@ root=$WORKBENCH_MACHINE_ROOT
 [ -n "$root" ] || root=/opt/workbench
 export root
 mkdir -p "$root/code"
-exec >>"$root/boot.log" 2>&1
+# The log, and the console as well, which can be read when the machine is gone: aws ec2 get-console-output
+console=/dev/null
+if [ -d /run/systemd/system ] && [ -w /dev/console ]; then console=/dev/console; fi
+rm -f "$root/boot.pipe"
+mkfifo "$root/boot.pipe"
+tee -a "$root/boot.log" <"$root/boot.pipe" >"$console" 2>&1 &
+exec >"$root/boot.pipe" 2>&1
+rm "$root/boot.pipe"
 python=$root/env/bin/python
 tries=0
 until [ -f "$root/code/fetched" ]; do
@@ -17,7 +24,9 @@ until [ -f "$root/code/fetched" ]; do
     "$python" - <<'END' && touch "$root/code/fetched"
 import io, os, zipfile
 import boto3
-stored = boto3.client("s3").get_object(Bucket=os.environ["BUCKET"], Key=os.environ["CODE"])
+bucket = os.environ["BUCKET"]
+owner = bucket.split("-")[1]
+stored = boto3.client("s3").get_object(Bucket=bucket, Key=os.environ["CODE"], ExpectedBucketOwner=owner)
 zipfile.ZipFile(io.BytesIO(stored["Body"].read())).extractall(os.environ["root"] + "/code")
 END
 done
