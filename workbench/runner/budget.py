@@ -33,6 +33,22 @@ def exceeded(id: int, store: Store, settings: Settings) -> str | None:
     return None
 
 
+def lasts_s(id: int, store: Store, settings: Settings) -> float | None:
+    """Seconds until the job will have used up what it, or its requester, may cost; ``None`` without a cap or a price.
+
+    Machines are told, so that a cap holds while this computer is off.
+    """
+    job = store.job(id)
+    if not job.price_per_hour:
+        return None
+    left = []
+    if settings.max_price_per_job is not None:
+        left.append(settings.max_price_per_job - (job.cost or 0.0))
+    if settings.max_price_per_requester is not None:
+        left.append(settings.max_price_per_requester - spent(job.requester, store))
+    return max(0.0, min(left)) / job.price_per_hour * 3600 if left else None
+
+
 def spent(requester: str, store: Store) -> float:
     """US dollars that a requester's jobs that are at work have cost so far."""
     return sum(job.cost or 0.0 for job in store.jobs(state=ACTIVE, requester=requester, limit=MOST))

@@ -36,10 +36,15 @@ class Note:
     machines: str = NONE
 
 
-def prepare(folder: Path, job: Job) -> None:
+def prepare(folder: Path, job: Job, lasts_s: float | None = None) -> None:
     """Write the recipe and ``job.json``; a checkpoint stays only if the attempt goes on from it.
 
     No machine of the job may run.
+
+    Parameters
+    ----------
+    lasts_s
+        Seconds after which machines that cost are to end by themselves.
     """
     assert job.recipe is not None
     folder.mkdir(parents=True, exist_ok=True)
@@ -54,6 +59,8 @@ def prepare(folder: Path, job: Job) -> None:
         untrusted_changes.move_in(Path(aside, "recipe"), folder, "recipe")
     fields = ("name", "epochs", "ps", "workers", "attempt", "origin")
     values = {"job": job.id, "seed": 0, **{name: getattr(job, name) for name in fields}}
+    if lasts_s is not None:
+        values["lasts_s"] = lasts_s
     untrusted_changes.write(folder, "job.json", json.dumps(values).encode())
     _write_note(folder, Note(job.attempt, job.origin))
 

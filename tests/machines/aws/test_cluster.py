@@ -1,21 +1,25 @@
 """Instances of clusters: as many calls for three hundred as for three, none twice, another kind where there is none."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from tests.chain import make_settings
 from tests.emulator import Emulator, Fault
-from tests.machines.aws.ground import make_ground
-from workbench.aws import instances
+from tests.machines.aws.ground import IMAGE, make_ground
+from workbench.aws import instances, names
+from workbench.aws.bucket import Bucket
 from workbench.aws.refusals import NoCapacity, NoQuota
 from workbench.aws.session import Session
-from workbench.errors import BadInput
+from workbench.errors import BadInput, Unavailable, WorkbenchError
 from workbench.machines import Place
-from workbench.machines.aws.controller import making, members
+from workbench.machines.aws.controller import making, members, waiting
 from workbench.machines.aws.controller.making import Ground, RoleWish
 from workbench.machines.aws.controller.members import Member
+from workbench.machines.aws.controller.observed import Sight
 from workbench.machines.aws.controller.user_data import user_data
 
 SCRIPT = "#!/bin/sh\n"
@@ -133,3 +137,60 @@ def test_nothing_that_is_no_plain_word_gets_into_a_machines_script() -> None:
     assert len(script) < 16_000, "AWS takes no longer one"
     with pytest.raises(BadInput, match="cluster cannot be told"):
         user_data("bucket", "code/1.zip", "eu-central-1", "1a2b", "x'; rm -rf /", 24)
+
+
+def test_spot_machines_are_not_stopped_and_that_is_said_before_aws_is_asked(
+    session: Session, ground: Ground, still_emulator: Emulator
+) -> None:
+    asked = RoleWish("worker", 2, "c5.xlarge", True, SCRIPT)
+    make(session, ground, "cheap", asked)
+    with pytest.raises(BadInput, match="release cluster --provider aws --name cheap"):
+        members.refuse_stop("cheap", members.look(session, "cheap"))
+    make(session, ground, "usual", wish(1))
+    members.refuse_stop("usual", members.look(session, "usual"))
+    (id,) = [one.id for one in members.look(session, "cheap", ["pending", "running"])][:1]
+    with pytest.raises(WorkbenchError, match="one-time"):
+        instances.stop(session, [id])
+
+
+def test_machines_get_an_image_of_their_architecture_or_are_refused_before_they_are_made(
+    session: Session, ground: Ground, still_emulator: Emulator
+) -> None:
+    with pytest.raises(BadInput, match="ARM"):
+        making.check(ground, "c7g.xlarge")
+    image = session.ssm.get_parameter(Name=IMAGE.replace("amd64", "arm64"))["Parameter"]["Value"]
+    with_arm = replace(ground, arm_image=image)
+    making.check(with_arm, "c7g.xlarge")
+    for kind in ("c7g.xlarge", "c5.xlarge"):
+        made = make(session, with_arm, kind.partition(".")[0], replace(wish(1), instance_type=kind))
+        assert [m.type for m in made] == [kind]
+
+
+@pytest.mark.parametrize("kind", ["t3.medium", "t4g.medium", "c5.xlarge"])
+def test_a_burst_beyond_the_credits_is_asked_for_nowhere(kind: str) -> None:
+    asked: dict[str, object] = {}
+
+    class Ec2:
+        def run_instances(self, **told: object) -> dict[str, list[object]]:
+            asked.update(told)
+            return {"Instances": []}
+
+    session = SimpleNamespace(home="h", ec2=Ec2())
+    made = making.make(
+        session, Ground("lt", ("s",), "g", "ami"), "lab", replace(wish(1), instance_type=kind), {}
+    )  # type: ignore[arg-type]
+    assert made == []
+    burstable = kind.startswith("t")
+    assert asked.get("CreditSpecification") == ({"CpuCredits": "standard"} if burstable else None)
+
+
+def test_a_machine_whose_first_boot_failed_is_named_with_its_words_at_once(
+    session: Session, ground: Ground
+) -> None:
+    (member,) = make(session, ground, "lab", wish(1))
+    bucket = Bucket(session)
+    sight = Sight(session, bucket)
+    key = f"{names.cluster_prefix(session.home, 'lab')}boot/{member.id}"
+    bucket.put(key, b"its first boot ended with code 100: E: Unable to fetch some archives")
+    with pytest.raises(Unavailable, match=rf"worker 0 \({member.id}\).*Unable to fetch some archives"):
+        waiting.wait(session, sight, "lab", is_ended=lambda: False, timeout_s=30)

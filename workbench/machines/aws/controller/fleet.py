@@ -48,9 +48,10 @@ class Fleet:
         if cluster in self._ended:
             raise Unavailable(f"the cluster {cluster} was ended while {meanwhile}")
 
-    def prepare(self, cluster: str) -> Ground:
-        """Find the place for a new cluster; one of that name may be made again."""
+    def prepare(self, cluster: str, instance_type: str) -> Ground:
+        """Find the place for a new cluster of such machines; one of that name may be made again."""
         ground = self.find_ground()
+        making.check(ground, instance_type)
         self._ended.discard(cluster)
         return ground
 

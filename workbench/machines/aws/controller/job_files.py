@@ -25,6 +25,8 @@ class JobNote:
     requester: str = ""
     origin: int = 1
     attempt: int = 1
+    lasts_s: float | None = None
+    """Seconds after which its machines are to end, for what the job may cost."""
 
     @property
     def tags(self) -> dict[str, str]:
@@ -49,7 +51,8 @@ class JobFiles:
         note = read_note(folder)
         prefix = self.prefix(folder)
         data = requests.give_data(self.bucket, self.settings.data, folder / "recipe")
-        deadline = None if deadline_s is None else time.time() + deadline_s
+        limits = [limit for limit in (deadline_s, note.lasts_s) if limit is not None]
+        deadline = time.time() + min(limits) if limits else None
         work = Work(prefix, secrets.token_hex(6), note.origin, note.attempt, data, deadline)
         requests.give(self.bucket, prefix, folder, assignment.addresses, self.settings.data)
         return replace(assignment, work=work)
@@ -98,12 +101,13 @@ def note_addresses(assignment: Assignment, folder: Path) -> None:
 def read_note(folder: Path) -> JobNote:
     """The note in ``job.json``; an empty one where there is no such file."""
     told = _read(folder)
-    job, requester = told.get("job"), told.get("requester")
+    job, requester, lasts_s = told.get("job"), told.get("requester"), told.get("lasts_s")
     return JobNote(
         job="" if job is None else str(job),
         requester=str(requester or ""),
         origin=int(str(told.get("origin", 1))),
         attempt=int(str(told.get("attempt", 1))),
+        lasts_s=None if lasts_s is None else float(str(lasts_s)),
     )
 
 

@@ -5,9 +5,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from workbench.aws import instances, names, outputs
+from workbench.aws import instances, names, outputs, types
 from workbench.aws.refusals import AwsFailure, NoCapacity, said
 from workbench.aws.session import Session
+from workbench.errors import BadInput
 from workbench.machines.aws.controller.members import Member
 from workbench.settings import Settings
 
@@ -18,7 +19,6 @@ SIMILAR = {
     "c5": ("c5a", "c6i", "c6a", "m5"),
     "m5": ("m5a", "m6i", "m6a", "m4"),
     "t3": ("t3a", "t2"),
-    "g4dn": ("g5",),
 }
 """Families that can stand in for one that AWS has none of now, of the same processor architecture."""
 
@@ -32,6 +32,8 @@ class Ground:
     subnets: tuple[str, ...]
     """To be tried one after the other; each is in a zone of its own."""
     group: str
+    arm_image: str = ""
+    """For machines of ARM's architecture; empty where there is none."""
 
 
 def ground_of_the_application(session: Session, settings: Settings) -> Ground:
@@ -43,7 +45,7 @@ def ground_of_the_application(session: Session, settings: Settings) -> Ground:
         There is no application.
     """
     given = outputs.find(session, settings)
-    return Ground(given.template, given.subnets, given.cluster_group)
+    return Ground(given.template, given.subnets, given.cluster_group, given.arm_image)
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,16 @@ def make(
             refused = refused or error
     assert refused is not None
     raise refused
+
+
+def check(ground: Ground, instance_type: str) -> None:
+    """Refuse a type that cannot work there, before anything is made: raises ``BadInput``."""
+    types.refuse_accelerators([instance_type])
+    if types.architecture(instance_type) == "arm64" and not ground.arm_image:
+        raise BadInput(
+            f"{instance_type} is of ARM's architecture, and this application was launched without an image for it: "
+            "release and launch the application again, or take a type such as c5.xlarge"
+        )
 
 
 def choices(instance_type: str, subnets: Sequence[str]) -> Iterator[tuple[str, str]]:
@@ -154,6 +166,10 @@ def _run(
         # The same in every retry of this very request: one that was cut off after its effect launches nothing twice.
         "ClientToken": secrets.token_hex(32),
     }
+    if types.architecture(instance_type) == "arm64":
+        asked["ImageId"] = ground.arm_image
+    if types.is_burstable(instance_type):  # beyond its credits it would go on at extra cost
+        asked["CreditSpecification"] = {"CpuCredits": "standard"}
     if wish.spot:
         asked["InstanceMarketOptions"] = {
             "MarketType": "spot",

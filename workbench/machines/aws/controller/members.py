@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from workbench.aws import instances, names
 from workbench.aws.instances import ENDING, LIVING, Instance
 from workbench.aws.session import Session
+from workbench.errors import BadInput
 from workbench.machines import Place
 from workbench.system.waiting import wait_until
 
@@ -28,6 +29,7 @@ class Member:
     type: str
     launched: float
     """Seconds since the epoch; of the last start."""
+    spot: bool = False
 
     @staticmethod
     def of(instance: Instance) -> "Member":
@@ -43,6 +45,7 @@ class Member:
             address=instance.private_address,
             type=instance.type,
             launched=instance.launched,
+            spot=instance.spot,
         )
 
 
@@ -65,6 +68,15 @@ def end_cluster(session: Session, cluster: str, timeout_s: float = CHANGE_TIMEOU
     if found:
         wait(session, cluster, lambda there: not there, f"the end of {cluster}", ENDING, timeout_s)
     return len(ids)
+
+
+def refuse_stop(cluster: str, there: Collection[Member]) -> None:
+    """Refuse the stop of spot machines, which AWS can only end: raises ``BadInput``."""
+    if found := [m for m in there if m.spot]:
+        raise BadInput(
+            f"the cluster {cluster} has {len(found)} spot machines, which AWS lends for once: they cannot be stopped and "
+            f"started again; end them with: workbench release cluster --provider aws --name {cluster}"
+        )
 
 
 def wait(

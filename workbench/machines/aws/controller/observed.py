@@ -94,6 +94,15 @@ class Sight:
             self._reasons[key] = (self.bucket.get(key) or b"").decode()
         return Exit(status.exit.code, self._reasons[key])
 
+    def failed_boots(self, name: str) -> dict[str, str]:
+        """What instances of the cluster have said of a first boot that failed."""
+        prefix = f"{names.cluster_prefix(self.session.home, name)}boot/"
+        found = {}
+        for stored in self.bucket.list(prefix):
+            content = self.bucket.get(stored.key)
+            found[stored.key[len(prefix) :]] = (content or b"").decode(errors="replace")
+        return found
+
     def read_assignment(self, name: str, listed: Iterable[Stored] | None = None) -> Assignment | None:
         """The cluster's assignment; ``None`` where there is no cluster."""
         key = names.cluster_prefix(self.session.home, name) + assignments.FILE

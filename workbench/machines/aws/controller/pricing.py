@@ -1,6 +1,6 @@
 """The resources and the price of a cluster that is not made yet, by the prices known here; asks nobody."""
 
-from workbench.aws import prices
+from workbench.aws import prices, types
 from workbench.errors import BadInput
 from workbench.machines import Layout, Plan, Resource
 from workbench.machines.aws.controller.making import DISK_GB
@@ -21,8 +21,9 @@ def plan(settings: Settings, region: str, layout: Layout, *, spot: bool) -> Plan
     Raises
     ------
     BadInput
-        No price is known of the instance type.
+        No price is known of the instance type, or it has accelerators, for which there are no drivers here.
     """
+    types.refuse_accelerators([type_of(layout)])
     known = prices.known(settings, region)
     hour = known.machine(type_of(layout))
     if hour is None:

@@ -136,9 +136,9 @@ class AwsProvider:
         self._forget(name)
         if self._sight.look(name):
             raise BadInput(f"there is a cluster {name!r} already; terminate it first")
-        ground = self._fleet.prepare(name)
-        note = read_note(folder) if folder else JobNote()
         instance_type = pricing.type_of(layout)
+        ground = self._fleet.prepare(name, instance_type)
+        note = read_note(folder) if folder else JobNote()
         try:
             key = self.upload_code(self.bucket)
             self.bucket.delete(self._prefix(name))
@@ -201,6 +201,7 @@ class AwsProvider:
             return []
         if only is None:
             there = members.look(self.session, name)
+            members.refuse_stop(name, there)
             if running := [m.id for m in there if m.state in ("pending", "running")]:
                 instances.stop(self.session, running)
             members.wait(

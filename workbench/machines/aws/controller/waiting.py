@@ -64,15 +64,26 @@ def wait(
             late[:] = _deaf(session, found)
         if late and is_ended():
             raise Unavailable(f"the cluster {name} was ended meanwhile")
+        if late and (failed := _failed_boots(sight, name, late)):
+            raise Unavailable(f"machines of {name} could not be set up: {failed}")
         return not late
 
     def say() -> str:
         return (
             f"these machines of {name} were not ready within {timeout_s:.0f} s: "
-            f"{', '.join(f'{m.place} ({m.instance})' for m in late)}; their boot log is in the EC2 console"
+            f"{', '.join(f'{m.place} ({m.instance})' for m in late)}; read their boot's words with: "
+            "aws ec2 get-console-output --output text --instance-id ID"
         )
 
     wait_until(all_answer, timeout_s, POLL_S, say, longest_s=LONGEST_POLL_S)
+
+
+def _failed_boots(sight: Sight, name: str, late: Iterable[Machine]) -> str:
+    """What machines have said of a first boot that failed; empty where none has."""
+    said = sight.failed_boots(name)
+    return "; ".join(
+        f"{m.place} ({m.instance}): {said[m.instance]}" for m in late if m.instance and m.instance in said
+    )
 
 
 def _deaf(session: Session, found: Iterable[Machine]) -> list[Machine]:
