@@ -1,6 +1,7 @@
 """A machine's agent follows its assignment, tells what it does and leaves what there is, with nobody else's help."""
 
 import json
+import signal
 import sys
 import threading
 from collections.abc import Iterator
@@ -228,3 +229,52 @@ def test_who_works_sees_nothing_of_aws(lab: Lab, monkeypatch: pytest.MonkeyPatch
 
     assert "PYTHONPATH" in said
     assert "AWS" not in said
+
+
+def test_an_agent_that_is_killed_with_its_role_again_and_again_does_not_begin_it_for_ever(lab: Lab) -> None:
+    """As when memory runs out: each new agent goes on with the counts of the one before."""
+    lab.give(ENDLESS.replace("STEPS", "import time\nSTEPS") + "def step(place, n): time.sleep(60)\n")
+    lab.until("running")
+    lab.agent.over = True
+    lab.thread.join()
+
+    for _ in range(3):  # killed: nothing was said, and the role went with it
+        counts = json.loads((lab.root / "counts.json").read_text())
+        (lab.root / "counts.json").write_text(json.dumps({**counts, "at_work": True}))
+        agent = make_agent(lab.root, lab.bucket)
+        agent.follow()
+        agent.teller.tell()
+        assert agent.attempt
+
+    status = lab.status
+    assert status
+    assert status.state == "ended"
+    assert status.exit
+    assert status.exit.code == -signal.SIGKILL
+    assert agent.attempt.counts.in_vain == 3
+
+
+def test_an_agent_that_ends_in_order_counts_nothing_and_another_turn_counts_anew(lab: Lab) -> None:
+    lab.give(ENDLESS)
+    lab.until("running")
+    lab.agent.over = True
+    lab.thread.join()
+    agent = make_agent(lab.root, lab.bucket)
+    agent.follow()
+    assert agent.attempt
+    assert (agent.attempt.counts.restarts, agent.attempt.counts.at_work) == (0, True)
+    agent.attempt.end()
+
+    counts = json.loads((lab.root / "counts.json").read_text())
+    (lab.root / "counts.json").write_text(json.dumps({**counts, "restarts": 2, "in_vain": 2}))
+    lab.tell(lab.assignment.begin([WORKER]))
+    agent.follow()
+    assert agent.attempt.counts.restarts == 0
+    agent.attempt.end()
+
+
+@pytest.mark.parametrize("script", ["machines/aws/on_machine/boot.sh", "application/boot/app.sh"])
+def test_where_memory_runs_out_systemd_leaves_the_rest_of_the_service_alone(script: str) -> None:
+    text = (PROJECT / "workbench" / script).read_text()
+    unit = text[text.index("[Service]") : text.index("[Install]")]
+    assert "OOMPolicy=continue" in unit

@@ -127,12 +127,15 @@ class Agent:
             self.attempt = self._prepare(duty, work)
             if before is not None and before.state == ENDED:  # before this machine was switched off
                 self.attempt.exit, self.attempt.ended_at = before.exit, time.monotonic()
+            elif self.attempt.counts.at_work:  # an agent was killed, and its role with it
+                self._note_crash(duty, self.attempt, -signal.SIGKILL)
             else:
                 self._begin(duty, self.attempt)
         self.followed = duty.key
 
     def _prepare(self, duty: Duty, work: Work) -> Attempt:
-        return Attempt.prepare(self.disk, work, duty.place, duty.leads)
+        key = f"{duty.assignment.generation} {duty.place} {duty.post.turn}"
+        return Attempt.prepare(self.disk, work, duty.place, duty.leads, key)
 
     def _begin(self, duty: Duty, attempt: Attempt) -> None:
         self.teller.note(duty, RUNNING, pid=attempt.begin(duty.assignment.node))
@@ -154,9 +157,14 @@ class Agent:
         if code is None:
             return
         self._flush()
-        final = code in (DONE, RECIPE_FAILED)
-        ended = Exit(code) if final else attempt.note_crash(code, duty.assignment.terms)
-        if ended is not None:
+        if code in (DONE, RECIPE_FAILED):
+            self._end(duty, attempt, Exit(code))
+        else:
+            self._note_crash(duty, attempt, code)
+
+    def _note_crash(self, duty: Duty, attempt: Attempt, code: int) -> None:
+        """Have the role begin again in a moment, or end for good."""
+        if (ended := attempt.note_crash(code, duty.assignment.terms)) is not None:
             self._end(duty, attempt, ended)
 
     def _end(self, duty: Duty, attempt: Attempt, exit: Exit) -> None:

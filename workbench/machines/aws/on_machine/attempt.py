@@ -3,7 +3,7 @@
 import os
 import subprocess
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from workbench import events
@@ -11,7 +11,7 @@ from workbench.machines import Exit, Place, machine_folder
 from workbench.machines.aws.exchange.assignments import Terms, Work
 from workbench.machines.aws.exchange.streams import Stream, Tree, open_plain
 from workbench.machines.aws.on_machine import role
-from workbench.machines.aws.on_machine.disk import Disk
+from workbench.machines.aws.on_machine.disk import Counts, Disk
 from workbench.system.endings import describe_code
 
 PAUSES_S = (1.0, 2.0, 5.0, 10.0, 20.0, 30.0)
@@ -37,12 +37,10 @@ class Attempt:
     checkpoints: Tree | None
     """Only of the place that writes them."""
     process: "subprocess.Popen[bytes] | None" = None
-    begun: float = 0.0
     again_at: float = 0.0
-    restarts: int = 0
-    in_vain: int = 0
+    counts: Counts = field(default_factory=lambda: Counts(""))
+    """Kept on the disk: an agent that is killed and comes again goes on counting."""
     step: int = 0
-    step_then: int = 0
     code: int | None = None
     """With which the process ended by itself, until it is known what follows from that."""
     exit: Exit | None = None
@@ -50,17 +48,27 @@ class Attempt:
     ended_at: float = 0.0
 
     @classmethod
-    def prepare(cls, disk: Disk, work: Work, place: Place, leads: bool) -> "Attempt":
-        """Fetch the job, and what the place had reported and kept when another machine had it."""
+    def prepare(cls, disk: Disk, work: Work, place: Place, leads: bool, key: str = "") -> "Attempt":
+        """Fetch the job, and what the place had reported and kept when another machine had it.
+
+        Parameters
+        ----------
+        key
+            Of this turn of the role, for its counts.
+        """
         folder = disk.get_job(work, place)
         streams = disk.streams(work, place, folder)
-        return cls(disk, place, folder, streams, disk.checkpoints(work, folder) if leads else None)
+        attempt = cls(disk, place, folder, streams, disk.checkpoints(work, folder) if leads else None)
+        attempt.counts = disk.counts(key)
+        attempt.step = _last_step(streams[0].path) if leads else 0
+        return attempt
 
     def begin(self, node: str) -> int:
         """Begin the process; its id."""
         self.again_at = 0.0
         self.process = role.begin(self.disk.root, node, self.folder, self.place)
-        self.begun, self.exit, self.step_then = time.monotonic(), None, self.step
+        self.exit = None
+        self._count(step_then=self.step, begun=time.time(), at_work=True)
         return self.process.pid
 
     def poll(self) -> int | None:
@@ -76,6 +84,7 @@ class Attempt:
             return False
         role.end(self.disk.root, self.process)
         self.process = None
+        self._count(at_work=False)
         return True
 
     def is_due(self) -> bool:
@@ -85,20 +94,26 @@ class Attempt:
     def note_crash(self, code: int, terms: Terms) -> Exit | None:
         """Let the role begin again after a pause; its exit, where it is given up."""
         self.code = None
-        lived = time.monotonic() - self.begun
-        progress = self.step > self.step_then or (self.checkpoints is None and lived > STEADY_S)
-        self.in_vain = 0 if progress else self.in_vain + 1
+        before = self.counts
+        lived = time.time() - before.begun
+        progress = self.step > before.step_then or (self.checkpoints is None and lived > STEADY_S)
+        in_vain = 0 if progress else before.in_vain + 1
+        self._count(in_vain=in_vain, at_work=False)
         most = min(BROKE_RESTARTS, 4 * terms.restarts) if code == CLUSTER_BROKE else terms.restarts
-        if self.in_vain > most or self.restarts >= RESTARTS_IN_ALL or terms.restarts == 0:
-            again = f"ended again and again, {self.restarts + 1} times, at last with {describe_code(code)}"
-            return Exit(code, again if self.restarts and code != CLUSTER_BROKE else "")
-        pause = PAUSES_S[min(self.in_vain, len(PAUSES_S)) - 1] if self.in_vain else PAUSES_S[0]
-        self.restarts += 1
+        if in_vain > most or before.restarts >= RESTARTS_IN_ALL or terms.restarts == 0:
+            again = f"ended again and again, {before.restarts + 1} times, at last with {describe_code(code)}"
+            return Exit(code, again if before.restarts and code != CLUSTER_BROKE else "")
+        pause = PAUSES_S[min(in_vain, len(PAUSES_S)) - 1] if in_vain else PAUSES_S[0]
+        self._count(restarts=before.restarts + 1)
         self.again_at = time.monotonic() + pause
         self.note(
             f"{self.place} ended with {describe_code(code)}; its machine starts it again in {pause:g} s"
         )
         return None
+
+    def _count(self, **changed: float) -> None:
+        self.counts = replace(self.counts, **changed)  # type: ignore[arg-type]  # fields of several kinds
+        self.disk.keep_counts(self.counts)
 
     def note(self, line: str) -> None:
         """Leave a line among the machine's own events."""

@@ -6,7 +6,53 @@ ROOT=${WORKBENCH_MACHINE_ROOT:-/opt/workbench}
 export AWS_DEFAULT_REGION="$REGION"
 mkdir -p "$ROOT/jobs" "$ROOT/home/data" "$ROOT/per-boot"
 chmod 711 "$ROOT" "$ROOT/jobs" "$ROOT/home"
-exec >>"$ROOT/boot.log" 2>&1
+# The log, and the console as well, which can be read when the machine is gone: aws ec2 get-console-output
+console=/dev/null
+if [ -d /run/systemd/system ] && [ -w /dev/console ]; then console=/dev/console; fi
+rm -f "$ROOT/boot.pipe"
+mkfifo "$ROOT/boot.pipe"
+tee -a "$ROOT/boot.log" <"$ROOT/boot.pipe" >"$console" 2>&1 &
+exec >"$ROOT/boot.pipe" 2>&1
+rm "$ROOT/boot.pipe"
+
+# What fails for a moment is tried again; what fails for good is told in the bucket, for whoever waits for the machine.
+again() {
+    tries=0
+    until "$@"; do
+        tries=$((tries + 1))
+        [ $tries -lt ${TRIES:-5} ] || return 1
+        sleep $((tries * ${PAUSE:-15}))
+    done
+}
+cat >"$ROOT/failed.py" <<'END'
+import os, sys, urllib.request
+import boto3
+bucket, folder, log, code = sys.argv[1:]
+instance = os.environ.get("INSTANCE_ID")
+if not instance:
+    base = "http://169.254.169.254/latest"
+    wish = {"X-aws-ec2-metadata-token-ttl-seconds": "60"}
+    asked = urllib.request.Request(base + "/api/token", method="PUT", headers=wish)
+    token = {"X-aws-ec2-metadata-token": urllib.request.urlopen(asked, timeout=5).read().decode()}
+    asked = urllib.request.Request(base + "/meta-data/instance-id", headers=token)
+    instance = urllib.request.urlopen(asked, timeout=5).read().decode()
+with open(log, errors="replace") as file:
+    lines = [line.strip() for line in file if line.strip()][-5:]
+boto3.client("s3").put_object(
+    Bucket=bucket,
+    Key=f"{folder}/{instance}",
+    Body=(f"its first boot ended with code {code}: " + " / ".join(lines))[-2000:].encode(),
+    ExpectedBucketOwner=bucket.split("-")[1],
+)
+END
+tell_failure() {
+    code=$?
+    [ $code = 0 ] && return
+    for python in "$ROOT/env/bin/python" /usr/bin/python3; do
+        "$python" "$ROOT/failed.py" "$BUCKET" "clusters/$OWNER/$CLUSTER/boot" "$ROOT/boot.log" $code && return
+    done
+}
+trap tell_failure EXIT
 echo "$(date -u +%FT%TZ) first boot of a machine of $CLUSTER"
 
 # A forgotten machine ends itself: per boot, for user data runs once. Being shut down terminates it.
@@ -26,7 +72,8 @@ import os, runpy, sys, zipfile
 import boto3
 root, bucket, key, *rest = sys.argv[1:]
 if not os.path.exists(f"{root}/code.key"):
-    boto3.client("s3").download_file(bucket, key, f"{root}/code.zip")
+    owner = {"ExpectedBucketOwner": bucket.split("-")[1]}
+    boto3.client("s3").download_file(bucket, key, f"{root}/code.zip", ExtraArgs=owner)
     zipfile.ZipFile(f"{root}/code.zip").extractall(f"{root}/code")
     with open(f"{root}/code.key", "w") as file:
         file.write(key)
@@ -37,14 +84,14 @@ if rest:
 END
 if [ ! -x "$ROOT/env/bin/python" ]; then
     export DEBIAN_FRONTEND=noninteractive
-    apt-get -q -o DPkg::Lock::Timeout=600 update
-    apt-get -q -o DPkg::Lock::Timeout=600 install -y --no-install-recommends \
+    again apt-get -q -o DPkg::Lock::Timeout=600 update
+    again apt-get -q -o DPkg::Lock::Timeout=600 install -y --no-install-recommends \
         python3-boto3 python3-venv nftables libgl1 libglib2.0-0
-    /usr/bin/python3 "$ROOT/start.py" "$ROOT" "$BUCKET" "$CODE"
+    again /usr/bin/python3 "$ROOT/start.py" "$ROOT" "$BUCKET" "$CODE"
     python3 -m venv "$ROOT/uv"
-    "$ROOT/uv/bin/pip" install --quiet uv
-    UV_PROJECT_ENVIRONMENT="$ROOT/env" UV_CACHE_DIR="$ROOT/cache" UV_LINK_MODE=copy "$ROOT/uv/bin/uv" sync \
-        --directory "$ROOT/code" --frozen --quiet --no-install-project --python /usr/bin/python3 \
+    again "$ROOT/uv/bin/pip" install --quiet uv
+    export UV_PROJECT_ENVIRONMENT="$ROOT/env" UV_CACHE_DIR="$ROOT/cache" UV_LINK_MODE=copy
+    again "$ROOT/uv/bin/uv" sync --directory "$ROOT/code" --frozen --quiet --no-install-project --python /usr/bin/python3 \
         --extra train --extra aws
     rm -rf "$ROOT/cache"
 fi
@@ -62,6 +109,8 @@ StandardOutput=append:$ROOT/agent.log
 StandardError=append:$ROOT/agent.log
 Restart=on-failure
 RestartSec=2
+# Where memory runs out the kernel ends the training, whose end the agent judges; systemd would end the agent, too.
+OOMPolicy=continue
 [Install]
 WantedBy=multi-user.target
 END

@@ -3,7 +3,7 @@
 import contextlib
 import json
 import zipfile
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from workbench.aws.bucket import Bucket
@@ -15,6 +15,23 @@ from workbench.machines.aws.exchange.reports import FIELDS, STREAMS
 from workbench.machines.aws.exchange.requests import CORRECTIONS, DATA
 from workbench.machines.aws.exchange.streams import Stream, Tree
 from workbench.system import files
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How a turn of a role went so far."""
+
+    key: str
+    """Of the turn."""
+    restarts: int = 0
+    in_vain: int = 0
+    """Restarts in a row without progress."""
+    step_then: int = 0
+    """The step at which it began last."""
+    begun: float = 0.0
+    """When it began last, in seconds since the epoch."""
+    at_work: bool = False
+    """True unless an agent has seen it end: one that is killed takes its role with it."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +97,18 @@ class Disk:
         for path in (self.root / "jobs").glob("*"):
             if path.name != but:
                 files.remove(path)
+
+    def keep_counts(self, counts: "Counts") -> None:
+        """Note how often a role began, for an agent that comes after this one."""
+        files.write_json(self.root / "counts.json", asdict(counts))
+
+    def counts(self, key: str) -> "Counts":
+        """What an agent before this one has noted of the same turn of a role; none where it was another one."""
+        try:
+            found = Counts(**json.loads((self.root / "counts.json").read_text()))
+        except (OSError, ValueError, TypeError):
+            return Counts(key)
+        return found if found.key == key else Counts(key)
 
     def streams(self, work: Work, place: Place, folder: Path) -> list[Stream]:
         """The place's reports, to be gone on with where they ended; the events are the first."""
