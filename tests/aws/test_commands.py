@@ -5,6 +5,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -86,3 +87,44 @@ def test_a_machine_that_is_gone_is_not_found(session: Session, machines: list[st
     with pytest.raises(NotFound, match=machines[0]):
         commands.run(session, Bucket(session), machines[:1], ["true"])
     assert commands.online(session, machines) <= set(machines[1:])
+
+
+class Answers:
+    """SSM that says how a command went."""
+
+    def __init__(self, status: str, details: str) -> None:
+        self._one = {"InstanceId": "i-1", "Status": status, "StatusDetails": details}
+
+    def send_command(self, **_: object) -> dict[str, dict[str, str]]:
+        return {"Command": {"CommandId": "c"}}
+
+    def get_paginator(self, _: str) -> "Answers":
+        return self
+
+    def paginate(self, **_: object) -> list[dict[str, list[dict[str, str]]]]:
+        return [{"CommandInvocations": [self._one]}]
+
+
+@pytest.mark.parametrize(
+    ("status", "details"),
+    [
+        ("TimedOut", "DeliveryTimedOut"),
+        ("TimedOut", "Delivery Timed Out"),
+        ("Failed", "Undeliverable"),
+        ("Failed", "Terminated"),
+        ("Failed", "InvalidPlatform"),
+        ("Failed", "AccessDenied"),
+        ("Cancelled", "Cancelled"),
+    ],
+)
+def test_a_command_that_never_ran_is_not_told_as_one_that_took_too_long(status: str, details: str) -> None:
+    session = SimpleNamespace(ssm=Answers(status, details))
+    with pytest.raises(NotFound, match=details.replace(" ", "")):
+        commands.run(session, None, ["i-1"], ["true"], outputs=False)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("details", ["ExecutionTimedOut", "Execution Timed Out"])
+def test_a_command_that_took_too_long_is_told_so(details: str) -> None:
+    session = SimpleNamespace(ssm=Answers("TimedOut", details))
+    done = commands.run(session, None, ["i-1"], ["true"], outputs=False)  # type: ignore[arg-type]
+    assert done["i-1"].code == commands.KILLED

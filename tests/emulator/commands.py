@@ -22,7 +22,8 @@ MOST_TARGETS = 50
 """Instances that one call may name."""
 MOST_OUTPUT, MOST_ERRORS, MOST_LISTED = 24000, 8000, 2500
 """Characters that ``GetCommandInvocation`` and ``ListCommandInvocations`` give; S3 has all of it."""
-FINISHED = ("Success", "Failed", "TimedOut", "Cancelled", "Undeliverable", "Terminated")
+FINISHED = ("Success", "Failed", "TimedOut", "Cancelled")
+"""Statuses; ``Undeliverable`` and ``Terminated`` are details of ``Failed`` ones, ``DeliveryTimedOut`` of ``TimedOut``."""
 
 
 class Refusal(ServiceException):

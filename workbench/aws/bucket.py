@@ -173,7 +173,14 @@ _LIFECYCLE: dict[str, Any] = {
         {
             "ID": "jobs",
             "Status": "Enabled",
-            "Filter": {"Prefix": "clusters/"},
+            "Filter": {"Prefix": "clusters/_jobs/"},
+            "Expiration": {"Days": KEEP_JOBS_DAYS},
+        },
+        # Not all of clusters/: what a standing cluster is to do must be there when it is started again.
+        {
+            "ID": "commands",
+            "Status": "Enabled",
+            "Filter": {"Prefix": "clusters/_commands/"},
             "Expiration": {"Days": KEEP_JOBS_DAYS},
         },
         {

@@ -20,6 +20,18 @@ POLL_S, LONGEST_POLL_S = 0.2, 3.0
 IN_LINE = {"stdout": 24_000, "stderr": 8_000}
 """Characters that SSM itself gives of an output; a longer one is whole in the bucket."""
 UNDER_WAY = {"Pending", "InProgress", "Delayed", "Cancelling"}
+NOT_RUN = {
+    "AccessDenied",
+    "Cancelled",
+    "DeliveryTimedOut",
+    "InvalidPlatform",
+    "Terminated",
+    "Undeliverable",
+}
+"""Details of a status with which a command has not run: the status itself is ``TimedOut``, ``Failed`` or ``Cancelled``.
+
+https://docs.aws.amazon.com/systems-manager/latest/userguide/monitor-commands.html
+"""
 KILLED = -9
 """The code of a command that took too long, as every provider gives it."""
 
@@ -36,6 +48,8 @@ class Ended:
 @dataclass(frozen=True)
 class _Answer:
     status: str
+    details: str
+    """As AWS says it, without blanks: ``ExecutionTimedOut``."""
     code: int
 
 
@@ -159,7 +173,8 @@ def _look(session: Session, id: str) -> dict[str, _Answer]:
             session.ssm, "list_command_invocations", "CommandInvocations", CommandId=id, Details=True
         ):
             plugin = (one.get("CommandPlugins") or [{}])[0]
-            found[one["InstanceId"]] = _Answer(one["Status"], int(plugin.get("ResponseCode", -1)))
+            details = str(one.get("StatusDetails") or one["Status"]).replace(" ", "")
+            found[one["InstanceId"]] = _Answer(one["Status"], details, int(plugin.get("ResponseCode", -1)))
     except AwsFailure as error:
         raise said(error, f"ask how the command {id} went") from error
     return found
@@ -180,13 +195,13 @@ def _read(session: Session, bucket: Bucket, id: str, instance: str) -> tuple[str
 
 
 def _done(instance: str, answer: _Answer, out: str, err: str, timeout_s: float) -> Ended:
+    if answer.details in NOT_RUN:
+        raise NotFound(f"the machine {instance} did not run the command: {answer.details}")
     if answer.status == "TimedOut":
         return Ended(KILLED, out, f"{err}\nended after {timeout_s:g} s")
-    if answer.status in ("Cancelled", "Undeliverable", "Terminated"):
-        raise NotFound(f"the machine {instance} did not run the command: {answer.status}")
     return Ended(answer.code, out, err)
 
 
 def left_in(session: Session) -> str:
     """The folder of the bucket in which machines may leave what a command gives."""
-    return names.cluster_prefix(session.home, "_commands").rstrip("/")
+    return names.cluster_prefix("_commands", session.home).rstrip("/")

@@ -1,5 +1,6 @@
 """Names of our things on AWS: tags, the stack, the bucket, and the keys in it."""
 
+import re
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TypedDict
@@ -75,6 +76,16 @@ def read(tagged: Iterable[Mapping[str, str]] | None) -> dict[str, str]:
 def bucket(account: str, region: str) -> str:
     """The one bucket of an account and region."""
     return f"{PROJECT}-{account}-{region}"
+
+
+def bucket_owner(name: str) -> str | None:
+    """The account whose bucket of that name is ours; ``None`` where the name is none of ours.
+
+    >>> bucket_owner("workbench-123456789012-eu-north-1"), bucket_owner("photographs")
+    ('123456789012', None)
+    """
+    found = re.fullmatch(rf"{PROJECT}-(\d{{12}})-.+", name)
+    return found[1] if found else None
 
 
 def parameter(stack: str, name: str) -> str:

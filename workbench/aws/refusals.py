@@ -1,6 +1,7 @@
 """Refusals of AWS in words: each failure as an error of ours that says what to do."""
 
 import json
+import os
 import re
 from typing import Any
 from xml.etree import ElementTree
@@ -79,7 +80,11 @@ class Refused(AwsError, BadInput):
     """Something that was asked for cannot be."""
 
 
-_EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"}
+_EXPIRED = {"ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired"}
+_CLOCK = {"RequestExpired", "RequestTimeTooSkewed", "RequestInTheFuture"}
+_NOT_HERE = {"OptInRequired", "InvalidClientTokenId", "UnrecognizedClientException", "AuthFailure"}
+"""What AWS also says where the account has not turned the region on."""
+_SPOT_ROLE = "AuthFailure.ServiceLinkedRoleCreationNotPermitted"
 _UNKNOWN = {
     "AuthFailure",
     "InvalidAccessKeyId",
@@ -211,13 +216,36 @@ def said(error: Exception, doing: str = "do that") -> WorkbenchError:
 
 def _word(code: str, error: ClientError, message: str, doing: str) -> AwsError:
     told = f"{message} ({code})" if message else code
+    if code in _CLOCK or (code in _UNKNOWN | _EXPIRED | {"InvalidSignatureException"} and _is_late(message)):
+        return NotAllowed(
+            f"cannot {doing}: this computer's clock differs from AWS's by minutes: {told}; set it, for instance with: "
+            "timedatectl set-ntp true"
+        )
     if code in _EXPIRED:
         return NotAllowed(
-            f"cannot {doing}: the AWS credentials have expired; sign in again, or {SET_CREDENTIALS}"
+            f"cannot {doing}: the AWS credentials have expired; {sign_in()}, or {SET_CREDENTIALS}"
         )
-    if code in _UNKNOWN:
+    if code == _SPOT_ROLE:
         return NotAllowed(
-            f"cannot {doing}: AWS does not accept these credentials ({code}); {SET_CREDENTIALS}"
+            f"cannot {doing}: the account has never had spot machines, and these credentials may not make the role that "
+            "EC2 needs for them; once, somebody who may: aws iam create-service-linked-role --aws-service-name "
+            "spot.amazonaws.com"
+        )
+    if code in _UNKNOWN or code == "OptInRequired":
+        region = "; or the account has not turned this region on (AWS console, Account, AWS Regions)"
+        return NotAllowed(
+            f"cannot {doing}: AWS does not accept these credentials here ({code}); {SET_CREDENTIALS}"
+            + (region if code in _NOT_HERE else "")
+        )
+    if code == "400":  # S3's answer to a HEAD has no body, so it cannot say more
+        return NotAllowed(
+            f"cannot {doing}: S3 takes no request of these credentials, most often because they have expired; "
+            f"{sign_in()}, or {SET_CREDENTIALS}"
+        )
+    if code in _DENIED and "explicit deny" in message:
+        return NotAllowed(
+            f"cannot {doing}: {action_of(error)} is denied on purpose, {_who_denies(message)}, so no other policy can give "
+            f"it; ask whoever wrote that. AWS said: {told}"
         )
     if code in _DENIED:
         return NotAllowed(
@@ -251,7 +279,11 @@ def _without_answer(error: Exception, doing: str) -> AwsError:
     if isinstance(error, NoCredentialsError | PartialCredentialsError | ProfileNotFound):
         return NotAllowed(f"there are no AWS credentials to {doing} with: {error}; {SET_CREDENTIALS}")
     if isinstance(error, CredentialRetrievalError | TokenRetrievalError | SSOError):
-        return NotAllowed(f"cannot {doing}: the AWS credentials cannot be had: {error}; sign in again")
+        return NotAllowed(f"cannot {doing}: the AWS credentials cannot be had: {error}; {sign_in()}")
+    if isinstance(error, ResponseParserError):
+        return AwsUnavailable(
+            f"cannot {doing}: what answered is not AWS, or AWS is out of order: {_first_line(error)}"
+        )
     if isinstance(error, NoRegionError):
         return NotAllowed(f"cannot {doing}: no AWS region is set: set WORKBENCH_AWS_REGION")
     if isinstance(error, HTTPClientError):
@@ -264,6 +296,32 @@ def _without_answer(error: Exception, doing: str) -> AwsError:
         )
         return AwsUnavailable(f"cannot {doing}: AWS's answer cannot be read: {told}; {PROXY}")
     return AwsUnavailable(f"cannot {doing}: {error}")
+
+
+def sign_in() -> str:
+    """How to sign in again, with the profile that is set."""
+    profile = os.environ.get("AWS_PROFILE")
+    return f"sign in again: aws sso login{f' --profile {profile}' if profile else ''}"
+
+
+def _is_late(message: str) -> bool:
+    return re.search(r"[Ss]ignature (expired|not yet current)|too skewed", message) is not None
+
+
+def _who_denies(message: str) -> str:
+    for words, whose in (
+        ("service control policy", "by a policy of the organization (SCP)"),
+        ("permissions boundary", "by the boundary of this user or role"),
+        ("session policy", "by the policy of this session"),
+        ("resource-based policy", "by a policy of the thing itself"),
+    ):
+        if words in message:
+            return whose
+    return "by a policy"
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0][:200]
 
 
 def action_of(error: ClientError) -> str:

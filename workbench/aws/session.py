@@ -124,8 +124,23 @@ class Session:
             if service not in self._clients:
                 client = self.boto.client(service, config=_config(service), **options)
                 client.meta.events.register("before-parse", check_answer)
+                if service == "s3":
+                    client.meta.events.register("provide-client-params.s3", _expect_our_own)
                 self._clients[service] = client
             return self._clients[service]
+
+
+def _expect_our_own(
+    params: dict[str, Any], model: Any, context: dict[str, Any] | None = None, **_: object
+) -> None:
+    """Name the owner in each request about our bucket: whoever made one of that name first gets nothing of ours.
+
+    A link's reader would have to send the same header, so a link names none.
+    """
+    owner = names.bucket_owner(str(params.get("Bucket", "")))
+    known = "ExpectedBucketOwner" in model.input_shape.members
+    if owner and known and not (context or {}).get("is_presign_request"):
+        params.setdefault("ExpectedBucketOwner", owner)
 
 
 def _config(service: str) -> Config:

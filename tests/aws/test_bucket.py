@@ -1,0 +1,72 @@
+"""The bucket: nobody else's is taken for it, and what clusters need stays in it."""
+
+import io
+from pathlib import Path
+
+import pytest
+
+from tests.chain import make_settings
+from tests.emulator import Emulator
+from tests.emulator.calls import EXPECTED_OWNER
+from workbench.aws import commands, names
+from workbench.aws.bucket import Bucket
+from workbench.aws.refusals import NotAllowed
+from workbench.aws.session import Session
+from workbench.errors import WorkbenchError
+from workbench.machines.aws.exchange import assignments
+
+
+@pytest.fixture
+def bucket(still_emulator: Emulator, tmp_path: Path) -> Bucket:
+    return Bucket(Session.open(make_settings(tmp_path)))
+
+
+def test_each_request_names_the_owner_whose_bucket_it_must_be(
+    bucket: Bucket, still_emulator: Emulator, tmp_path: Path
+) -> None:
+    bucket.ensure()
+    (tmp_path / "file").write_bytes(b"x" * 9_000_000)  # more than one part
+    bucket.put("a", b"1")
+    bucket.put("b", tmp_path / "file")
+    bucket.put("c", io.BytesIO(b"3"))
+    assert bucket.get("a") == b"1"
+    assert bucket.has("b")
+    bucket.download("b", tmp_path / "back")
+    assert len(list(bucket.list())) == 3
+    bucket.delete("a")
+    bucket.remove()
+    asked = [call for call in still_emulator.log() if call.service == "s3"]
+    without = {call.action for call in asked if EXPECTED_OWNER not in call.context}
+    assert len(asked) > 12
+    assert without == {"CreateBucket"}, "of which there is none to expect"
+
+
+def test_a_bucket_of_our_name_that_is_somebody_elses_gets_nothing(
+    bucket: Bucket, still_emulator: Emulator
+) -> None:
+    bucket.session.s3.create_bucket(Bucket=bucket.name)
+    still_emulator.give_away(bucket.name)
+    with pytest.raises(NotAllowed, match="somebody else's"):
+        bucket.ensure()
+    with pytest.raises(WorkbenchError):
+        bucket.put("code/x.zip", b"ours")
+
+
+def test_a_link_can_be_opened_without_any_header(bucket: Bucket) -> None:
+    bucket.ensure()
+    assert "expected-bucket-owner" not in bucket.link("a")
+
+
+def test_what_stands_for_months_does_not_expire_but_reports_do(bucket: Bucket) -> None:
+    bucket.ensure()
+    rules = bucket.session.s3.get_bucket_lifecycle_configuration(Bucket=bucket.name)["Rules"]
+    expiring = [rule["Filter"]["Prefix"] for rule in rules if "Expiration" in rule]
+    home = bucket.session.home
+
+    def expires(key: str) -> bool:
+        return any(key.startswith(prefix) for prefix in expiring)
+
+    assert not expires(names.cluster_prefix(home, "lab") + assignments.FILE)
+    assert not expires(names.version_key(home, "net", 1))
+    assert expires(names.cluster_prefix(f"_jobs/{home}", "7") + "reports/x")
+    assert expires(commands.left_in(bucket.session) + "/id/stdout")
