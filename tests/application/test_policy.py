@@ -175,6 +175,7 @@ def test_roles_are_made_bound_or_not_at_all(proc_emulator: Emulator, tmp_path: P
     with_boundary(proc_emulator)
     proc_emulator.policy(policy.text())
     assert user.launch().code == 0
+    proc_emulator.policy(None)
     roles = Account(proc_emulator).iam.list_roles()["Roles"]
     assert len(roles) == 4
     for role in roles:
