@@ -87,5 +87,5 @@ def test_a_page_in_place_of_an_answer_is_put_in_words() -> None:
     assert isinstance(error, AwsFailure)
     words = said(error, "look at the machines")
     assert isinstance(words, AwsUnavailable)
-    assert "not AWS, or AWS is out of order" in str(words)
+    assert "no answer of AWS" in str(words)
     assert "\n" not in str(words)

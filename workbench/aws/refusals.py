@@ -280,10 +280,6 @@ def _without_answer(error: Exception, doing: str) -> AwsError:
         return NotAllowed(f"there are no AWS credentials to {doing} with: {error}; {SET_CREDENTIALS}")
     if isinstance(error, CredentialRetrievalError | TokenRetrievalError | SSOError):
         return NotAllowed(f"cannot {doing}: the AWS credentials cannot be had: {error}; {sign_in()}")
-    if isinstance(error, ResponseParserError):
-        return AwsUnavailable(
-            f"cannot {doing}: what answered is not AWS, or AWS is out of order: {_first_line(error)}"
-        )
     if isinstance(error, NoRegionError):
         return NotAllowed(f"cannot {doing}: no AWS region is set: set WORKBENCH_AWS_REGION")
     if isinstance(error, HTTPClientError):
@@ -318,10 +314,6 @@ def _who_denies(message: str) -> str:
         if words in message:
             return whose
     return "by a policy"
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0][:200]
 
 
 def action_of(error: ClientError) -> str:
