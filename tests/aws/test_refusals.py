@@ -9,7 +9,7 @@ from workbench.aws.refusals import AwsFailure, AwsUnavailable, NotAllowed, said
 
 def refused(code: str, message: str = "", operation: str = "RunInstances", status: int = 400) -> ClientError:
     told = {"Error": {"Code": code, "Message": message}, "ResponseMetadata": {"HTTPStatusCode": status}}
-    return ClientError(told, operation)  # type: ignore[arg-type]
+    return ClientError(told, operation)
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from workbench.application import checks
 from workbench.application.template import Wish
 from workbench.aws.refusals import AwsError, AwsFailure, said
 from workbench.aws.session import Session
+from workbench.aws.types import MachineType
 from workbench.settings import Settings
 
 PAGE = b"<!DOCTYPE html>\n<html><head><title>502</title></head><body>Bad gateway<br></body></html>"
@@ -98,7 +99,7 @@ def test_an_optional_question_that_gets_no_answer_becomes_unknown(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, status: int, body: bytes, kind: str
 ) -> None:
     wish = Wish()
-    kinds = {name: checks.MachineType(4, 16.0, "x86_64") for name in wish.types.values()}
+    kinds = {name: MachineType(4, 16.0, "x86_64") for name in wish.types.values()}
     with answering(status, body, kind) as url:
         monkeypatch.setenv("AWS_ENDPOINT_URL", url)
         found = checks.check(Session.open(settings), settings, wish, kinds, None)

@@ -251,6 +251,7 @@ def test_an_agent_that_is_killed_with_its_role_again_and_again_does_not_begin_it
     assert status.state == "ended"
     assert status.exit
     assert status.exit.code == -signal.SIGKILL
+    assert agent.attempt
     assert agent.attempt.counts.in_vain == 3
 
 

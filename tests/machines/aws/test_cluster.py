@@ -176,9 +176,8 @@ def test_a_burst_beyond_the_credits_is_asked_for_nowhere(kind: str) -> None:
             return {"Instances": []}
 
     session = SimpleNamespace(home="h", ec2=Ec2())
-    made = making.make(
-        session, Ground("lt", ("s",), "g", "ami"), "lab", replace(wish(1), instance_type=kind), {}
-    )  # type: ignore[arg-type]
+    ground, asking = Ground("lt", ("s",), "g", "ami"), replace(wish(1), instance_type=kind)
+    made = making.make(session, ground, "lab", asking, {})  # type: ignore[arg-type]
     assert made == []
     burstable = kind.startswith("t")
     assert asked.get("CreditSpecification") == ({"CpuCredits": "standard"} if burstable else None)
