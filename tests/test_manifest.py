@@ -6,7 +6,7 @@ import pytest
 
 from workbench import manifest
 from workbench.errors import ModelRefused
-from workbench.manifest import Corrected, Input, Manifest, Output, Share, Training
+from workbench.manifest import CorrectedPart, Input, Manifest, ModelOutput, Share, Training
 
 WHOLE = Manifest(
     name="mnist-cnn",
@@ -16,12 +16,14 @@ WHOLE = Manifest(
     input=Input((28, 28, 1), "image", "float32", (0, 255)),
     preprocessing="mnist",
     labels=("0", "1"),
-    output=Output("probabilities", (2,)),
+    output=ModelOutput("probabilities", (2,)),
     metrics={"accuracy": 0.99},
     training=Training(29.1, False, 4),
     frameworks={"python": "3.11.7"},
     missing={"model.tflite": "it has a Lambda layer"},
-    corrections=Corrected(1, ("a", "b"), Share(0, 2), Share(2, 2), 6, {"accuracy": 0.9}, {"accuracy": 0.99}),
+    corrections=CorrectedPart(
+        1, ("a", "b"), Share(0, 2), Share(2, 2), 6, {"accuracy": 0.9}, {"accuracy": 0.99}
+    ),
 )
 
 

@@ -84,7 +84,7 @@ class Input:
 
 
 @dataclass(frozen=True)
-class Output:
+class ModelOutput:
     """The output that the model gives: ``probabilities`` or ``values``, shape without the batch."""
 
     kind: str
@@ -112,7 +112,7 @@ class Share:
 
 
 @dataclass(frozen=True)
-class Corrected:
+class CorrectedPart:
     """The corrections that a version was trained with.
 
     Attributes
@@ -164,12 +164,12 @@ class Manifest:
     input: Input | None = None
     preprocessing: Preprocessing = "none"
     labels: tuple[str, ...] = ()
-    output: Output | None = None
+    output: ModelOutput | None = None
     metrics: Mapping[str, float] = field(default_factory=dict)
     training: Training = Training()
     frameworks: Mapping[str, str] = field(default_factory=dict)
     missing: Mapping[str, str] = field(default_factory=dict)
-    corrections: Corrected | None = None
+    corrections: CorrectedPart | None = None
     files: Mapping[str, File] = field(default_factory=dict)
     others: Mapping[str, object] = field(default_factory=dict)
 
@@ -338,8 +338,8 @@ def _input_as_json(given: Input) -> dict[str, object]:
     return {key: value for key, value in told.items() if key != "example" or value}
 
 
-def _output(fields: Fields) -> Output:
-    return Output(fields.text("kind", "values"), fields.shape("shape"))
+def _output(fields: Fields) -> ModelOutput:
+    return ModelOutput(fields.text("kind", "values"), fields.shape("shape"))
 
 
 def _training(fields: Fields) -> Training:
@@ -356,10 +356,10 @@ def _files(fields: Fields) -> dict[str, File]:
     return {path: File(part.text("sha256"), part.whole("bytes")) for path, part in parts.items()}
 
 
-def _corrected(fields: Fields) -> Corrected:
+def _corrected(fields: Fields) -> CorrectedPart:
     evaluation, held_out = fields.part("evaluation"), fields.part("held_out")
     before = held_out.numbers("before")
-    return Corrected(
+    return CorrectedPart(
         version=fields.whole("version"),
         used=fields.texts("used"),
         told=evaluation.optional("before", lambda key: _share(evaluation.part(key))),
@@ -374,7 +374,7 @@ def _share(fields: Fields) -> Share:
     return Share(fields.whole("right"), fields.whole("of"))
 
 
-def _corrected_as_json(corrected: Corrected) -> dict[str, object]:
+def _corrected_as_json(corrected: CorrectedPart) -> dict[str, object]:
     evaluation = {"before": corrected.told, "after": corrected.after}
     told: dict[str, object] = {
         "version": corrected.version,

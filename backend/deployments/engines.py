@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.deployments.limits import Watch, allowed_s
+from backend.deployments.limits import RunWatch, allowed_s
 from workbench.errors import ModelRefused, NeedsTensorFlow, Unavailable
 from workbench.manifest import Manifest
 
@@ -86,7 +86,7 @@ class InProcess:
     """One of our own versions in memory; no answer takes more time or memory than it may."""
 
     name = "onnxruntime"
-    _watch = Watch()
+    _watch = RunWatch()
 
     def __init__(self, model: Path) -> None:
         session = open_session(model)

@@ -11,7 +11,7 @@ REST_S = 2.0
 """Without anything to watch, after which the thread rests."""
 
 
-class Run(Protocol):
+class LimitedRun(Protocol):
     """A running computation that ends soon after its flag is set, as ``onnxruntime.RunOptions``."""
 
     terminate: bool
@@ -26,22 +26,22 @@ def allowed_s(examples: int) -> float:
     return min(ANSWER_S + EACH_S * max(0, examples - 1), LONGEST_S)
 
 
-class Watch:
+class RunWatch:
     """Ends what runs too long. Its thread begins with the first run, and again after a fork, and rests in between."""
 
     def __init__(self) -> None:
-        self._running: dict[Run, float] = {}
+        self._running: dict[LimitedRun, float] = {}
         self._busy = threading.Event()
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
 
-    def begin(self, run: Run, limit_s: float) -> None:
+    def begin(self, run: LimitedRun, limit_s: float) -> None:
         """Watch a run from now on; :meth:`end` must follow."""
         self._running[run] = time.monotonic() + limit_s
         if not self._busy.is_set():
             self._wake()
 
-    def end(self, run: Run) -> None:
+    def end(self, run: LimitedRun) -> None:
         """Watch the run no more."""
         self._running.pop(run, None)
 

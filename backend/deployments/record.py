@@ -40,7 +40,7 @@ class Change:
 
 
 @dataclass(frozen=True)
-class Share:
+class CanaryShare:
     """A canary: the version that answers a share of the drawings."""
 
     version: int
@@ -55,7 +55,7 @@ class Entry:
     version: int
     since: str
     previous: int | None
-    canary: Share | None
+    canary: CanaryShare | None
     history: tuple[Change, ...]
     """The latest last."""
 
@@ -67,7 +67,7 @@ class Entry:
             version=int(told["version"]),
             since=str(told["since"]),
             previous=None if previous is None else int(previous),
-            canary=Share(int(canary["version"]), float(canary["percent"]), str(canary["since"]))
+            canary=CanaryShare(int(canary["version"]), float(canary["percent"]), str(canary["since"]))
             if canary
             else None,
             history=tuple(

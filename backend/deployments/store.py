@@ -22,7 +22,7 @@ from typing import BinaryIO
 from backend.deployments import engines
 from backend.deployments.canary import choose
 from backend.deployments.manifests import check_manifest, check_number, refuse_worse
-from backend.deployments.record import FILE, Change, Record, Share, now, switched
+from backend.deployments.record import FILE, CanaryShare, Change, Record, now, switched
 from backend.deployments.values import Canary, Deployment, Serving, UnderWay
 from workbench import artifact
 from workbench.errors import Conflict, ModelRefused, NotFound, WorkbenchError
@@ -190,7 +190,7 @@ class Deployments:
             if entry.version == version and percent:
                 raise Conflict(f"{name}:{version} is active and answers all drawings already")
             change = Change(now(), "canary", version, who, reason, percent)
-            share = Share(version, percent, change.t) if percent else None
+            share = CanaryShare(version, percent, change.t) if percent else None
             models.put(name, replace(entry, canary=share).noted(change))
         return self._answering(name, version)
 
@@ -259,7 +259,7 @@ class Deployments:
         self._engines = {key: loaded for key, loaded in self._engines.items() if key in wanted}
         return Serving(deployments, failed)
 
-    def _canary(self, name: str, share: Share | None) -> Canary | None:
+    def _canary(self, name: str, share: CanaryShare | None) -> Canary | None:
         if share is None:
             return None
         manifest, engine = self._engine(name, share.version)

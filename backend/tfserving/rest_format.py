@@ -58,7 +58,7 @@ class Signature:
 
 
 @dataclass(frozen=True)
-class Asked:
+class TensorRequest:
     """A request to predict."""
 
     signature_name: str
@@ -84,7 +84,7 @@ def as_dtype(x: NDArray[Any], dtype: str) -> NDArray[Any]:
     return np.array([*flat, None], dtype=object)[:-1].reshape(x.shape)
 
 
-def read_request(body: bytes, signatures: Mapping[str, Signature], signature_name: str = "") -> Asked:
+def read_request(body: bytes, signatures: Mapping[str, Signature], signature_name: str = "") -> TensorRequest:
     """Read the arrays in a request's JSON, in either format.
 
     Raises
@@ -106,7 +106,7 @@ def read_request(body: bytes, signatures: Mapping[str, Signature], signature_nam
         raise BadInput("JSON object must have either 'instances' or 'inputs', and not both")
     rows = "instances" in asked
     named = _columns_of(asked["instances"], inputs) if rows else _columns(asked["inputs"], inputs)
-    return Asked(name, {key: to_array(named[key], inputs[key], key) for key in inputs}, rows)
+    return TensorRequest(name, {key: to_array(named[key], inputs[key], key) for key in inputs}, rows)
 
 
 def write_answer(outputs: Arrays, rows: bool) -> bytes:

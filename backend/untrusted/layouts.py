@@ -23,7 +23,7 @@ LAYOUTS = {1: ("P",), 2: ("NP", "HW"), 3: ("NHW", "HWC", "CHW"), 4: ("NHWC", "NC
 
 
 @dataclass(frozen=True)
-class Layout:
+class ChannelOrder:
     """A model's input for one picture."""
 
     axes: str
@@ -51,7 +51,7 @@ class Layout:
         return np.ascontiguousarray(pixels)
 
 
-def find_layout(shape: tuple[int, ...] | None, sent: Size | None, told: str) -> Layout:
+def find_layout(shape: tuple[int, ...] | None, sent: Size | None, told: str) -> ChannelOrder:
     """Find how a picture of the size that was sent lies in an input of this shape.
 
     Parameters
@@ -110,7 +110,7 @@ def _fits(axes: str, shape: Sequence[int], sent: Size) -> bool:
     return all(side in (-1, wanted.get(axis, side)) for axis, side in zip(axes, shape, strict=True))
 
 
-def _filled(axes: str, shape: Sequence[int], sent: Size | None) -> Layout:
+def _filled(axes: str, shape: Sequence[int], sent: Size | None) -> ChannelOrder:
     sides = dict(zip(axes, shape, strict=True))
     if sent is None:
         if "P" in sides:
@@ -121,7 +121,7 @@ def _filled(axes: str, shape: Sequence[int], sent: Size | None) -> Layout:
         sent = sides["W"], sides["H"], sides.get("C", 1)
         if -1 in sent:
             raise BadInput("the model takes pictures of any size; say which: imageSize, as 28x28x1")
-    return Layout(axes, sent, max(1, sides.get("N", 1)))
+    return ChannelOrder(axes, sent, max(1, sides.get("N", 1)))
 
 
 def _show(axes: str, shape: Sequence[int]) -> str:

@@ -13,7 +13,7 @@ MAX_SCORES = 10_000
 
 
 @dataclass(frozen=True)
-class Verdict:
+class OutputVerdict:
     """What a model says of one picture."""
 
     index: int | None
@@ -43,7 +43,7 @@ def read_verdict(
     batch: int | None,
     wanted: str,
     labels: Sequence[str],
-) -> Verdict:
+) -> OutputVerdict:
     """Read the class and its scores.
 
     Parameters
@@ -115,18 +115,18 @@ def _choose(outputs: Sequence[_Output], labels: int) -> _Output:
     return options[0]
 
 
-def _verdict(output: _Output, labels: Sequence[str]) -> Verdict:
+def _verdict(output: _Output, labels: Sequence[str]) -> OutputVerdict:
     values = output.values
     if output.kind == "text":
         said = values[0]
         name = said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
         index = labels.index(name) if name in labels else None
-        return Verdict(index, name[:200], (), output.name)
+        return OutputVerdict(index, name[:200], (), output.name)
     if output.kind == "class":
-        return Verdict(int(values[0]), None, (), output.name)
+        return OutputVerdict(int(values[0]), None, (), output.name)
     values = values[:MAX_SCORES].astype(np.float64)
     scores = tuple(float(score) if np.isfinite(score) else None for score in values)
     if output.kind == "score":
-        return Verdict(int(values[0] > 0.5), None, scores, output.name)
+        return OutputVerdict(int(values[0] > 0.5), None, scores, output.name)
     best = int(np.argmax(np.where(np.isfinite(values), values, -np.inf)))
-    return Verdict(best, None, scores, output.name)
+    return OutputVerdict(best, None, scores, output.name)

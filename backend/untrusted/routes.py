@@ -17,7 +17,7 @@ from backend.http.bodies import body_object, json_answer, read_body
 from backend.http.metrics import Metrics
 from backend.http.requests import MAX_BODY
 from backend.untrusted.fitting import How, read_layout, read_range, read_size
-from backend.untrusted.serve import Asked, Serve, Upload
+from backend.untrusted.serve import Serve, ServeRequest, Upload
 from workbench.errors import BadInput, TokenNeeded
 from workbench.pictures import ink
 from workbench.pictures.decoders import MAX_BYTES as MAX_PICTURE
@@ -84,7 +84,7 @@ def _blue_first(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return picture
 
 
-def read_asked(token: str) -> tuple[Asked, Upload | None]:
+def read_asked(token: str) -> tuple[ServeRequest, Upload | None]:
     """Read the fields of a form, of JSON, or of the query; and the uploaded model."""
     uploaded: Upload | None = None
     picture: bytes | None = None
@@ -111,7 +111,7 @@ def read_asked(token: str) -> tuple[Asked, Upload | None]:
             raise BadInput(f"{name} is a text. Received: {str(value)[:60]}")
         return value.strip()
 
-    asked = Asked(
+    asked = ServeRequest(
         image=picture,
         image_url=text("imageUrl") or text("image"),
         model_name=text("modelName"),

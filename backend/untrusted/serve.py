@@ -15,7 +15,7 @@ from backend.deployments.uploads import MAX_VERSION
 from backend.deployments.values import Deployment
 from backend.untrusted.fetching import Fetcher
 from backend.untrusted.fitting import Fitted, How, fit, other_size
-from backend.untrusted.meaning import Verdict, read_verdict
+from backend.untrusted.meaning import OutputVerdict, read_verdict
 from backend.untrusted.model_files import ModelFile, ModelFiles
 from backend.untrusted.model_servers import ModelServer, ModelServers
 from backend.untrusted.remembered import Remembered
@@ -50,7 +50,7 @@ LABELS = {
 
 
 @dataclass(frozen=True)
-class Asked:
+class ServeRequest:
     """The request's fields."""
 
     image: bytes | None
@@ -63,10 +63,10 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Answer:
+class ServeAnswer:
     """A model's answer."""
 
-    verdict: Verdict | None
+    verdict: OutputVerdict | None
     """``None`` where nothing was drawn."""
     labels: Sequence[str]
     model: str
@@ -99,8 +99,8 @@ class Serve:
         self._room = threading.BoundedSemaphore(AT_ONCE)
 
     def answer(
-        self, asked: Asked, uploaded: Upload | None, *, trusted: bool, note: Callable[[str], None]
-    ) -> Answer:
+        self, asked: ServeRequest, uploaded: Upload | None, *, trusted: bool, note: Callable[[str], None]
+    ) -> ServeAnswer:
         """Ask the model that is named about the picture that is sent.
 
         Parameters
@@ -147,7 +147,9 @@ class Serve:
             raise NotFound(f"version {version[:20]!r} of {name} does not serve here")
         return found
 
-    def _ask_deployed(self, deployment: Deployment, asked: Asked, note: Callable[[str], None]) -> Answer:
+    def _ask_deployed(
+        self, deployment: Deployment, asked: ServeRequest, note: Callable[[str], None]
+    ) -> ServeAnswer:
         deployment.check_takes_pictures()
         height, width, channels = deployment.manifest.takes.sizes
         if asked.how.size not in (None, (width, height, channels)):
@@ -160,11 +162,13 @@ class Serve:
         if x is not None:
             outputs = {OUTPUT: deployment.engine.predict(x)}
             verdict = read_verdict(outputs, (OUTPUT,), 1, asked.how.output, labels)
-        return Answer(verdict, labels, f"{deployment.name}:{deployment.version}", seen)
+        return ServeAnswer(verdict, labels, f"{deployment.name}:{deployment.version}", seen)
 
     # ── untrusted ────────────────────────────────────────────────────────────────────────────────
 
-    def _ask_untrusted(self, file: ModelFile, data: bytes, asked: Asked, labels: Sequence[str]) -> Answer:
+    def _ask_untrusted(
+        self, file: ModelFile, data: bytes, asked: ServeRequest, labels: Sequence[str]
+    ) -> ServeAnswer:
         server = self._servers.open(file)
         fitted = fit(data, server.signatures, file.manifest, asked.how)
         labels = labels or (file.manifest.labels if file.manifest else file.labels)
@@ -174,7 +178,7 @@ class Serve:
             server.stop()
             server = self._servers.open(file)
             verdict = _ask(server, fitted, asked.how, labels)
-        return Answer(
+        return ServeAnswer(
             verdict, labels, f"sha256:{file.sha256}", fitted.seen
         )  # a manifest could claim any name
 
@@ -198,7 +202,7 @@ class Serve:
         self._remembered.keep(fetched, file.sha256)
         return file
 
-    def _picture(self, asked: Asked) -> bytes:
+    def _picture(self, asked: ServeRequest) -> bytes:
         if asked.image is not None:
             return asked.image
         if not asked.image_url:
@@ -227,7 +231,7 @@ def _labels(name: str) -> list[str]:
     return LABELS.get(name, [])
 
 
-def _ask(server: ModelServer, fitted: Fitted, how: How, labels: Sequence[str]) -> Verdict:
+def _ask(server: ModelServer, fitted: Fitted, how: How, labels: Sequence[str]) -> OutputVerdict:
     outputs = server.predict(fitted.inputs, fitted.signature)
     declared = tuple(server.signatures[fitted.signature].outputs)
     return read_verdict(outputs, declared, fitted.batch, how.output, labels)

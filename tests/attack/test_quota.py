@@ -8,9 +8,11 @@ from tests.chain import wait_until
 from tests.machines.bench import Bench
 from tests.machines.test_local import run_recipe
 from workbench.machines.local.head import own_memory
-from workbench.machines.local.sandbox import Limits
+from workbench.machines.local.sandbox import MachineLimits
 
-LIMITS = Limits(memory_bytes=2_000_000_000, file_bytes=50_000_000, folder_bytes=60_000_000, folder_files=300)
+LIMITS = MachineLimits(
+    memory_bytes=2_000_000_000, file_bytes=50_000_000, folder_bytes=60_000_000, folder_files=300
+)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from tests.emulator import Emulator
 from tests.machines.aws.ground import make_ground
 from workbench.aws import commands, instances
 from workbench.aws.bucket import Bucket
-from workbench.aws.commands import Ended
+from workbench.aws.commands import CommandEnded
 from workbench.aws.session import Session
 from workbench.errors import NotFound
 from workbench.machines.aws.controller import making, members
@@ -40,12 +40,12 @@ def machines(session: Session) -> Iterator[list[str]]:
 def test_commands_say_how_they_went_whole_and_end_in_time(session: Session, machines: list[str]) -> None:
     bucket = Bucket(session)
 
-    def run(*command: str, timeout_s: float = 30.0) -> Ended:
+    def run(*command: str, timeout_s: float = 30.0) -> CommandEnded:
         return commands.run(session, bucket, machines[:1], command, timeout_s=timeout_s)[machines[0]]
 
     words = "two words; $HOME `id` 'quoted' \"twice\""
-    assert run("printf", "%s", words) == Ended(0, words, "")
-    assert run("sh", "-c", "echo no >&2; exit 7") == Ended(7, "", "no\n")
+    assert run("printf", "%s", words) == CommandEnded(0, words, "")
+    assert run("sh", "-c", "echo no >&2; exit 7") == CommandEnded(7, "", "no\n")
     long = run("sh", "-c", "seq 20000")
     assert long.stdout.split()[-1] == "20000", "SSM itself gives the first 24,000 characters"
     late = run("sh", "-c", "echo begun; sleep 60", timeout_s=1)

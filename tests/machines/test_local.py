@@ -18,14 +18,14 @@ from workbench.machines import Exit, Layout, Machine
 from workbench.machines.local.output import LOG_BYTES
 from workbench.machines.local.processes import find_warm, living
 from workbench.machines.local.provider import LocalProvider, end_all
-from workbench.machines.local.sandbox import Limits
+from workbench.machines.local.sandbox import MachineLimits
 from workbench.settings import PROJECT
 from workbench.system.priority import BACKGROUND, session_weight
 
-SMALL = Limits(memory_bytes=200_000_000, file_bytes=1_000_000)
+SMALL = MachineLimits(memory_bytes=200_000_000, file_bytes=1_000_000)
 
 
-def run_recipe(bench: Bench, recipe: str, limits: Limits | None = None) -> tuple[Machine, Path]:
+def run_recipe(bench: Bench, recipe: str, limits: MachineLimits | None = None) -> tuple[Machine, Path]:
     """The machine of a one-machine job after it ended, and its folder."""
     folder = bench.job(recipe=recipe)
     provider = LocalProvider(

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from workbench.services import first_model, state
-from workbench.services.child import FULL_PAUSE_S, GIVE_UP_AFTER, GIVE_UP_WITHIN_S, Verdict, judge
-from workbench.services.logs import LIMIT_BYTES, Log
+from workbench.services.child import FULL_PAUSE_S, GIVE_UP_AFTER, GIVE_UP_WITHIN_S, DeathVerdict, judge
+from workbench.services.logs import LIMIT_BYTES, ServiceLog
 from workbench.services.state import Board, Row, State
 from workbench.settings import Settings
 
@@ -30,7 +30,7 @@ def test_it_is_given_up_after_some_deaths_that_came_fast() -> None:
 
 def test_a_full_disk_is_no_fault_of_a_service() -> None:
     fast = [float(second) for second in range(GIVE_UP_AFTER)]
-    assert judge(fast, GIVE_UP_AFTER, disk_full=True) == Verdict(FULL_PAUSE_S, counts=False)
+    assert judge(fast, GIVE_UP_AFTER, disk_full=True) == DeathVerdict(FULL_PAUSE_S, counts=False)
 
 
 def test_the_state_is_read_as_it_was_told(settings: Settings) -> None:
@@ -79,7 +79,7 @@ def test_a_line_of_a_library_is_no_news_of_the_first_model(line: bytes, state: s
 
 
 def test_a_log_that_is_too_long_begins_anew(tmp_path: Path) -> None:
-    log = Log(tmp_path / "logs" / "x.log")
+    log = ServiceLog(tmp_path / "logs" / "x.log")
     with log.open() as file:
         file.write(b"one\n")
     log.keep_short()

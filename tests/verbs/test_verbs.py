@@ -241,8 +241,8 @@ def write_log(settings: Settings, text: str, name: str = "worker-0") -> Path:
     return path
 
 
-def a_log(settings: Settings, index: int = 0) -> logs.Log:
-    return logs.Log(Place("worker", index), "stdout", settings.home / "jobs" / "7")
+def a_log(settings: Settings, index: int = 0) -> logs.MachineLog:
+    return logs.MachineLog(Place("worker", index), "stdout", settings.home / "jobs" / "7")
 
 
 def test_logs_are_listed_by_machine_and_read_by_whole_lines(settings: Settings) -> None:

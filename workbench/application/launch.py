@@ -4,9 +4,9 @@ import ipaddress
 import urllib.request
 from dataclasses import dataclass
 
-from workbench.application import changes, checks, permissions, power, siting, template, tokens
-from workbench.application.changes import Tell
+from workbench.application import checks, permissions, power, siting, stack_changes, template, tokens
 from workbench.application.stack import App
+from workbench.application.stack_changes import Tell
 from workbench.application.template import Wish
 from workbench.aws import code, names, outputs
 from workbench.aws.bucket import Bucket
@@ -53,11 +53,11 @@ def settle(session: Session, settings: Settings, tell: Tell) -> StackState | Non
     state = outputs.describe(session, settings.aws_stack)
     if state is not None and state.is_changing:
         tell(f"the stack is {state.status}: waiting for that to end")
-        state = changes.follow(session, state.id, tell).state
+        state = stack_changes.follow(session, state.id, tell).state
     if state is None or state.is_whole:
         return state
     tell(f"an earlier stack is {state.status}: removing what is left of it")
-    changes.remove(session, state, tell)
+    stack_changes.remove(session, state, tell)
     return None
 
 
@@ -104,13 +104,13 @@ def _begin(session: Session, settings: Settings, wish: Wish, tell: Tell) -> Begu
 
 def _finish(session: Session, settings: Settings, begun: Begun, tell: Tell) -> StackState:
     """The stack once it is whole; one that cannot be made is taken back."""
-    ended = changes.follow(session, begun.id, tell)
+    ended = stack_changes.follow(session, begun.id, tell)
     if ended.state is None:
         raise Unavailable("the application's stack was deleted while it was made; launch it again")
     if not ended.state.is_whole:
-        reason = changes.first_cause(ended.events) or ended.state.reason
+        reason = stack_changes.first_cause(ended.events) or ended.state.reason
         tell(f"failed: {reason}; taking back what was made")
-        changes.remove(session, ended.state, tell)
+        stack_changes.remove(session, ended.state, tell)
         tokens.forget(session, settings.aws_stack)
         raise Unavailable(f"the application could not be made: {reason}")
     return ended.state

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from workbench.application import changes
+from workbench.application import stack_changes
 from workbench.application.audit import Finding, Kind
-from workbench.application.changes import LONGEST_POLL_S, POLL_S, Tell
+from workbench.application.stack_changes import LONGEST_POLL_S, POLL_S, Tell
 from workbench.aws import instances, outputs
 from workbench.aws.instances import ENDING, Instance
 from workbench.aws.names import Filter
@@ -70,7 +70,7 @@ def end_machines(
 
 def _remove_stack(session: Session, name: str) -> None:
     if state := outputs.describe(session, name):
-        changes.remove(session, state, lambda line: None)
+        stack_changes.remove(session, state, lambda line: None)
 
 
 def _remove_group(session: Session, id: str) -> None:

@@ -3,8 +3,8 @@
 from collections.abc import Collection, Sequence
 
 from workbench.application import stack
-from workbench.application.changes import LONGEST_POLL_S, POLL_S, Tell
 from workbench.application.stack import App, AppMachine
+from workbench.application.stack_changes import LONGEST_POLL_S, POLL_S, Tell
 from workbench.application.template import ROLES
 from workbench.aws import instances, names, outputs
 from workbench.aws.bucket import Bucket

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from workbench.application import audit, changes, leftovers, tokens
+from workbench.application import audit, leftovers, stack_changes, tokens
 from workbench.application.audit import Finding
-from workbench.application.changes import Tell
+from workbench.application.stack_changes import Tell
 from workbench.aws import instances, names, outputs
 from workbench.aws.bucket import Bucket
 from workbench.aws.instances import ENDING, Instance
@@ -71,7 +71,7 @@ def _end(session: Session, settings: Settings, tell: Tell, everybody: bool) -> N
             leftovers.end_machines(session, _in_clusters(vpc), tell, seen)
             seen = None
         try:
-            changes.remove(session, state, tell)
+            stack_changes.remove(session, state, tell)
             return
         except Unavailable:
             if not left:

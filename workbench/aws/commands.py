@@ -37,7 +37,7 @@ KILLED = -9
 
 
 @dataclass(frozen=True)
-class Ended:
+class CommandEnded:
     """The end of a command on a machine: its exit code and what it printed."""
 
     code: int
@@ -62,7 +62,7 @@ def run(
     timeout_s: float = 60.0,
     comment: str = "",
     outputs: bool = True,
-) -> dict[str, Ended]:
+) -> dict[str, CommandEnded]:
     """Run a command on machines, as root in ``/``, and wait for it: how it went on each.
 
     As many requests as batches, however many machines there are; outputs are whole. When this call ends before the
@@ -83,7 +83,7 @@ def run(
     batches = [instances[first : first + BATCH] for first in range(0, len(instances), BATCH)]
     script = shlex.join(command)
     sent: list[str] = []
-    done: dict[str, Ended] = {}
+    done: dict[str, CommandEnded] = {}
     try:
         for batch in batches:
             sent.append(_send(session, bucket if outputs else None, batch, script, timeout_s, comment))
@@ -194,12 +194,12 @@ def _read(session: Session, bucket: Bucket, id: str, instance: str) -> tuple[str
     return found["stdout"], found["stderr"]
 
 
-def _done(instance: str, answer: _Answer, out: str, err: str, timeout_s: float) -> Ended:
+def _done(instance: str, answer: _Answer, out: str, err: str, timeout_s: float) -> CommandEnded:
     if answer.details in NOT_RUN:
         raise NotFound(f"the machine {instance} did not run the command: {answer.details}")
     if answer.status == "TimedOut":
-        return Ended(KILLED, out, f"{err}\nended after {timeout_s:g} s")
-    return Ended(answer.code, out, err)
+        return CommandEnded(KILLED, out, f"{err}\nended after {timeout_s:g} s")
+    return CommandEnded(answer.code, out, err)
 
 
 def left_in(session: Session) -> str:

@@ -207,7 +207,7 @@ def _logs(arguments: argparse.Namespace, settings: Settings) -> None:
     from workbench.verbs import jobs, logs
     from workbench.verbs.workbench import open_store
 
-    offsets: dict[logs.Log, int] = {}
+    offsets: dict[logs.MachineLog, int] = {}
     with open_store(settings) as store:
         while True:
             job = store.job(arguments.id)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 @dataclass(frozen=True)
-class Page:
+class NotebookPage:
     """A notebook that Voilà serves."""
 
     notebook: str
@@ -23,19 +23,19 @@ class Page:
 
 
 PAGES = (
-    Page(
+    NotebookPage(
         "00-mnist-cnn.ipynb",
         "Tutorial",
         "Make a small network that reads handwritten digits, step by step, and draw digits at it.",
         light=False,
     ),
-    Page(
+    NotebookPage(
         "deploy_cluster.ipynb",
         "Train on a cluster",
         "Ask for machines, train a model on them with parameter servers and workers, and watch it learn.",
         light=True,
     ),
-    Page(
+    NotebookPage(
         "serve_and_predict.ipynb",
         "Models and serving",
         "Compare the versions, put one behind the drawing page or roll back, and ask it about pictures.",
@@ -44,6 +44,6 @@ PAGES = (
 )
 
 
-def existing(folder: Path, pages: Iterable[Page] = PAGES) -> list[Page]:
+def existing(folder: Path, pages: Iterable[NotebookPage] = PAGES) -> list[NotebookPage]:
     """The pages whose notebook is in the folder."""
     return [page for page in pages if (folder / page.notebook).is_file()]

@@ -14,12 +14,12 @@ from workbench.dashboard.addresses import without_token
 from workbench.dashboard.catalogue import existing
 from workbench.dashboard.download import Download
 from workbench.dashboard.kernels import PageKernels
-from workbench.dashboard.overview import Watch
+from workbench.dashboard.overview import OverviewReader
 from workbench.dashboard.pages import SCRIPTS
 from workbench.dashboard.scripts import ScriptsHandler, page_scripts
 from workbench.dashboard.visits import PageHandler
 from workbench.settings import from_environment
-from workbench.upstream.voila import Site
+from workbench.upstream.voila import VoilaSite
 
 HERE = Path(__file__).parent
 VERSION = int((HERE / "static" / "landing.js").stat().st_mtime)
@@ -28,8 +28,8 @@ VERSION = int((HERE / "static" / "landing.js").stat().st_mtime)
 
 def load(server: Any) -> None:
     """Add our routes and Voilà's to the Jupyter server, and begin to prepare kernels."""
-    site = Site.on(server)
-    overview = Watch(from_environment())
+    site = VoilaSite.on(server)
+    overview = OverviewReader(from_environment())
     scripts = page_scripts(site.configuration.template)
     server.web_app.settings[SCRIPTS] = scripts.path
     own = url_path_join(server.base_url, "workbench")
@@ -37,7 +37,7 @@ def load(server: Any) -> None:
         ".*$",
         [
             (own, Landing, {"overview": overview}),
-            (f"{own}/overview", Poll, {"overview": overview, "kernels": server.kernel_manager}),
+            (f"{own}/overview", OverviewPoll, {"overview": overview, "kernels": server.kernel_manager}),
             (f"{own}/models/([^/]+)/([0-9]+)\\.zip", Download, {"settings": from_environment()}),
             (f"{own}/static/(.*)", FileFindHandler, {"path": [str(HERE / "static")]}),
             (f"{own}/scripts/.*", ScriptsHandler, {"scripts": scripts}),
@@ -53,7 +53,7 @@ def load(server: Any) -> None:
 class Landing(JupyterHandler):
     """The page that one sees first."""
 
-    def initialize(self, overview: Watch) -> None:
+    def initialize(self, overview: OverviewReader) -> None:
         self.overview = overview
 
     @web.authenticated
@@ -82,10 +82,10 @@ class ToLanding(JupyterHandler):
         self.redirect(url_path_join(self.base_url, "workbench"))
 
 
-class Poll(APIHandler):
+class OverviewPoll(APIHandler):
     """The state again and again, while somebody looks."""
 
-    def initialize(self, overview: Watch, kernels: PageKernels) -> None:
+    def initialize(self, overview: OverviewReader, kernels: PageKernels) -> None:
         self.overview, self.kernels = overview, kernels
 
     @web.authenticated

@@ -70,7 +70,7 @@ class PageKernels(KernelManager):
         self._restarted: set[str] = set()
         self._preparing: set[str] = set()
 
-    def open_pool(self, site: voila.Site) -> None:
+    def open_pool(self, site: voila.VoilaSite) -> None:
         """Begin to keep kernels ready; called once the server's loop runs."""
         self._site, self._renderer = site, voila.Renderer(site)
         supply = Supply(self._prepare, lambda one: self.end(one.kernel_id), self._stamp, self._usable)

@@ -28,7 +28,7 @@ class Shown:
 
 
 @dataclass(frozen=True)
-class Jobs:
+class JobCounts:
     """How many jobs there are that have not ended."""
 
     queued: int
@@ -40,12 +40,12 @@ class Overview:
     """All that the landing page shows and polls; its JSON has the same names."""
 
     services: tuple[Shown, ...]
-    jobs: Jobs | None
+    jobs: JobCounts | None
     """``None`` while the job store does not answer; ``problem`` says why."""
     problem: str = ""
 
 
-class Watch:
+class OverviewReader:
     """Asks the supervisor's file and, by one query, the job store."""
 
     def __init__(self, settings: Settings) -> None:
@@ -59,7 +59,7 @@ class Watch:
             pulse = self._open().pulse()
         except WorkbenchError as error:
             return Overview(self._services(), None, f"The job store does not answer: {error}")
-        return Overview(self._services(), Jobs(pulse.waiting, pulse.active))
+        return Overview(self._services(), JobCounts(pulse.waiting, pulse.active))
 
     def drawing_port(self) -> int:
         """The drawing page's port: Apache's, or the back end's where there is no Apache."""

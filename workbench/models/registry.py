@@ -13,7 +13,7 @@ import psutil
 
 from workbench import artifact, manifest
 from workbench.errors import BadInput, NotFound
-from workbench.manifest import Corrected, Manifest
+from workbench.manifest import CorrectedPart, Manifest
 from workbench.settings import Settings
 from workbench.system import files
 from workbench.system.locks import locked
@@ -104,7 +104,7 @@ def download(version: Version, destination: Path) -> Path:
     return destination
 
 
-def _compared(made: Manifest, before: Version) -> Corrected | None:
+def _compared(made: Manifest, before: Version) -> CorrectedPart | None:
     """The corrections that a retraining used, with the held-out figures of the version that it replaces."""
     return made.corrections and replace(
         made.corrections,

@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from workbench import datasets
-from workbench.manifest import Corrected, Input, Manifest, Output, Share, Training
+from workbench.manifest import CorrectedPart, Input, Manifest, ModelOutput, Share, Training
 from workbench.models.measured import Evaluation, Regression
 from workbench.node import forms
 from workbench.node.model import input_of, layers_of, plain
@@ -43,7 +43,7 @@ def write_version(
         input=wanted,
         preprocessing=(program.input_ or {}).get("preprocessing", "none"),
         labels=tuple(program.labels),
-        output=Output(evaluation.output_kind, made.answers.shape[1:]),
+        output=ModelOutput(evaluation.output_kind, made.answers.shape[1:]),
         metrics=evaluation.metrics,
         training=Training(round(trained.seconds, 3), trained.stopped, program.epochs),
         frameworks=frameworks(),
@@ -52,7 +52,7 @@ def write_version(
     )
 
 
-def describe_corrections(predict: Callable[[np.ndarray], np.ndarray], wanted: Input) -> Corrected | None:
+def describe_corrections(predict: Callable[[np.ndarray], np.ndarray], wanted: Input) -> CorrectedPart | None:
     """The visitors' corrections that the recipe read, and how many of them are recognised before and after.
 
     ``None`` where the recipe read none.
@@ -69,7 +69,7 @@ def describe_corrections(predict: Callable[[np.ndarray], np.ndarray], wanted: In
         fed = x.reshape(-1, *shape).astype(np.float32) * ((high - low) / 255) + low
         outputs = predict(fed if (low, high) != (0, 255) else x.reshape(-1, *shape))
         after = Share(int((np.asarray(outputs).argmax(-1) == y).sum()), len(y))
-    return Corrected(latest.version, tuple(latest.ids), told, after)
+    return CorrectedPart(latest.version, tuple(latest.ids), told, after)
 
 
 def describe_input(program: Program, model: keras.Model, x: np.ndarray) -> Input:

@@ -15,7 +15,7 @@ from typing import IO
 
 from workbench.services import Service
 from workbench.services.environment import marked
-from workbench.services.logs import Log
+from workbench.services.logs import ServiceLog
 from workbench.services.state import Board, Row
 from workbench.settings import Settings
 from workbench.system import processes
@@ -32,7 +32,7 @@ NEEDED_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True)
-class Verdict:
+class DeathVerdict:
     """How it goes on after a death."""
 
     retry_in_s: float | None
@@ -41,7 +41,7 @@ class Verdict:
     """Whether the death is one of those after which a service is given up."""
 
 
-def judge(deaths: Sequence[float], now: float, *, disk_full: bool) -> Verdict:
+def judge(deaths: Sequence[float], now: float, *, disk_full: bool) -> DeathVerdict:
     """Decide about a death.
 
     Parameters
@@ -55,11 +55,11 @@ def judge(deaths: Sequence[float], now: float, *, disk_full: bool) -> Verdict:
     Verdict(retry_in_s=None, counts=True)
     """
     if disk_full:
-        return Verdict(FULL_PAUSE_S, counts=False)
+        return DeathVerdict(FULL_PAUSE_S, counts=False)
     last = [*deaths, now][-GIVE_UP_AFTER:]
     if len(last) == GIVE_UP_AFTER and now - last[0] < GIVE_UP_WITHIN_S:
-        return Verdict(None)
-    return Verdict(min(LONGEST_PAUSE_S, 0.25 * 2 ** (len(last) - 1)))
+        return DeathVerdict(None)
+    return DeathVerdict(min(LONGEST_PAUSE_S, 0.25 * 2 ** (len(last) - 1)))
 
 
 class Child:
@@ -70,7 +70,7 @@ class Child:
         self.process: subprocess.Popen[bytes] | None = None
         self._settings = settings
         self._board = board
-        self._log = Log.of(service.name, settings)
+        self._log = ServiceLog.of(service.name, settings)
         self._row = Row(title, "starting", service.url)
         self._started = 0.0
         self._retry_at = 0.0

@@ -9,7 +9,7 @@ from dataclasses import replace
 from workbench.services import Service, first_model
 from workbench.services.child import start
 from workbench.services.environment import minimal
-from workbench.services.logs import Log
+from workbench.services.logs import ServiceLog
 from workbench.services.state import Board, Row
 from workbench.settings import Settings
 
@@ -39,7 +39,7 @@ class FirstTraining:
 
     def __init__(self, title: str, settings: Settings, board: Board) -> None:
         self._board = board
-        self._log = Log.of(NAME, settings)
+        self._log = ServiceLog.of(NAME, settings)
         self._row = Row(title, "starting")
         self._rest = b""
         with self._log.open() as log:

@@ -15,13 +15,13 @@ NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 
 @dataclass(frozen=True)
-class Log:
+class ServiceLog:
     """The log of one service."""
 
     path: Path
 
     @classmethod
-    def of(cls, name: str, settings: Settings) -> "Log":
+    def of(cls, name: str, settings: Settings) -> "ServiceLog":
         """The log of the service of this name."""
         return cls(settings.logs / f"{name}.log")
 

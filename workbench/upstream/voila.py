@@ -30,7 +30,7 @@ from voila.utils import ENV_VARIABLE, get_page_config, get_voila_labextensions_p
 
 from workbench.errors import WorkbenchError
 
-__all__ = ("PageHandler", "PreparedPages", "Rendered", "Renderer", "Site")
+__all__ = ("PageHandler", "PreparedPages", "Rendered", "Renderer", "VoilaSite")
 
 PageHandler = TornadoVoilaHandler
 """A page, written piece by piece by ``get``; its ``kernel_manager`` is a kernel manager and :class:`PreparedPages`."""
@@ -55,7 +55,7 @@ class PreparedPages(Protocol):
 
 
 @dataclass(frozen=True)
-class Site:
+class VoilaSite:
     """Voilà on a Jupyter server: its configuration and the folders of its templates."""
 
     server: Any
@@ -63,7 +63,7 @@ class Site:
     template_paths: list[str]
 
     @classmethod
-    def on(cls, server: Any) -> "Site":
+    def on(cls, server: Any) -> "VoilaSite":
         """As the server's own configuration says."""
         configuration = VoilaConfiguration(parent=server)
         return cls(server, configuration, collect_template_paths(_THEMES, configuration.template))
@@ -107,7 +107,7 @@ def script_folders(template: str) -> dict[str, Sequence[str]]:
 class Renderer:
     """Renders pages without a visitor, as the pool of Voilà's stand-alone server does it."""
 
-    site: Site
+    site: VoilaSite
 
     async def open(self, notebook: str) -> NotebookRenderer:
         """Read the notebook, a path below the server's folder."""

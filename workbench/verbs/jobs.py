@@ -14,11 +14,11 @@ from workbench.verbs.clusters import Clusters
 from workbench.verbs.machines import Machines
 from workbench.verbs.requests import Request
 
-__all__ = ["Job", "JobMachine", "Jobs", "Limits", "Request", "check_requester", "has_ended"]
+__all__ = ["Job", "JobMachine", "Jobs", "QueueLimits", "Request", "check_requester", "has_ended"]
 
 
 @dataclass(frozen=True)
-class Limits:
+class QueueLimits:
     """Jobs that may run at once, and those that run and wait now."""
 
     cap: int
@@ -125,11 +125,11 @@ class Jobs:
         except Unavailable:
             return None
 
-    def limits(self, requester: str) -> Limits:
+    def limits(self, requester: str) -> QueueLimits:
         """Count the jobs that may run, and those of this requester and of all that do."""
         every = self._store.page(limit=1).states
         mine = self._store.page(JobFilter(requesters=[requester]), limit=1).states if requester else {}
-        return Limits(
+        return QueueLimits(
             cap=self._settings.max_jobs,
             per_requester=self._settings.max_jobs_per_requester,
             running=sum(every.get(state, 0) for state in ACTIVE),

@@ -19,7 +19,7 @@ _STREAMS = ("stderr", "stdout")
 
 
 @dataclass(frozen=True, order=True)
-class Log:
+class MachineLog:
     """One file that a machine writes."""
 
     place: Place
@@ -34,15 +34,17 @@ class Log:
         return f"machines/{self.place.role}-{self.place.index}/{self.stream}.log"
 
 
-def list_logs(id: int, settings: Settings) -> list[Log]:
+def list_logs(id: int, settings: Settings) -> list[MachineLog]:
     """List the logs that the job's machines have begun, by role, number and stream."""
     folder = settings.home / "jobs" / str(id)
     machines = filter(None, map(_MACHINE.fullmatch, untrusted_folders.list_names(folder, "machines")))
-    every = [Log(Place(one[1], int(one[2])), stream, folder) for one in machines for stream in _STREAMS]
+    every = [
+        MachineLog(Place(one[1], int(one[2])), stream, folder) for one in machines for stream in _STREAMS
+    ]
     return sorted(log for log in every if untrusted_folders.is_file(folder, log.name))
 
 
-def read_lines(log: Log, offset: int = 0) -> tuple[list[str], int]:
+def read_lines(log: MachineLog, offset: int = 0) -> tuple[list[str], int]:
     """Read the whole lines after the offset, and where to go on. A file that was rotated begins anew.
 
     Of a file that the machine's code made longer than any log of ours, the last part.
@@ -59,7 +61,7 @@ def read_lines(log: Log, offset: int = 0) -> tuple[list[str], int]:
     return whole.decode(errors="replace").splitlines(), part.begin + len(whole)
 
 
-def read_end(log: Log, most: int = TAIL_BYTES) -> tuple[str, bool]:
+def read_end(log: MachineLog, most: int = TAIL_BYTES) -> tuple[str, bool]:
     """Read the last bytes as text, and whether that is all; lines are whole but for the very last one."""
     part = untrusted_folders.read_end(log.folder, log.name, most)
     text = part.data

@@ -21,8 +21,8 @@ __all__ = [
     "AlreadyUp",
     "Found",
     "Row",
+    "ServiceStatus",
     "State",
-    "Status",
     "down",
     "listening",
     "now",
@@ -45,7 +45,7 @@ class AlreadyUp(WorkbenchError):
 
 
 @dataclass(frozen=True)
-class Status:
+class ServiceStatus:
     """All that runs here."""
 
     running: State | None
@@ -127,7 +127,7 @@ def now(settings: Settings) -> State | None:
     return state.read(settings)
 
 
-def status(settings: Settings) -> Status:
+def status(settings: Settings) -> ServiceStatus:
     """Look at what runs here."""
     living = processes.living(settings.home)
     clusters = sorted({found.cluster for found in living})
@@ -137,7 +137,7 @@ def status(settings: Settings) -> Status:
         for root in processes.roots([found for found in living if found.cluster == name]).values()
         if root.place.role != "cluster"
     ]
-    return Status(state.read(settings), processes.find_warm(settings.home), tuple(machines))
+    return ServiceStatus(state.read(settings), processes.find_warm(settings.home), tuple(machines))
 
 
 def plan() -> Plan:

@@ -21,7 +21,7 @@ from backend.untrusted.layouts import find_layout
 from backend.untrusted.meaning import read_verdict
 from backend.untrusted.model_files import ModelFiles
 from backend.untrusted.model_servers import ModelServers
-from backend.untrusted.serve import Answer, Asked, Serve
+from backend.untrusted.serve import Serve, ServeAnswer, ServeRequest
 from tests.backend import making
 from workbench import artifact
 from workbench.errors import BadInput, ModelRefused
@@ -92,7 +92,7 @@ class _Upload:
         dst.write_bytes(self._data)
 
 
-Ask = Callable[..., Answer]
+Ask = Callable[..., ServeAnswer]
 
 
 @pytest.fixture(scope="module")
@@ -103,8 +103,8 @@ def ask(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ask]:
     servers = ModelServers(files, idle_s=60)
     serve = Serve(home, None, None, files, servers)  # type: ignore[arg-type]  # neither is asked here
 
-    def answer(model: bytes, band: int = 7, *, labels: str = "", **how: Any) -> Answer:
-        asked = Asked(picture(band), "", labels, "", How(**how))
+    def answer(model: bytes, band: int = 7, *, labels: str = "", **how: Any) -> ServeAnswer:
+        asked = ServeRequest(picture(band), "", labels, "", How(**how))
         return serve.answer(asked, _Upload(model), trusted=True, note=lambda _: None)
 
     try:

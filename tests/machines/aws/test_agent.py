@@ -16,7 +16,7 @@ from tests.chain import wait_until
 from tests.machines.aws.memory_bucket import MemoryBucket
 from workbench.machines import Exit, Place
 from workbench.machines.aws.exchange import assignments, reports, requests, statuses
-from workbench.machines.aws.exchange.assignments import Assignment, Post, Terms, Work
+from workbench.machines.aws.exchange.assignments import AssignedJob, Assignment, Post, Terms
 from workbench.machines.aws.exchange.statuses import Status
 from workbench.machines.aws.on_machine.agent import Agent
 from workbench.settings import PROJECT
@@ -44,7 +44,7 @@ class Lab:
         (folder / "recipe" / "training.py").write_text(training)
         (folder / "job.json").write_text(json.dumps({"job": 7, "attempt": attempt}))
         requests.give(self.bucket, JOB, folder, self.assignment.addresses, self.root / "data")
-        work = Work(JOB, f"generation{attempt}", attempt=attempt)
+        work = AssignedJob(JOB, f"generation{attempt}", attempt=attempt)
         self.tell(replace(self.assignment, work=work))
 
     def tell(self, assignment: Assignment) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from workbench.errors import BadInput
 from workbench.machines import machine_folder
 from workbench.machines.local.messages import NONE
-from workbench.machines.local.records import Record
+from workbench.machines.local.records import ClusterRecord
 from workbench.machines.local.users import uid_of_cluster
 from workbench.system import untrusted_changes, untrusted_folders
 
@@ -34,7 +34,7 @@ def open_home(home: Path) -> None:
             path.chmod(0o755 if path.is_dir() else 0o644)
 
 
-def give(home: Path, name: str, record: Record) -> None:
+def give(home: Path, name: str, record: ClusterRecord) -> None:
     """Make the job's folder the cluster's: its addresses in ``job.json``, its user the owner.
 
     Raises
@@ -60,7 +60,7 @@ def give(home: Path, name: str, record: Record) -> None:
             ) from error
 
 
-def _with_addresses(folder: Path, record: Record) -> bytes:
+def _with_addresses(folder: Path, record: ClusterRecord) -> bytes:
     try:
         told = untrusted_folders.read_json(folder, JOB, MAX_JOB)
     except (OSError, ValueError) as error:
@@ -70,7 +70,7 @@ def _with_addresses(folder: Path, record: Record) -> bytes:
     return json.dumps({**told, "cluster": record.by_role}, indent=1).encode()
 
 
-def take_back(record: Record) -> None:
+def take_back(record: ClusterRecord) -> None:
     """Make the folder of the job before unreadable to the next one's code, which runs as the same user."""
     if os.geteuid() == 0 and record.folder and record.folder.is_dir():
         os.chown(record.folder, 0, 0)

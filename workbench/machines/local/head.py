@@ -20,7 +20,7 @@ from workbench.machines import Place, machine_folder
 from workbench.machines.local import machine
 from workbench.machines.local.messages import Ended, Ends, Look, Run, Start, Stop, Work
 from workbench.machines.local.output import Output
-from workbench.machines.local.sandbox import Limits
+from workbench.machines.local.sandbox import MachineLimits
 from workbench.system import untrusted_folders
 from workbench.system.control_socket import Nothing, Reply, Route, Server
 from workbench.system.waiting import comes_true
@@ -56,7 +56,7 @@ class Head:
         self,
         control: socket.socket,
         places: Sequence[Place],
-        limits: Limits,
+        limits: MachineLimits,
         environment: Mapping[str, str],
         mark: Callable[[Place], str],
     ) -> None:

@@ -16,7 +16,7 @@ from typing import NoReturn
 from workbench.machines import Done, Place, machine_folder
 from workbench.machines.local.messages import Work
 from workbench.machines.local.processes import MARK
-from workbench.machines.local.sandbox import Limits, limit
+from workbench.machines.local.sandbox import MachineLimits, limit
 from workbench.system import priority
 from workbench.system.linux import end_with_parent, write_environment
 
@@ -31,7 +31,7 @@ class Role:
     place: Place
     mark: str
     work: Work | None
-    limits: Limits
+    limits: MachineLimits
     environment: Mapping[str, str]
     """The whole of it, but for what depends on the place."""
 

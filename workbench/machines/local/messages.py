@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from workbench.machines import Place
-from workbench.machines.local.sandbox import Limits
+from workbench.machines.local.sandbox import MachineLimits
 
 # ── the fork server ──────────────────────────────────────────────────────────────────────────────
 
@@ -44,7 +44,7 @@ class Launch:
     places: tuple[Place, ...]
     uid: int
     isolation: str
-    limits: Limits
+    limits: MachineLimits
 
 
 # ── the first process of a cluster ───────────────────────────────────────────────────────────────

@@ -24,8 +24,8 @@ from workbench.machines.local import folders, fork_client, processes, records
 from workbench.machines.local.head import STOP_GRACE_S
 from workbench.machines.local.messages import FULL, NONE, USER, Ends, Launch, Look, Run, Standing, Start, Stop
 from workbench.machines.local.processes import Found
-from workbench.machines.local.records import Record
-from workbench.machines.local.sandbox import Limits
+from workbench.machines.local.records import ClusterRecord
+from workbench.machines.local.sandbox import MachineLimits
 from workbench.machines.local.users import uid_of_cluster
 from workbench.settings import Settings
 from workbench.system.control_socket import Failed, Nothing, ask
@@ -66,7 +66,7 @@ class LocalProvider:
         node: str = NODE,
         imported: Sequence[str] = IMPORTED,
         isolate: bool = True,
-        limits: Limits | None = None,
+        limits: MachineLimits | None = None,
     ) -> None:
         self.home = settings.home
         self.node = node
@@ -108,7 +108,7 @@ class LocalProvider:
         _check_size(layout)
         return self._launch(name, layout.places, folder, self.node, self.limits or default_limits(layout))
 
-    def launch_task(self, name: str, folder: Path, module: str, limits: Limits) -> list[Machine]:
+    def launch_task(self, name: str, folder: Path, module: str, limits: MachineLimits) -> list[Machine]:
         """One machine ``task 0`` that does ``main([folder, "task", "0"])`` of the module, sandboxed as any other."""
         return self._launch(name, (Place("task", 0),), folder, module, limits)
 
@@ -184,11 +184,11 @@ class LocalProvider:
         return None
 
     def _launch(
-        self, name: str, places: Sequence[Place], folder: Path | None, module: str, limits: Limits
+        self, name: str, places: Sequence[Place], folder: Path | None, module: str, limits: MachineLimits
     ) -> list[Machine]:
         ports = free_ports(len(places))
         addresses = {str(place): f"127.0.0.1:{port}" for place, port in zip(places, ports, strict=True)}
-        record = Record(tuple(places), addresses, folder, module, limits, time.time())
+        record = ClusterRecord(tuple(places), addresses, folder, module, limits, time.time())
         records.create(self.home, name, record)
         try:
             record = self._begin(name, record)
@@ -203,7 +203,7 @@ class LocalProvider:
         """Whether even the cluster's first process is gone, as when the computer was switched off."""
         return not any(f.cluster == name and f.place.role == "cluster" for f in processes.living(self.home))
 
-    def _begin(self, name: str, record: Record) -> Record:
+    def _begin(self, name: str, record: ClusterRecord) -> ClusterRecord:
         """Begin the cluster's first process; give the record with what it is kept from."""
         record = replace(record, isolation=self.prewarm().isolation if self.isolate else NONE)
         records.write(self.home, name, record)
@@ -211,7 +211,7 @@ class LocalProvider:
         fork_client.launch(self.home, Launch(name, record.places, uid, record.isolation, record.limits))
         return record
 
-    def _give(self, name: str, record: Record) -> None:
+    def _give(self, name: str, record: ClusterRecord) -> None:
         """Let the cluster work in the folder of its record, if there is one."""
         if record.folder is not None:
             folders.give(self.home, name, record)
@@ -265,10 +265,10 @@ def _check_size(layout: Layout) -> None:
         )
 
 
-def default_limits(layout: Layout) -> Limits:
+def default_limits(layout: Layout) -> MachineLimits:
     """The computer's memory shared out among the machines, but never less than TensorFlow needs."""
     share = int(psutil.virtual_memory().total * MEMORY_SHARE / len(layout.places))
-    return Limits(memory_bytes=max(LEAST_MEMORY, share))
+    return MachineLimits(memory_bytes=max(LEAST_MEMORY, share))
 
 
 def end_all(settings: Settings) -> int:

@@ -7,14 +7,14 @@ from pathlib import Path
 from workbench.errors import BadInput, NotFound
 from workbench.machines import Place, check_cluster_name
 from workbench.machines.local.messages import NONE, Work
-from workbench.machines.local.sandbox import Limits
+from workbench.machines.local.sandbox import MachineLimits
 from workbench.system import files, wire
 
 FILE = "cluster.json"
 
 
 @dataclass(frozen=True)
-class Record:
+class ClusterRecord:
     """What is kept of a cluster."""
 
     places: tuple[Place, ...]
@@ -23,7 +23,7 @@ class Record:
     folder: Path | None
     """Of the job in which it works; ``None`` while it stands ready."""
     module: str
-    limits: Limits
+    limits: MachineLimits
     created: float
     isolation: str = NONE
 
@@ -50,7 +50,7 @@ def recorded(home: Path, name: str = "*") -> list[str]:
     return [path.parent.name for path in (home / "clusters").glob(f"{name}/{FILE}")]
 
 
-def read(home: Path, name: str) -> Record:
+def read(home: Path, name: str) -> ClusterRecord:
     """Read a cluster's record.
 
     Raises
@@ -59,14 +59,14 @@ def read(home: Path, name: str) -> Record:
         There is none that can be read.
     """
     try:
-        return wire.unpack(Record, json.loads((folder_of(home, name) / FILE).read_text()))
+        return wire.unpack(ClusterRecord, json.loads((folder_of(home, name) / FILE).read_text()))
     except FileNotFoundError as error:
         raise NotFound(f"there is no cluster {name!r}") from error
     except ValueError as error:  # of another version of the workbench
         raise NotFound(f"the record of the cluster {name!r} cannot be read: {error}; terminate it") from error
 
 
-def create(home: Path, name: str, record: Record) -> None:
+def create(home: Path, name: str, record: ClusterRecord) -> None:
     """Record a new cluster; whoever comes second with the name is refused."""
     check_cluster_name(name)
     folder = folder_of(home, name)
@@ -78,6 +78,6 @@ def create(home: Path, name: str, record: Record) -> None:
     write(home, name, record)
 
 
-def write(home: Path, name: str, record: Record) -> None:
+def write(home: Path, name: str, record: ClusterRecord) -> None:
     """Replace a cluster's record."""
     files.write_json(folder_of(home, name) / FILE, wire.pack(record), indent=1)

@@ -30,7 +30,7 @@ TMPFS_OPTIONS = "mode=1777,size=256m"
 
 
 @dataclass(frozen=True)
-class Limits:
+class MachineLimits:
     """What one machine may use."""
 
     memory_bytes: int
@@ -103,7 +103,7 @@ def drop(uid: int) -> None:
     linux.own_proc()
 
 
-def limit(limits: Limits) -> None:
+def limit(limits: MachineLimits) -> None:
     """Apply the limits to this process and its children; those that the system sets lower stay lower."""
     linux.set_limits(
         {

@@ -10,7 +10,7 @@ from pathlib import Path
 from workbench.aws import names
 from workbench.aws.bucket import Bucket
 from workbench.machines.aws.exchange import reports, requests
-from workbench.machines.aws.exchange.assignments import Assignment, Work
+from workbench.machines.aws.exchange.assignments import AssignedJob, Assignment
 from workbench.settings import Settings
 from workbench.system import files
 
@@ -53,7 +53,7 @@ class JobFiles:
         data = requests.give_data(self.bucket, self.settings.data, folder / "recipe")
         limits = [limit for limit in (deadline_s, note.lasts_s) if limit is not None]
         deadline = time.time() + min(limits) if limits else None
-        work = Work(prefix, secrets.token_hex(6), note.origin, note.attempt, data, deadline)
+        work = AssignedJob(prefix, secrets.token_hex(6), note.origin, note.attempt, data, deadline)
         requests.give(self.bucket, prefix, folder, assignment.addresses, self.settings.data)
         return replace(assignment, work=work)
 

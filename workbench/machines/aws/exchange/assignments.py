@@ -59,7 +59,7 @@ class Post:
 
 
 @dataclass(frozen=True)
-class Work:
+class AssignedJob:
     """A job as machines get it.
 
     Attributes
@@ -96,7 +96,7 @@ class Assignment:
     instance_type: str
     terms: Terms = field(default_factory=Terms)
     created: float = 0.0
-    work: Work | None = None
+    work: AssignedJob | None = None
 
     @property
     def generation(self) -> str:
@@ -153,6 +153,6 @@ def parse(content: bytes) -> Assignment:
     return Assignment(
         posts={Place(role, index): Post(**post) for role, index, post in values.pop("posts")},
         terms=Terms(**values.pop("terms")),
-        work=Work(**{**work, "data": tuple(work["data"])}) if work else None,
+        work=AssignedJob(**{**work, "data": tuple(work["data"])}) if work else None,
         **values,
     )

@@ -18,7 +18,7 @@ from workbench.aws.session import Session
 from workbench.errors import Unavailable, WorkbenchError
 from workbench.machines import Exit
 from workbench.machines.aws.exchange import assignments, reports
-from workbench.machines.aws.exchange.assignments import Post, Work
+from workbench.machines.aws.exchange.assignments import AssignedJob, Post
 from workbench.machines.aws.exchange.machine import ROOT
 from workbench.machines.aws.exchange.statuses import ENDED, READY, RUNNING
 from workbench.machines.aws.on_machine import ending, metadata, role
@@ -133,7 +133,7 @@ class Agent:
                 self._begin(duty, self.attempt)
         self.followed = duty.key
 
-    def _prepare(self, duty: Duty, work: Work) -> Attempt:
+    def _prepare(self, duty: Duty, work: AssignedJob) -> Attempt:
         key = f"{duty.assignment.generation} {duty.place} {duty.post.turn}"
         return Attempt.prepare(self.disk, work, duty.place, duty.leads, key)
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from workbench import events
 from workbench.machines import Exit, Place, machine_folder
-from workbench.machines.aws.exchange.assignments import Terms, Work
+from workbench.machines.aws.exchange.assignments import AssignedJob, Terms
 from workbench.machines.aws.exchange.streams import Stream, Tree, open_plain
 from workbench.machines.aws.on_machine import role
-from workbench.machines.aws.on_machine.disk import Counts, Disk
+from workbench.machines.aws.on_machine.disk import AttemptCounts, Disk
 from workbench.system.endings import describe_code
 
 PAUSES_S = (1.0, 2.0, 5.0, 10.0, 20.0, 30.0)
@@ -38,7 +38,7 @@ class Attempt:
     """Only of the place that writes them."""
     process: "subprocess.Popen[bytes] | None" = None
     again_at: float = 0.0
-    counts: Counts = field(default_factory=lambda: Counts(""))
+    counts: AttemptCounts = field(default_factory=lambda: AttemptCounts(""))
     """Kept on the disk: an agent that is killed and comes again goes on counting."""
     step: int = 0
     code: int | None = None
@@ -48,7 +48,7 @@ class Attempt:
     ended_at: float = 0.0
 
     @classmethod
-    def prepare(cls, disk: Disk, work: Work, place: Place, leads: bool, key: str = "") -> "Attempt":
+    def prepare(cls, disk: Disk, work: AssignedJob, place: Place, leads: bool, key: str = "") -> "Attempt":
         """Fetch the job, and what the place had reported and kept when another machine had it.
 
         Parameters

@@ -9,7 +9,7 @@ from pathlib import Path
 from workbench.aws.bucket import Bucket
 from workbench.machines import Place, machine_folder
 from workbench.machines.aws.exchange import requests
-from workbench.machines.aws.exchange.assignments import Work
+from workbench.machines.aws.exchange.assignments import AssignedJob
 from workbench.machines.aws.exchange.machine import WAKE
 from workbench.machines.aws.exchange.reports import FIELDS, STREAMS
 from workbench.machines.aws.exchange.requests import CORRECTIONS, DATA
@@ -18,7 +18,7 @@ from workbench.system import files
 
 
 @dataclass(frozen=True)
-class Counts:
+class AttemptCounts:
     """How a turn of a role went so far."""
 
     key: str
@@ -70,7 +70,7 @@ class Disk:
         files.remove(old)
         said.write_text(key)
 
-    def get_job(self, work: Work, place: Place) -> Path:
+    def get_job(self, work: AssignedJob, place: Place) -> Path:
         """Fetch the job and its data; its folder, in which what an earlier attempt here has written is kept."""
         folder = self.root / "jobs" / work.prefix.rstrip("/").rpartition("/")[2]
         self.clear_jobs(but=folder.name)
@@ -98,19 +98,19 @@ class Disk:
             if path.name != but:
                 files.remove(path)
 
-    def keep_counts(self, counts: "Counts") -> None:
+    def keep_counts(self, counts: "AttemptCounts") -> None:
         """Note how often a role began, for an agent that comes after this one."""
         files.write_json(self.root / "counts.json", asdict(counts))
 
-    def counts(self, key: str) -> "Counts":
+    def counts(self, key: str) -> "AttemptCounts":
         """What an agent before this one has noted of the same turn of a role; none where it was another one."""
         try:
-            found = Counts(**json.loads((self.root / "counts.json").read_text()))
+            found = AttemptCounts(**json.loads((self.root / "counts.json").read_text()))
         except (OSError, ValueError, TypeError):
-            return Counts(key)
-        return found if found.key == key else Counts(key)
+            return AttemptCounts(key)
+        return found if found.key == key else AttemptCounts(key)
 
-    def streams(self, work: Work, place: Place, folder: Path) -> list[Stream]:
+    def streams(self, work: AssignedJob, place: Place, folder: Path) -> list[Stream]:
         """The place's reports, to be gone on with where they ended; the events are the first."""
         found = []
         reports = f"{work.prefix}reports/{place.role}-{place.index}/"
@@ -132,7 +132,7 @@ class Disk:
         except (OSError, ValueError):
             return {}
 
-    def checkpoints(self, work: Work, folder: Path) -> Tree:
+    def checkpoints(self, work: AssignedJob, folder: Path) -> Tree:
         """The job's checkpoints, fetched where this machine has none of the same beginning."""
         tree = Tree(self.bucket, f"{work.prefix}checkpoints-{work.origin}/", folder / "checkpoints")
         origin = folder / ".origin"

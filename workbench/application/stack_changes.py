@@ -39,7 +39,7 @@ class StackEvent:
 
 
 @dataclass(frozen=True)
-class Change:
+class StackChange:
     """The end of a change of a stack."""
 
     state: StackState | None
@@ -48,7 +48,7 @@ class Change:
     """All that ever happened to it, the oldest first."""
 
 
-def follow(session: Session, id: str, tell: Tell) -> Change:
+def follow(session: Session, id: str, tell: Tell) -> StackChange:
     """Wait until nothing is under way with the stack, telling each event.
 
     Raises
@@ -59,7 +59,7 @@ def follow(session: Session, id: str, tell: Tell) -> Change:
     seen: set[str] = set()
     status = ""
 
-    def look() -> Change | None:
+    def look() -> StackChange | None:
         nonlocal status
         state = outputs.describe(session, id)
         happened = read_events(session, id)
@@ -69,7 +69,7 @@ def follow(session: Session, id: str, tell: Tell) -> Change:
                 if not event.status.endswith("_IN_PROGRESS"):
                     tell(str(event))
         status = state.status if state else ""
-        return None if state is not None and state.is_changing else Change(state, tuple(happened))
+        return None if state is not None and state.is_changing else StackChange(state, tuple(happened))
 
     def late() -> str:
         return f"the stack is {status} for {STACK_TIMEOUT_S:.0f} s now; look at it in the AWS console"
