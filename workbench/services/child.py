@@ -50,9 +50,9 @@ def judge(deaths: Sequence[float], now: float, *, disk_full: bool) -> DeathVerdi
         Times of the earlier ones that count, s; the last few are enough.
 
     >>> judge([], 100.0, disk_full=False)
-    Verdict(retry_in_s=0.25, counts=True)
+    DeathVerdict(retry_in_s=0.25, counts=True)
     >>> judge([60.0, 70.0, 80.0, 90.0], 100.0, disk_full=False)
-    Verdict(retry_in_s=None, counts=True)
+    DeathVerdict(retry_in_s=None, counts=True)
     """
     if disk_full:
         return DeathVerdict(FULL_PAUSE_S, counts=False)
