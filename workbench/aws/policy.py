@@ -35,7 +35,6 @@ EC2_LOOKS = tuple(
         "Addresses",
         "AvailabilityZones",
         "IamInstanceProfileAssociations",
-        "Images",
         "InstanceAttribute",
         "InstanceCreditSpecifications",
         "InstanceTypeOfferings",
