@@ -177,7 +177,9 @@ def _correct(screen: Screen, browser: Browser, chain: Chain) -> None:
     with visit(browser, chain.page) as (page, _):
         draw_on_page(page, SEVEN)
         page.wait_for_selector("#answer[data-mood=answer]")
-        page.wait_for_load_state("networkidle")  # the first stroke has an answer too, and the last one's replaces it
+        page.wait_for_load_state(
+            "networkidle"
+        )  # the first stroke has an answer too, and the last one's replaces it
         page.click("#wrong")
         page.click("#digits button:text('1')")
         page.wait_for_selector("#thanks:has-text('Thank you')")

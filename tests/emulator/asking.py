@@ -64,7 +64,9 @@ class Account:
     def network(self) -> tuple[str, str]:
         """A network and a subnet in it: their ids."""
         vpc = self.ec2.create_vpc(CidrBlock="192.168.0.0/16")["Vpc"]["VpcId"]
-        return vpc, self.ec2.create_subnet(VpcId=vpc, CidrBlock="192.168.0.0/24")["Subnet"]["SubnetId"]
+        return vpc, self.ec2.create_subnet(
+            VpcId=vpc, CidrBlock="192.168.0.0/24", AvailabilityZone="us-east-1a"
+        )["Subnet"]["SubnetId"]
 
     def group(self, vpc: str, name: str, *rules: dict[str, Any]) -> str:
         group = self.ec2.create_security_group(GroupName=name, Description=name, VpcId=vpc)["GroupId"]

@@ -25,6 +25,8 @@ from tests.emulator.world import Machine, World
 Instance = moto_instances.Instance
 MOST_ADDRESSES = 5
 """Elastic IPs that a new account may have in a region."""
+USUAL_TYPE = "m1.small"
+"""That of moto, and of EC2, for a call that names none."""
 
 
 class Refusal(ServiceException):
@@ -85,7 +87,8 @@ def _run_really(world: World) -> None:
             **asked: Any,
         ) -> Any:
             _fill_from_template(self, asked)
-            limits.check(world, self, _image(self, image_id, asked), asked, asked.pop("credits", ""))
+            kind, image = _kind(self, asked), _image(self, image_id, asked)
+            limits.check(world, self, kind, image, asked, asked.pop("credits", ""))
             _check(world, self, asked, count)
             _translate_addresses(world, self, asked)
             known = set(self.reservations)
@@ -154,6 +157,13 @@ def _image(backend: Any, image_id: str, asked: dict[str, Any]) -> str:
     if image_id or not asked.get("launch_template"):
         return image_id
     return str(backend._get_template_from_args(asked["launch_template"]).data.get("ImageId", ""))
+
+
+def _kind(backend: Any, asked: dict[str, Any]) -> str:
+    kind = str(asked.get("instance_type"))
+    if kind != USUAL_TYPE or not asked.get("launch_template"):
+        return kind
+    return str(backend._get_template_from_args(asked["launch_template"]).data.get("InstanceType", kind))
 
 
 def _choose_subnet(backend: Any, asked: dict[str, Any]) -> None:

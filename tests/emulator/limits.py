@@ -38,14 +38,13 @@ def is_withheld(world: World, kind: str, zone: str) -> bool:
     return EVERYWHERE in zones or zone in zones
 
 
-def check(world: World, backend: Any, image_id: str, asked: dict[str, Any], credits: str) -> None:
+def check(world: World, backend: Any, kind: str, image_id: str, asked: dict[str, Any], credits: str) -> None:
     """Refuse instances that EC2 would refuse.
 
     Raises
     ------
     Refusal
     """
-    kind = str(asked.get("instance_type"))
     if kind not in INSTANCE_TYPES or is_withheld(world, kind, EVERYWHERE):
         raise Refusal("InvalidParameterValue", f"Invalid value '{kind}' for InstanceType.")
     has = [

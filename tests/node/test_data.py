@@ -151,9 +151,9 @@ def test_a_part_becomes_arrays_whatever_it_was(ask: Callable[[str], Any]) -> Non
 @pytest.mark.parametrize(
     ("part", "advice"),
     [
-        ("(i for i in range(3))", "arrays or an unbatched tf.data.Dataset"),
-        ("(x, y[:7])", "of one length"),
-        ("(x[:0], y[:0])", "at least 1"),
+        ("(i for i in range(3))", "an unbatched tf.data.Dataset"),
+        ("(x, y[:7])", "each example needs one y"),
+        ("(x[:0], y[:0])", "has no example"),
         ("stream().repeat()", "must know how many"),
         (
             "stream().map(lambda a, b: tf.numpy_function(lambda v, w: (v, w), [a, b], [tf.int64, tf.int64]))",

@@ -31,7 +31,9 @@ def make_ground(session: Session) -> Ground:
     bucket = Bucket(session)
     bucket.ensure()
     vpc = ec2.create_vpc(CidrBlock="192.168.0.0/16")["Vpc"]["VpcId"]
-    subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="192.168.32.0/19")["Subnet"]["SubnetId"]
+    subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="192.168.32.0/19", AvailabilityZone="us-east-1a")[
+        "Subnet"
+    ]["SubnetId"]
     group = ec2.create_security_group(GroupName="cluster", Description="machines", VpcId=vpc)["GroupId"]
     inside = [
         {"IpProtocol": "tcp", "FromPort": 1024, "ToPort": 65535, "UserIdGroupPairs": [{"GroupId": group}]}
