@@ -84,6 +84,8 @@ def test_values_one_by_one_are_read_as_tensorflow_reads_them(array: NDArray[Any]
             "DT_INT64": "int64_val",
             "DT_BOOL": "bool_val",
             "DT_STRING": "string_val",
+            "DT_UINT32": "uint32_val",
+            "DT_UINT64": "uint64_val",
         }.get(name, "int_val"),
     ).extend(values)
     ours = grpc_format.read_tensor(grpc_format.read(TensorProto, theirs.SerializeToString()), "it")
