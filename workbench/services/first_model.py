@@ -19,7 +19,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from workbench import datasets, recipes
+from workbench import recipes
 from workbench.backends.http import HttpBackEnd
 from workbench.errors import NotFound, Unavailable, WorkbenchError
 from workbench.models import registry
@@ -89,6 +89,8 @@ def _data_fetched_beside(recipe: recipes.Recipe) -> Iterator[None]:
 
     TensorFlow takes as long to import, on one core. If it fails, ``load_data()`` says why when it is called.
     """
+    from workbench import datasets  # NumPy comes with it, which a machine that only serves the page has not
+
     names = [name for name in datasets.NAMES if name in recipe.preprocessing]
     child = subprocess.Popen([sys.executable, "-m", "workbench.datasets", *names])
     try:
