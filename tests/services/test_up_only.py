@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.chain import wait_until
-from workbench.services import apache, supervisor
+from tests.chain import make_settings, wait_until
+from workbench.services import apache, state, supervisor
 from workbench.settings import PROJECT
 
 
@@ -38,6 +38,12 @@ def ask(url: str) -> tuple[int, bytes]:
             return error.code, error.read()
     except OSError:
         return 0, b""
+
+
+def are_told_ready(home: Path) -> bool:
+    """Tell whether ``up`` has seen all of its services answer, which is a moment after they do."""
+    running = state.read(make_settings(home))
+    return running is not None and all(row.state == "ready" for row in running.rows)
 
 
 def end(process: subprocess.Popen[str]) -> str:
@@ -69,6 +75,8 @@ def test_two_machines_of_one_address_each_make_one_application(
         assert ask(api)[0] == 503
         assert ask(f"http://127.0.0.1:{service}/healthz")[0] == 0
         assert ask(f"http://127.0.0.1:{page}/")[0] == 0
+        for home in ("front", "back"):
+            wait_until(lambda home=home: are_told_ready(tmp_path / home), 30, "the word that it is ready")  # type: ignore[misc]
     finally:
         said_front, said_back = end(front), end(back)
     assert "back end ready" in said_back
@@ -85,6 +93,7 @@ def test_a_dashboard_that_others_can_reach_speaks_tls(
     up = start(tmp_path / "home", "dashboard", **environment)
     try:
         wait_until(lambda: ask(f"https://127.0.0.1:{port}/api")[0] == 200, 90, "the dashboard")
+        wait_until(lambda: are_told_ready(tmp_path / "home"), 30, "the word that it is ready")
         assert ask(f"https://127.0.0.1:{port}/workbench")[0] in (200, 403)
         assert (tmp_path / "home" / "tls" / "key.pem").stat().st_mode & 0o077 == 0
     finally:
