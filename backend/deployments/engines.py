@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
+from threading import Lock
 from typing import Any, Protocol
 
 import numpy as np
@@ -38,6 +39,9 @@ OFTEN, PAUSE_S = 3, 10.0
 """A model that so often in a row took too long is not asked again for so long."""
 
 
+_first = Lock()
+
+
 class Unanswered(Unavailable):
     """A model takes more time or memory than an answer may; it is the model's fault, and costs this request alone."""
 
@@ -53,9 +57,14 @@ class Engine(Protocol):
         """Answers ``(n, …)`` for inputs ``(n, …)``, as the manifest describes them."""
 
 
-@cache
 def _limit_memory() -> None:
     """Have all models of this process compute in one arena that does not grow beyond ``WORKING_BYTES``."""
+    with _first:  # the runtime refuses a second arena, and two threads may load their first models at once
+        _make_arena()
+
+
+@cache
+def _make_arena() -> None:
     import onnxruntime
 
     whole = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

@@ -4,9 +4,9 @@ import io
 import json
 import os
 import shutil
-import threading
 import zipfile
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -339,10 +339,7 @@ def test_two_processes_that_change_different_models_at_once_lose_nothing(
         for turn in range(10):
             workers[name].activate(name, turn % 2 + 1)
 
-    threads = [threading.Thread(target=switch, args=(name,)) for name in workers]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(switch, workers))  # raises what went wrong
     serving = Deployments(here.backend).now()
     assert {d.name: d.version for d in serving.deployments.values()} == {"one": 2, "two": 2}
