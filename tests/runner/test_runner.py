@@ -588,7 +588,7 @@ def test_a_job_whose_machines_cannot_be_ended_ends_and_the_next_runner_tries_aga
 def test_a_job_that_has_cost_what_it_may_fails_and_says_so(store: Store, settings: Settings) -> None:
     for caps, word in (
         ({"max_price_per_job": 1.0}, "one job may cost $1.00"),
-        ({"max_price_per_requester": 2.5}, "those of one requester may cost $2.50"),
+        ({"max_price_per_requester": 2.5}, "jobs of one requester that are at work may cost $2.50"),
     ):
         submit(store, price_per_hour=3.6e7)
         job = run(store, replace(settings, **caps), lambda *_: None)  # type: ignore[arg-type]

@@ -1,5 +1,7 @@
 """What jobs may cost: caps of one job and of one requester, looked at before machines are launched and while they run."""
 
+from dataclasses import dataclass
+
 from workbench.errors import WorkbenchError
 from workbench.jobs import ACTIVE, Store
 from workbench.settings import Settings
@@ -12,6 +14,16 @@ class Exceeded(WorkbenchError):
     """A job has used up what it may cost."""
 
 
+@dataclass(frozen=True)
+class Remainder:
+    """What is left of the cap that a job will reach first."""
+
+    lasts_s: float
+    """Seconds until it is used up."""
+    cap: str
+    """The cap, in words."""
+
+
 def exceeded(id: int, store: Store, settings: Settings) -> str | None:
     """Why the job may not go on, in words; ``None`` if it may.
 
@@ -21,20 +33,20 @@ def exceeded(id: int, store: Store, settings: Settings) -> str | None:
     most = settings.max_price_per_job
     if most is not None and (cost := job.cost or 0.0) >= most:
         return (
-            f"the job has cost {_dollars(cost)}, and one job may cost {_dollars(most)} (WORKBENCH_MAX_PRICE_PER_JOB); "
+            f"the job has cost {_dollars(cost)}, and {_job_cap(most)}; "
             "its checkpoint is kept: with a higher cap, retry goes on from it"
         )
     most = settings.max_price_per_requester
     if most is not None and (cost := spent(job.requester, store)) >= most:
         return (
-            f"the jobs of {job.requester} at work have cost {_dollars(cost)}, and those of one requester may cost "
-            f"{_dollars(most)} (WORKBENCH_MAX_PRICE_PER_REQUESTER); the checkpoint is kept"
+            f"the jobs of {job.requester} at work have cost {_dollars(cost)}, and {_requester_cap(most)}; "
+            "the checkpoint is kept"
         )
     return None
 
 
-def lasts_s(id: int, store: Store, settings: Settings) -> float | None:
-    """Seconds until the job will have used up what it, or its requester, may cost; ``None`` without a cap or a price.
+def remainder(id: int, store: Store, settings: Settings) -> Remainder | None:
+    """What is left of what the job, or its requester, may cost; ``None`` without a cap or a price.
 
     Machines are told, so that a cap holds while this computer is off.
     """
@@ -43,15 +55,28 @@ def lasts_s(id: int, store: Store, settings: Settings) -> float | None:
         return None
     left = []
     if settings.max_price_per_job is not None:
-        left.append(settings.max_price_per_job - (job.cost or 0.0))
+        most = settings.max_price_per_job
+        left.append((most - (job.cost or 0.0), _job_cap(most)))
     if settings.max_price_per_requester is not None:
-        left.append(settings.max_price_per_requester - spent(job.requester, store))
-    return max(0.0, min(left)) / job.price_per_hour * 3600 if left else None
+        most = settings.max_price_per_requester
+        left.append((most - spent(job.requester, store), _requester_cap(most)))
+    if not left:
+        return None
+    dollars, cap = min(left)
+    return Remainder(max(0.0, dollars) / job.price_per_hour * 3600, cap)
 
 
 def spent(requester: str, store: Store) -> float:
     """US dollars that a requester's jobs that are at work have cost so far."""
     return sum(job.cost or 0.0 for job in store.jobs(state=ACTIVE, requester=requester, limit=MOST))
+
+
+def _job_cap(most: float) -> str:
+    return f"one job may cost {_dollars(most)} (WORKBENCH_MAX_PRICE_PER_JOB)"
+
+
+def _requester_cap(most: float) -> str:
+    return f"the jobs of one requester that are at work may cost {_dollars(most)} (WORKBENCH_MAX_PRICE_PER_REQUESTER)"
 
 
 def _dollars(amount: float) -> str:

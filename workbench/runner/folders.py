@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from workbench.jobs import Job
+from workbench.runner.budget import Remainder
 from workbench.system import files, untrusted_changes, untrusted_folders, wire
 
 FIELDS = "fields.json"
@@ -36,15 +37,15 @@ class Note:
     machines: str = NONE
 
 
-def prepare(folder: Path, job: Job, lasts_s: float | None = None) -> None:
+def prepare(folder: Path, job: Job, remainder: Remainder | None = None) -> None:
     """Write the recipe and ``job.json``; a checkpoint stays only if the attempt goes on from it.
 
     No machine of the job may run.
 
     Parameters
     ----------
-    lasts_s
-        Seconds after which machines that cost are to end by themselves.
+    remainder
+        What is left of what the job may cost: machines that cost end by themselves when it is used up.
     """
     assert job.recipe is not None
     folder.mkdir(parents=True, exist_ok=True)
@@ -59,8 +60,8 @@ def prepare(folder: Path, job: Job, lasts_s: float | None = None) -> None:
         untrusted_changes.move_in(Path(aside, "recipe"), folder, "recipe")
     fields = ("name", "epochs", "ps", "workers", "attempt", "origin")
     values = {"job": job.id, "seed": 0, **{name: getattr(job, name) for name in fields}}
-    if lasts_s is not None:
-        values["lasts_s"] = lasts_s
+    if remainder is not None:
+        values |= {"lasts_s": remainder.lasts_s, "cap": remainder.cap}
     untrusted_changes.write(folder, "job.json", json.dumps(values).encode())
     _write_note(folder, Note(job.attempt, job.origin))
 

@@ -137,10 +137,10 @@ class _Work:
             return partial(self._completed, published)
         if not self.attempt.adopt():
             self._check_budget()
-            lasts_s = self.patience.with_store(
-                partial(budget.lasts_s, self.job.id, self.store, self.settings)
+            remainder = self.patience.with_store(
+                partial(budget.remainder, self.job.id, self.store, self.settings)
             )
-            folders.prepare(self.place.folder, self.job, lasts_s)
+            folders.prepare(self.place.folder, self.job, remainder)
             self._check()
             self.lease.stop_if_told()
             self.attempt.launch()

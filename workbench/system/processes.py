@@ -118,12 +118,15 @@ def end(processes: Iterable[psutil.Process], grace_s: float) -> None:
 
 
 def end_at_once(pids: Iterable[int], timeout_s: float = 3.0) -> None:
-    """Kill the processes, one after the other, each with all below it, and wait until they are gone."""
+    """Kill the processes, one after the other, each with all below it, and wait until they are gone.
+
+    A process goes before what is below it: it cannot see its children end, and act on that, or say that it was done.
+    """
     ended = []
     for pid in pids:
         with contextlib.suppress(psutil.Error):
             process = psutil.Process(pid)
-            for member in (*process.children(recursive=True), process):
+            for member in (process, *process.children(recursive=True)):
                 with contextlib.suppress(psutil.Error):
                     member.kill()
                 ended.append(member)

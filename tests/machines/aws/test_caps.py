@@ -21,16 +21,20 @@ WORKER = Place("worker", 0)
 
 
 @pytest.mark.parametrize(
-    ("caps", "hours"),
+    ("caps", "hours", "cap"),
     [
-        ({"WORKBENCH_MAX_PRICE_PER_JOB": "1"}, 2.0),
-        ({"WORKBENCH_MAX_PRICE_PER_REQUESTER": "0.25"}, 0.5),
-        ({"WORKBENCH_MAX_PRICE_PER_JOB": "1", "WORKBENCH_MAX_PRICE_PER_REQUESTER": "0.25"}, 0.5),
-        ({}, None),
+        ({"WORKBENCH_MAX_PRICE_PER_JOB": "1"}, 2.0, "one job may cost $1.00"),
+        ({"WORKBENCH_MAX_PRICE_PER_REQUESTER": "0.25"}, 0.5, "one requester that are at work may cost $0.25"),
+        (
+            {"WORKBENCH_MAX_PRICE_PER_JOB": "1", "WORKBENCH_MAX_PRICE_PER_REQUESTER": "0.25"},
+            0.5,
+            "one requester that are at work may cost $0.25",
+        ),
+        ({}, None, ""),
     ],
 )
 def test_machines_end_themselves_when_the_job_has_used_up_what_it_may_cost(
-    tmp_path: Path, caps: dict[str, str], hours: float | None
+    tmp_path: Path, caps: dict[str, str], hours: float | None, cap: str
 ) -> None:
     settings = make_settings(tmp_path, **caps)
     folder = tmp_path / "jobs" / "1"
@@ -38,7 +42,7 @@ def test_machines_end_themselves_when_the_job_has_used_up_what_it_may_cost(
         id = store.submit(
             name="net", requester="ann", recipe=Recipe("", "", "x = 1\n"), provider="aws", price_per_hour=0.5
         )
-        folders.prepare(folder, store.job(id), budget.lasts_s(id, store, settings))
+        folders.prepare(folder, store.job(id), budget.remainder(id, store, settings))
     bucket: Any = MemoryBucket()
     post = Post("i-1", "192.168.32.4")
     before = Assignment({WORKER: post}, "code/x.zip", "workbench.node", False, "c5.xlarge")
@@ -55,7 +59,8 @@ def test_machines_end_themselves_when_the_job_has_used_up_what_it_may_cost(
     begun = deadline - told
     duty = Duty(assignment, WORKER, post)
     assert ending.why_over(duty, None, now=0.0, clock=begun + hours * 3600 - 1) == ""
-    assert "what it may cost" in ending.why_over(duty, None, now=0.0, clock=begun + hours * 3600 + 1)
+    said = ending.why_over(duty, None, now=0.0, clock=begun + hours * 3600 + 1)
+    assert cap in said
 
 
 def test_the_earlier_of_two_limits_counts(tmp_path: Path) -> None:

@@ -189,6 +189,7 @@ def test_what_ends_a_job_early_leaves_no_machine_and_the_true_reason(
     job = stand.until(late, lambda job: job.state == "failed" and job.lease is None)
     assert job.error
     assert "deadline has passed" in job.error.message
+    assert "cap" not in job.error.message
 
     monkeypatch.delenv("STUB_TERMS")
     dear = replace(stand.workbench.settings, max_price_per_job=0.0005)

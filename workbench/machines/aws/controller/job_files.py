@@ -27,6 +27,8 @@ class JobNote:
     attempt: int = 1
     lasts_s: float | None = None
     """Seconds after which its machines are to end, for what the job may cost."""
+    cap: str = ""
+    """What the job may cost, in words."""
 
     @property
     def tags(self) -> dict[str, str]:
@@ -51,9 +53,12 @@ class JobFiles:
         note = read_note(folder)
         prefix = self.prefix(folder)
         data = requests.give_data(self.bucket, self.settings.data, folder / "recipe")
-        limits = [limit for limit in (deadline_s, note.lasts_s) if limit is not None]
-        deadline = time.time() + min(limits) if limits else None
-        work = AssignedJob(prefix, secrets.token_hex(6), note.origin, note.attempt, data, deadline)
+        limits = [
+            (limit, cap) for limit, cap in ((deadline_s, ""), (note.lasts_s, note.cap)) if limit is not None
+        ]
+        lasts_s, cap = min(limits, default=(None, ""))
+        deadline = None if lasts_s is None else time.time() + lasts_s
+        work = AssignedJob(prefix, secrets.token_hex(6), note.origin, note.attempt, data, deadline, cap)
         requests.give(self.bucket, prefix, folder, assignment.addresses, self.settings.data)
         return replace(assignment, work=work)
 
@@ -108,6 +113,7 @@ def read_note(folder: Path) -> JobNote:
         origin=int(str(told.get("origin", 1))),
         attempt=int(str(told.get("attempt", 1))),
         lasts_s=None if lasts_s is None else float(str(lasts_s)),
+        cap=str(told.get("cap", "")),
     )
 
 

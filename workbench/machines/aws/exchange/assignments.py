@@ -74,6 +74,8 @@ class AssignedJob:
         Names of the files of data sets that it reads.
     deadline
         Seconds since the epoch.
+    cap
+        What the job may cost, in words, where that and not its time makes the deadline.
     """
 
     prefix: str
@@ -82,6 +84,7 @@ class AssignedJob:
     attempt: int = 1
     data: tuple[str, ...] = ()
     deadline: float | None = None
+    cap: str = ""
 
 
 @dataclass(frozen=True)

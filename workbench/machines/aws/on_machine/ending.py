@@ -28,7 +28,9 @@ def why_over(duty: Duty, attempt: Attempt | None, *, now: float, clock: float) -
         return ""
     deadline = assignment.work.deadline
     if deadline is not None and clock > deadline:
-        return "the job's deadline has passed, by its time or by what it may cost: its machines end"
+        if assignment.work.cap:
+            return f"the job has cost all that it may: {assignment.work.cap}; its checkpoint is kept, its machines end"
+        return "the job's deadline has passed: its machines end"
     if attempt is None or attempt.exit is None or attempt.exit == STOPPED or not attempt.ended_at:
         return ""
     matters = attempt.exit.code != DONE or duty.leads
