@@ -23,7 +23,7 @@ from backend.http.bodies import json_answer
 from backend.http.logs import log_to_stderr
 from backend.http.metrics import DESCRIBED, Labels, Metrics
 from backend.http.requests import install
-from backend.predict import route
+from backend.predict import opinion, route
 from backend.predict.answer import Drawings
 from backend.predict.fast_path import Shortcut
 from backend.tfserving import routes as tfserving_routes
@@ -119,7 +119,7 @@ def create_app(settings: Settings, *, page: Path | None = None) -> Flask:
         return Response(metrics.render(DESCRIBED, gauges), mimetype="text/plain; version=0.0.4")
 
     route.add_route(app, drawings)
-    corrections_routes.add_routes(app, settings, deployments, corrections)
+    corrections_routes.add_routes(app, settings, deployments, corrections, partial(opinion.ask, deployments))
     deployments_routes.add_routes(app, settings, deployments)
     comparisons_routes.add_route(app, settings, deployments, corrections, comparisons)
     tfserving_routes.add_routes(app, deployments, metrics)

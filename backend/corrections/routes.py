@@ -1,47 +1,78 @@
 """The routes of corrections: visitors post them, who has the deploy token reviews and exports them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable
 
 from flask import Flask, Response, g, request
 
-from backend.corrections.store import PAGE, Correction, Corrections
+from backend.corrections.asked import MOST_AT_ONCE, AskedCorrection, check_digit, parse_secrets
+from backend.corrections.store import PAGE, Corrections
+from backend.corrections.values import Correction, Giver, Opinion
 from backend.deployments.store import Deployments
 from backend.http.auth import needs_token, visitor
 from backend.http.bodies import body_object, json_answer
-from workbench.errors import BadInput, Conflict
+from workbench.errors import BadInput, Conflict, NotFound
 from workbench.pictures import ink
 from workbench.pictures.memory import one_at_a_time
 from workbench.settings import Settings
 
 
-def add_routes(app: Flask, settings: Settings, deployments: Deployments, corrections: Corrections) -> None:
-    """Add ``/corrections`` and what belongs to it."""
+def add_routes(
+    app: Flask,
+    settings: Settings,
+    deployments: Deployments,
+    corrections: Corrections,
+    ask: Callable[[bytes], Opinion],
+) -> None:
+    """Add ``/corrections`` and what belongs to it.
+
+    Parameters
+    ----------
+    ask
+        Gives the opinion of the version that answers a drawing, an encoded picture.
+    """
     guarded = needs_token(settings.deploy_token)
 
     @app.post("/corrections")
     def correct() -> Response:
         asked = body_object()
-        picture = asked.get("image")
-        if not isinstance(picture, str):
-            raise BadInput('"image" must be a data URL: {"image": "data:image/png;base64,…", …}')
-        drawing = ink.from_data_url(picture)
+        return take_back(asked["take_back"]) if "take_back" in asked else keep(AskedCorrection.parse(asked))
+
+    def keep(asked: AskedCorrection) -> Response:
+        drawing = ink.from_data_url(asked.image)
         deployment = deployments.answering(drawing)
-        labels = deployment.manifest.labels if deployment else ("",) * 10
-        digit, predicted = (_digit(asked, name, min(256, len(labels))) for name in ("digit", "predicted"))
+        labels = min(256, len(deployment.manifest.labels) if deployment else 10)
+        digit = check_digit(asked.digit, "digit", labels)
+        predicted = check_digit(asked.predicted, "predicted", labels)
         if digit is None:
             raise BadInput('say which digit it is: {"digit": 7, …}')
         header = ink.read_header(drawing)
+        opinion = ask(drawing)
+        said = opinion.probabilities
+        if predicted is None and said:
+            predicted = said.index(max(said))
         with one_at_a_time(header.width * header.height):
-            id_, new = corrections.keep(
+            kept = corrections.keep(
                 drawing,
                 digit,
-                predicted=predicted,
-                model=deployment.name if deployment else None,
-                version=deployment.version if deployment else None,
-                visitor=visitor(),
+                giver=Giver(visitor(), asked.kind, asked.writer, asked.session),
                 key=settings.deploy_token,
+                predicted=predicted,
+                opinion=opinion,
             )
-        return json_answer({"id": id_, "state": "waiting", "new": new}, 201 if new else 200)
+        told = {"id": kept.id, "state": "waiting", "new": kept.new}
+        return json_answer(
+            {**told, **({"secret": kept.secret} if kept.secret else {})}, 201 if kept.new else 200
+        )
+
+    def take_back(value: object) -> Response:
+        done = corrections.take_back(parse_secrets(value))
+        if not done.taken and done.reviewed:
+            raise Conflict("it was reviewed already, so it cannot be taken back any more")
+        if not done.taken:
+            raise NotFound(
+                "nothing that waits for review came with this secret; perhaps it was taken back already"
+            )
+        return json_answer({"taken_back": done.taken, "reviewed": done.reviewed, "unknown": done.unknown})
 
     @app.get("/corrections")
     @guarded
@@ -83,20 +114,15 @@ def add_routes(app: Flask, settings: Settings, deployments: Deployments, correct
 
     def review(state: str) -> Response:
         ids = body_object().get("ids")
-        if not isinstance(ids, list) or not ids or not all(isinstance(i, str) for i in ids) or len(ids) > 500:
-            raise BadInput('say which: {"ids": ["…"]}, at most 500')
+        if (
+            not isinstance(ids, list)
+            or not 0 < len(ids) <= MOST_AT_ONCE
+            or not all(isinstance(i, str) for i in ids)
+        ):
+            raise BadInput(f'say which: {{"ids": ["…"]}}, at most {MOST_AT_ONCE}')
         changed = corrections.review(ids, state)
         g.reviewed = len(changed)
         return json_answer({"corrections": [c.describe() for c in changed], "counts": corrections.counts()})
-
-
-def _digit(asked: Mapping[str, object], name: str, labels: int) -> int | None:
-    value = asked.get(name)
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < labels:
-        raise BadInput(f'"{name}" is a whole number from 0 to {labels - 1}. Received: {str(value)[:40]}')
-    return value
 
 
 def _number(name: str, default: int) -> int:

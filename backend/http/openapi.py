@@ -26,6 +26,12 @@ _TEXT: Schema = {"type": "string"}
 _DIGIT: Schema = {"type": "integer", "minimum": 0, "maximum": 9}
 _WHY: Schema = {"type": "string", "maxLength": 500}
 _IDS = {"type": "array", "items": _TEXT, "minItems": 1, "maxItems": 500}
+_GIVER = {
+    "kind": {"type": "string", "enum": ["correction", "collected"]},
+    "writer": {"type": "string", "maxLength": 40},
+    "session": {"type": "string", "pattern": "^[A-Za-z0-9_-]{16,64}$"},
+}
+_SECRETS = {"anyOf": [_TEXT, {"type": "array", "items": _TEXT, "minItems": 1, "maxItems": 500}]}
 _SERVE = {
     "imageUrl": _TEXT,
     "imageSize": {"type": "string", "example": "28x28x1"},
@@ -79,7 +85,8 @@ def _paths() -> Schema:
     activate = _object({"version": number, "anyway": {"type": "boolean"}, **why}, ["version"])
     percent = {"type": "number", "minimum": 0, "maximum": 100}
     canary = _object({"version": number, "percent": percent, **why}, ["version", "percent"])
-    correction = _object({**image, "predicted": _DIGIT, "digit": _DIGIT}, ["image", "digit"])
+    told = _object({**image, "predicted": _DIGIT, "digit": _DIGIT, **_GIVER}, ["image", "digit"])
+    correction: Schema = {"anyOf": [told, _object({"take_back": _SECRETS}, ["take_back"])]}
     model, versioned = [_NAME], [_NAME, _VERSION]
     zip_ = {"application/octet-stream": {"schema": _FILE}}
     link = _object({"expires_s": {"type": "integer", "minimum": 1, "maximum": 604_800}})
@@ -92,7 +99,11 @@ def _paths() -> Schema:
         "/predict": {"post": _do("Which digit a drawing is", predict, [_query("model", _TEXT)])},
         "/serve": {"post": _do("Ask any model about a picture", serve, guarded=True)},
         "/corrections": {
-            "post": _do("Say which digit a drawing is", _json(correction), also=(201, 429)),
+            "post": _do(
+                "Say which digit a drawing is, or take that back while it waits",
+                _json(correction),
+                also=(201, 429),
+            ),
             "get": _do("List corrections", parameters=listing, guarded=True),
         },
         "/corrections:accept": {"post": _do("Accept", _json(_object({"ids": _IDS}, ["ids"])), guarded=True)},

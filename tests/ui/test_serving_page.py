@@ -17,8 +17,8 @@ from tests.chain import make_settings, threads_end, wait_until
 from tests.ui.test_widgets import Wire, connect
 from workbench import recipes
 from workbench.application.stack import App
+from workbench.backends.correction_values import Counts
 from workbench.backends.http import HttpBackEnd
-from workbench.backends.values import Counts
 from workbench.errors import Unavailable
 from workbench.models import registry
 from workbench.settings import Settings

@@ -4,19 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
-from workbench.backends.values import (
-    Change,
-    Classified,
-    Comparison,
-    Correction,
-    CorrectionPage,
-    Counts,
-    Deployment,
-    Prediction,
-    Source,
-    State,
-    Verdict,
-)
+from workbench.backends.correction_values import Correction, CorrectionPage, Counts, State, Verdict
+from workbench.backends.values import Change, Classified, Comparison, Deployment, Prediction, Source
 from workbench.models.registry import Version
 
 

@@ -6,23 +6,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from workbench import artifact
+from workbench.backends.correction_values import Correction, CorrectionPage, Counts, State, Verdict
 from workbench.backends.values import (
     Canary,
     Change,
     Classified,
     Comparison,
-    Correction,
-    CorrectionPage,
-    Counts,
     Deployment,
     Prediction,
     Source,
-    State,
-    Verdict,
     opened,
 )
 from workbench.errors import BadInput, ModelRefused, NotFound, Unavailable, WorkbenchError
@@ -199,14 +196,14 @@ class FakeBackEnd:
 
     # ── corrections ──────────────────────────────────────────────────────────────────────────────
 
-    def correct(self, digit: int, predicted: int | None = None) -> str:
-        """Do as a visitor who says which digit a drawing is; the correction's id."""
+    def correct(self, digit: int, predicted: int | None = None, **more: Any) -> str:
+        """Do as a visitor who says which digit a drawing is; the correction's id. ``more`` are fields of it."""
         number = len(self._corrections) + 1
         id = hashlib.sha256(f"{number} {digit}".encode()).hexdigest()
         serving = self.models()
         model, version = (serving[-1].name, serving[-1].version) if serving else (None, None)
         self._corrections.append(
-            Correction(id, _now(), "waiting", predicted, digit, model, version, number, PICTURE)
+            Correction(id, _now(), "waiting", predicted, digit, model, version, number, PICTURE, **more)
         )
         return id
 

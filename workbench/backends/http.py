@@ -9,20 +9,8 @@ from typing import IO, Any
 
 from workbench import artifact
 from workbench.backends.calls import BrokenOff, Calls
-from workbench.backends.values import (
-    Change,
-    Classified,
-    Comparison,
-    Correction,
-    CorrectionPage,
-    Counts,
-    Deployment,
-    Prediction,
-    Source,
-    State,
-    Verdict,
-    opened,
-)
+from workbench.backends.correction_values import Correction, CorrectionPage, Counts, State, Verdict
+from workbench.backends.values import Change, Classified, Comparison, Deployment, Prediction, Source, opened
 from workbench.manifest import File
 from workbench.models.registry import Version
 

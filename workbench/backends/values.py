@@ -1,14 +1,12 @@
 """Answers of a back end: frozen, typed, parsed once where they arrive and written again as the JSON they came as."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Literal, Self
+from typing import IO, Any, Self
 
 from workbench.errors import BadInput
 
-State = Literal["waiting", "accepted", "rejected"]
-Verdict = Literal["accept", "reject", "reopen"]
 Source = str | Path
 """A URL, or a file here."""
 
@@ -283,84 +281,6 @@ class Classified:
         if self.scores is None:
             return {**told, "reason": self.reason, "model": self.model}
         return {**told, "model": self.model, "labels": list(self.labels), "seen": self.seen}
-
-
-@dataclass(frozen=True)
-class Correction:
-    """A drawing whose true digit a visitor gave."""
-
-    id: str
-    t: str
-    state: State
-    predicted: int | None
-    digit: int
-    model: str | None
-    version: int | None
-    number: int | None = None
-    """Counts up; a reviewed correction comes without."""
-    picture: str = ""
-    """A data URL, where it was asked for."""
-
-    @classmethod
-    def from_json(cls, said: Any) -> Self:
-        return cls(
-            id=str(said["id"]),
-            t=str(said["t"]),
-            state=said["state"],
-            predicted=_number(said["predicted"]),
-            digit=int(said["digit"]),
-            model=_text(said["model"]),
-            version=_number(said["version"]),
-            number=_number(said.get("number")),
-            picture=str(said.get("picture", "")),
-        )
-
-    def without_picture(self) -> Self:
-        return replace(self, picture="")
-
-    def as_json(self) -> dict[str, object]:
-        return {
-            "id": self.id,
-            "t": self.t,
-            "state": self.state,
-            "predicted": self.predicted,
-            "digit": self.digit,
-            "model": self.model,
-            "version": self.version,
-            **({} if self.number is None else {"number": self.number}),
-            **({"picture": self.picture} if self.picture else {}),
-        }
-
-
-@dataclass(frozen=True)
-class Counts:
-    """Corrections in each state."""
-
-    waiting: int = 0
-    accepted: int = 0
-    rejected: int = 0
-
-    @classmethod
-    def from_json(cls, said: Any) -> Self:
-        return cls(int(said["waiting"]), int(said["accepted"]), int(said["rejected"]))
-
-    def as_json(self) -> dict[str, object]:
-        return {"waiting": self.waiting, "accepted": self.accepted, "rejected": self.rejected}
-
-
-@dataclass(frozen=True)
-class CorrectionPage:
-    """Some corrections, the oldest first, and how many there are in all."""
-
-    corrections: tuple[Correction, ...]
-    counts: Counts
-
-    @classmethod
-    def from_json(cls, said: Any) -> Self:
-        return cls(tuple(map(Correction.from_json, said["corrections"])), Counts.from_json(said["counts"]))
-
-    def as_json(self) -> dict[str, object]:
-        return {"corrections": [c.as_json() for c in self.corrections], "counts": self.counts.as_json()}
 
 
 def opened(path: Path) -> IO[bytes]:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from workbench.backends.base import BackEnd
 from workbench.backends.choice import open_backend
-from workbench.backends.values import Correction, Deployment, Prediction, State, Verdict
+from workbench.backends.correction_values import Correction, State, Verdict
+from workbench.backends.values import Deployment, Prediction
 from workbench.errors import BadInput, NotFound
 from workbench.models import registry
 from workbench.models.registry import Version

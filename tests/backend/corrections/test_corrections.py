@@ -16,8 +16,9 @@ import numpy as np
 import pytest
 
 from backend.app import create_app
-from backend.corrections import store as module
+from backend.corrections import pace as module
 from backend.corrections.store import Corrections
+from backend.corrections.values import Giver, Kept
 from tests.backend import making
 from tests.backend.client import Answer, Client
 from tests.backend.real_server import BEARER
@@ -95,23 +96,14 @@ def test_one_visitor_is_slowed_down_and_others_are_not(seven: Client) -> None:
 def test_after_a_minute_a_visitor_may_go_on_and_addresses_are_not_kept(tmp_path: Path) -> None:
     store = Corrections(tmp_path)
 
-    def keep(number: int, now: float) -> tuple[str, bool]:
-        return store.keep(
-            drawing(number),
-            1,
-            predicted=7,
-            model=None,
-            version=None,
-            visitor="203.0.113.5",
-            key="k",
-            now=now,
-        )
+    def keep(number: int, now: float) -> Kept:
+        return store.keep(drawing(number), 1, predicted=7, giver=Giver("203.0.113.5"), key="k", now=now)
 
     for number in range(module.PER_VISITOR):
         keep(number, 1000.0)
     with pytest.raises(TooMany):
         keep(50, 1030.0)
-    assert keep(50, 1061.0)[1]
+    assert keep(50, 1061.0).new
     assert b"203.0.113" not in b"".join(path.read_bytes() for path in tmp_path.iterdir())
 
 
@@ -122,9 +114,7 @@ def test_a_full_disk_is_said_and_nothing_is_half_there(tmp_path: Path) -> None:
     while not full and kept < 40:
         ink = np.where(making.seven() > 0, noise.integers(100, 256, (280, 280)), 0).astype(np.uint8)
         try:
-            store.keep(
-                making.png(ink), 1, predicted=None, model=None, version=None, visitor=str(kept), key="k"
-            )
+            store.keep(making.png(ink), 1, giver=Giver(str(kept)), key="k")
         except Full as error:
             full = str(error)
         else:
@@ -141,6 +131,7 @@ def test_a_disk_that_is_really_full_is_said_and_the_rest_goes_on(tmp_path: Path)
     code = """
         import ctypes, json, pathlib, sys
         from backend.corrections.store import Corrections
+        from backend.corrections.values import Giver
         from workbench.errors import Full
         from tests.backend.corrections.test_corrections import drawing
         libc = ctypes.CDLL(None, use_errno=True)
@@ -149,8 +140,7 @@ def test_a_disk_that_is_really_full_is_said_and_the_rest_goes_on(tmp_path: Path)
         folder = pathlib.Path(sys.argv[1])
         assert libc.mount(b"tmpfs", bytes(folder), b"tmpfs", 0, b"size=400k") == 0
         store = Corrections(folder)
-        keep = lambda n: store.keep(
-            drawing(n), 1, predicted=7, model=None, version=None, visitor=str(n), key="k")
+        keep = lambda n: store.keep(drawing(n), 1, predicted=7, giver=Giver(str(n)), key="k")
         keep(0)
         filler = (folder / "filler").open("wb", buffering=0)
         try:
@@ -164,7 +154,7 @@ def test_a_disk_that_is_really_full_is_said_and_the_rest_goes_on(tmp_path: Path)
             print("never full")
         except Full as error:
             filler.truncate(0)
-            again = keep(70)[1]
+            again = keep(70).new
             print(json.dumps([str(error), again, store.counts()["waiting"] == len(list(store.all("waiting")))]))
     """
     done = subprocess.run(
@@ -187,12 +177,13 @@ def test_what_was_acknowledged_is_there_after_kill_9(tmp_path: Path) -> None:
     code = """
         import sys, pathlib
         from backend.corrections.store import Corrections
+        from backend.corrections.values import Giver
         from tests.backend.corrections.test_corrections import drawing
         store = Corrections(pathlib.Path(sys.argv[1]))
         for number in range(1000):
-            id_, _ = store.keep(drawing(number % 80), number // 80 % 10, predicted=7, model=None, version=None,
-                                visitor=str(number), key="k", now=1000.0 + 70 * number)
-            print(id_, flush=True)
+            kept = store.keep(drawing(number % 80), number // 80 % 10, giver=Giver(str(number)), key="k",
+                              now=1000.0 + 70 * number)
+            print(kept.id, flush=True)
     """
     process = subprocess.Popen(
         [sys.executable, "-c", textwrap.dedent(code), str(tmp_path)], cwd=PROJECT, stdout=subprocess.PIPE

@@ -6,7 +6,7 @@ from typing import cast, get_args
 
 import ipywidgets
 
-from workbench.backends.values import Correction, Counts, State, Verdict
+from workbench.backends.correction_values import Correction, Counts, State, Verdict
 from workbench.ui.serving.choice import BackEndChoice
 from workbench.ui.serving.retraining import RetrainingForm
 from workbench.ui.serving.review_grid import ReviewGrid, item

@@ -6,7 +6,7 @@ from typing import Any
 import anywidget
 import traitlets
 
-from workbench.backends.values import Correction
+from workbench.backends.correction_values import Correction
 from workbench.ui.widgets import theme
 from workbench.ui.widgets.formats import unix_seconds
 from workbench.ui.widgets.poll import in_thread

@@ -4,7 +4,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from workbench.backends.values import Counts, Deployment
+from workbench.backends.correction_values import Counts
+from workbench.backends.values import Deployment
 from workbench.errors import WorkbenchError
 from workbench.jobs import Pulse
 from workbench.ui.serving.choice import BackEndChoice

@@ -1,0 +1,33 @@
+"""The opinion that is kept with a correction: what the version that answers makes of the drawing."""
+
+from backend.corrections.values import Opinion
+from backend.deployments.store import Deployments
+from backend.http.logs import log
+from backend.predict.doubt import find_several
+from workbench.pictures.inputs import prepare
+
+
+def ask(deployments: Deployments, drawing: bytes) -> Opinion:
+    """Ask the version that answers this drawing, an encoded picture, where no model is named.
+
+    A model that cannot be asked now has no opinion; the drawing is worth keeping all the same.
+
+    Raises
+    ------
+    PictureError
+        It is no picture.
+    """
+    deployment = deployments.answering(drawing)
+    if deployment is None:
+        return Opinion()
+    silent = Opinion(deployment.name, deployment.version)
+    x, seen = prepare(drawing, deployment.manifest)
+    if x is None or seen is None:
+        return silent
+    try:
+        scores = deployment.engine.predict(x)[0]
+        doubt = "several" if find_several(seen, deployment.manifest, deployment.engine.predict) else None
+    except Exception as error:  # a model server may be away; what it is, its own routes say
+        log.warning("no opinion", exc_info=error)
+        return silent
+    return Opinion(deployment.name, deployment.version, tuple(float(p) for p in scores), doubt)
