@@ -13,7 +13,13 @@ from pathlib import Path
 from workbench.errors import BadInput
 from workbench.system.files import keep_once
 
-PROJECT = Path(__file__).resolve().parent.parent
+CODE = Path(__file__).resolve().parent.parent
+"""Holds the packages ``workbench`` and ``backend``: a checkout, or the site-packages that a wheel was installed into."""
+CARRIED = "carried"
+"""Folder of the package in which a wheel brings what lies beside the packages in a checkout; see ``tools/carry.py``."""
+INSTALLED = (CODE / "workbench" / CARRIED).is_dir()
+PROJECT = CODE / "workbench" / CARRIED if INSTALLED else CODE
+"""Holds ``notebooks``, ``recipes``, ``frontend``; nothing of a user's is ever written into it where it is installed."""
 ANY = "0.0.0.0"  # noqa: S104
 """Every address of this computer, to listen at."""
 
@@ -72,6 +78,11 @@ class Settings:
         return self.home / "data"
 
     @property
+    def notebooks(self) -> Path:
+        """Those that the dashboard shows: a checkout's own, else copies that are their user's."""
+        return self.home / "notebooks" if INSTALLED else PROJECT / "notebooks"
+
+    @property
     def models(self) -> Path:
         """Published versions: ``models/NAME/V``."""
         return self.home / "models"
@@ -109,7 +120,7 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> Settings:
     BadInput
         A port that is no port, or the same port asked for twice.
     """
-    home = Path(environ.get("WORKBENCH_HOME") or PROJECT / ".workbench").expanduser().absolute()
+    home = Path(environ.get("WORKBENCH_HOME") or _default_home()).expanduser().absolute()
     ports = {
         name: _port(environ, f"WORKBENCH_{name.upper()}_PORT", default)
         for name, default in (("frontend", 8080), ("backend", 5000), ("dashboard", 8888))
@@ -148,6 +159,14 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> Settings:
         prepared_kernels=_count(environ, "WORKBENCH_PREPARED_KERNELS", 1, least=0),
         notice=environ.get("WORKBENCH_NOTICE", "").strip(),
     )
+
+
+def _default_home() -> Path:
+    if not INSTALLED:
+        return PROJECT / ".workbench"
+    from platformdirs import user_data_path
+
+    return user_data_path("workbench", appauthor=False)
 
 
 def _port(environ: Mapping[str, str], name: str, default: int) -> int:

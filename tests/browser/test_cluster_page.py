@@ -17,8 +17,7 @@ from tests.chain import Chain, make_settings, wait_until
 from tests.dashboard.serving import serving
 from tests.jobs.test_listing import fill
 from workbench import runner
-from workbench.services import dashboard as service
-from workbench.settings import Settings
+from workbench.settings import PROJECT, Settings
 from workbench.ui.widgets import theme
 from workbench.verbs.workbench import open_store
 
@@ -229,7 +228,7 @@ def home(
     names = [f"WORKBENCH_{name}_PORT" for name in ("DASHBOARD", "FRONTEND", "BACKEND")]
     ports = dict(zip(names, map(str, free_ports(3)), strict=True))
     settings = make_settings(folder / "home", **ports)
-    notebooks = Path(shutil.copytree(service.NOTEBOOKS, folder / "notebooks"))
+    notebooks = Path(shutil.copytree(PROJECT / "notebooks", folder / "notebooks"))
     try:
         yield settings, notebooks
     finally:
@@ -352,7 +351,7 @@ def made(
     settings = make_settings(folder / "home", **dict(zip(names, map(str, free_ports(3)), strict=True)))
     jobs = make_jobs(settings)
     fill(settings.home / "workbench.db", 10_000)
-    notebooks = Path(shutil.copytree(service.NOTEBOOKS, folder / "notebooks"))
+    notebooks = Path(shutil.copytree(PROJECT / "notebooks", folder / "notebooks"))
     with serving(settings, notebooks):
         yield settings, jobs
 

@@ -18,7 +18,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 from tests.chain import answers, make_settings, wait_until
 from workbench.models import registry
 from workbench.services import Service, dashboard
-from workbench.settings import Settings
+from workbench.settings import PROJECT, Settings
 from workbench.ui.widgets import theme
 
 SEVEN = [(0.3, 0.25), (0.5, 0.22), (0.72, 0.25), (0.6, 0.5), (0.48, 0.85)]
@@ -63,7 +63,7 @@ def server(
     )
     service = dashboard.prepare(settings)
     # JupyterLab saves what it runs, so it gets copies.
-    notebooks = Path(shutil.copytree(dashboard.NOTEBOOKS, home / "notebooks"))
+    notebooks = Path(shutil.copytree(PROJECT / "notebooks", home / "notebooks"))
     with Path(service.command[-1].removeprefix("--config=")).open("a") as config:
         config.write(f"c.ServerApp.root_dir = {str(notebooks)!r}\nc.PageKernels.pool_sizes = {{}}\n")
     with (home / "log").open("w") as log:

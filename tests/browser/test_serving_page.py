@@ -21,8 +21,7 @@ from workbench.backends.http import HttpBackEnd
 from workbench.manifest import FILE, Manifest
 from workbench.models import registry
 from workbench.models.registry import Version
-from workbench.services import dashboard as service
-from workbench.settings import Settings
+from workbench.settings import PROJECT, Settings
 
 WAIT_MS = 120_000
 
@@ -142,7 +141,7 @@ def _ask(screen: Screen, folder: Path) -> None:
     expect(part.locator(".wb-headline")).to_have_text("7")
     expect(part.get_by_alt_text("What the model saw", exact=True)).to_be_visible()
     screen.button("Upload it", "wb-predict").click()
-    (folder / "nine.png").write_bytes((service.NOTEBOOKS / "9.png").read_bytes())
+    (folder / "nine.png").write_bytes((PROJECT / "notebooks" / "9.png").read_bytes())
     with screen.page.expect_file_chooser() as chooser:
         part.get_by_role("button", name="Choose a picture").click()
     chooser.value.set_files(folder / "nine.png")
@@ -213,7 +212,7 @@ def away(
     settings = make_settings(folder / "home", **dict(zip(names, map(str, free_ports(3)), strict=True)))
     for answer in (1, 2):
         made_models.publish(settings, answer)
-    notebooks = Path(shutil.copytree(service.NOTEBOOKS, folder / "notebooks"))
+    notebooks = Path(shutil.copytree(PROJECT / "notebooks", folder / "notebooks"))
     with serving(settings, notebooks):
         yield settings
 
@@ -246,7 +245,7 @@ def test_a_model_and_a_picture_are_given_by_their_urls(
     """The back end fetches from a host of ours because it is allowed by name, and from no other one."""
     shirt = making.version(tmp_path / "6", 6)
     strangers.pages["/shirt.onnx"] = (200, {}, (shirt / "model.onnx").read_bytes())
-    strangers.pages["/coat.png"] = (200, {}, (service.NOTEBOOKS / "9.png").read_bytes())
+    strangers.pages["/coat.png"] = (200, {}, (PROJECT / "notebooks" / "9.png").read_bytes())
     allowed = {"WORKBENCH_ALLOWED_HOSTS": strangers.host, "WORKBENCH_DEPLOY_TOKEN": away.deploy_token}
     server = real_server.start(away.home, away.backend_port, **allowed)
     try:

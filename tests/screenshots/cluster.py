@@ -12,8 +12,7 @@ from playwright.sync_api import Browser, Page
 from tests.browser.made_jobs import make_jobs
 from tests.chain import make_settings
 from tests.dashboard.serving import serving
-from workbench.services import dashboard
-from workbench.settings import Settings
+from workbench.settings import PROJECT, Settings
 
 WAIT_MS = 60_000
 # High enough for the whole page: what is below the window is not measured by the editors.
@@ -107,7 +106,7 @@ def take(browser: Browser, folder: Path) -> None:
         for name, states in homes.items():
             settings = make_settings(Path(temporary) / name, **own_ports())
             made = make_jobs(settings) if name == "full" else {}
-            notebooks = Path(shutil.copytree(dashboard.NOTEBOOKS, Path(temporary) / f"{name}-notebooks"))
+            notebooks = Path(shutil.copytree(PROJECT / "notebooks", Path(temporary) / f"{name}-notebooks"))
             with serving(settings, notebooks) as running:
                 _take_states(browser, running.origin, settings, states, made, folder)
 

@@ -16,8 +16,7 @@ from tests.chain import make_settings
 from tests.dashboard.serving import serving
 from tests.screenshots.cluster import LOOKS, WAIT_MS, own_ports
 from workbench.backends.http import HttpBackEnd
-from workbench.services import dashboard
-from workbench.settings import Settings
+from workbench.settings import PROJECT, Settings
 
 
 def arrive(page: Page) -> None:
@@ -39,7 +38,7 @@ def asked(page: Page) -> None:
     page.get_by_role("button", name="Upload it").click()
     with page.expect_file_chooser() as chooser:
         page.get_by_role("button", name="Choose a picture").click()
-    chooser.value.set_files(dashboard.NOTEBOOKS / "9.png")
+    chooser.value.set_files(PROJECT / "notebooks" / "9.png")
     page.locator(".wb-predict .wb-headline").wait_for()
 
 
@@ -113,7 +112,7 @@ def _take(
     states: dict[str, Callable[[Page], None]],
     folder: Path,
 ) -> None:
-    shutil.copytree(dashboard.NOTEBOOKS, notebooks)
+    shutil.copytree(PROJECT / "notebooks", notebooks)
     with serving(settings, notebooks) as running:
         for look, how in LOOKS.items():
             for name, reach in states.items():

@@ -19,7 +19,7 @@ from workbench.machines.fake import FakeProvider
 from workbench.manifest import Manifest
 from workbench.manifest import write_listing as rewrite
 from workbench.recipes import Recipe
-from workbench.settings import Settings
+from workbench.settings import Settings, from_environment
 from workbench.tasks.check import Checked
 from workbench.verbs import logs
 from workbench.verbs import recipes as verbs_recipes
@@ -122,7 +122,7 @@ def test_only_what_has_ended_is_tried_again(workbench: Workbench) -> None:
 
 
 def test_the_tutorial_comes_first_among_the_recipes_that_are_offered() -> None:
-    offered = verbs_recipes.offered()
+    offered = verbs_recipes.offered(from_environment())
     assert next(iter(offered)) == "00-mnist-cnn"
     assert {"mnist-mlp", "tabular"} <= offered.keys()
     assert "deploy_cluster" not in offered

@@ -8,11 +8,13 @@ from functools import cache
 from pathlib import Path
 
 from workbench.aws.bucket import Bucket
-from workbench.settings import PROJECT
+from workbench.settings import CARRIED, CODE, PROJECT
 
-PARTS = ("workbench", "backend", "frontend", "notebooks", "recipes", "tools", "pyproject.toml", "uv.lock")
+PACKAGES = ("workbench", "backend")
+BESIDE = ("frontend", "notebooks", "recipes", "tools", "pyproject.toml", "uv.lock")
+"""What lies beside the packages in a checkout, and in a folder of its own in a wheel."""
 PREFIX = "code/"
-_NOT = {"__pycache__", ".ipynb_checkpoints", "node_modules"}
+_NOT = {"__pycache__", ".ipynb_checkpoints", "node_modules", CARRIED}
 _EPOCH = (2020, 1, 1, 0, 0, 0)
 
 
@@ -26,24 +28,25 @@ def upload(bucket: Bucket) -> str:
 
 
 @cache
-def pack(project: Path = PROJECT) -> bytes:
-    """The zip; the same files always give the same bytes."""
+def pack(code: Path = CODE, beside: Path = PROJECT) -> bytes:
+    """The zip, always laid out as a checkout is; the same files always give the same bytes."""
     kept = io.BytesIO()
     with zipfile.ZipFile(kept, "w", zipfile.ZIP_DEFLATED) as archive:
-        for path in files(project):
-            info = zipfile.ZipInfo(path.relative_to(project).as_posix(), _EPOCH)
+        for name, path in files(code, beside):
+            info = zipfile.ZipInfo(name, _EPOCH)
             info.compress_type = zipfile.ZIP_DEFLATED
             info.external_attr = (0o755 if path.stat().st_mode & 0o100 else 0o644) << 16
             archive.writestr(info, path.read_bytes())
     return kept.getvalue()
 
 
-def files(project: Path = PROJECT) -> Iterator[Path]:
-    """Every file that goes along, sorted: no caches, nothing hidden, no links."""
-    for part in PARTS:
-        top = project / part
+def files(code: Path = CODE, beside: Path = PROJECT) -> Iterator[tuple[str, Path]]:
+    """Every file that goes along, by its name in the zip: no caches, nothing hidden, no links."""
+    for part in (*PACKAGES, *BESIDE):
+        folder = code if part in PACKAGES else beside
+        top = folder / part
         for path in [top] if top.is_file() else sorted(top.rglob("*")):
-            inner = path.relative_to(project).parts
+            inner = path.relative_to(folder).parts
             hidden = any(name in _NOT or name.startswith(".") for name in inner)
             if path.is_file() and not path.is_symlink() and not hidden and path.suffix != ".pyc":
-                yield path
+                yield "/".join(inner), path

@@ -20,7 +20,7 @@ from workbench.backends.values import Source
 from workbench.errors import BadInput, WorkbenchError
 from workbench.manifest import read
 from workbench.models.registry import Version
-from workbench.settings import PROJECT, from_environment
+from workbench.settings import CODE, from_environment
 
 Asked = Mapping[str, Any]
 """JSON as it came; each verb reads its own."""
@@ -133,7 +133,7 @@ def read_environment(path: Path) -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    os.environ |= read_environment(PROJECT.parent / "environment")
+    os.environ |= read_environment(CODE.parent / "environment")
     try:
         answer: dict[str, object] = {"said": main(json.loads(sys.argv[1]))}
     except WorkbenchError as error:

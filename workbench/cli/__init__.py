@@ -11,8 +11,9 @@ from collections.abc import Sequence
 
 from workbench import __version__
 from workbench.cli import aws, jobs, machines, models, output, services
-from workbench.errors import WorkbenchError
+from workbench.errors import Unavailable, WorkbenchError
 from workbench.settings import from_environment
+from workbench.system import extras
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -24,6 +25,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except WorkbenchError as error:
         print(f"workbench: {error}", file=sys.stderr)
         return error.exit_code
+    except ModuleNotFoundError as error:
+        if (extra := extras.bringing(error.name or "")) is None:
+            raise
+        print(
+            f"workbench: this needs {error.name}, which is not installed: {extras.install(extra)}",
+            file=sys.stderr,
+        )
+        return Unavailable.exit_code
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0

@@ -17,7 +17,7 @@ from workbench.jobs import ACTIVE, ENDED, Job, Store
 from workbench.machines import Provider
 from workbench.machines.local.provider import end_all
 from workbench.runner.run import run
-from workbench.settings import PROJECT, Settings
+from workbench.settings import CODE, Settings
 from workbench.system import detached, processes
 from workbench.system.waiting import comes_true
 from workbench.tasks import check
@@ -73,7 +73,7 @@ def start_runner(id: int, runner: str, settings: Settings) -> int:
         MARK: f"{id}@{settings.home}",
     }
     command = [sys.executable, "-m", "workbench.runner", str(id), runner]
-    return detached.start(command, environment, settings.logs / "runners.log", PROJECT)
+    return detached.start(command, environment, settings.logs / "runners.log", CODE)
 
 
 def runner_name() -> str:

@@ -4,7 +4,7 @@ import sys
 
 from workbench.services import Service
 from workbench.services.environment import minimal
-from workbench.settings import PROJECT, Settings
+from workbench.settings import CODE, Settings
 
 
 def prepare(settings: Settings, *, serve_page: bool = False) -> Service:
@@ -24,9 +24,9 @@ def prepare(settings: Settings, *, serve_page: bool = False) -> Service:
             "-m",
             "gunicorn",
             "--chdir",
-            str(PROJECT),
+            str(CODE),
             "-c",
-            str(PROJECT / "backend" / "gunicorn.conf.py"),
+            str(CODE / "backend" / "gunicorn.conf.py"),
             "backend.wsgi:app",
         ),
         environment=minimal(

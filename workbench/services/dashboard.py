@@ -11,14 +11,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import quote
 
-from workbench.services import Service, certificates
+from workbench.services import Service, certificates, own_notebooks
 from workbench.services.environment import minimal
-from workbench.settings import PROJECT, Settings, reachable
+from workbench.settings import CODE, Settings, reachable
 from workbench.system import files
 
-NOTEBOOKS = PROJECT / "notebooks"
 LANDING = "workbench"
-TEMPLATES = PROJECT / "workbench" / "ui"
+TEMPLATES = CODE / "workbench" / "ui"
 """Holds ``voila/templates/workbench``; Jupyter looks into it as into one of its data folders."""
 KERNEL_IDLE_S = 3600
 """A kernel that nobody is connected to and that does nothing for so long is ended."""
@@ -33,6 +32,7 @@ _SECRETS = {"WORKBENCH_TOKEN", "WORKBENCH_DEPLOY_TOKEN"}
 
 def prepare(settings: Settings) -> Service:
     """Write the server's configuration and say how to start it; doing so again changes nothing."""
+    own_notebooks.place(settings.notebooks)
     certificate = None if settings.dashboard_address.startswith("127.") else certificates.own(settings)
     config = settings.run / "dashboard" / "config.py"
     config.parent.mkdir(parents=True, exist_ok=True)
@@ -72,7 +72,7 @@ def configuration(settings: Settings, certificate: certificates.Certificate | No
         "ServerApp.port_retries": 0,
         "ServerApp.open_browser": False,
         "ServerApp.allow_root": os.geteuid() == 0,
-        "ServerApp.root_dir": str(NOTEBOOKS),
+        "ServerApp.root_dir": str(settings.notebooks),
         "ServerApp.default_url": f"/{LANDING}",
         "ServerApp.extra_template_paths": [str(TEMPLATES / "voila" / "templates" / "workbench")],
         "ServerApp.kernel_manager_class": "workbench.dashboard.kernels.PageKernels",

@@ -16,7 +16,7 @@ from workbench.services.child import Child
 from workbench.services.first_training import FirstTraining
 from workbench.services.state import Board, Row, State, Tell
 from workbench.settings import Settings
-from workbench.system import processes
+from workbench.system import extras, processes
 from workbench.system.locks import locked
 
 TICK_S = 0.1
@@ -104,10 +104,10 @@ class _Supervisor:
         self._training: FirstTraining | None = None
 
     def start(self) -> None:
-        services, warning = self._prepare()
+        services, warnings = self._prepare()
         for service in services:
             _check_port(service)
-        if warning:
+        for warning in warnings:
             self._board.say(f"warning: {warning}")
         for service in services:
             self._children.append(Child(service, TITLES[service.name], self._settings, self._board))
@@ -142,13 +142,15 @@ class _Supervisor:
         runner.stop_all(self._settings)
 
     def _train(self) -> None:
-        if not first_model.is_deployed(self._settings):
+        if extras.is_installed("train") and not first_model.is_deployed(self._settings):
             self._training = FirstTraining(TITLES["first_model"], self._settings, self._board)
 
-    def _prepare(self) -> tuple[list[Service], str]:
-        """The services in the order of their use, and a warning where something is missing."""
-        services, warning = [], ""
+    def _prepare(self) -> tuple[list[Service], list[str]]:
+        """The services in the order of their use, and a warning for each thing that is missing."""
+        services, warnings = [], []
         if "backend" in self._only:
+            if not extras.is_installed("backend"):
+                raise Unavailable(f"the back end is not installed: {extras.install('backend')}")
             services.append(backend.prepare(self._settings))
         if "frontend" in self._only:
             try:
@@ -157,10 +159,21 @@ class _Supervisor:
                 if not services:
                     raise
                 services = [backend.prepare(self._settings, serve_page=True)]
-                warning = f"{error}. Until then the back end serves the drawing page, at {services[0].url}"
+                warnings.append(
+                    f"{error}. Until then the back end serves the drawing page, at {services[0].url}"
+                )
         if "dashboard" in self._only:
-            services += [dashboard.prepare(self._settings), job_queue.prepare(self._settings)]
-        return services, warning
+            if extras.is_installed("dashboard"):
+                services.append(dashboard.prepare(self._settings))
+            elif services:
+                warnings.append(f"there is no dashboard; for one: {extras.install('dashboard')}")
+            else:
+                raise Unavailable(f"the dashboard is not installed: {extras.install('dashboard')}")
+            if extras.is_installed("train"):
+                services.append(job_queue.prepare(self._settings))
+            else:
+                warnings.append(f"nothing can be trained here; for that: {extras.install('train')}")
+        return services, warnings
 
 
 def _serves_page(services: Collection[Service]) -> bool:

@@ -10,6 +10,7 @@ from workbench.jobs import ACTIVE, ENDED, Job, JobFilter, Store
 from workbench.jobs import MachineRecord as JobMachine
 from workbench.jobs.changing import check_requester
 from workbench.settings import Settings
+from workbench.system import extras
 from workbench.verbs.clusters import Clusters
 from workbench.verbs.machines import Machines
 from workbench.verbs.requests import Request
@@ -62,6 +63,8 @@ class Jobs:
             There is no such provider here.
         """
         recipes.check(request.recipe)
+        if request.provider == "local" and not extras.is_installed("train"):
+            raise Unavailable(f"nothing can be trained here: {extras.install('train')}")
         if request.cluster is not None:
             self._clusters.check_layout(request.cluster, request.layout, request.provider)
         price = self._machines.plan(request.provider, request.layout).price_per_hour

@@ -8,10 +8,9 @@ from pathlib import Path, PurePosixPath
 from workbench import artifact, recipes
 from workbench.errors import BadInput, NotFound
 from workbench.recipes import FIELDS, Recipe
-from workbench.settings import PROJECT
+from workbench.settings import PROJECT, Settings
 
 SHIPPED = PROJECT / "recipes"
-NOTEBOOKS = PROJECT / "notebooks"
 MAX_UPLOAD = 8 * 1024**2
 """Bytes of a notebook or a zip that holds a recipe."""
 
@@ -38,9 +37,10 @@ def find(text: str | Path) -> Path:
     ------
     NotFound
     """
-    if not Path(text).exists() and (SHIPPED / text).is_dir():
-        return SHIPPED / text
     if not Path(text).exists():
+        for ours in (SHIPPED / text, recipes.DEFAULT.parent / text, recipes.DEFAULT.parent / f"{text}.ipynb"):
+            if ours.is_dir() or ours.is_file():
+                return ours
         shipped = sorted(folder.name for folder in SHIPPED.glob("*") if folder.is_dir())
         raise NotFound(
             f"there is no recipe at {text}; give a notebook, a folder, or one of: {', '.join(shipped)}"
@@ -48,11 +48,11 @@ def find(text: str | Path) -> Path:
     return Path(text)
 
 
-def offered() -> dict[str, Path]:
+def offered(settings: Settings) -> dict[str, Path]:
     """The recipes that one can begin with, by name: the tutorial's, the shipped ones, and other notebooks that are one."""
     found = {recipes.DEFAULT.stem: recipes.DEFAULT}
     found |= {folder.name: folder for folder in sorted(SHIPPED.iterdir()) if folder.is_dir()}
-    for path in sorted(NOTEBOOKS.glob("*.ipynb")):
+    for path in sorted(settings.notebooks.glob("*.ipynb")):
         if _is_recipe(path):
             found.setdefault(path.stem, path)
     return found

@@ -12,8 +12,8 @@ import psutil
 from workbench.errors import Unavailable
 from workbench.machines.local import processes
 from workbench.machines.local.messages import End, Keep, Launch, Standing
-from workbench.settings import PROJECT
-from workbench.system import detached
+from workbench.settings import CODE
+from workbench.system import detached, extras
 from workbench.system.control_socket import Failed, Nothing, ask
 from workbench.system.endings import last_line
 from workbench.system.locks import locked
@@ -84,6 +84,8 @@ def begin(home: Path, modules: Sequence[str]) -> Standing:
 
 
 def _begin(home: Path, modules: Sequence[str]) -> Standing:
+    if not extras.is_installed("train"):
+        raise Unavailable(f"no machine can be started here: {extras.install('train')}")
     log = _log_of(home)
     log.unlink(missing_ok=True)
     own_mark = processes.mark(home, processes.PREWARMED, processes.PREWARMED_PLACE)
@@ -97,7 +99,7 @@ def _begin(home: Path, modules: Sequence[str]) -> Standing:
             processes.MARK: own_mark.ljust(MARK_ROOM),
         },
         log,
-        PROJECT,
+        CODE,
     )
 
     def ready() -> Standing | None:

@@ -22,7 +22,7 @@ from workbench.machines.local import fork_client, sandbox
 from workbench.machines.local.head import Head
 from workbench.machines.local.messages import FULL, NONE, USER, End, Keep, Launch, Standing
 from workbench.machines.local.processes import MARK, PREWARMED, mark
-from workbench.settings import PROJECT
+from workbench.settings import CODE
 from workbench.system import linux
 from workbench.system.control_socket import Nothing, Reply, Route, Server, listen
 from workbench.system.linux import MACHINE_UIDS
@@ -185,7 +185,7 @@ def _describe(error: BaseException) -> str:
 def _our_files() -> list[Path]:
     """The files of the project's code that this process has in memory."""
     files = [getattr(module, "__file__", None) for module in list(sys.modules.values())]
-    return [Path(file) for file in files if file and Path(file).is_relative_to(PROJECT / "workbench")]
+    return [Path(file) for file in files if file and Path(file).is_relative_to(CODE / "workbench")]
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from workbench.settings import PROJECT
+from workbench.settings import CODE, INSTALLED
 from workbench.system import linux
 
 EMPTIED = tuple(map(Path, ("/tmp", "/var/tmp", "/dev/shm", "/run")))  # noqa: S108
@@ -51,7 +51,8 @@ def needed() -> list[Path]:
     found = [Path(sys.prefix), Path(sys.base_prefix)]
     for entry in map(Path, sys.path):
         if entry.is_dir():
-            found.append(PROJECT / "workbench" if entry == PROJECT else entry)
+            own = entry == CODE and not INSTALLED  # all of site-packages is code, of a checkout not all is
+            found.append(CODE / "workbench" if own else entry)
     return _outermost(path.resolve() for path in found)
 
 

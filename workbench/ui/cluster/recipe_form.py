@@ -51,7 +51,7 @@ class RecipeForm:
         self._began, self._uploaded = began, uploaded
         self._checked: dict[str, Checked] = {}
         self._showing = False
-        self.offered: Mapping[str, Path] = recipes.offered()
+        self.offered: Mapping[str, Path] = recipes.offered(workbench.settings)
         self.start = ipywidgets.Dropdown(
             options=[("your own code", ""), *((name, name) for name in self.offered)],
             description="Begin with",

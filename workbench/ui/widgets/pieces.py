@@ -12,14 +12,14 @@ import anywidget
 import traitlets
 
 from workbench.errors import RecipeError, WorkbenchError
-from workbench.settings import PROJECT
+from workbench.settings import CODE
 from workbench.ui.widgets import theme
 
 _TERMINAL_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 _NOT_THE_USERS = (
     sysconfig.get_path("stdlib"),
     sysconfig.get_path("purelib"),
-    str(PROJECT / "workbench"),
+    str(CODE / "workbench"),
     "<",
 )
 
@@ -103,4 +103,4 @@ def _place(filename: str) -> str:
     """Name a file as its author knows it: a notebook's cell has a name that says nothing to anybody."""
     if "ipykernel_" in filename or "ipython-input" in filename:
         return "your cell"
-    return os.path.relpath(filename, PROJECT) if Path(filename).is_relative_to(PROJECT) else filename
+    return os.path.relpath(filename, CODE) if Path(filename).is_relative_to(CODE) else filename
