@@ -16,6 +16,9 @@ from workbench.fields import Fields
 FILE = "manifest.json"
 FORMAT = 1
 Preprocessing = Literal["mnist", "resize", "none"]
+OutputKind = Literal["probabilities", "independent", "logits", "values"]
+"""What a model's outputs are: probabilities of classes that exclude each other (one output: that of the second of two),
+probabilities of which each stands alone, logits of classes, or quantities."""
 
 
 @dataclass(frozen=True)
@@ -85,9 +88,9 @@ class Input:
 
 @dataclass(frozen=True)
 class ModelOutput:
-    """The output that the model gives: ``probabilities`` or ``values``, shape without the batch."""
+    """The output that the model gives: what it is, and its shape without the batch."""
 
-    kind: str
+    kind: OutputKind
     shape: tuple[int, ...]
 
 
@@ -339,7 +342,10 @@ def _input_as_json(given: Input) -> dict[str, object]:
 
 
 def _output(fields: Fields) -> ModelOutput:
-    return ModelOutput(fields.text("kind", "values"), fields.shape("shape"))
+    kind = fields.text("kind", "values")
+    if kind not in get_args(OutputKind):
+        fields.refuse("kind", ", ".join(get_args(OutputKind)))
+    return ModelOutput(cast(OutputKind, kind), fields.shape("shape"))
 
 
 def _training(fields: Fields) -> Training:

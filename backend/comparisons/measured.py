@@ -54,7 +54,7 @@ def on_corrections(versions: list[Deployment], corrections: Corrections) -> Meas
             continue
         low, high = deployment.manifest.takes.range
         x = seen.astype(np.float32) * np.float32((high - low) / 255) + np.float32(low)
-        said = [deployment.engine.predict(x[i : i + 200]).argmax(1) for i in range(0, len(x), 200)]
+        said = [deployment.classify(x[i : i + 200]).argmax(1) for i in range(0, len(x), 200)]
         right = int((np.concatenate(said) == truth).sum())
         found[deployment.version] = Recognised(
             right, round(right / len(truth), 6), *interval(right, len(truth))

@@ -1,12 +1,15 @@
 """Check a version's manifest, so that no request can fail for it later."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from backend.deployments.engines import EXAMPLES
+from workbench import manifest as manifests
+from workbench import scores
 from workbench.errors import BadInput, ModelRefused
-from workbench.manifest import Manifest
+from workbench.manifest import Manifest, ModelOutput
 
 
 def check_number(name: str, version: object) -> int:
@@ -21,6 +24,31 @@ def check_manifest(manifest: Manifest) -> None:
     shape = manifest.takes.shape
     if manifest.preprocessing == "mnist" and shape != (28, 28, 1):
         raise ModelRefused(f"preprocessing mnist gives pictures (28, 28, 1), the model takes {shape}")
+
+
+def read_whole(folder: Path) -> Manifest:
+    """Read a version's manifest, and complete it: it always says what a classifier's outputs are."""
+    return complete(manifests.read(folder), folder)
+
+
+def complete(manifest: Manifest, folder: Path) -> Manifest:
+    """Say what the outputs are, by the answers to a version's own examples, where its manifest does not.
+
+    Older manifests call everything ``values`` that is no row of probabilities: logits, and a single output too.
+    """
+    told = manifest.output
+    if told is not None and (told.kind != "values" or manifest.accuracy is None):
+        return manifest
+    try:
+        with np.load(folder / EXAMPLES, allow_pickle=False) as archive:
+            answers = archive["y"]
+    except (OSError, ValueError, KeyError):  # said by whoever checks the version
+        return manifest
+    if answers.ndim != 2 or answers.dtype.kind not in "fiub":
+        return manifest
+    is_classifier = manifest.accuracy is not None or manifest.labels
+    kind = scores.measure(answers.astype(np.float32)) if is_classifier else "values"
+    return replace(manifest, output=ModelOutput(kind, answers.shape[1:]))
 
 
 def refuse_worse(new: Manifest, new_folder: Path, active: Manifest, active_folder: Path) -> None:

@@ -21,7 +21,7 @@ from typing import BinaryIO
 
 from backend.deployments import engines
 from backend.deployments.canary import choose
-from backend.deployments.manifests import check_manifest, check_number, refuse_worse
+from backend.deployments.manifests import check_manifest, check_number, read_whole, refuse_worse
 from backend.deployments.record import FILE, CanaryShare, Change, Record, now, switched
 from backend.deployments.values import Canary, Deployment, Serving, UnderWay
 from workbench import artifact
@@ -270,7 +270,7 @@ class Deployments:
         loaded = self._engines.get((name, version))
         if loaded is None:
             folder = self._find(name, version)
-            manifest = read_manifest(folder)
+            manifest = read_whole(folder)
             loaded = manifest, engines.load(folder, manifest, self._other)
             self._engines[name, version] = loaded
         return loaded

@@ -1,11 +1,17 @@
 """The versions that answer, as values: a deployment, its canary, all that serve, and the work under way before that."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from backend.deployments.engines import Engine
-from workbench.errors import NoPictureModel
-from workbench.manifest import Manifest
+from workbench import scores
+from workbench.errors import ModelRefused, NoPictureModel
+from workbench.manifest import Manifest, OutputKind
 
 
 @dataclass(frozen=True)
@@ -27,6 +33,30 @@ class Deployment:
         )
 
     @property
+    def gives(self) -> OutputKind:
+        """Kind of what it answers, which a manifest that was read with ``manifests.read_whole`` says."""
+        output = self.manifest.output
+        return output.kind if output else "probabilities"
+
+    def classify(self, x: NDArray[Any]) -> NDArray[np.float32]:
+        """Probabilities ``(n, classes)`` for inputs ``(n, …)``; two classes where the model has one output.
+
+        Raises
+        ------
+        Unanswered
+            It took too long.
+        ModelRefused
+            It did not answer with numbers.
+        """
+        found, kind = self.engine.predict(x), self.gives
+        if kind != "probabilities" or found.shape[1] == 1:
+            with np.errstate(invalid="ignore"):
+                found = scores.probabilities(found, kind)
+        if not math.isfinite(float(found.sum())):
+            raise ModelRefused(f"{self.name}:{self.version} answers this with values that are no numbers")
+        return found
+
+    @property
     def takes_pictures(self) -> bool:
         """Tell whether a drawing can be brought into the form of its input."""
         wanted = self.manifest.takes
@@ -39,6 +69,19 @@ class Deployment:
         """Raise NoPictureModel unless it does."""
         if not self.takes_pictures:
             raise NoPictureModel(f"{self.name}'s input is no picture")
+
+    @property
+    def recognises(self) -> bool:
+        """Tell whether it says of a drawing which of some classes it is."""
+        return self.takes_pictures and self.gives != "values"
+
+    def check_recognises(self) -> None:
+        """Raise NoPictureModel unless it does."""
+        self.check_takes_pictures()
+        if not self.recognises:
+            raise NoPictureModel(
+                f"{self.name} answers quantities, not classes; ask it by /serve or /v1/models"
+            )
 
 
 @dataclass(frozen=True)
@@ -60,8 +103,8 @@ class Serving:
 
     @property
     def default(self) -> Deployment | None:
-        """The most recently activated model whose input is a picture."""
-        return next((d for d in reversed([*self.deployments.values()]) if d.takes_pictures), None)
+        """The most recently activated model that recognises drawings."""
+        return next((d for d in reversed([*self.deployments.values()]) if d.recognises), None)
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from backend.predict.doubt import find_several
 from workbench.errors import NoModel, NotFound
 from workbench.pictures import ink
 from workbench.pictures.inputs import prepare
+from workbench.scores import label_of
 
 TEXT, JSON = "text/plain; charset=utf-8", "application/json"
 
@@ -54,7 +55,7 @@ class Drawings:
         deployment = choose(active, drawing.picture)
         x, seen = prepare(drawing.picture, deployment.manifest)
         fitted = time.perf_counter()
-        scores = None if x is None else deployment.engine.predict(x)[0]
+        scores = None if x is None else deployment.classify(x)[0]
         answered = time.perf_counter()
         answer = _write(deployment, scores, seen, drawing.as_text, begun)
         name, version = deployment.name, str(deployment.version)
@@ -79,7 +80,7 @@ class Drawings:
             raise NotFound(f"no model {name[:64]!r} serves here; GET /models lists those that do")
         if deployment is None:
             raise NoModel(self._deployments.under_way().message)
-        deployment.check_takes_pictures()
+        deployment.check_recognises()
         return deployment
 
     def _compare(
@@ -92,7 +93,7 @@ class Drawings:
     ) -> None:
         """Keep what the active version would have said."""
         x, _ = prepare(picture, active.manifest)
-        kept = x is None or self._comparisons.keep(active, canary, active.engine.predict(x)[0], scores, seen)
+        kept = x is None or self._comparisons.keep(active, canary, active.classify(x)[0], scores, seen)
         if not kept:
             self._metrics.add("workbench_comparisons_lost_total")
 
@@ -104,9 +105,10 @@ def _write(
     as_text: bool,
     begun: float,
 ) -> tuple[bytes, str]:
-    labels = deployment.manifest.labels
-    digit = None if scores is None else int(scores.argmax())
-    label = None if digit is None else labels[digit] if digit < len(labels) else str(digit)
+    digit = label = None
+    if scores is not None:
+        digit = int(scores.argmax())
+        label = label_of(digit, deployment.manifest.labels, len(scores))
     if as_text:
         return (label or "nothing drawn").encode(), TEXT
     answer: dict[str, object] = {
@@ -120,7 +122,7 @@ def _write(
     answer["doubt"] = None
     if digit is None:
         answer["reason"] = "nothing drawn"
-    elif seen is not None and (found := find_several(seen, deployment.manifest, deployment.engine.predict)):
+    elif seen is not None and (found := find_several(seen, deployment.manifest, deployment.classify)):
         answer.update(found.as_json())
     answer["latency_ms"] = round((time.perf_counter() - begun) * 1e3, 2)
     return json_bytes(answer), JSON

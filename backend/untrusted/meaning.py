@@ -1,6 +1,6 @@
 """The meaning of a model's outputs: which of them are scores, by shape and type; what leaves it open is asked for."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.errors import BadInput, ModelRefused
+from workbench.manifest import OutputKind
 
 MAX_SCORES = 10_000
 
@@ -23,6 +24,17 @@ class OutputVerdict:
     scores: tuple[float | None, ...]
     """A class each, one for whether it is, or none where the model names its class only; ``None`` is no number."""
     output: str
+    kind: OutputKind | None = None
+    """What the scores are; ``None`` where there are none."""
+
+    @classmethod
+    def of_ours(cls, outputs: NDArray[np.float32], kind: OutputKind, output: str) -> "OutputVerdict":
+        """The verdict of a version of ours, of its probabilities ``(n, classes)`` or, of other kinds, its values."""
+        row = outputs[0].reshape(-1).astype(np.float64)
+        told = tuple(float(score) if np.isfinite(score) else None for score in row[:MAX_SCORES])
+        if kind == "values":
+            return cls(None, None, told, output, kind)
+        return cls(int(row.argmax()), None, told, output, "probabilities")
 
 
 @dataclass(frozen=True)
@@ -43,6 +55,7 @@ def read_verdict(
     batch: int | None,
     wanted: str,
     labels: Sequence[str],
+    measure: Callable[[str, NDArray[Any]], OutputKind],
 ) -> OutputVerdict:
     """Read the class and its scores.
 
@@ -54,6 +67,8 @@ def read_verdict(
         How many pictures were asked about, all the same; ``None`` where outputs have no axis for pictures.
     wanted
         The output that the request names, if it does.
+    measure
+        Tells what an output is, by its name and its scores for one picture ``(k,)``.
 
     Raises
     ------
@@ -73,7 +88,7 @@ def read_verdict(
         shapes = ", ".join(f"{name} {outputs[name].shape} {outputs[name].dtype}" for name in names)
         raise ModelRefused(f"the model's answer holds no scores of classes for one picture: {shapes[:300]}")
     chosen = _choose(usable, len(labels))
-    return _verdict(chosen, labels)
+    return _verdict(chosen, labels, measure)
 
 
 def _read(name: str, array: NDArray[Any], batch: int | None) -> _Output | None:
@@ -115,7 +130,9 @@ def _choose(outputs: Sequence[_Output], labels: int) -> _Output:
     return options[0]
 
 
-def _verdict(output: _Output, labels: Sequence[str]) -> OutputVerdict:
+def _verdict(
+    output: _Output, labels: Sequence[str], measure: Callable[[str, NDArray[Any]], OutputKind]
+) -> OutputVerdict:
     values = output.values
     if output.kind == "text":
         said = values[0]
@@ -126,7 +143,12 @@ def _verdict(output: _Output, labels: Sequence[str]) -> OutputVerdict:
         return OutputVerdict(int(values[0]), None, (), output.name)
     values = values[:MAX_SCORES].astype(np.float64)
     scores = tuple(float(score) if np.isfinite(score) else None for score in values)
+    if None in scores:
+        best = int(np.argmax(np.where(np.isfinite(values), values, -np.inf))) if len(values) > 1 else None
+        return OutputVerdict(best, None, scores, output.name)
+    kind: OutputKind = measure(output.name, values)
     if output.kind == "score":
-        return OutputVerdict(int(values[0] > 0.5), None, scores, output.name)
-    best = int(np.argmax(np.where(np.isfinite(values), values, -np.inf)))
-    return OutputVerdict(best, None, scores, output.name)
+        return OutputVerdict(
+            int(values[0] > (0 if kind == "logits" else 0.5)), None, scores, output.name, kind
+        )
+    return OutputVerdict(int(np.argmax(values)), None, scores, output.name, kind)

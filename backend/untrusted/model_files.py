@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from backend.deployments.manifests import check_manifest
+from backend.deployments.manifests import check_manifest, complete
 from backend.untrusted import external_data, forms
 from workbench import artifact
 from workbench.errors import ModelRefused
@@ -171,6 +171,7 @@ def _find(unpacked: Path, model: Path) -> _Found:
         if (path.parent / "model.onnx").exists() or (path.parent / "saved_model").exists():
             manifest, unpacked = artifact.verify(path.parent), path.parent
             check_manifest(manifest)
+            manifest = complete(manifest, path.parent)
     for pattern, form in (("*.onnx", "onnx"), ("saved_model.pb", "saved_model"), ("*.keras", "keras")):
         found = [path for path in sorted(unpacked.rglob(pattern)) if path.is_file()]
         if manifest is None and len(found) > 1:

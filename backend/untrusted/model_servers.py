@@ -31,7 +31,7 @@ from backend.tfserving.rest_format import Arrays, Signature
 from backend.untrusted.confined import LOG, NO_FAULT, PROTECTION, SOCKET, Spec
 from backend.untrusted.model_files import ModelFile, ModelFiles
 from workbench.errors import BadInput, ModelRefused, NeedsTensorFlow, Unavailable
-from workbench.manifest import Manifest
+from workbench.manifest import Manifest, OutputKind
 from workbench.system.endings import last_line
 from workbench.system.linux import MODEL_UIDS
 from workbench.system.locks import locked
@@ -51,6 +51,8 @@ class ModelServer:
     def __init__(self, file: ModelFile, name: str, timeout_s: float) -> None:
         self.file, self.name, self._timeout_s = file, name, timeout_s
         self.signatures: dict[str, Signature] = {}
+        self.gives: dict[tuple[str, str], OutputKind] = {}
+        """What an output of a signature is, once it was measured."""
         self.rest = Rest(file.folder / SOCKET)
         self.fast: Channel | None = None
         """Asked first; ``None`` where nothing faster than REST can be had.

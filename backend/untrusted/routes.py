@@ -2,7 +2,7 @@
 
 import re
 import urllib.parse
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -21,6 +21,7 @@ from backend.untrusted.serve import Serve, ServeRequest, Upload
 from workbench.errors import BadInput, TokenNeeded
 from workbench.pictures import ink
 from workbench.pictures.decoders import MAX_BYTES as MAX_PICTURE
+from workbench.scores import label_of
 from workbench.settings import Settings
 
 _OURS = re.compile(r"(?:/api)?/models/([^/]+)/versions/(\d{1,9})\.zip")
@@ -40,13 +41,21 @@ def add_routes(app: Flask, settings: Settings, serve: Serve, metrics: Metrics) -
             nothing: dict[str, object] = {"class": None, "label": None, "scores": None}
             return json_answer({**nothing, "reason": "nothing drawn", "model": said.model})
         found, label = verdict.index, verdict.name
-        if label is None:
-            label = said.labels[found] if found is not None and 0 <= found < len(said.labels) else str(found)
+        if label is None and found is not None:
+            label = _label(found, said.labels, verdict.scores)
         kind = "own" if not said.model.startswith("sha256:") else "stranger"
         metrics.add("workbench_served_total", (("kind", kind),))
         seen = None if said.seen is None else ink.to_data_url(_blue_first(said.seen))
         told = {"class": found, "label": label, "scores": list(verdict.scores), "model": said.model}
-        return json_answer({**told, "labels": list(said.labels), "output": verdict.output, "seen": seen})
+        more = {"labels": list(said.labels), "output": verdict.output, "kind": verdict.kind, "seen": seen}
+        return json_answer({**told, **more})
+
+
+def _label(index: int, labels: Sequence[str], scores: Sequence[float | None]) -> str:
+    """Name a class; a model that names its class alone does not tell how many there are."""
+    if scores:
+        return label_of(index, labels, max(2, len(scores)))
+    return labels[index] if 0 <= index < len(labels) else str(index)
 
 
 def _note(model: str) -> None:

@@ -4,8 +4,9 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from backend.deployments.store import Deployments
 from backend.deployments.uploads import MAX_VERSION
 from backend.deployments.values import Deployment
+from backend.untrusted import probing
 from backend.untrusted.fetching import Fetcher
 from backend.untrusted.fitting import Fitted, How, fit, other_size
 from backend.untrusted.meaning import OutputVerdict, read_verdict
@@ -20,9 +22,12 @@ from backend.untrusted.model_files import ModelFile, ModelFiles
 from backend.untrusted.model_servers import ModelServer, ModelServers
 from backend.untrusted.remembered import Remembered
 from workbench.errors import AllTaken, BadInput, NotFound, TokenNeeded, Unavailable
+from workbench.manifest import Manifest, OutputKind
 from workbench.pictures import ink
 from workbench.pictures.decoders import MAX_BYTES as MAX_PICTURE
 from workbench.pictures.inputs import prepare
+from workbench.scores import measure as scores_kind
+from workbench.scores import probabilities
 
 MAX_MODEL = MAX_VERSION
 IMAGE_S, MODEL_S = 15.0, 120.0
@@ -160,8 +165,9 @@ class Serve:
         x, seen = prepare(picture, deployment.manifest)
         labels, verdict = deployment.manifest.labels, None
         if x is not None:
-            outputs = {OUTPUT: deployment.engine.predict(x)}
-            verdict = read_verdict(outputs, (OUTPUT,), 1, asked.how.output, labels)
+            if asked.how.output not in ("", OUTPUT):
+                raise BadInput(f"the model has no output {asked.how.output[:60]!r}; it has: {OUTPUT}")
+            verdict = OutputVerdict.of_ours(deployment.classify(x), deployment.gives, OUTPUT)
         return ServeAnswer(verdict, labels, f"{deployment.name}:{deployment.version}", seen)
 
     # ── untrusted ────────────────────────────────────────────────────────────────────────────────
@@ -173,11 +179,11 @@ class Serve:
         fitted = fit(data, server.signatures, file.manifest, asked.how)
         labels = labels or (file.manifest.labels if file.manifest else file.labels)
         try:
-            verdict = _ask(server, fitted, asked.how, labels)
+            verdict = _ask(server, fitted, asked.how, labels, file.manifest)
         except Unavailable:  # it ended between two requests, as an idle one does
             server.stop()
             server = self._servers.open(file)
-            verdict = _ask(server, fitted, asked.how, labels)
+            verdict = _ask(server, fitted, asked.how, labels, file.manifest)
         return ServeAnswer(
             verdict, labels, f"sha256:{file.sha256}", fitted.seen
         )  # a manifest could claim any name
@@ -231,7 +237,23 @@ def _labels(name: str) -> list[str]:
     return LABELS.get(name, [])
 
 
-def _ask(server: ModelServer, fitted: Fitted, how: How, labels: Sequence[str]) -> OutputVerdict:
+def _ask(
+    server: ModelServer, fitted: Fitted, how: How, labels: Sequence[str], manifest: Manifest | None
+) -> OutputVerdict:
     outputs = server.predict(fitted.inputs, fitted.signature)
     declared = tuple(server.signatures[fitted.signature].outputs)
-    return read_verdict(outputs, declared, fitted.batch, how.output, labels)
+    own = manifest.output if manifest is not None and len(outputs) == 1 else None
+    if own is not None and how.output in ("", *outputs):
+        (output,) = outputs
+        answers = np.asarray(outputs[output], np.float32)
+        if answers.ndim == 2 and np.isfinite(answers).all():
+            return OutputVerdict.of_ours(probabilities(answers, own.kind), own.kind, output)
+
+    def measure(output: str, said: NDArray[Any]) -> OutputKind:
+        key = fitted.signature, output
+        if key not in server.gives:
+            ask = partial(server.predict, signature_name=fitted.signature)
+            server.gives[key] = probing.measure(ask, fitted.inputs, output, said)
+        return "logits" if scores_kind(said[None]) == "logits" else server.gives[key]
+
+    return read_verdict(outputs, declared, fitted.batch, how.output, labels, measure)

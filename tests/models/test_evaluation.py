@@ -32,7 +32,7 @@ def test_accuracy_confusion_and_worst_are_counted() -> None:
 def test_one_hot_truth_and_logits_are_understood() -> None:
     logits, truth = np.array([[5.0, -5.0], [-3.0, 4.0]]), np.array([[1, 0], [0, 1]])
     result = classified(lambda x: logits, (np.zeros((2, 1)), truth))
-    assert (result.accuracy, result.output_kind, result.labels) == (1.0, "values", ("0", "1"))
+    assert (result.accuracy, result.output_kind, result.labels) == (1.0, "logits", ("0", "1"))
 
 
 def test_a_class_that_never_occurs_divides_nothing() -> None:

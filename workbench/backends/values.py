@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Self
+from typing import IO, Any, Self, get_args
 
 from workbench.errors import BadInput
+from workbench.manifest import OutputKind
 
 Source = str | Path
 """A URL, or a file here."""
@@ -258,6 +259,10 @@ class Classified:
     labels: tuple[str, ...] = ()
     seen: str | None = None
     reason: str = ""
+    output: str = ""
+    """Name of the output that was read."""
+    kind: OutputKind | None = None
+    """What the scores are; ``None`` where that cannot be told."""
 
     @classmethod
     def from_json(cls, said: Any) -> Self:
@@ -270,6 +275,8 @@ class Classified:
             labels=tuple(map(str, said.get("labels") or ())),
             seen=_text(said.get("seen")),
             reason=str(said.get("reason", "")),
+            output=str(said.get("output") or ""),
+            kind=_kind(said.get("kind")),
         )
 
     def as_json(self) -> dict[str, object]:
@@ -280,7 +287,8 @@ class Classified:
         }
         if self.scores is None:
             return {**told, "reason": self.reason, "model": self.model}
-        return {**told, "model": self.model, "labels": list(self.labels), "seen": self.seen}
+        more = {"labels": list(self.labels), "output": self.output, "kind": self.kind, "seen": self.seen}
+        return {**told, "model": self.model, **more}
 
 
 def opened(path: Path) -> IO[bytes]:
@@ -293,6 +301,10 @@ def opened(path: Path) -> IO[bytes]:
 
 def _number(value: Any) -> int | None:
     return None if value is None else int(value)
+
+
+def _kind(value: Any) -> OutputKind | None:
+    return value if value in get_args(OutputKind) else None
 
 
 def _text(value: Any) -> str | None:

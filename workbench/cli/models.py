@@ -204,7 +204,9 @@ def _predict(arguments: argparse.Namespace, settings: Settings) -> None:
     elif said.digit is None or said.probabilities is None:
         print(said.reason)
     else:
-        print(f"{said.digit} ({output.percent(max(said.probabilities))}, {said.model}:{said.version})")
+        print(
+            f"{said.label or said.digit} ({output.percent(max(said.probabilities))}, {said.model}:{said.version})"
+        )
 
 
 def _describe(version: "Version") -> dict[str, Any]:

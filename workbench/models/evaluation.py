@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from workbench import scores
 from workbench.models.measured import Evaluation, Regression
 from workbench.models.published_evaluation import Calibration, CalibrationBin, Mistake
 
@@ -17,6 +18,8 @@ def evaluate(
     predict: Callable[[np.ndarray], np.ndarray],
     test: tuple[np.ndarray, np.ndarray],
     labels: Sequence[str] = (),
+    *,
+    says_logits: bool = False,
 ) -> Evaluation | Regression:
     """Ask the model about each held-out example, once.
 
@@ -31,6 +34,8 @@ def evaluate(
         ``(x, y)`` with ``y`` ``(n,)`` whole numbers 0 to k-1, one-hot ``(n, k)``, or float ``(n,)`` or ``(n, m)``.
     labels
         k texts; the class numbers where none are given.
+    says_logits
+        Whether the model says that its outputs are logits; else they are taken for what they are measured to be.
 
     Raises
     ------
@@ -39,7 +44,9 @@ def evaluate(
     """
     x, y = test
     outputs, truth = np.asarray(predict(x), np.float32), np.asarray(y)
-    return classify(outputs, truth, labels) if _names_classes(truth, outputs) else measure(outputs, truth)
+    if _names_classes(truth, outputs):
+        return classify(outputs, truth, labels, says_logits=says_logits)
+    return measure(outputs, truth)
 
 
 def _names_classes(truth: np.ndarray, outputs: np.ndarray) -> bool:
@@ -71,14 +78,17 @@ def measure(outputs: np.ndarray, truth: np.ndarray) -> Regression:
     )
 
 
-def classify(outputs: np.ndarray, truth: np.ndarray, labels: Sequence[str]) -> Evaluation:
+def classify(
+    outputs: np.ndarray, truth: np.ndarray, labels: Sequence[str], *, says_logits: bool = False
+) -> Evaluation:
     """Count a classifier's outputs ``(n, k)`` against the true classes."""
     truth = truth.argmax(1) if truth.ndim == 2 and truth.shape[1] > 1 else truth.reshape(-1).astype(np.int64)
     if outputs.ndim != 2 or len(outputs) != len(truth) or len(truth) == 0:
         raise ValueError(
             f"outputs (n, k) and truth (n,) must fit. Received: {outputs.shape} and {truth.shape}"
         )
-    sure = probabilities(outputs)
+    kind = scores.measure(outputs, says_logits=says_logits)
+    sure = scores.probabilities(outputs, kind)
     classes = sure.shape[1]
     if truth.min() < 0 or truth.max() >= classes:
         raise ValueError(
@@ -95,7 +105,7 @@ def classify(outputs: np.ndarray, truth: np.ndarray, labels: Sequence[str]) -> E
         outputs=outputs,
         truth=truth,
         labels=tuple(labels) if len(labels) == classes else tuple(str(k) for k in range(classes)),
-        output_kind="probabilities" if sure is outputs else "values",
+        output_kind=kind,
         accuracy=hits / len(truth),
         low=low,
         high=high,
@@ -126,13 +136,6 @@ def _calibrate(sure: np.ndarray, truth: np.ndarray) -> Calibration:
     return Calibration(gap, tuple(bins))
 
 
-def _both(second: np.ndarray) -> np.ndarray:
-    """Both classes' probabilities ``(n, 2)`` from the second one's, or from its logit, ``(n, 1)``."""
-    if second.min() < 0 or second.max() > 1:
-        second = 1 / (1 + np.exp(-second))
-    return np.concatenate([1 - second, second], 1)
-
-
 def wilson(hits: int, count: int, z: float = 1.959964) -> tuple[float, float]:
     """Score interval of a share (Wilson 1927); 95 % by default.
 
@@ -144,21 +147,3 @@ def wilson(hits: int, count: int, z: float = 1.959964) -> tuple[float, float]:
     half = z * math.sqrt(share * (1 - share) / count + z * z / (4 * count * count))
     whole = 1 + z * z / count
     return max(0.0, (middle - half) / whole), min(1.0, (middle + half) / whole)
-
-
-def probabilities(outputs: np.ndarray) -> np.ndarray:
-    """The outputs themselves where they are probabilities, else their softmax; float ``(n, k)``.
-
-    One output, ``(n, 1)``, is the probability of the second of two classes, or its logit: both are given.
-    """
-    if outputs.shape[1] == 1:
-        return _both(outputs)
-    if _are_probabilities(outputs):
-        return outputs
-    shifted = np.exp(outputs - outputs.max(1, keepdims=True))
-    normalised: np.ndarray = shifted / shifted.sum(1, keepdims=True)
-    return normalised
-
-
-def _are_probabilities(outputs: np.ndarray) -> bool:
-    return bool((outputs >= 0).all() and np.allclose(outputs.sum(1), 1, atol=1e-3))

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from workbench.manifest import OutputKind
 from workbench.models import charts, published_evaluation
 from workbench.models.published_evaluation import (
     Calibration,
@@ -39,7 +40,7 @@ class Evaluation:
     outputs: np.ndarray
     truth: np.ndarray
     labels: tuple[str, ...]
-    output_kind: str
+    output_kind: OutputKind
     accuracy: float
     low: float
     high: float
@@ -119,7 +120,7 @@ class Regression:
     root_mean_square_error: float
     explained: float | None
     worst: tuple[int, ...]
-    output_kind: str = "values"
+    output_kind: OutputKind = "values"
 
     @property
     def count(self) -> int:

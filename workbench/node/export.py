@@ -9,8 +9,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from workbench import datasets
-from workbench.manifest import CorrectedPart, Input, Manifest, ModelOutput, Share, Training
+from workbench import datasets, scores
+from workbench.manifest import CorrectedPart, Input, Manifest, ModelOutput, OutputKind, Share, Training
 from workbench.models.measured import Evaluation, Regression
 from workbench.node import forms
 from workbench.node.model import input_of, layers_of, plain
@@ -48,11 +48,13 @@ def write_version(
         training=Training(round(trained.seconds, 3), trained.stopped, program.epochs),
         frameworks=frameworks(),
         missing=made.missing,
-        corrections=describe_corrections(trained.predict, wanted),
+        corrections=describe_corrections(trained.predict, wanted, evaluation.output_kind),
     )
 
 
-def describe_corrections(predict: Callable[[np.ndarray], np.ndarray], wanted: Input) -> CorrectedPart | None:
+def describe_corrections(
+    predict: Callable[[np.ndarray], np.ndarray], wanted: Input, kind: OutputKind
+) -> CorrectedPart | None:
     """The visitors' corrections that the recipe read, and how many of them are recognised before and after.
 
     ``None`` where the recipe read none.
@@ -67,8 +69,9 @@ def describe_corrections(predict: Callable[[np.ndarray], np.ndarray], wanted: In
     if len(y) and np.prod(shape) == 28 * 28:
         low, high = wanted.range
         fed = x.reshape(-1, *shape).astype(np.float32) * ((high - low) / 255) + low
-        outputs = predict(fed if (low, high) != (0, 255) else x.reshape(-1, *shape))
-        after = Share(int((np.asarray(outputs).argmax(-1) == y).sum()), len(y))
+        outputs = np.asarray(predict(fed if (low, high) != (0, 255) else x.reshape(-1, *shape)))
+        said = scores.probabilities(outputs, kind).argmax(-1)
+        after = Share(int((said == y).sum()), len(y))
     return CorrectedPart(latest.version, tuple(latest.ids), told, after)
 
 

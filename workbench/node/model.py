@@ -67,6 +67,13 @@ def build_metrics(model: keras.Model, sample: tuple[Any, Any]) -> None:
     model.reset_metrics()
 
 
+def says_logits(model: keras.Model) -> bool:
+    """Tell whether the compiled loss takes the model's outputs for logits, ``from_logits=True``."""
+    loss = getattr(model, "loss", None)
+    named = loss.get_config() if isinstance(loss, keras.losses.Loss) else {}
+    return bool(named.get("from_logits"))
+
+
 def optimizers(model: keras.Model) -> list[keras.optimizers.Optimizer]:
     """The compiled optimizer, and those that a model with a ``train_step`` of its own keeps besides."""
     found = [model.optimizer, *vars(model).values()]

@@ -18,9 +18,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from workbench import recipes
+from workbench import recipes, scores
 from workbench.errors import RecipeError, WorkbenchError
-from workbench.models import evaluation
 from workbench.node import data, export
 from workbench.node import model as models
 from workbench.node.checkpoint import Checkpoints
@@ -88,7 +87,8 @@ class Previewed:
         low, high = self.input.range
         x = np.frombuffer(pixels, np.uint8).reshape(1, *self.input.sizes).astype(np.float32)
         outputs = self._answer(x * np.float32((high - low) / 255) + np.float32(low)).numpy()
-        return [float(p) for p in evaluation.probabilities(outputs)[0]]
+        kind = scores.measure(outputs, says_logits=models.says_logits(self.model))
+        return [float(p) for p in scores.probabilities(outputs, kind)[0]]
 
 
 def main(arguments: list[str]) -> int:

@@ -115,7 +115,9 @@ def _train(assignment: NodeAssignment, writer: Writer) -> None:
     if assignment.cluster.leads:
         writer.phase("exporting")
         with blame_recipe(source):
-            result = evaluation.evaluate(trained.predict, test, program.labels)
+            result = evaluation.evaluate(
+                trained.predict, test, program.labels, says_logits=trained.says_logits
+            )
         _export(
             assignment.folder, lambda folder: export.write_version(folder, trained, program, result, test[0])
         )

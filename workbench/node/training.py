@@ -16,7 +16,7 @@ from workbench.errors import RecipeError
 from workbench.events import Progress
 from workbench.node import data
 from workbench.node.checkpoint import Checkpoints
-from workbench.node.model import make_evaluation, predict
+from workbench.node.model import make_evaluation, predict, says_logits
 from workbench.node.strategies.peers import Cluster
 from workbench.node.strategy import Strategy, make
 from workbench.recipes import Program
@@ -61,6 +61,11 @@ class Trained:
     steps: int = 0
     best_epoch: int | None = None
     """The epoch whose weights these are, where the recipe's ``PATIENCE`` chose them; else they are the last."""
+
+    @property
+    def says_logits(self) -> bool:
+        """Whether the model's loss takes its outputs for logits."""
+        return says_logits(self.model)
 
     def predict(self, x: np.ndarray) -> np.ndarray:
         """The model's outputs in inference mode, float32 ``(n, …)``."""

@@ -117,7 +117,7 @@ def _publish_aside(
     trained = Trained(model, [], 0.0, stopped=False)
     export_folder = folder / "export"
     export_folder.mkdir()
-    result = evaluation.evaluate(trained.predict, test, program.labels)
+    result = evaluation.evaluate(trained.predict, test, program.labels, says_logits=trained.says_logits)
     try:
         export.write_version(export_folder, trained, program, result, test[0])
         _load_back(export_folder)
@@ -233,6 +233,11 @@ def _check_labels(y: np.ndarray, output_shape: tuple[int, ...], labels: tuple[st
     if labels and outputs is not None and outputs > 1 and len(labels) != outputs:
         raise RecipeError(
             f"LABELS has {len(labels)} texts, the model has {outputs} outputs; give as many", field="training"
+        )
+    if labels and outputs == 1 and len(labels) != 2 and truth.dtype.kind in "iub":
+        raise RecipeError(
+            f"LABELS has {len(labels)} texts, and the model's one output tells two classes apart; give 2, that of 0 first",
+            field="training",
         )
     flat = truth.reshape(len(truth), -1)
     if not np.issubdtype(truth.dtype, np.integer) or flat.shape[1] != 1 or outputs is None:

@@ -76,7 +76,7 @@ def _train(settings: Settings, status: "_Status") -> registry.Version:
         train, test = program.load_data()
         trained = training.train(program, train, on_progress=show)
         status.tell("evaluating", "evaluating the first model on the test part")
-        result = evaluation.evaluate(trained.predict, test, program.labels)
+        result = evaluation.evaluate(trained.predict, test, program.labels, says_logits=trained.says_logits)
         status.tell("exporting", "exporting the first model and checking each form of it")
         return publishing.publish(
             NAME, trained, evaluation=result, program=program, x=test[0], settings=settings

@@ -196,7 +196,9 @@ class Version:
             recipe = retraining.recipe_of(self._found, workbench.store)
             program = recipes.load(recipe, Path(folder) / "program")
             _, test = program.load_data()
-        return evaluation.evaluate(self.predict, test, self.manifest.labels)
+        output = self.manifest.output
+        is_logits = output is not None and output.kind == "logits"
+        return evaluation.evaluate(self.predict, test, self.manifest.labels, says_logits=is_logits)
 
     def download(self, path: str | Path) -> Path:
         """Write it as a zip; the file has it whole or is left as it was."""

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from workbench.errors import BadInput
+from workbench.manifest import OutputKind
 from workbench.models import registry
 from workbench.models.registry import Version
 from workbench.settings import Settings
@@ -39,8 +40,8 @@ def download(reference: str, file: Path, settings: Settings) -> Path:
     return registry.download(registry.find(reference, settings), file)
 
 
-def probabilities(scores: "np.ndarray") -> "np.ndarray":
-    """Probabilities ``(n, k)`` of a model's outputs ``(n, k)``, which may be some already; ``(n, 1)`` for two classes."""
-    from workbench.models import evaluation  # NumPy comes with it
+def probabilities(outputs: "np.ndarray", kind: OutputKind | None) -> "np.ndarray":
+    """Probabilities ``(n, classes)`` of a model's outputs ``(n, k)``, by what they are; ``(n, 1)`` for two classes."""
+    from workbench import scores  # NumPy comes with it
 
-    return evaluation.probabilities(scores)
+    return scores.probabilities(outputs, kind or scores.measure(outputs))

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
+from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from backend.tfserving.rest_format import Signature, Tensor
@@ -22,9 +23,10 @@ from backend.untrusted.meaning import read_verdict
 from backend.untrusted.model_files import ModelFiles
 from backend.untrusted.model_servers import ModelServers
 from backend.untrusted.serve import Serve, ServeAnswer, ServeRequest
-from tests.backend import making
-from workbench import artifact
+from tests.backend import bright, making
+from workbench import artifact, scores
 from workbench.errors import BadInput, ModelRefused
+from workbench.manifest import OutputKind
 
 N, FLOAT, INT64, STRING = "n", TensorProto.FLOAT, TensorProto.INT64, TensorProto.STRING
 
@@ -103,8 +105,10 @@ def ask(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ask]:
     servers = ModelServers(files, idle_s=60)
     serve = Serve(home, None, None, files, servers)  # type: ignore[arg-type]  # neither is asked here
 
-    def answer(model: bytes, band: int = 7, *, labels: str = "", **how: Any) -> ServeAnswer:
-        asked = ServeRequest(picture(band), "", labels, "", How(**how))
+    def answer(
+        model: bytes, band: int = 7, *, labels: str = "", drawn: bytes = b"", **how: Any
+    ) -> ServeAnswer:
+        asked = ServeRequest(drawn or picture(band), "", labels, "", How(**how))
         return serve.answer(asked, _Upload(model), trusted=True, note=lambda _: None)
 
     try:
@@ -240,6 +244,10 @@ def test_two_outputs_that_can_be_scores_are_asked_for(ask: Ask, tmp_path: Path) 
         ask(model, output="none")
 
 
+def measured(output: str, said: NDArray[Any]) -> OutputKind:
+    return scores.measure(said[None])
+
+
 TEN = np.arange(10, dtype=np.float32)[None]
 LABELS = [str(n) for n in range(10)]
 
@@ -265,7 +273,9 @@ def test_scores_are_found_by_shape_and_type(
     outputs: dict[str, Any], labels: list[str], chosen: str, index: int | None
 ) -> None:
     for order in (list(outputs), list(outputs)[::-1]):
-        verdict = read_verdict({name: outputs[name] for name in order}, list(outputs), 1, "", labels)
+        verdict = read_verdict(
+            {name: outputs[name] for name in order}, list(outputs), 1, "", labels, measured
+        )
         assert (verdict.output, verdict.index) == (chosen, index)
 
 
@@ -280,7 +290,7 @@ def test_scores_are_found_by_shape_and_type(
 )
 def test_outputs_that_can_all_be_meant_are_asked_for(outputs: dict[str, Any]) -> None:
     with pytest.raises(BadInput, match="output=NAME"):
-        read_verdict(outputs, list(outputs), 1, "", ())
+        read_verdict(outputs, list(outputs), 1, "", (), measured)
 
 
 @pytest.mark.parametrize(
@@ -288,7 +298,7 @@ def test_outputs_that_can_all_be_meant_are_asked_for(outputs: dict[str, Any]) ->
 )
 def test_where_nothing_is_a_score_the_model_is_refused(outputs: dict[str, Any]) -> None:
     with pytest.raises(ModelRefused, match="no scores"):
-        read_verdict(outputs, list(outputs), 1, "", ())
+        read_verdict(outputs, list(outputs), 1, "", (), measured)
 
 
 def test_probabilities_in_maps_as_scikit_learn_gives_them_are_read(ask: Ask, tmp_path: Path) -> None:
@@ -496,3 +506,31 @@ def test_a_model_is_served_under_any_umask(tmp_path: Path, mask: int) -> None:
     assert scores.shape == (1, 10)
     assert threading.active_count() < 100
     shutil.rmtree(tmp_path, ignore_errors=True)
+
+
+# ── what the scores are ──────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("kind", "classes", "told"),
+    [
+        ("softmax", 3, "probabilities"),
+        ("logits", 3, "logits"),
+        ("sigmoids", 3, "independent"),
+        ("sigmoid", 2, "probabilities"),
+        ("logit", 2, "logits"),
+        ("small logit", 2, "logits"),
+    ],
+)
+def test_a_class_is_told_from_one_output_as_from_many(
+    ask: Ask, tmp_path: Path, kind: str, classes: int, told: str
+) -> None:
+    model = bright.model(tmp_path / "m.onnx", kind, classes).read_bytes()
+    labels = "\n".join(f"class {n}" for n in range(classes)).encode()
+    for light, wanted in ((20, 0), (235, classes - 1), (145, classes - 1)):
+        if light == 145 and classes > 2:
+            continue
+        said = ask(zipped({"m.onnx": model, "labels.txt": labels}), drawn=bright.picture(light))
+        assert said.verdict is not None
+        assert (said.verdict.index, said.verdict.kind) == (wanted, told)
+        assert said.labels[wanted] == f"class {wanted}"

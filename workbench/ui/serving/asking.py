@@ -70,13 +70,17 @@ def show_answer(said: Classified, labels: Sequence[str], took_s: float) -> str:
         else ""
     )
     top = f'<span class="wb-headline">{escape(str(said.label))}</span>{picture}'
+    if said.kind == "values" and said.label is None:
+        values = ", ".join("–" if value is None else f"{value:.6g}" for value in said.scores[:SHOWN])
+        top = f'<span class="wb-headline">{escape(values)}</span>{picture}'
+        return f'<div class="wb-answer-top" role="status">{top}</div><p>The model gives quantities, not classes.</p>{foot}'
     if not said.scores or said.index is None:
         return f'<div class="wb-answer-top" role="status">{top}</div><p>The model names its class, without scores.</p>{foot}'
     if None in said.scores:
         return (
             f'<div class="wb-answer-top">{top}</div><p>The model gave values that are no numbers.</p>{foot}'
         )
-    sure = [float(p) for p in models.probabilities(np.array([said.scores], np.float64))[0]]
+    sure = [float(p) for p in models.probabilities(np.array([said.scores], np.float64), said.kind)[0]]
     most = percent(sure[said.index] if said.index < len(sure) else max(sure), 1)
     words = f'<span class="wb-muted">{most} sure</span>'
     shown = bars(sure, said.labels or labels)
