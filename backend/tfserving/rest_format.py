@@ -203,10 +203,21 @@ def to_array(value: Any, tensor: Tensor, name: str) -> NDArray[Any]:
     except ValueError as error:
         raise BadInput(f"{name}: the lists have unequal lengths") from error
     if not strings:
-        if array.dtype.kind not in "fiub" or (array.dtype.kind == "b") != (dtype is np.bool_):
+        if dtype is np.uint64 and array.dtype.kind == "f":  # NumPy's choice where some are above 2^63
+            exact = np.array(value, dtype=object)
+            array = exact if all(type(one) is int for one in exact.ravel()) else array
+        if array.dtype.kind not in ("fiubO" if dtype is np.uint64 else "fiub") or (
+            array.dtype.kind == "b"
+        ) != (dtype is np.bool_):
             raise BadInput(f"{name} must be of type {tensor.dtype}. Received: {str(value)[:60]}")
         if array.dtype.kind == "f" and np.issubdtype(dtype, np.integer):
             raise BadInput(f"{name} must be whole numbers ({tensor.dtype}). Received: {str(value)[:60]}")
+        if np.issubdtype(dtype, np.integer) and array.size:
+            least, most = np.iinfo(dtype).min, np.iinfo(dtype).max
+            if int(array.min()) < least or int(array.max()) > most:
+                raise BadInput(
+                    f"{name} must be from {least} to {most} ({tensor.dtype}). Received: {str(value)[:60]}"
+                )
         with np.errstate(over="ignore"):
             array = array.astype(dtype)
     if array.size > MAX_VALUES:

@@ -47,24 +47,13 @@ def load(form: str, model: Path) -> Loaded:
 
 def _load_onnx(path: Path) -> Loaded:
     session = engines.open_session(path)
-    kinds = {
-        "float": "DT_FLOAT",
-        "double": "DT_DOUBLE",
-        "float16": "DT_HALF",
-        "int8": "DT_INT8",
-        "int16": "DT_INT16",
-        "int32": "DT_INT32",
-        "int64": "DT_INT64",
-        "uint8": "DT_UINT8",
-        "bool": "DT_BOOL",
-        "string": "DT_STRING",
-    }
 
     def tensor(node: Any) -> Tensor:
         if _IN_MAPS.fullmatch(node.type):
             return Tensor("DT_FLOAT", (-1, -1))
-        kind = kinds.get(node.type.removeprefix("tensor(").removesuffix(")"))
-        if kind is None:
+        name = node.type.removeprefix("tensor(").removesuffix(")")
+        kind = rest_format.dtype_of({"float": "float32", "double": "float64"}.get(name, name))
+        if kind not in rest_format.DTYPES:
             raise BadInput(f"the input or output {node.name} is {node.type}, which is not supported")
         return Tensor(kind, tuple(side if isinstance(side, int) and side > 0 else -1 for side in node.shape))
 
@@ -75,13 +64,24 @@ def _load_onnx(path: Path) -> Loaded:
     names = list(signature.outputs)
 
     def run(_: str, inputs: Arrays) -> Arrays:
-        answers = session.run(names, inputs)
+        answers = session.run(names, {name: _as_text(array) for name, array in inputs.items()})
         return {
             name: _from_maps(answer) if isinstance(answer, list) else answer
             for name, answer in zip(names, answers, strict=True)
         }
 
     return Loaded({"serving_default": signature}, run)
+
+
+def _as_text(array: NDArray[Any]) -> NDArray[Any]:
+    """The array; of bytes their texts, since ONNX knows texts only."""
+    if array.dtype.kind != "O":
+        return array
+    texts = [
+        value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+        for value in array.ravel()
+    ]
+    return np.array([*texts, None], object)[:-1].reshape(array.shape)
 
 
 _IN_MAPS = re.compile(r"seq\(map\((int64|string),\s*tensor\(float\)\)\)")

@@ -30,8 +30,8 @@ class How:
     """One of :data:`~backend.untrusted.layouts.LAYOUTS`."""
     signature: str = ""
     output: str = ""
-    range: tuple[float, float] = (0.0, 255.0)
-    """What it takes for black and white."""
+    range: tuple[float, float] | None = None
+    """What it takes for black and white; ``None`` for what models of its type usually do."""
 
 
 @dataclass(frozen=True)
@@ -63,10 +63,10 @@ def read_size(text: str) -> Size | None:
     return width, height, channels
 
 
-def read_range(text: str) -> tuple[float, float]:
-    """Read what black and white are for a model: ``0,1``; 0 and 255 where nothing is said."""
+def read_range(text: str) -> tuple[float, float] | None:
+    """Read what black and white are for a model: ``0,1``; ``None`` where nothing is said."""
     if not text:
-        return 0.0, 255.0
+        return None
     try:
         low, high = (float(part) for part in text.split(","))
     except ValueError as error:
@@ -112,7 +112,6 @@ def fit(data: bytes, signatures: Mapping[str, Signature], manifest: Manifest | N
         raise ModelRefused(f"the model takes {tensor.dtype}, which is no picture")
     layout = find_layout(tensor.shape, how.size, how.layout)
     width, height, channels = layout.size
-    low, high = how.range
     if manifest is not None and manifest.takes.sizes == (height, width, channels):
         x, seen = prepare(data, manifest)
         if x is None:
@@ -120,11 +119,26 @@ def fit(data: bytes, signatures: Mapping[str, Signature], manifest: Manifest | N
         pixels = x[0]
     else:
         seen = resize(data, width, height, channels)
-        pixels = seen.astype(np.float32)
-        if (low, high) != (0.0, 255.0):
-            pixels = pixels * np.float32((high - low) / 255) + np.float32(low)
+        pixels = _scale(seen, how.range, tensor.dtype)
     laid: NDArray[Any] = layout.lay(pixels).astype(DTYPES[tensor.dtype])
     return Fitted(signature, {name: laid}, layout.batch if layout.has_batch else None, seen)
+
+
+def _scale(seen: NDArray[np.uint8], wanted: tuple[float, float] | None, dtype: str) -> NDArray[Any]:
+    """Bring pixels from 0 to 255 to what a model of this type takes for black and white."""
+    kind = np.dtype(DTYPES[dtype])
+    if kind.kind == "b":
+        return seen > 127
+    low, high = wanted or ((-128.0, 127.0) if kind == np.int8 else (0.0, 255.0))
+    if kind.kind in "iu":
+        told = np.iinfo(kind.name)
+        least, most = told.min, told.max
+        if low < least or high > most:
+            raise BadInput(f"inputRange {low:g},{high:g} is more than {dtype} can be, {least} to {most}")
+    pixels = seen.astype(np.float32)
+    if (low, high) != (0.0, 255.0):
+        pixels = pixels * np.float32((high - low) / 255) + np.float32(low)
+    return np.rint(pixels) if kind.kind in "iu" else pixels
 
 
 def choose_signature(signatures: Mapping[str, Signature], named: str) -> str:

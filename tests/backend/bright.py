@@ -39,31 +39,48 @@ def weights(kind: str, classes: int) -> tuple[NDArray[np.float32], NDArray[np.fl
     return factors, offsets, {"softmax": "Softmax", "sigmoids": "Sigmoid"}.get(kind, "")
 
 
-def model(path: Path, kind: str, classes: int = 10) -> Path:
+def model(
+    path: Path,
+    kind: str,
+    classes: int = 10,
+    *,
+    takes: str = "float32",
+    gives: str = "float32",
+    high: float = 255,
+) -> Path:
+    """Write one whose input and output are of these dtypes; ``high`` is white, and black is 0 or as far below as it goes."""
     factors, offsets, last = weights(kind, classes)
     pixels = SIDE * SIDE * 3
-    spread = np.repeat(factors / 255 / pixels, pixels, 0)
+    low = -128.0 if takes == "int8" else 0.0
+    spread = np.repeat(factors / (high - low) / pixels, pixels, 0)
     nodes = [
-        helper.make_node("Reshape", ["input", "flat"], ["x"]),
-        helper.make_node("Gemm", ["x", "spread", "offsets"], ["z" if last else "output"]),
+        helper.make_node("Cast", ["input"], ["real"], to=TensorProto.FLOAT),
+        helper.make_node("Sub", ["real", "low"], ["above"]),
+        helper.make_node("Reshape", ["above", "flat"], ["x"]),
+        helper.make_node("Gemm", ["x", "spread", "offsets"], ["z"]),
+        helper.make_node(last or "Identity", ["z"], ["said"]),
+        helper.make_node("Cast", ["said"], ["output"], to=_elements(gives)),
     ]
-    if last:
-        nodes.append(helper.make_node(last, ["z"], ["output"]))
     graph = helper.make_graph(
         nodes,
         "bright",
-        [helper.make_tensor_value_info("input", TensorProto.FLOAT, ["n", SIDE, SIDE, 3])],
-        [helper.make_tensor_value_info("output", TensorProto.FLOAT, ["n", len(offsets)])],
+        [helper.make_tensor_value_info("input", _elements(takes), ["n", SIDE, SIDE, 3])],
+        [helper.make_tensor_value_info("output", _elements(gives), ["n", len(offsets)])],
         [
             numpy_helper.from_array(np.array([-1, pixels], np.int64), "flat"),
             numpy_helper.from_array(spread.astype(np.float32), "spread"),
             numpy_helper.from_array(offsets, "offsets"),
+            numpy_helper.from_array(np.array(low, np.float32), "low"),
         ],
     )
     made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
     path.parent.mkdir(parents=True, exist_ok=True)
     onnx.save(made, path)
     return path
+
+
+def _elements(dtype: str) -> int:
+    return int(helper.np_dtype_to_tensor_dtype(np.dtype(dtype)))
 
 
 def answer(kind: str, classes: int, x: NDArray[np.generic]) -> NDArray[np.float32]:
@@ -78,10 +95,19 @@ def answer(kind: str, classes: int, x: NDArray[np.generic]) -> NDArray[np.float3
     return np.asarray(odds / odds.sum(1, keepdims=True) if last else z, np.float32)
 
 
-def version(folder: Path, kind: str, told: str, classes: int = 10, labels: tuple[str, ...] = ()) -> Path:
+def version(
+    folder: Path,
+    kind: str,
+    told: str,
+    classes: int = 10,
+    labels: tuple[str, ...] = (),
+    *,
+    takes: str = "float32",
+) -> Path:
     """A version of such a model, whose manifest calls its outputs ``told``."""
     making.version(folder, 1, name="bright")
-    model(folder / "model.onnx", kind, classes)
+    high = {"bool": 1, "int8": 127}.get(takes, 255)
+    model(folder / "model.onnx", kind, classes, takes=takes, high=high)
     x = (
         np.random.default_rng(0)
         .integers(0, 256, (16, 1, 1, 1))
@@ -91,6 +117,10 @@ def version(folder: Path, kind: str, told: str, classes: int = 10, labels: tuple
         .astype(np.uint8)
     )
     y = answer(kind, classes, x)
+    if takes in ("bool", "int8"):
+        light = x > 127
+        y = answer(kind, classes, light * 255)
+        x = (light if takes == "bool" else np.where(light, 127, -128)).astype(takes)
     np.savez(folder / "examples.npz", x=x, y=y)
     rewrite(
         folder,
@@ -98,7 +128,12 @@ def version(folder: Path, kind: str, told: str, classes: int = 10, labels: tuple
             "name": "bright",
             "version": 1,
             "created": "2026-11-22T10:00:00Z",
-            "input": {"kind": "image", "shape": [SIDE, SIDE, 3], "dtype": "float32", "range": [0, 255]},
+            "input": {
+                "kind": "image",
+                "shape": [SIDE, SIDE, 3],
+                "dtype": takes,
+                "range": [-128 if takes == "int8" else 0, high],
+            },
             "preprocessing": "resize",
             "labels": list(labels),
             "output": {"kind": told, "shape": [y.shape[1]]},

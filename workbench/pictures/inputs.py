@@ -33,4 +33,8 @@ def prepare(data: bytes, manifest: Manifest) -> tuple[NDArray[np.float32] | None
     low, high = manifest.takes.range
     if (low, high) != (0, 255):
         x = x * np.float32((high - low) / 255) + np.float32(low)
+        if manifest.takes.dtype == "bool":
+            return (x > (low + high) / 2).astype(np.float32), seen
+        if "int" in manifest.takes.dtype:
+            x = np.rint(x)
     return x, seen

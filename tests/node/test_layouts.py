@@ -1,0 +1,72 @@
+"""What a model may hold trains and exports in every layout: one process, workers together, parameter servers."""
+
+import json
+from collections.abc import Callable
+
+import pytest
+
+from tests.node.training_cluster import Job
+
+PICTURES = """
+import numpy as np
+
+def load_data():
+    chance = np.random.default_rng(0)
+    x = chance.integers(0, 100, (220, 12, 12, 1)).astype("uint8")
+    y = np.arange(220) % 2
+    x[y == 1] += 100
+    return (x[:200], y[:200]), (x[200:], y[200:])
+"""
+RANDOM = """
+import keras
+from keras import layers
+EPOCHS, BATCH_SIZE, LABELS = 2, 20, ["dark", "bright"]
+
+def build_model():
+    model = keras.Sequential([
+        keras.Input((12, 12, 1)), layers.Rescaling(1 / 255), layers.RandomFlip(), layers.RandomRotation(0.1),
+        layers.RandomZoom(0.1), layers.GaussianNoise(0.01), layers.Conv2D(4, 3), layers.BatchNormalization(),
+        layers.GlobalAveragePooling2D(), layers.Dropout(0.1), layers.Dense(1),
+    ])
+    model.compile(keras.optimizers.Adam(0.05), keras.losses.BinaryCrossentropy(from_logits=True))
+    return model
+"""
+TEXTS = """
+import numpy as np
+
+def load_data():
+    y = np.arange(220) % 2
+    x = np.array([f"{'good' if k else 'bad'} word{n % 7}" for n, k in enumerate(y)], object)
+    return (x[:200], y[:200]), (x[200:], y[200:])
+"""
+TEXT = """
+import keras
+from keras import layers
+EPOCHS, BATCH_SIZE, LABELS = 2, 20, ["bad", "good"]
+
+def build_model():
+    words = layers.TextVectorization(max_tokens=12, output_sequence_length=2, vocabulary=["good", "bad"])
+    model = keras.Sequential([
+        keras.Input((), dtype="string"), words, layers.Embedding(12, 4), layers.GlobalAveragePooling1D(),
+        layers.Dense(2, "softmax"),
+    ])
+    model.compile(keras.optimizers.Adam(0.05), "sparse_categorical_crossentropy")
+    return model
+"""
+
+
+@pytest.mark.parametrize(("ps", "workers"), [(0, 1), (0, 2), (1, 2)], ids=["one", "synchronous", "ps"])
+@pytest.mark.parametrize(
+    ("texts", "kind", "forms"),
+    [((PICTURES, RANDOM), "logits", set()), ((TEXTS, TEXT), "probabilities", {"model.onnx", "model.tflite"})],
+    ids=["random layers", "text"],
+)
+def test_it_trains_and_exports_in_every_layout(
+    job: Callable[..., Job], texts: tuple[str, str], kind: str, forms: set[str], ps: int, workers: int
+) -> None:
+    made = job({"preprocessing": texts[0], "training": texts[1]}, ps=ps, workers=workers).run()
+    fields = json.loads((made.folder / "fields.json").read_text())
+    assert set(fields["missing"]) == forms
+    assert fields["output"]["kind"] == kind
+    assert (made.folder / "export" / "saved_model").is_dir()
+    assert fields["metrics"]["accuracy"] >= 0.5
