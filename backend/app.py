@@ -23,6 +23,7 @@ from backend.http.bodies import json_answer
 from backend.http.logs import log_to_stderr
 from backend.http.metrics import DESCRIBED, Labels, Metrics
 from backend.http.requests import install
+from backend.inside import routes as inside_routes
 from backend.predict import opinion, route
 from backend.predict.answer import Drawings
 from backend.predict.fast_path import Shortcut
@@ -34,7 +35,7 @@ from backend.untrusted.model_servers import ModelServers, Remote
 from backend.untrusted.serve import Serve
 from workbench.settings import Settings
 
-CROSS_ORIGIN = r"/(predict/?|corrections|models|readyz)$"
+CROSS_ORIGIN = r"/(predict/?|inside|corrections|models|readyz)$"
 """Routes that a page of another origin may call; the guarded ones are not among them."""
 EXPOSED = "Retry-After, X-Request-Id"
 """Headers of an answer that such a page may read."""
@@ -119,6 +120,7 @@ def create_app(settings: Settings, *, page: Path | None = None) -> Flask:
         return Response(metrics.render(DESCRIBED, gauges), mimetype="text/plain; version=0.0.4")
 
     route.add_route(app, drawings)
+    inside_routes.add_routes(app, drawings, deployments)
     corrections_routes.add_routes(app, settings, deployments, corrections, partial(opinion.ask, deployments))
     deployments_routes.add_routes(app, settings, deployments)
     comparisons_routes.add_route(app, settings, deployments, corrections, comparisons)

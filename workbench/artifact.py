@@ -17,6 +17,8 @@ from workbench.errors import BadInput, ModelRefused
 from workbench.manifest import FILE as MANIFEST
 from workbench.manifest import Manifest, list_files, read, read_files
 
+ALIKE = "alike.npz"
+"""A small sample of what a version was trained on: pixels ``x`` ``(n, h, w, c)`` and classes ``y`` ``(n,)``."""
 MAX_MEMBERS = 1_000
 MAX_BYTES = 2 * 1024**3
 MAX_RATIO = 200

@@ -75,7 +75,7 @@ def _make_arena() -> None:
     onnxruntime.create_and_register_allocator(place, onnxruntime.OrtArenaCfg(most, -1, -1, -1))
 
 
-def open_session(model: Path) -> Any:
+def open_session(model: Path | bytes) -> Any:
     """An ``onnxruntime.InferenceSession`` on one thread, within the memory that models may compute in."""
     # At the first model and not at import: the runtime starts a thread, which would not survive the fork
     # from gunicorn's master to its workers.
@@ -89,6 +89,13 @@ def open_session(model: Path) -> Any:
     options.add_session_config_entry("session.use_env_allocators", "1")
     options.add_session_config_entry("session.use_device_allocator_for_initializers", "1")
     return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+
+def run_options() -> Any:
+    """New ``onnxruntime.RunOptions``, by which a run can be ended."""
+    import onnxruntime
+
+    return onnxruntime.RunOptions()
 
 
 class InProcess:

@@ -96,6 +96,10 @@ class Deployments:
         """Raise ``NotFound`` unless the version is here."""
         self._find(name, version)
 
+    def folder_of(self, name: str, version: int) -> Path:
+        """The folder of a pushed version."""
+        return self._find(name, version)
+
     def open_zip(self, name: str, version: int) -> BinaryIO:
         """The version as an open zip, gone from the disk once it is closed."""
         folder = self._find(name, version)

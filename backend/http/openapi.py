@@ -97,6 +97,14 @@ def _paths() -> Schema:
     ]
     paths: dict[str, Schema] = {
         "/predict": {"post": _do("Which digit a drawing is", predict, [_query("model", _TEXT)])},
+        "/inside": {
+            "get": _do(
+                "The layers of the version that serves", parameters=[_query("model", _TEXT)], also=(503,)
+            ),
+            "post": _do(
+                "What each layer makes of a drawing", predict, [_query("model", _TEXT)], also=(429, 503)
+            ),
+        },
         "/serve": {"post": _do("Ask any model about a picture", serve, guarded=True)},
         "/corrections": {
             "post": _do(

@@ -51,7 +51,7 @@ class Drawings:
             The picture cannot be read.
         """
         metrics = self._metrics
-        active = self._choose(drawing.model)
+        active = self.choose(drawing.model)
         deployment = choose(active, drawing.picture)
         x, seen = prepare(drawing.picture, deployment.manifest)
         fitted = time.perf_counter()
@@ -73,7 +73,13 @@ class Drawings:
         active = serving and serving.default
         return bool(active and active.canary is None and active.engine.name == InProcess.name)
 
-    def _choose(self, name: str | None) -> Deployment:
+    def choose(self, name: str | None) -> Deployment:
+        """Find the model of a name, or the one that answers drawings where none is named.
+
+        Raises
+        ------
+        NotFound, NoModel, NoPictureModel
+        """
         serving = self._deployments.now()
         deployment = serving.default if name is None else serving.deployments.get(name)
         if deployment is None and name is not None and serving.deployments:

@@ -226,6 +226,15 @@ def test_a_route_reaches_the_back_end_with_its_own_method_alone(
     assert len(front.backend.requests) == 1
 
 
+def test_what_is_inside_is_named_and_asked_for(front: Front) -> None:
+    front.backend.says["/inside"] = (200, {"layers": []})
+    assert front.ask("/api/inside").status == 200
+    assert front.ask("/api/inside", "POST", DRAWING).status == 200
+    for other in ("PUT", "DELETE", "OPTIONS", "PATCH", "TRACE"):
+        assert front.ask("/api/inside", other).status == 405
+    assert [seen[:2] for seen in front.backend.requests] == [("GET", "/inside"), ("POST", "/inside")]
+
+
 def test_the_back_ends_other_routes_cannot_be_reached(front: Front) -> None:
     for path in (
         "/api", "/api/", "/api/metrics", "/api/healthz", "/api/serve", "/api/v1/models/mnist-cnn:predict",

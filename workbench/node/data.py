@@ -58,6 +58,9 @@ class Batches(Protocol):
     def validation(self, share: WorkerShare = EVERYTHING) -> tf.data.Dataset | None:
         """Finite batches of this machine's share, or ``None`` where there is too little data to cut from."""
 
+    def examples(self, count: int) -> tuple[np.ndarray, np.ndarray] | None:
+        """Give some of the training part as it is, ``(x, y)``; ``None`` where it is not one ``x`` and one ``y``."""
+
     def source(self, workers: int) -> tf.data.Dataset:
         """What an asynchronous worker keeps and ``task`` draws from; traced for the worker."""
 
@@ -145,6 +148,10 @@ class _Arrays:
         mine = tuple(array[share.index :: share.of] for array in self._held)
         return tf.data.Dataset.from_tensor_slices(mine).batch(VALIDATION_BATCH)
 
+    def examples(self, count: int) -> tuple[np.ndarray, np.ndarray] | None:
+        places = np.linspace(0, len(self._x) - 1, min(count, len(self._x))).astype(np.int64)
+        return tf.gather(self._x, places).numpy(), tf.gather(self._y, places).numpy()
+
     def source(self, workers: int) -> tf.data.Dataset:
         return tf.data.Dataset.from_tensors((self._x, self._y)).repeat()
 
@@ -206,6 +213,12 @@ class _Stream:
         if self._held is None:
             return None
         return self._held.shard(share.of, share.index).batch(VALIDATION_BATCH)
+
+    def examples(self, count: int) -> tuple[np.ndarray, np.ndarray] | None:
+        found = next(iter(self._train.take(count).batch(count)))
+        if not isinstance(found, tuple) or len(found) != 2 or not all(map(tf.is_tensor, found)):
+            return None
+        return found[0].numpy(), found[1].numpy()
 
     def source(self, workers: int) -> tf.data.Dataset:
         # A data set made here exists here; its graph can be made a data set anywhere.

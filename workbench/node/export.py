@@ -13,6 +13,7 @@ from workbench import datasets, scores
 from workbench.manifest import CorrectedPart, Input, Manifest, ModelOutput, OutputKind, Share, Training
 from workbench.models.measured import Evaluation, Regression
 from workbench.node import forms
+from workbench.node.companions import sample
 from workbench.node.model import input_of, layers_of, plain
 from workbench.node.training import Trained
 from workbench.recipes import Program
@@ -39,6 +40,7 @@ def write_version(
     wanted = describe_input(program, model, x)
     evaluation.save(folder, x)
     np.savez_compressed(folder / "examples.npz", x=x[:EXAMPLES], y=made.answers)
+    sample.write(folder, trained.examples, wanted)
     return Manifest(
         input=wanted,
         preprocessing=(program.input_ or {}).get("preprocessing", "none"),

@@ -16,6 +16,7 @@ from workbench.errors import RecipeError
 from workbench.events import Progress
 from workbench.node import data
 from workbench.node.checkpoint import Checkpoints
+from workbench.node.companions import sample
 from workbench.node.model import make_evaluation, predict, says_logits
 from workbench.node.strategies.peers import Cluster
 from workbench.node.strategy import Strategy, make
@@ -61,6 +62,8 @@ class Trained:
     steps: int = 0
     best_epoch: int | None = None
     """The epoch whose weights these are, where the recipe's ``PATIENCE`` chose them; else they are the last."""
+    examples: tuple[np.ndarray, np.ndarray] | None = None
+    """Some of what it was trained on, ``(x, y)``, as the recipe gave them."""
 
     @property
     def says_logits(self) -> bool:
@@ -250,7 +253,7 @@ def _loop(
         say(
             f"taking the weights of epoch {best_epoch}, whose validation loss of {state.best_loss:.4g} was the lowest"
         )
-    return Trained(model, [], state.seconds, stopped, state.step, best_epoch)
+    return Trained(model, [], state.seconds, stopped, state.step, best_epoch, sample.take(batches))
 
 
 def _validate(

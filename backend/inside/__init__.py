@@ -1,0 +1,1 @@
+"""What each layer of the serving version makes of a drawing."""
