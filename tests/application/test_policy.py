@@ -34,10 +34,12 @@ BY_AWS = {
 }
 """What AWS itself asks for, to do what we or CloudFormation call."""
 ROUND = (
+    ("doctor", "--provider", "aws"),
     ("prices", "--refresh"),
     ("plan", "app", "--provider", "aws"),
     ("launch", "app", "--provider", "aws", "--from", "203.0.113.7/32"),
     ("launch", "app", "--provider", "aws", "--from", "203.0.113.8/32"),
+    ("doctor", "--provider", "aws"),
     ("stop", "app", "--provider", "aws"),
     ("start", "app", "--provider", "aws"),
     ("launch", "cluster", "--provider", "aws", "--name", "standing"),

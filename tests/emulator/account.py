@@ -20,7 +20,8 @@ from tests.emulator.front import Answer, json_answer
 from tests.emulator.roles import Ask
 from tests.emulator.world import World
 
-VCPUS_ON_DEMAND, VCPUS_SPOT, ADDRESSES = "L-1216C47A", "L-34B43A08", "L-0263D0A3"
+VCPUS_ON_DEMAND, VCPUS_SPOT, VCPUS_GPU = "L-1216C47A", "L-34B43A08", "L-DB2E81BA"
+ADDRESSES, NETWORKS = "L-0263D0A3", "L-F678F1CE"
 UBUNTU, UBUNTU_ARM, GPU = "ami-1e749f67", "ami-785db401", "ami-03cf127a"
 PUBLIC = {
     f"/aws/service/canonical/ubuntu/server/24.04/stable/current/{arch}/hvm/ebs-gp3/ami-id": image
@@ -44,6 +45,7 @@ class Account:
             "servicequotas": self.quotas,
             "pricing": self.prices,
             "iam:SimulatePrincipalPolicy": self.simulate,
+            "ec2:GetEbsDefaultKmsKeyId": self.disk_key,
         }
 
     def furnish(self) -> None:
@@ -98,7 +100,9 @@ class Account:
                 "All Standard (A, C, D, H, I, M, R, T, Z) Spot Instance Requests",
                 self._world.vcpus,
             ),
+            _quota(VCPUS_GPU, "Running On-Demand G and VT instances", 0),
             _quota(ADDRESSES, "EC2-VPC Elastic IPs", 5),
+            _quota(NETWORKS, "VPCs per Region", 5),
         ]
         if call.action in ("ListServiceQuotas", "ListAWSDefaultServiceQuotas"):
             return json_answer({"Quotas": told})
@@ -113,6 +117,14 @@ class Account:
                 body.encode(),
             )
         return json_answer({"Quota": found[0]})
+
+    def disk_key(self, call: Call, asked: dict[str, str]) -> Answer:
+        """The key that encrypts disks, which moto does not have: Amazon's own."""
+        body = (
+            '<GetEbsDefaultKmsKeyIdResponse xmlns="http://ec2.amazonaws.com/doc/2016-11-15/">'
+            "<requestId>made-here</requestId><kmsKeyId>alias/aws/ebs</kmsKeyId></GetEbsDefaultKmsKeyIdResponse>"
+        )
+        return "200 OK", [("Content-Type", "text/xml")], body.encode()
 
     def prices(self, call: Call, asked: dict[str, Any]) -> Answer:
         """The Pricing API, for EC2 instances on demand."""

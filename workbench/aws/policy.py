@@ -46,6 +46,7 @@ EC2_LOOKS = tuple(
         "NatGateways",
         "NetworkAcls",
         "NetworkInterfaces",
+        "Regions",
         "RouteTables",
         "SecurityGroupRules",
         "SecurityGroups",

@@ -1,4 +1,4 @@
-"""``up``, ``down`` and ``status``."""
+"""``up``, ``down``, ``status`` and ``doctor``."""
 
 import argparse
 import sys
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from workbench.verbs.services import Found, Row, State
 
 HEAD = ("WHAT", "STATE", "WHERE")
+MARKS = {True: "✓", False: "✗", None: "·"}
+"""Fine, to be mended, and what cannot be told or matters to some only."""
 
 
 def add(verbs: output.Verbs) -> None:
@@ -30,6 +32,12 @@ def add(verbs: output.Verbs) -> None:
     )
     verbs.add("down", _down, "end all that runs here")
     verbs.add("status", status, "what runs, where, and in which state", json=True)
+    doctor = verbs.add(
+        "doctor", _doctor, "what works, what does not, what to do; 1 if something needs doing", json=True
+    )
+    doctor.add_argument(
+        "--provider", choices=["local", "aws"], default="local", help="this computer, or the account on AWS"
+    )
 
 
 def _up(arguments: argparse.Namespace, settings: Settings) -> int:
@@ -101,6 +109,21 @@ def status(arguments: argparse.Namespace, settings: Settings) -> None:
         print("no service runs; start them with: workbench up", file=sys.stderr)
     if shown:
         print(output.columns([HEAD, *shown]))
+
+
+def _doctor(arguments: argparse.Namespace, settings: Settings) -> int:
+    from workbench.verbs.doctor import doctor
+
+    found = []
+    for one in doctor(settings, arguments.provider):
+        found.append(one)
+        if not arguments.json:
+            print(output.plain(f"{MARKS[one.ok]}  {one.check}: {one.said}"), flush=True)
+            if one.fix:
+                print(output.plain(f"   → {one.fix}"), flush=True)
+    if arguments.json:
+        output.json([asdict(one) for one in found])
+    return 1 if any(one.ok is False for one in found) else 0
 
 
 def _machine(found: "Found") -> dict[str, object]:

@@ -79,10 +79,24 @@ class Application:
         return planning.plan(self._session(), self._settings, wish or make_wish())
 
     def launch(self, tell: Tell, wish: "Wish | None" = None) -> "App":
-        """Make it, or finish what an earlier launch began; returns once its services answer."""
+        """Make it, or finish what an earlier launch began; returns once its services answer.
+
+        What ``doctor`` would say of the account is said first, and stops a launch that would fail.
+        """
         from workbench.application import launch as launching
 
+        self._examine(tell)
         return launching.launch(self._session(), self._settings, wish or make_wish(), tell)
+
+    def _examine(self, tell: Tell) -> None:
+        from workbench.diagnosis import account, run
+        from workbench.errors import Unavailable
+
+        for one in run(account.before_launch(self._session()), account.CANNOT_TELL):
+            if one.ok is False:
+                raise Unavailable("; ".join(filter(None, [f"{one.check}: {one.said}", one.fix])))
+            if one.ok is None:
+                tell(f"{one.check}: {one.said}")
 
     def start(self, tell: Tell, only: Collection[str] = ROLES) -> "App":
         """Start the machines that are stopped, and wait until their services answer."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from workbench.aws import instances, names, outputs, types
-from workbench.aws.refusals import AwsFailure, NoCapacity, said
+from workbench.aws.refusals import AwsFailure, NoCapacity, code_of, said
 from workbench.aws.session import Session
 from workbench.errors import BadInput
 from workbench.machines.aws.controller.members import Member
@@ -93,6 +93,23 @@ def make(
     raise refused
 
 
+def rehearse(session: Session, ground: Ground, instance_type: str, *, spot: bool) -> None:
+    """Ask AWS whether it would launch such a machine of a cluster; nothing is launched, and nothing costs.
+
+    Raises
+    ------
+    Unavailable
+        It would not.
+    """
+    wish = RoleWish("worker", 1, instance_type, spot, "")
+    asked = _request(session, ground, "rehearsal", wish, {}, instance_type, ground.subnets[0])
+    try:
+        session.ec2.run_instances(**asked, DryRun=True)
+    except AwsFailure as error:
+        if code_of(error) != "DryRunOperation":
+            raise said(error, f"launch a machine of type {instance_type}") from error
+
+
 def check(ground: Ground, instance_type: str) -> None:
     """Refuse a type that cannot work there, before anything is made: raises ``BadInput``."""
     types.refuse_accelerators([instance_type])
@@ -124,6 +141,28 @@ def _run(
     instance_type: str,
     subnet: str,
 ) -> list[Member]:
+    many = f"{wish.count} machines" if wish.count > 1 else "a machine"
+    try:
+        answer = session.ec2.run_instances(
+            **_request(session, ground, cluster, wish, tags, instance_type, subnet)
+        )
+    except AwsFailure as error:
+        raise said(
+            error, f"launch {many} of type {instance_type} for the {wish.role}s of {cluster}"
+        ) from error
+    made = (Member.of(instances.parse(one)) for one in answer["Instances"])
+    return sorted(made, key=lambda member: member.place)
+
+
+def _request(
+    session: Session,
+    ground: Ground,
+    cluster: str,
+    wish: RoleWish,
+    tags: Mapping[str, str],
+    instance_type: str,
+    subnet: str,
+) -> dict[str, Any]:
     told = names.tags(
         session.home,
         cluster=cluster,
@@ -175,12 +214,4 @@ def _run(
             "MarketType": "spot",
             "SpotOptions": {"SpotInstanceType": "one-time", "InstanceInterruptionBehavior": "terminate"},
         }
-    many = f"{wish.count} machines" if wish.count > 1 else "a machine"
-    try:
-        answer = session.ec2.run_instances(**asked)
-    except AwsFailure as error:
-        raise said(
-            error, f"launch {many} of type {instance_type} for the {wish.role}s of {cluster}"
-        ) from error
-    made = (Member.of(instances.parse(one)) for one in answer["Instances"])
-    return sorted(made, key=lambda member: member.place)
+    return asked
