@@ -54,6 +54,8 @@ class Settings:
     """Whether machines of clusters are what AWS has left over: cheaper, and taken back when it needs them."""
     aws_hours: int
     """After how many hours every machine of a cluster ends itself, whatever happens."""
+    aws_idle_minutes: int
+    """After how many minutes without a job the machines of a standing cluster end themselves; 0 for never."""
     tf_model_server: str | None
     max_jobs: int
     """How many jobs train here at a time."""
@@ -151,6 +153,7 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> Settings:
         aws_stack=_stack_name(environ.get("WORKBENCH_AWS_STACK") or "workbench"),
         aws_spot=_yes(environ, "WORKBENCH_AWS_SPOT"),
         aws_hours=_count(environ, "WORKBENCH_AWS_HOURS", 24),
+        aws_idle_minutes=_count(environ, "WORKBENCH_AWS_IDLE_MINUTES", 60, least=0),
         tf_model_server=environ.get("TF_MODEL_SERVER") or None,
         max_jobs=(most := _count(environ, "WORKBENCH_MAX_JOBS", max(1, (os.cpu_count() or 1) // 2))),
         max_jobs_per_requester=_count(environ, "WORKBENCH_MAX_JOBS_PER_REQUESTER", (most + 1) // 2),

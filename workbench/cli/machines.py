@@ -80,8 +80,19 @@ def _launch(arguments: argparse.Namespace, settings: Settings) -> int:
     layout = Layout(arguments.ps, arguments.workers, arguments.type)
     with opened(settings) as workbench:
         found = workbench.clusters.launch(_name(arguments), layout, arguments.provider)
+    if arguments.provider == "aws":
+        print(_ends_by_itself(settings), file=sys.stderr)
     _show(found, arguments.json)
     return 0
+
+
+def _ends_by_itself(settings: Settings) -> str:
+    idle = (
+        f"after {settings.aws_idle_minutes} minutes without a job (WORKBENCH_AWS_IDLE_MINUTES), and "
+        if settings.aws_idle_minutes
+        else ""
+    )
+    return f"the cluster ends by itself {idle}after {settings.aws_hours} hours whatever happens (WORKBENCH_AWS_HOURS)"
 
 
 def _stop(arguments: argparse.Namespace, settings: Settings) -> None:

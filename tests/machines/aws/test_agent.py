@@ -18,6 +18,7 @@ from workbench.machines import Exit, Place
 from workbench.machines.aws.exchange import assignments, reports, requests, statuses
 from workbench.machines.aws.exchange.assignments import AssignedJob, Assignment, Post, Terms
 from workbench.machines.aws.exchange.statuses import Status
+from workbench.machines.aws.on_machine import ending
 from workbench.machines.aws.on_machine.agent import Agent
 from workbench.settings import PROJECT
 
@@ -279,3 +280,25 @@ def test_where_memory_runs_out_systemd_leaves_the_rest_of_the_service_alone(scri
     text = (PROJECT / "workbench" / script).read_text()
     unit = text[text.index("[Service]") : text.index("[Install]")]
     assert "OOMPolicy=continue" in unit
+
+
+def test_a_standing_cluster_ends_when_it_has_had_no_job_for_long_and_not_while_one_is_at_work(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended: list[str] = []
+    monkeypatch.setattr(ending, "end_others", lambda session, cluster, instance: ended.append(cluster))
+    monkeypatch.setattr(ending, "shut_down", lambda: ended.append("itself"))
+    lab.tell(replace(lab.assignment, standing=True, terms=Terms(restarts=2, idle_s=1.5)))
+    lab.give(ENDLESS)
+    lab.until("running")
+    lab.agent.idle_since = None
+    assert not wait_until_over(lab, 3), "a job is at work"
+    lab.tell(replace(lab.assignment, work=None))
+    assert wait_until_over(lab, 30)
+    assert ended == ["lab", "itself"]
+
+
+def wait_until_over(lab: Lab, seconds: float) -> bool:
+    """Whether the agent has ended by itself within so many seconds."""
+    lab.thread.join(seconds)
+    return not lab.thread.is_alive()

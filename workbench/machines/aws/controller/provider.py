@@ -74,7 +74,8 @@ class AwsProvider:
         self.settings = settings
         self.node = node
         self.upload_code = upload_code
-        self.terms = terms or Terms(hours=settings.aws_hours)
+        idle_s = settings.aws_idle_minutes * 60.0 if settings.aws_idle_minutes else None
+        self.terms = terms or Terms(hours=settings.aws_hours, idle_s=idle_s)
         self.spot = settings.aws_spot if spot is None else spot
         self.look_every_s = look_every_s
         self.find_ground = find_ground

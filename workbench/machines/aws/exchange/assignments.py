@@ -27,6 +27,8 @@ class Terms:
         For a job, after its machines were launched or given the job; ``None`` for none.
     linger_s
         After a job is done or failed for good, for whoever submitted it to end the machines.
+    idle_s
+        Of a standing cluster, without a job at work; ``None`` for none.
     restarts
         Of a role without progress in between.
     """
@@ -34,6 +36,7 @@ class Terms:
     hours: float = 24.0
     deadline_s: float | None = None
     linger_s: float = 300.0
+    idle_s: float | None = None
     restarts: int = 3
 
 

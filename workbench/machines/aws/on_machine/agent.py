@@ -58,6 +58,7 @@ class Agent:
     seen_wake: int = 0
     due: dict[str, float] = field(default_factory=dict)
     lost_since: float = field(default_factory=time.monotonic)
+    idle_since: float | None = field(default_factory=time.monotonic)
     interrupted: str | None = None
 
     def __post_init__(self) -> None:
@@ -199,20 +200,31 @@ class Agent:
     def consider_the_end(self) -> None:
         """End the machines when their job is over and nobody does, or this one when it belongs to nobody."""
         now = time.monotonic()
+        if self.attempt is not None and self.attempt.exit is None:
+            self.idle_since = None
+        elif self.idle_since is None:
+            self.idle_since = now
         if self.duty is None:
             if now - self.lost_since > LOST_S:
                 print("nobody knows this machine: it ends", flush=True)
                 ending.shut_down()
                 self.over = True
-        elif why := ending.why_over(self.duty, self.attempt, now=now, clock=time.time()):
-            self._give_up(self.duty, why)
+        elif why := ending.why_job_over(self.duty, self.attempt, clock=time.time()):
+            self._end_job(self.duty, why)
+        elif why := ending.why_over(
+            self.duty, self.attempt, now=now, clock=time.time(), idle_since=self.idle_since
+        ):
+            self._end_job(self.duty, why)
+            self._end_machines(why)
 
-    def _give_up(self, duty: Duty, why: str) -> None:
+    def _end_job(self, duty: Duty, why: str) -> None:
         if self.attempt is not None and self.attempt.exit is None:
             self.attempt.end()
             self.attempt.note(why)
             self.attempt.flush()
             self._end(duty, self.attempt, Exit(-signal.SIGTERM, why))
+
+    def _end_machines(self, why: str) -> None:
         self.teller.tell()
         print(why, flush=True)
         ending.end_others(self.bucket.session, self.cluster, self.instance)
