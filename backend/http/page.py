@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
-from flask import Flask, Response, send_from_directory
+from flask import Flask, Response, request, send_from_directory
 
 from workbench.settings import Settings
 
@@ -22,6 +22,7 @@ def serve_page(app: Flask, folder: Path, settings: Settings) -> None:
     policy = _POLICY.format(f"'self' {elsewhere[0]}" if elsewhere else "'self'")
 
     @app.get("/")
+    @app.get("/collect.html", endpoint="collect_page")
     @app.get("/static/<path:path>", endpoint="static_file")
     def page(path: str = "") -> Response:
         if path == "config.js":
@@ -31,7 +32,7 @@ def serve_page(app: Flask, folder: Path, settings: Settings) -> None:
         elif path:
             response = send_from_directory(folder / "static", path)
         else:
-            response = send_from_directory(folder, "index.html")
+            response = send_from_directory(folder, request.path.lstrip("/") or "index.html")
         response.headers["Content-Security-Policy"] = policy
         response.headers["Cache-Control"] = "no-cache"
         return response

@@ -3,6 +3,8 @@
 import { next, start } from "./asking.js";
 import * as backend from "./backend.js";
 import * as config from "./config.js";
+import { correcting } from "./correcting.js";
+import * as doubts from "./doubt.js";
 import { PEN, blank, cleared, drawn, isEmpty, redone, restored, undone } from "./drawing.js";
 import { paper } from "./paper.js";
 import { dataUrl } from "./picture.js";
@@ -16,8 +18,8 @@ const part = (id) => document.getElementById(id);
 let state = start;
 let history = blank;
 let unfinished = null; // the stroke under way
-let chosen = null; // the correction for the answer shown: {digit, outcome}
 let asked = null; // the picture that the answer shown is about
+let reading = -1; // the drawing (by the first change of it) whose pieces are taken for what they are
 
 // ── drawing ─────────────────────────────────────────────────────────────────────────────────────
 
@@ -69,7 +71,7 @@ function dispatch(event) {
   const before = state;
   const { state: after, send, wake } = next(state, event, performance.now());
   state = after;
-  if (state.answer !== before.answer || state.revision !== before.revision) chosen = null;
+  if (state.answer !== before.answer || state.revision !== before.revision) correction.forget();
   clearTimeout(timer);
   if (wake !== undefined) timer = setTimeout(dispatch, wake, { type: "woke" });
   if (send) ask(send);
@@ -88,17 +90,11 @@ async function ask(what) {
   dispatch({ type: "came", outcome });
 }
 
-async function correct(digit) {
-  const about = state.answer;
-  close();
-  chosen = { digit, outcome: null };
-  render();
-  part("thanks").focus(); // the button that had the focus is gone
-  const outcome = await backend.correct(asked, about.digit, digit);
-  if (state.answer !== about) return;
-  chosen = { digit, outcome };
-  render();
-}
+const correction = correcting({
+  about: () => ({ answer: state.answer, picture: asked }),
+  set,
+  changed: () => render(),
+});
 
 // ── showing ─────────────────────────────────────────────────────────────────────────────────────
 
@@ -135,20 +131,27 @@ function render() {
   }
 
   set(part("verdict"), { hidden: mood !== "answer" });
+  const doubt = sure ? doubts.doubt(sure) : "";
+  const offer = sure ? doubts.offer(sure) : "";
+  const taken = offer !== "" && reading === state.since;
   if (sure) {
     const [first, second] = words.ranked(sure.probabilities);
-    set(part("digit"), { textContent: String(sure.digit) });
-    set(part("first"), { textContent: words.percent(first.probability) });
+    set(part("digit"), { textContent: taken ? doubts.pieces(sure).join("") : String(sure.digit) });
+    set(part("first"), { textContent: words.percent(taken ? sure.doubt.score : first.probability) });
     set(part("second"), { textContent: String(second.digit) });
     set(part("second-percent"), { textContent: words.percent(second.probability) });
-    const doubt = words.doubt(sure);
-    set(part("doubt"), { hidden: !doubt, textContent: doubt });
-    set(part("verdict").classList, { value: doubt || first.probability < 0.6 ? "unsure" : "" });
+    set(part("doubt"), { hidden: !doubt || taken, textContent: doubt });
+    set(part("guess"), { textContent: doubt && !taken ? doubts.guess(sure) : "" });
+    set(part("take"), { hidden: !offer, textContent: taken ? "As one digit" : offer });
+    part("take").setAttribute("aria-pressed", String(taken));
+    set(part("verdict").classList, {
+      value: taken ? "taken" : doubt ? "unsure doubted" : first.probability < 0.6 ? "unsure" : "",
+    });
   }
   document.querySelectorAll("#bars li").forEach((row, digit) => {
     const p = sure ? sure.probabilities[digit] : 0;
     row.style.setProperty("--p", p);
-    row.classList.toggle("top", sure?.digit === digit);
+    row.classList.toggle("top", sure?.digit === digit && !doubt);
     set(row.lastElementChild, { textContent: sure ? words.percent(p) : "" });
   });
 
@@ -158,29 +161,8 @@ function render() {
   set(part("model"), { textContent: words.modelName(state.model) });
   set(part("time"), { textContent: state.slow ? "Taking longer than usual …" : mood === "answer" ? words.duration(answer) : "" });
 
-  renderCorrection(mood === "answer" ? answer : null);
+  correction.show(mood === "answer" && !taken ? answer : null);
   announce();
-}
-
-function renderCorrection(answer) {
-  const done = chosen !== null && [undefined, "kept", "unkept"].includes(chosen.outcome?.kind);
-  if (!part("digits").hidden && !answer) close();
-  set(part("wrong"), { hidden: !answer || done });
-  set(part("thanks"), { hidden: chosen === null, textContent: chosen ? thanks(chosen) : "" });
-  for (const button of part("digits").children) {
-    set(button, { disabled: Number(button.textContent) === answer?.digit });
-  }
-}
-
-function thanks({ digit, outcome }) {
-  switch (outcome?.kind) {
-    case undefined: return "Sending …";
-    case "kept": return `Thank you. Noted: a ${digit}, to be reviewed.`;
-    case "unkept": return "Thank you. This back end does not collect corrections yet.";
-    case "limited": return "Not noted: the back end is busy. Please try again in a moment.";
-    case "refused": return `Not noted. ${words.sentence(outcome.message)}`;
-    default: return "Not noted: the back end is away. Please try again later.";
-  }
 }
 
 // Screen readers are told once things have come to rest, not at every stroke of the pen.
@@ -192,7 +174,7 @@ function announce() {
   clearTimeout(resting);
   resting = setTimeout(() => {
     if (sheet.busy || (state.flight?.what === "predict" && !state.slow)) return;
-    const text = chosen?.outcome ? thanks(chosen) : words.announcement(state);
+    const text = correction.told || words.announcement(state);
     if (text !== told) say(text);
     told = text;
   }, REST);
@@ -212,17 +194,11 @@ function press() {
   dispatch({ type: "pressed" });
 }
 
-function open() {
-  part("wrong").setAttribute("aria-expanded", "true");
-  part("digits").hidden = false;
-  part("digits").querySelector("button:enabled").focus();
-}
-
-function close() {
-  const had = part("digits").contains(document.activeElement);
-  part("wrong").setAttribute("aria-expanded", "false");
-  part("digits").hidden = true;
-  if (had) part("wrong").focus();
+/** Read the pieces one by one, or all as one digit again; as long as it is the same drawing. */
+function take() {
+  reading = reading === state.since ? -1 : state.since;
+  render();
+  say(reading === state.since ? `${doubts.pieces(state.answer).join("")}.` : words.announcement(state));
 }
 
 part("undo").addEventListener("click", () => turn(undone));
@@ -234,22 +210,19 @@ part("width").addEventListener("input", ({ target }) => {
   part("width-shown").textContent = target.value;
   part("nib").style.setProperty("--width", target.value);
 });
-part("wrong").addEventListener("click", () => (part("digits").hidden ? open() : close()));
-part("digits").addEventListener("click", ({ target }) => {
-  if (target instanceof HTMLButtonElement) correct(Number(target.textContent));
-});
+part("take").addEventListener("click", take);
 
 addEventListener("keydown", (event) => {
   const command = event.ctrlKey || event.metaKey;
   const key = event.key.toLowerCase();
-  const chooserOpen = !part("digits").hidden;
+  const chooserOpen = correction.isOpen;
   if (event.defaultPrevented || event.altKey) return;
   if (command && key === "z") act(event, () => turn(event.shiftKey ? redone : undone));
   else if (command && key === "y") act(event, () => turn(redone));
   else if (command) return;
-  else if (key === "escape") act(event, chooserOpen ? close : clear);
+  else if (key === "escape") act(event, chooserOpen ? correction.close : clear);
   else if (key === "enter" && event.target === part("paper")) act(event, press);
-  else if (chooserOpen && /^[0-9]$/.test(key) && Number(key) !== state.answer?.digit) act(event, () => correct(Number(key)));
+  else if (chooserOpen && /^[0-9]$/.test(key) && Number(key) !== state.answer?.digit) act(event, () => correction.correct(Number(key)));
 });
 
 function act(event, action) {

@@ -9,6 +9,9 @@ export const readyz = () => get("readyz", readiness);
 export const models = () => get("models", deployed);
 export const predict = (image) => post("predict", { image }, prediction);
 export const correct = (image, predicted, digit) => post("corrections", { image, predicted, digit }, correction);
+export const collect = (image, digit, { session, writer }) =>
+  post("corrections", { image, digit, kind: "collected", session, writer }, correction);
+export const takeBack = (secrets) => post("corrections", { take_back: secrets }, takenBack);
 
 const get = (route, meaning) => ask(route, {}, meaning);
 const post = (route, body, meaning) =>
@@ -68,10 +71,18 @@ function isAnswer({ digit, probabilities }) {
 }
 
 export function correction(status, body, retryAfter) {
-  if (status >= 200 && status < 300) return { kind: "kept" };
+  if (status >= 200 && status < 300) {
+    return { kind: "kept", secret: typeof body.secret === "string" ? body.secret : "" };
+  }
   if (status === 501 || status === 404) return { kind: "unkept" };
   if (status === 429) return { kind: "limited", pause: pause(retryAfter) };
   return refusal(status, body) ?? away();
+}
+
+/** What was taken back is gone; so is what nobody knows any more. */
+export function takenBack(status) {
+  if ((status >= 200 && status < 300) || status === 404) return { kind: "taken" };
+  return status === 409 ? { kind: "reviewed" } : { kind: "stuck" };
 }
 
 /** An error that asking again will not mend; the gateway's 502 to 504 mean that the back end is away. */

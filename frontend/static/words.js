@@ -1,5 +1,7 @@
 // What the page says: pure functions from the state of asking.js.
 
+import { doubt, guess } from "./doubt.js";
+
 /** 0.982 → "98.2%"; never "0%" or "100%" for what is not certain. */
 export function percent(p) {
   if (p > 0 && p < 0.001) return "<0.1%";
@@ -56,21 +58,12 @@ function waiting({ state, message, step, of }) {
 export const sentence = (text) =>
   typeof text === "string" && text ? `${text[0].toUpperCase()}${text.slice(1)}${/[.!?…]$/.test(text) ? "" : "."}` : "";
 
-/** What speaks against taking the answer as one digit: "Two digits? 4 and 2"; "" where nothing does. */
-export function doubt({ doubt: found, parts }) {
-  if (found?.kind === "no_digit") return "I don't see a digit";
-  if (found?.kind !== "several") return "";
-  const digits = (parts ?? []).map(({ digit }) => digit);
-  const count = { 2: "Two", 3: "Three", 4: "Four" }[digits.length];
-  return count ? `${count} digits? ${digits.slice(0, -1).join(", ")} and ${digits.at(-1)}` : "Several digits?";
-}
-
 /** The answer as one would say it. */
 export function said(answer) {
   const { digit, probabilities } = answer;
   const [first, second] = ranked(probabilities);
   const doubted = doubt(answer);
-  return `${doubted ? `${doubted}${doubted.endsWith("?") ? "" : "."} As one digit: ` : ""}${digit}, ${percent(first.probability)}. Second guess ${second.digit}, ${percent(second.probability)}.`;
+  return `${doubted ? `${doubted}${doubted.endsWith("?") ? "" : "."} ${guess(answer)} ` : ""}${digit}, ${percent(first.probability)}. Second guess ${second.digit}, ${percent(second.probability)}.`;
 }
 
 /** What a screen reader is told, once things have come to rest; the progress of training by quarters. */

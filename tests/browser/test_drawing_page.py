@@ -568,6 +568,112 @@ def test_a_correction_that_is_not_taken_is_told_kindly(
     expect(page.locator("#wrong")).to_be_visible(visible=again)
 
 
+def kept(secret: str) -> stand_in.Answer:
+    return 201, {"id": "1", "state": "waiting", "new": True, "secret": secret}
+
+
+def correct(page: Page, digit: int) -> None:
+    page.get_by_role("button", name="No, it's a …").click()
+    page.locator("#digits button", has_text=str(digit)).click()
+    expect(page.locator("#thanks")).to_contain_text(f"Noted: a {digit}")
+
+
+def test_a_correction_is_taken_back_by_the_secret_that_came_with_it(
+    opened: tuple[Page, stand_in.Backend],
+) -> None:
+    page, backend = opened
+    backend.says["/corrections"] = kept("one")
+    draw(page, SEVEN)
+    settled(page, backend)
+    expect(page.locator("#given")).to_be_hidden()
+    correct(page, 1)
+    backend.says["/corrections"] = (200, {"taken_back": 1, "reviewed": 0, "unknown": 0})
+    page.get_by_role("button", name="Take it back").click()
+    expect(page.get_by_text("Taken back: the 1 is not kept.")).to_be_visible()
+    expect(page.locator("#thanks")).to_be_focused()
+    assert backend.bodies("/corrections")[-1] == {"take_back": ["one"]}
+    expect(page.locator("#given")).to_be_hidden()
+    backend.says["/corrections"] = kept("two")
+    correct(page, 4)
+
+
+def test_corrections_can_be_taken_back_later_and_after_a_reload_the_latest_first(
+    opened: tuple[Page, stand_in.Backend],
+) -> None:
+    page, backend = opened
+    for digit, lines in ((1, SEVEN), (4, THREE)):
+        backend.says["/corrections"] = kept(f"secret {digit}")
+        page.keyboard.press("Escape")
+        draw(page, lines)
+        settled(page, backend)
+        correct(page, digit)
+    page.reload()
+    expect(page.locator("#given")).to_contain_text("You noted 2 digits, the last one a 4.")
+    backend.says["/corrections"] = stand_in.error(503, "busy", "busy")
+    back = page.get_by_role("button", name="Take it back")
+    back.click()
+    expect(page.get_by_text("Not taken back yet")).to_be_visible()
+    backend.says["/corrections"] = stand_in.error(409, "conflict", "reviewed")
+    back.click()
+    expect(page.get_by_text("The 4 was reviewed already, so it stays.")).to_be_visible()
+    backend.says["/corrections"] = stand_in.error(404, "not_found", "gone")
+    expect(page.locator("#given")).to_contain_text("You noted a 1.")
+    back.click()
+    expect(page.get_by_text("Taken back: the 1 is not kept.")).to_be_visible()
+    expect(page.locator("#given")).to_be_hidden()
+    asked = [body["take_back"] for body in backend.bodies("/corrections") if "take_back" in body]
+    assert asked == [["secret 4"], ["secret 4"], ["secret 1"]]
+
+
+# ── doubt ──
+
+
+def test_what_is_no_digit_is_called_so_and_the_guess_is_grey(opened: tuple[Page, stand_in.Backend]) -> None:
+    page, backend = opened
+    draw(page, SEVEN)
+    settled(page, backend)
+    blue = page.locator("#digit").evaluate("e => getComputedStyle(e).color")
+    backend.says["/predict"] = stand_in.answer(4, doubt={"kind": "no_digit", "score": 0.93})
+    page.get_by_role("button", name="Predict").click()
+    expect(page.get_by_text("I don't see a digit", exact=True)).to_be_visible()
+    expect(page.locator(".first")).to_have_text("If it is one: 97.0%")
+    expect(page.locator("#digit")).to_have_text("4")
+    assert page.locator("#digit").evaluate("e => getComputedStyle(e).color") != blue
+    expect(page.locator("#bars .top")).to_have_count(0)
+    expect(page.locator("#take")).to_be_hidden()
+    expect(page.locator("#spoken")).to_contain_text("I don't see a digit. If it is one: 4")
+    expect(page.get_by_role("button", name="No, it's a …")).to_be_visible()
+
+
+def test_two_digits_are_read_one_by_one_when_the_visitor_wants_it(
+    opened: tuple[Page, stand_in.Backend],
+) -> None:
+    page, backend = opened
+    parts = [{"digit": 4, "probabilities": [0.1] * 10}, {"digit": 2, "probabilities": [0.1] * 10}]
+    backend.says["/predict"] = stand_in.answer(
+        9, sure=0.57, doubt={"kind": "several", "score": 0.9}, parts=parts
+    )
+    draw(page, SEVEN)
+    settled(page, backend)
+    expect(page.get_by_text("Two digits? 4 and 2", exact=True)).to_be_visible()
+    expect(page.locator(".first")).to_have_text("As one digit: 57.0%")
+    page.get_by_role("button", name="Read 42").click()
+    expect(page.locator("#digit")).to_have_text("42")
+    expect(page.locator(".first")).to_have_text("90.0%")
+    expect(page.locator("#doubt")).to_be_hidden()
+    expect(page.locator("#wrong")).to_be_hidden()
+    draw(page, [[(40, 40), (44, 44)]])  # the same drawing goes on
+    settled(page, backend)
+    expect(page.locator("#digit")).to_have_text("42")
+    page.get_by_role("button", name="As one digit").click()
+    expect(page.locator("#digit")).to_have_text("9")
+    page.get_by_role("button", name="Read 42").click()
+    page.keyboard.press("Escape")
+    draw(page, THREE)
+    settled(page, backend)
+    expect(page.locator("#digit")).to_have_text("9")
+
+
 # ── looks and words ──
 
 

@@ -1,6 +1,7 @@
 """The page's pure functions, each given its arguments in the browser that runs them."""
 
 import base64
+import itertools
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -363,4 +364,111 @@ def test_progress_is_announced_by_quarters(page: Page) -> None:
     ],
 )
 def test_doubt_is_said_as_what_it_is(page: Page, answer: dict[str, Any], text: str) -> None:
-    assert run(page, "words", "(m, a) => m.doubt(a)", answer) == text
+    assert run(page, "doubt", "(m, a) => m.doubt(a)", answer) == text
+
+
+def test_pieces_are_offered_as_what_they_are_together(page: Page) -> None:
+    several = {"doubt": {"kind": "several"}, "parts": [{"digit": 4}, {"digit": 0}, {"digit": 2}]}
+    assert run(page, "doubt", "(m, a) => m.offer(a)", several) == "Read 402"
+    for answer in ({"doubt": None, "parts": several["parts"]}, {"doubt": {"kind": "several"}}, {}):
+        assert run(page, "doubt", "(m, a) => m.offer(a)", answer) == ""
+
+
+@pytest.mark.parametrize(
+    ("kept", "given"),
+    [
+        ('[{"digit": 4, "secret": "s"}]', [{"digit": 4, "secret": "s"}]),
+        ('[{"digit": "4", "secret": "s"}, {"digit": 4, "secret": ""}, {"digit": 5}]', []),
+        ("[null]", []),
+        ("{}", []),
+        ("", []),
+        ("no JSON", []),
+    ],
+)
+def test_what_was_given_is_read_back_as_far_as_it_is_sound(
+    page: Page, kept: str, given: list[dict[str, Any]]
+) -> None:
+    assert run(page, "given", "(m, text) => m.restored(text)", kept) == given
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [(200, "taken"), (404, "taken"), (409, "reviewed"), (503, "stuck"), (429, "stuck"), (502, "stuck")],
+)
+def test_a_drawing_that_nobody_knows_any_more_counts_as_taken_back(
+    page: Page, status: int, kind: str
+) -> None:
+    assert run(page, "backend", "(m, status) => m.takenBack(status).kind", status) == kind
+
+
+# ── what a writer is asked for ──
+
+
+def collecting(page: Page, code: str, *arguments: Any) -> Any:
+    return run(page, "collecting", f"(m, ...given) => {{ {code} }}", *arguments)
+
+
+@pytest.mark.parametrize("each", [1, 3, 10])
+def test_each_digit_is_asked_for_as_often_and_never_twice_in_a_row(page: Page, each: int) -> None:
+    for order in collecting(page, "return Array.from({length: 200}, () => m.shuffled(given[0]))", each):
+        assert sorted(order) == sorted(list(range(10)) * each)
+        assert all(a != b for a, b in itertools.pairwise(order))
+
+
+WRITER = """
+    let s = m.begun("Anna", 1, [3, 1, 2], "0".repeat(32));
+    const send = (outcome) => { s = m.sent(m.sending(s, m.due(s).one), outcome); };
+"""
+
+
+def test_a_drawing_whose_answer_was_lost_is_sent_again_to_be_taken_back(page: Page) -> None:
+    said = collecting(
+        page,
+        WRITER
+        + """
+        s = m.give(s, "three");
+        send({kind: "away"});
+        const waits = m.due(s).one.image;
+        s = m.back(s);
+        const again = m.due(s);
+        send({kind: "kept", secret: "x"});
+        const then = m.due(s);
+        s = m.takenBack(s, ["x"]);
+        return [waits, again.what, again.one.image, then, m.due(s), m.wanted(s)];
+        """,
+    )
+    assert said == ["three", "send", "three", {"what": "take back", "secrets": ["x"]}, None, 3]
+
+
+def test_a_drawing_that_was_never_sent_is_simply_forgotten(page: Page) -> None:
+    assert collecting(page, WRITER + 's = m.back(m.give(s, "three")); return m.due(s)') is None
+
+
+def test_a_drawing_that_is_unwanted_while_it_is_sent_is_taken_back_once_it_is_kept(page: Page) -> None:
+    said = collecting(
+        page,
+        WRITER
+        + """
+        s = m.sending(m.give(s, "three"), null);
+        s = m.sending(s, m.due(s).one);
+        s = m.back(s);
+        s = m.sent(s, {kind: "kept", secret: "x"});
+        return [m.due(s), s.given];
+        """,
+    )
+    assert said == [{"what": "take back", "secrets": ["x"]}, []]
+
+
+def test_what_a_writer_gave_is_read_back_as_far_as_it_is_sound(page: Page) -> None:
+    code = (
+        WRITER
+        + """
+        s = m.give(s, "three");
+        send({kind: "kept", secret: "x"});
+        s = m.give(s, "one");
+        const read = m.restored(JSON.stringify(m.sending(s, m.due(s).one)));
+        const broken = ["", "[]", "{}", JSON.stringify({...s, session: "me"}), JSON.stringify({...s, order: [11]})];
+        return [read.given.map((one) => one.state), m.due(read).one.image, broken.map((t) => m.restored(t).session)];
+    """
+    )
+    assert collecting(page, code) == [["kept", "waiting"], "one", [""] * 5]

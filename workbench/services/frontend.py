@@ -173,7 +173,7 @@ def prepare(settings: Settings) -> Service:
 def site(settings: Settings) -> Files:
     """Every file that is served: the page's own, its configuration, and what is said of errors."""
     files: dict[str, tuple[bytes, int | None]] = {}
-    for path in (*sorted(SOURCE.glob("static/**/*")), SOURCE / "index.html"):
+    for path in (*sorted(SOURCE.glob("static/**/*")), *sorted(SOURCE.glob("*.html"))):
         if path.is_file() and path.suffix in SERVED:
             files[path.relative_to(SOURCE).as_posix()] = (path.read_bytes(), path.stat().st_mtime_ns)
     files["static/config.js"] = (config_js(settings).encode(), None)

@@ -228,12 +228,15 @@ def test_the_page_is_served_with_the_routes_under_api_where_there_is_no_apache(
     folder = tmp_path / "frontend"
     (folder / "static").mkdir(parents=True)
     (folder / "index.html").write_text("<title>draw</title>")
+    (folder / "collect.html").write_text("<title>collect</title>")
     (folder / "static" / "drawing.js").write_text("export const a = 1;")
     (folder / "httpd.conf").write_text("not for visitors")
     client = Client(create_app(here, page=folder))
     with contextlib.closing(client.get("/")) as page:
         assert (page.status_code, page.text) == (200, "<title>draw</title>")
         assert "default-src 'none'" in page.headers["Content-Security-Policy"]
+    with contextlib.closing(client.get("/collect.html")) as page:
+        assert (page.status_code, page.text) == (200, "<title>collect</title>")
     with contextlib.closing(client.get("/static/drawing.js")) as script:
         assert (script.status_code, script.mimetype) == (200, "text/javascript")
     told = 'export const backend = "/api";\nexport const notice = "";\n'
