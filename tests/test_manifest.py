@@ -6,7 +6,17 @@ import pytest
 
 from workbench import manifest
 from workbench.errors import ModelRefused
-from workbench.manifest import CorrectedPart, Input, Manifest, ModelOutput, Share, Training
+from workbench.manifest import (
+    BeforeAfter,
+    CorrectedPart,
+    Input,
+    Manifest,
+    ModelOutput,
+    Parent,
+    Share,
+    Training,
+    WritersPart,
+)
 
 WHOLE = Manifest(
     name="mnist-cnn",
@@ -22,8 +32,16 @@ WHOLE = Manifest(
     frameworks={"python": "3.11.7"},
     missing={"model.tflite": "it has a Lambda layer"},
     corrections=CorrectedPart(
-        1, ("a", "b"), Share(0, 2), Share(2, 2), 6, {"accuracy": 0.9}, {"accuracy": 0.99}
+        1,
+        ("a", "b"),
+        Share(0, 2),
+        Share(2, 2),
+        6,
+        {"accuracy": 0.9},
+        {"accuracy": 0.99},
+        WritersPart(3, 60, BeforeAfter(Share(15, 20), Share(19, 20))),
     ),
+    parent=Parent("mnist-cnn", 6, "recipe", "it is built in another way than mnist-cnn:6"),
 )
 
 
@@ -35,7 +53,7 @@ def test_what_is_written_is_what_is_read(tmp_path: Path) -> None:
     told = json.loads((tmp_path / "manifest.json").read_text())
     assert list(told) == [
         *("format", "name", "version", "created", "job", "input", "preprocessing", "labels", "output"),
-        *("metrics", "training", "frameworks", "missing", "corrections", "files"),
+        *("metrics", "training", "frameworks", "missing", "corrections", "parent", "files"),
     ]
     assert told["input"] == {"kind": "image", "shape": [28, 28, 1], "dtype": "float32", "range": [0, 255]}
     assert told["training"] == {"seconds": 29.1, "stopped": False, "epochs": 4}
@@ -69,6 +87,9 @@ def test_what_is_not_known_here_is_kept() -> None:
         {"files": {"model.onnx": {"bytes": 3}}},
         {"files": []},
         {"corrections": {"used": []}},
+        {"corrections": {"version": 1, "used": [], "writers": {"learned": 1}}},
+        {"parent": {"name": "mnist-cnn"}},
+        {"parent": {"name": "mnist-cnn", "version": 1, "start": "luck"}},
     ],
 )
 def test_a_value_that_cannot_be_is_refused_with_its_name(told: dict[str, object]) -> None:

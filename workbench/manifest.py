@@ -115,6 +115,55 @@ class Share:
 
 
 @dataclass(frozen=True)
+class BeforeAfter:
+    """The same drawings, read by the version before and by this one."""
+
+    before: Share
+    after: Share
+
+
+@dataclass(frozen=True)
+class WritersPart:
+    """The writers whose digits were collected, and whether they are read better now.
+
+    Attributes
+    ----------
+    learned, drawings
+        How many writers, and of their drawings, the version learned from.
+    same
+        Drawings of the same writers that were kept aside.
+    others
+        Drawings of writers of whom nothing was learned.
+    """
+
+    learned: int
+    drawings: int
+    same: BeforeAfter | None = None
+    others: BeforeAfter | None = None
+
+
+@dataclass(frozen=True)
+class Parent:
+    """The version that a training went on from.
+
+    Attributes
+    ----------
+    start
+        ``weights`` where it began with those of the version, ``recipe`` where only with its recipe.
+    why
+        The reason why not with its weights.
+    """
+
+    name: str
+    version: int
+    start: Literal["weights", "recipe"] = "weights"
+    why: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.name}:{self.version}"
+
+
+@dataclass(frozen=True)
 class CorrectedPart:
     """The corrections that a version was trained with.
 
@@ -135,6 +184,7 @@ class CorrectedPart:
     replaced: int | None = None
     metrics_before: Mapping[str, float] = field(default_factory=dict)
     metrics_after: Mapping[str, float] = field(default_factory=dict)
+    writers: WritersPart | None = None
 
 
 @dataclass(frozen=True)
@@ -147,6 +197,8 @@ class Manifest:
         Empty and 0 until it is published; ``created`` in ISO 8601, UTC.
     job
         The job that trained it; ``None`` for the tutorial's and the first model.
+    parent
+        The version that the training went on from; ``None`` where it began from nothing.
     input, output
         ``None`` where the model's export did not say.
     metrics
@@ -173,6 +225,7 @@ class Manifest:
     frameworks: Mapping[str, str] = field(default_factory=dict)
     missing: Mapping[str, str] = field(default_factory=dict)
     corrections: CorrectedPart | None = None
+    parent: Parent | None = None
     files: Mapping[str, File] = field(default_factory=dict)
     others: Mapping[str, object] = field(default_factory=dict)
 
@@ -224,6 +277,7 @@ class Manifest:
             frameworks=fields.named_texts("frameworks"),
             missing=fields.named_texts("missing"),
             corrections=fields.optional("corrections", lambda key: _corrected(fields.part(key))),
+            parent=fields.optional("parent", lambda key: _parent(fields.part(key))),
             files=_files(fields),
             others={key: told[key] for key in told if key not in _KNOWN},
         )
@@ -245,10 +299,11 @@ class Manifest:
             "frameworks": dict(self.frameworks),
             "missing": dict(self.missing),
             "corrections": self.corrections and _corrected_as_json(self.corrections),
+            "parent": self.parent and {key: value for key, value in vars(self.parent).items() if value != ""},
             **self.others,
             "files": {path: vars(file) for path, file in self.files.items()},
         }
-        optional = ("input", "output", "corrections")
+        optional = ("input", "output", "corrections", "parent")
         return {key: value for key, value in told.items() if value is not None or key not in optional}
 
 
@@ -322,6 +377,7 @@ _KNOWN = {
     "frameworks",
     "missing",
     "corrections",
+    "parent",
     "files",
 }
 
@@ -373,6 +429,32 @@ def _corrected(fields: Fields) -> CorrectedPart:
         replaced=int(before["version"]) if "version" in before else None,
         metrics_before={name: value for name, value in before.items() if name != "version"},
         metrics_after=held_out.numbers("after"),
+        writers=fields.optional("writers", lambda key: _writers(fields.part(key))),
+    )
+
+
+def _writers(fields: Fields) -> WritersPart:
+    def compared(key: str) -> BeforeAfter:
+        part = fields.part(key)
+        return BeforeAfter(_share(part.part("before")), _share(part.part("after")))
+
+    return WritersPart(
+        fields.whole("learned"),
+        fields.whole("drawings"),
+        fields.optional("same", compared),
+        fields.optional("others", compared),
+    )
+
+
+def _parent(fields: Fields) -> Parent:
+    start = fields.text("start", "weights")
+    if start not in ("weights", "recipe"):
+        fields.refuse("start", "weights or recipe")
+    return Parent(
+        fields.text("name"),
+        fields.whole("version"),
+        cast(Literal["weights", "recipe"], start),
+        fields.text("why", ""),
     )
 
 
@@ -390,4 +472,11 @@ def _corrected_as_json(corrected: CorrectedPart) -> dict[str, object]:
     if corrected.replaced is not None:
         before = {"version": corrected.replaced, **corrected.metrics_before}
         told["held_out"] = {"before": before, "after": dict(corrected.metrics_after)}
+    if writers := corrected.writers:
+        sides = {"same": writers.same, "others": writers.others}
+        told["writers"] = {
+            "learned": writers.learned,
+            "drawings": writers.drawings,
+            **{n: {"before": vars(s.before), "after": vars(s.after)} for n, s in sides.items() if s},
+        }
     return told

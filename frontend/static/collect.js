@@ -90,7 +90,7 @@ async function work() {
   }
 }
 
-async function next() {
+function next() {
   if (isEmpty(present())) {
     say(`Nothing is drawn yet. Draw a ${collecting.wanted(state)}.`);
     const hint = part("hint");
@@ -98,11 +98,16 @@ async function next() {
     requestAnimationFrame(() => hint.classList.add("nudge"));
     return;
   }
-  const drawing = present();
+  const [drawing, key] = [present(), state.count];
   wipe();
-  const image = await dataUrl(drawing);
-  become(collecting.give(state, image));
+  become(collecting.give(state));
   ask();
+  pack(drawing, key);
+}
+
+async function pack(drawing, key) {
+  const image = await dataUrl(drawing);
+  become(collecting.packed(state, key, image));
 }
 
 function wipe() {
@@ -246,7 +251,7 @@ addEventListener("keydown", (event) => {
 });
 addEventListener("online", () => { tries = 0; work(); });
 addEventListener("beforeunload", (event) => {
-  if (collecting.due(state)) event.preventDefault(); // something is not sent yet
+  if (collecting.due(state) || collecting.counts(state).waiting) event.preventDefault(); // something is not sent yet
 });
 
 // ── beginning ───────────────────────────────────────────────────────────────────────────────────

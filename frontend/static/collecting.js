@@ -1,11 +1,12 @@
 // What a writer is asked for and has given: pure functions, each giving a new state. A drawing that was given is
-// {digit, image, state, secret, message}: it waits, is kept (then it has the secret that takes it back), or was refused.
+// {key, digit, image, state, secret, message}: it is being packed into a picture, waits, is kept (then it has the secret that
+// takes it back), or was refused.
 
 export const EACH = [1, 2, 3, 5, 10];
 export const LONGEST_NAME = 40;
 const SESSION_BYTES = 16;
 
-export const nobody = { session: "", name: "", each: 3, order: [], given: [], unwanted: [] };
+export const nobody = { session: "", name: "", each: 3, order: [], given: [], unwanted: [], count: 0 };
 
 /** Ten digits a round, each round in another order, and never the same one twice in a row. */
 export function shuffled(each, random = Math.random) {
@@ -34,9 +35,20 @@ export const wanted = ({ order, given }) => order[given.length];
 
 export const isDone = (state) => state.order.length > 0 && state.given.length >= state.order.length;
 
-export const give = (state, image) => ({
+/** The state in which a drawing was given; its picture comes later, for the key `state.count`. */
+export const give = (state) => ({
   ...state,
-  given: [...state.given, { digit: wanted(state), image, state: "waiting", secret: "", message: "" }],
+  count: state.count + 1,
+  given: [
+    ...state.given,
+    { key: state.count, digit: wanted(state), image: "", state: "packing", secret: "", message: "" },
+  ],
+});
+
+/** The state in which the drawing of this key has its picture, and waits to be sent. */
+export const packed = (state, key, image) => ({
+  ...state,
+  given: state.given.map((one) => (one.key === key ? { ...one, image, state: "waiting" } : one)),
 });
 
 /** The state without one drawing. What the back end may have of it is unwanted: to be taken back. */
@@ -97,7 +109,7 @@ export const takenBack = (state, secrets) =>
 
 export function counts({ given }) {
   const many = (state) => given.filter((one) => one.state === state).length;
-  return { kept: many("kept"), waiting: many("waiting"), refused: many("refused") };
+  return { kept: many("kept"), waiting: many("waiting") + many("packing"), refused: many("refused") };
 }
 
 /** The state that was saved as JSON; nobody's if the text is no such state. */
@@ -107,11 +119,13 @@ export function restored(text) {
     const isDigit = (d) => Number.isInteger(d) && d >= 0 && d <= 9;
     const isGiven = (one) => isDigit(one.digit) && typeof one.image === "string" && typeof one.secret === "string";
     const sound =
-      /^[0-9a-f]{32}$/.test(kept.session) && typeof kept.name === "string" && EACH.includes(kept.each) &&
+      /^[0-9a-f]{32}$/.test(kept.session) && Number.isInteger(kept.count) && typeof kept.name === "string" && EACH.includes(kept.each) &&
       kept.order.every(isDigit) && kept.given.length <= kept.order.length &&
       kept.given.every(isGiven) && kept.unwanted.every(isGiven);
     const idle = (one) => ({ ...one, sending: false });
-    return sound ? { ...kept, given: kept.given.map(idle), unwanted: kept.unwanted.map(idle) } : nobody;
+    const lost = kept.given.findIndex((one) => one.state === "packing"); // its picture was never made: it is asked for again
+    const given = lost < 0 ? kept.given : kept.given.slice(0, lost);
+    return sound ? { ...kept, given: given.map(idle), unwanted: kept.unwanted.map(idle) } : nobody;
   } catch {
     return nobody;
   }

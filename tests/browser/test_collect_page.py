@@ -207,7 +207,7 @@ def test_on_a_phone_all_that_one_needs_is_on_the_screen_and_a_finger_draws(
         assert box
         assert box["y"] + box["height"] <= 740
         assert page.evaluate("document.documentElement.scrollWidth") <= 380
-        page.locator("#next").tap()
+        page.locator("#next").click()
         expect(page.locator("#kept")).to_have_text("1 kept.")
     finally:
         context.close()

@@ -417,6 +417,7 @@ def test_each_digit_is_asked_for_as_often_and_never_twice_in_a_row(page: Page, e
 
 WRITER = """
     let s = m.begun("Anna", 1, [3, 1, 2], "0".repeat(32));
+    const give = (image) => { const key = s.count; s = m.packed(m.give(s), key, image); };
     const send = (outcome) => { s = m.sent(m.sending(s, m.due(s).one), outcome); };
 """
 
@@ -426,7 +427,7 @@ def test_a_drawing_whose_answer_was_lost_is_sent_again_to_be_taken_back(page: Pa
         page,
         WRITER
         + """
-        s = m.give(s, "three");
+        give("three");
         send({kind: "away"});
         const waits = m.due(s).one.image;
         s = m.back(s);
@@ -441,7 +442,7 @@ def test_a_drawing_whose_answer_was_lost_is_sent_again_to_be_taken_back(page: Pa
 
 
 def test_a_drawing_that_was_never_sent_is_simply_forgotten(page: Page) -> None:
-    assert collecting(page, WRITER + 's = m.back(m.give(s, "three")); return m.due(s)') is None
+    assert collecting(page, WRITER + 'give("three"); s = m.back(s); return m.due(s)') is None
 
 
 def test_a_drawing_that_is_unwanted_while_it_is_sent_is_taken_back_once_it_is_kept(page: Page) -> None:
@@ -449,7 +450,7 @@ def test_a_drawing_that_is_unwanted_while_it_is_sent_is_taken_back_once_it_is_ke
         page,
         WRITER
         + """
-        s = m.sending(m.give(s, "three"), null);
+        give("three");
         s = m.sending(s, m.due(s).one);
         s = m.back(s);
         s = m.sent(s, {kind: "kept", secret: "x"});
@@ -463,9 +464,9 @@ def test_what_a_writer_gave_is_read_back_as_far_as_it_is_sound(page: Page) -> No
     code = (
         WRITER
         + """
-        s = m.give(s, "three");
+        give("three");
         send({kind: "kept", secret: "x"});
-        s = m.give(s, "one");
+        give("one");
         const read = m.restored(JSON.stringify(m.sending(s, m.due(s).one)));
         const broken = ["", "[]", "{}", JSON.stringify({...s, session: "me"}), JSON.stringify({...s, order: [11]})];
         return [read.given.map((one) => one.state), m.due(read).one.image, broken.map((t) => m.restored(t).session)];

@@ -145,6 +145,29 @@ def test_corrections_are_reviewed_and_exported_where_they_were_made(stand: Stand
     assert panel.undo_last.button.disabled, "what was reviewed on AWS is not undone here"
 
 
+def test_accepting_all_of_a_writer_leaves_what_the_model_contradicts(stand: Stand) -> None:
+    panel = stand.page.corrections
+    anna: dict[str, Any] = {"kind": "collected", "writer": "Anna", "session": "a1b2c3"}
+    stand.here.correct(3, 8)
+    stand.here.correct(4, 4, **anna)
+    absurd = stand.here.correct(5, 5, **anna, doubt="no_digit")
+    stand.page._changed()
+    stand.turn()
+    wait_until(lambda: len(panel.grid.items) == 3, 20, "all that wait")
+    assert [i["writer"] for i in panel.grid.items] == ["", "Anna · a1b2", "Anna · a1b2"]
+    assert [i["absurd"] for i in panel.grid.items] == ["", "", "the model sees no digit in it"]
+    panel.giver.value = "a1b2c3"
+    assert "by Anna · a1b2 (2), that are waiting?" in panel._sure("Accept")
+    stand.press(panel.accept_all)
+    assert "1 left for you to judge one by one" in panel.message.html
+    assert stand.here.counts().accepted == 1
+    panel.grid._told({"kind": "review", "ids": [absurd], "verdict": "accept"})
+    wait_until(lambda: stand.here.counts().accepted == 2, 20, "the one that was accepted all the same")
+    panel.giver.value = ""
+    stand.press(panel.reject_all)
+    assert (stand.here.counts().waiting, stand.here.counts().rejected) == (0, 1)
+
+
 def test_a_drawing_is_asked_about_on_aws_only_by_the_button(stand: Stand) -> None:
     stand.choose(AWS)
     stand.deploy("mnist-cnn:1")

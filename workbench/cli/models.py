@@ -48,6 +48,10 @@ def add(verbs: output.Verbs) -> None:
     )
     corrections.add_argument("--state", choices=["waiting", "accepted", "rejected"], help="of the list")
     corrections.add_argument("--all", action="store_true", help="accept or reject all that wait")
+    corrections.add_argument("--writer", metavar="NAME", help="accept or reject all that wait of a writer")
+    corrections.add_argument(
+        "--anyway", action="store_true", help="accept also what the model is certain of being another digit"
+    )
     for verb in (deploy, rollback, corrections):
         verb.add_argument("--to", metavar="URL", help="another back end than the one here, or: aws")
     predict = verbs.add("predict", _predict, "ask the back end which digit a picture shows", json=True)
@@ -94,10 +98,29 @@ def _model(arguments: argparse.Namespace, settings: Settings) -> None:
         ("input", f"{manifest.takes.kind} {manifest.takes.show_shape()}"),
         ("preprocessing", manifest.preprocessing),
         ("labels", ", ".join(manifest.labels)),
+        *_lineage(version),
         ("folder", str(version.folder)),
         *((f"no {form}", reason) for form, reason in manifest.missing.items()),
     ]
     print(output.columns(rows))
+
+
+def _lineage(version: "Version") -> list[tuple[str, str]]:
+    """What a retraining went on from, and whom it reads better."""
+    parent, used = version.manifest.parent, version.manifest.corrections
+    rows = []
+    if parent:
+        how = f"only by its recipe: {parent.why}" if parent.start == "recipe" else "by its weights"
+        rows.append(("goes on from", f"{parent}, {how}"))
+    writers = used.writers if used else None
+    for what, found in (
+        ("those writers", writers.same if writers else None),
+        ("other writers", writers.others if writers else None),
+    ):
+        if found:
+            before, after = found.before, found.after
+            rows.append((what, f"{before.right} of {before.of} right before, {after.right} after"))
+    return rows
 
 
 def _download(arguments: argparse.Namespace, settings: Settings) -> None:
@@ -161,15 +184,27 @@ def _export(arguments: argparse.Namespace, settings: Settings) -> None:
 def _review(arguments: argparse.Namespace, settings: Settings) -> None:
     from workbench.verbs import backends
 
-    if bool(arguments.ids) == arguments.all:
-        raise BadInput(f"say which: workbench corrections {arguments.action} ID…, or --all that wait")
-    done = backends.review(
-        None if arguments.all else arguments.ids, arguments.action, settings, to=arguments.to
+    if bool(arguments.ids) + arguments.all + (arguments.writer is not None) != 1:
+        raise BadInput(
+            f"say which: workbench corrections {arguments.action} ID…, or --all that wait, or --writer NAME"
+        )
+    reviewed = backends.review(
+        arguments.ids or None,
+        arguments.action,
+        settings,
+        to=arguments.to,
+        writer=arguments.writer,
+        anyway=arguments.anyway,
     )
     if arguments.json:
-        output.json([correction.as_json() for correction in done])
+        output.json([correction.as_json() for correction in reviewed.done])
     else:
-        print(f"{len(done)} {arguments.action}ed")
+        print(f"{len(reviewed.done)} {arguments.action}ed")
+    for left in reviewed.left:
+        print(
+            f"{left.id[:12]} is left: it is said to be a {left.digit}, but {left.absurd}; --anyway accepts it",
+            file=sys.stderr,
+        )
 
 
 def _list_corrections(arguments: argparse.Namespace, settings: Settings) -> None:
@@ -186,13 +221,15 @@ def _list_corrections(arguments: argparse.Namespace, settings: Settings) -> None
                 c.id[:12],
                 c.state,
                 "–" if c.predicted is None else str(c.predicted),
+                output.percent(c.sure),
                 str(c.digit),
+                (c.writer or f"no name, {c.session}") if c.session else "a visitor",
                 f"{c.model}:{c.version}" if c.model else "–",
                 c.t,
             )
             for c in found
         ]
-        print(output.columns([("ID", "STATE", "SAID", "IS", "MODEL", "SENT"), *rows]))
+        print(output.columns([("ID", "STATE", "SAID", "SURE", "IS", "BY", "MODEL", "SENT"), *rows]))
 
 
 def _predict(arguments: argparse.Namespace, settings: Settings) -> None:

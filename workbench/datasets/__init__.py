@@ -9,6 +9,7 @@ from workbench.datasets.corrected import (
     read_corrections,
 )
 from workbench.datasets.fetching import IDX, SOURCES
+from workbench.datasets.parents import add_parent, find_parent
 
 __all__ = [
     "IDX",
@@ -17,8 +18,10 @@ __all__ = [
     "Corrected",
     "Part",
     "add_corrections",
+    "add_parent",
     "corrections",
     "corrections_used",
+    "find_parent",
     "is_here",
     "load",
     "read_corrections",

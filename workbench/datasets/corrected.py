@@ -1,14 +1,16 @@
-"""Visitors' accepted corrections: exported versions, for recipes to train with."""
+"""Accepted drawings of visitors and writers: exported versions, for recipes to train with."""
 
 import json
 import shutil
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from workbench.datasets.cached import Part
+from workbench.datasets.writers import Drawing, Side, sides
 from workbench.errors import NotFound, Unavailable
 from workbench.settings import Settings, from_environment
 from workbench.system.locks import locked
@@ -20,7 +22,16 @@ class Corrected:
 
     version: int
     folder: Path
-    ids: tuple[str, ...]
+    drawings: tuple[Drawing, ...]
+    """In the order of the arrays."""
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        return tuple(drawing.id for drawing in self.drawings)
+
+    def mask(self, side: Side) -> np.ndarray:
+        """Tell which drawings are on a side: bool ``(n,)``."""
+        return np.array([each == side for each in sides(self.drawings)], bool)
 
 
 _used: dict[int, Corrected] = {}
@@ -28,7 +39,9 @@ _used: dict[int, Corrected] = {}
 
 
 def corrections(version: int | None = None, settings: Settings | None = None) -> Part:
-    """Load visitors' accepted corrections, for a recipe to add to its training data.
+    """Load visitors' accepted corrections and collected digits, for a recipe to add to its training data.
+
+    Some of each writer's digits, and some writers', are kept aside: see :mod:`workbench.datasets.writers`.
 
     Parameters
     ----------
@@ -57,7 +70,8 @@ def corrections(version: int | None = None, settings: Settings | None = None) ->
     chosen = there[max(there) if version is None else version]
     x, y, _ = read_corrections(chosen)
     _used[chosen.version] = chosen
-    return x, y
+    learned = chosen.mask("learned")
+    return x[learned], y[learned]
 
 
 def read_corrections(corrected: Corrected) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -65,7 +79,10 @@ def read_corrections(corrected: Corrected) -> tuple[np.ndarray, np.ndarray, np.n
     path = corrected.folder / "corrections.npz"
     try:
         with np.load(path, allow_pickle=False) as file:
-            return file["x"], file["y"].astype(np.int64), file["predicted"].astype(np.int64)
+            x, y, predicted = file["x"], file["y"].astype(np.int64), file["predicted"].astype(np.int64)
+            if not len(x) == len(y) == len(predicted) == len(corrected.drawings):
+                raise ValueError(f"{len(x)} drawings, {len(corrected.drawings)} in the manifest")
+            return x, y, predicted
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise Unavailable(f"{path} cannot be read ({error}); export the corrections again") from error
 
@@ -82,9 +99,9 @@ def add_corrections(exported: Path, settings: Settings) -> Corrected:
     with locked(home / ".lock"):
         there = _corrected(settings)
         manifest = json.loads((exported / "manifest.json").read_text())
-        ids = tuple(str(c["id"]) for c in manifest["corrections"])
+        drawings = _drawings(manifest)
         for same in there.values():
-            if same.ids == ids:
+            if same.drawings == drawings:
                 return same
         number = max(there, default=0) + 1
         for left in home.glob(".new-*"):
@@ -94,13 +111,17 @@ def add_corrections(exported: Path, settings: Settings) -> Corrected:
         for path in (aside, *aside.iterdir()):
             path.chmod(0o755 if path.is_dir() else 0o444)  # machines run as another user
         aside.rename(home / str(number))
-    return Corrected(number, home / str(number), ids)
+    return Corrected(number, home / str(number), drawings)
 
 
 def _corrected(settings: Settings) -> dict[int, Corrected]:
     found = {}
     for path in (settings.data / "corrections").glob("*/manifest.json"):
         if path.parent.name.isdecimal():
-            ids = tuple(str(c["id"]) for c in json.loads(path.read_text())["corrections"])
-            found[int(path.parent.name)] = Corrected(int(path.parent.name), path.parent, ids)
+            drawings = _drawings(json.loads(path.read_text()))
+            found[int(path.parent.name)] = Corrected(int(path.parent.name), path.parent, drawings)
     return found
+
+
+def _drawings(manifest: Any) -> tuple[Drawing, ...]:
+    return tuple(map(Drawing.from_json, manifest["corrections"]))

@@ -49,7 +49,7 @@ def add(name: str, write: Callable[[Path], Manifest], settings: Settings) -> Ver
             there = versions(settings, name)
             number = max((v.version for v in there), default=0) + 1
             if there and made.corrections:
-                made = replace(made, corrections=_compared(made, there[-1]))
+                made = replace(made, corrections=_compared(made, _before(made, there)))
             created = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
             manifest.write(aside, replace(made, name=name, version=number, created=created))
             artifact.verify(aside)
@@ -102,6 +102,13 @@ def download(version: Version, destination: Path) -> Path:
     with files.replacing(destination) as aside:
         artifact.pack(version.folder, aside)
     return destination
+
+
+def _before(made: Manifest, there: list[Version]) -> Version:
+    """The version that a retraining went on from, else the newest one."""
+    parent = made.parent
+    same = [v for v in there if parent and (v.name, v.version) == (parent.name, parent.version)]
+    return same[0] if same else there[-1]
 
 
 def _compared(made: Manifest, before: Version) -> CorrectedPart | None:

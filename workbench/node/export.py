@@ -1,7 +1,7 @@
 """A trained model in every form that a version holds, each checked against the model itself."""
 
 import platform
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
 
@@ -9,12 +9,13 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from workbench import datasets, scores
-from workbench.manifest import CorrectedPart, Input, Manifest, ModelOutput, OutputKind, Share, Training
+from workbench.manifest import Input, Manifest, ModelOutput, Training
 from workbench.models.measured import Evaluation, Regression
 from workbench.node import forms
 from workbench.node.companions import sample
 from workbench.node.model import input_of, layers_of, plain
+from workbench.node.retraining.corrected import describe_corrections
+from workbench.node.retraining.parent import parent_used
 from workbench.node.training import Trained
 from workbench.recipes import Program
 from workbench.recipes.program import Namespace
@@ -51,30 +52,8 @@ def write_version(
         frameworks=frameworks(),
         missing=made.missing,
         corrections=describe_corrections(trained.predict, wanted, evaluation.output_kind),
+        parent=parent_used(),
     )
-
-
-def describe_corrections(
-    predict: Callable[[np.ndarray], np.ndarray], wanted: Input, kind: OutputKind
-) -> CorrectedPart | None:
-    """The visitors' corrections that the recipe read, and how many of them are recognised before and after.
-
-    ``None`` where the recipe read none.
-    """
-    used = datasets.corrections_used()
-    if not used:
-        return None
-    latest = max(used, key=lambda corrected: corrected.version)
-    x, y, predicted = datasets.read_corrections(latest)
-    told, after = Share(int((predicted == y).sum()), len(y)), None
-    shape = wanted.sizes
-    if len(y) and np.prod(shape) == 28 * 28:
-        low, high = wanted.range
-        fed = x.reshape(-1, *shape).astype(np.float32) * ((high - low) / 255) + low
-        outputs = np.asarray(predict(fed if (low, high) != (0, 255) else x.reshape(-1, *shape)))
-        said = scores.probabilities(outputs, kind).argmax(-1)
-        after = Share(int((said == y).sum()), len(y))
-    return CorrectedPart(latest.version, tuple(latest.ids), told, after)
 
 
 def describe_input(program: Program, model: keras.Model, x: np.ndarray) -> Input:

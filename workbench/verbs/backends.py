@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,7 @@ __all__ = [
     "Correction",
     "Deployment",
     "Prediction",
+    "Reviewed",
     "corrections",
     "deploy",
     "export",
@@ -89,14 +91,63 @@ def corrections(
     return open_backend(to, settings).corrections(state).corrections
 
 
+@dataclass(frozen=True)
+class Reviewed:
+    """What was reviewed, and what was left since the model contradicts it."""
+
+    done: tuple[Correction, ...]
+    left: tuple[Correction, ...] = ()
+
+
 def review(
-    ids: Sequence[str] | None, verdict: Verdict, settings: Settings, *, to: str | None = None
-) -> tuple[Correction, ...]:
-    """Accept or reject corrections, all that wait where ``ids`` is ``None``; those that were reviewed."""
+    ids: Sequence[str] | None,
+    verdict: Verdict,
+    settings: Settings,
+    *,
+    to: str | None = None,
+    writer: str | None = None,
+    anyway: bool = False,
+) -> Reviewed:
+    """Accept or reject corrections; where ``ids`` is ``None``, all that wait, or all of a writer that do.
+
+    Parameters
+    ----------
+    writer
+        A name as it was given, or a session.
+    anyway
+        Accept also what is absurd: what the model is certain of being another digit, or none. Else such ones among all
+        are left.
+
+    Raises
+    ------
+    NotFound
+        Nothing of this writer waits.
+    BadInput
+        One that was named is absurd.
+    """
     backend = open_backend(to, settings)
-    if ids is None:
-        ids = [correction.id for correction in backend.corrections("waiting").corrections]
-    return backend.review(ids, verdict)
+    if ids is not None:
+        wanted = _absurd(backend, ids) if verdict == "accept" and not anyway else ()
+        if wanted:
+            raise BadInput(
+                f"{wanted[0].id[:12]} is said to be a {wanted[0].digit}, but {wanted[0].absurd}; look at it on the "
+                "page Models and serving, or accept it all the same: --anyway"
+            )
+        return Reviewed(backend.review(ids, verdict))
+    waiting = backend.corrections("waiting").corrections
+    if writer is not None:
+        waiting = tuple(c for c in waiting if writer and c.session and writer in (c.writer, c.session))
+        if not waiting:
+            raise NotFound(
+                f"no drawing of a writer {writer!r} waits; workbench corrections lists who gave what"
+            )
+    left = tuple(c for c in waiting if verdict == "accept" and c.absurd and not anyway)
+    return Reviewed(backend.review([c.id for c in waiting if c not in left], verdict), left)
+
+
+def _absurd(backend: BackEnd, ids: Sequence[str]) -> tuple[Correction, ...]:
+    found = [c for c in backend.corrections().corrections if c.absurd]
+    return tuple(c for c in found if any(c.id.startswith(id_) for id_ in ids))
 
 
 def export(settings: Settings, *, to: str | None = None) -> "Corrected":

@@ -7,6 +7,8 @@ from typing import cast, get_args
 import ipywidgets
 
 from workbench.backends.correction_values import Correction, Counts, State, Verdict
+from workbench.ui.serving import givers
+from workbench.ui.serving.alike import AlikeTraining
 from workbench.ui.serving.choice import BackEndChoice
 from workbench.ui.serving.retraining import RetrainingForm
 from workbench.ui.serving.review_grid import ReviewGrid, item
@@ -25,6 +27,7 @@ SHOWN = 120
 """Pictures that are fetched at first, and again with each "Show more"."""
 MOST_UNDONE = 50
 EVERY_CLASS = ("every class", "")
+LEFT = "Those that the model clearly contradicts are left for you to judge one by one."
 
 
 class CorrectionsPanel:
@@ -45,13 +48,16 @@ class CorrectionsPanel:
         self.state = ipywidgets.ToggleButtons(
             options=[(s.capitalize(), s) for s in STATES], description="Show"
         )
-        self.digit = ipywidgets.Dropdown(options=[EVERY_CLASS], description="Visitors said")
+        self.digit = ipywidgets.Dropdown(options=[EVERY_CLASS], description="Said to be")
+        self.giver = ipywidgets.Dropdown(options=[givers.EVERYBODY], description="Drawn by")
+        self._alike = AlikeTraining(workbench.settings)
         self.retraining = RetrainingForm(workbench, choice, browser, self.message)
         self._loading = Newest(self._load)
         self._make_actions()
         self._lay_out()
         self.state.observe(lambda _: self._switched(), "value")
         self.digit.observe(lambda _: self._show_chosen(), "value")
+        self.giver.observe(lambda _: self._show_chosen(), "value")
         self._arrange()
 
     def show(self, snapshot: Snapshot) -> None:
@@ -117,22 +123,22 @@ class CorrectionsPanel:
         self._every, self._counts, self._loaded = found.corrections, found.counts, True
         digits = [str(c.digit) for c in self._every]
         labels = sorted(set(digits), key=int)
-        options = [EVERY_CLASS, *((f"{digit} ({digits.count(digit)})", digit) for digit in labels)]
-        kept = self.digit.value
-        if tuple(options) != tuple(self.digit.options):
-            self.digit.options = options
-            self.digit.value = kept if kept in labels else ""
+        _offer(self.digit, [EVERY_CLASS, *((f"{digit} ({digits.count(digit)})", digit) for digit in labels)])
+        _offer(self.giver, givers.options(self._every))
         self.grid.state = state
         self._show_chosen()
 
     def _show_chosen(self) -> None:
-        items = [item(c) for c in self._every if self._is_chosen(c)]
+        chosen = [c for c in self._every if self._is_chosen(c)]
+        alike = self._alike.find(chosen)
+        items = [item(c, alike[c.id]) for c in chosen]
         if items != self.grid.items:
             self.grid.items = items
         self._arrange()
 
     def _is_chosen(self, correction: Correction) -> bool:
-        return not self.digit.value or str(correction.digit) == self.digit.value
+        is_digit = not self.digit.value or str(correction.digit) == self.digit.value
+        return is_digit and givers.is_by(correction, self.giver.value or "")
 
     def _arrange(self) -> None:
         options = [(f"{s.capitalize()} ({getattr(self._counts, s):,})", s) for s in STATES]
@@ -152,7 +158,8 @@ class CorrectionsPanel:
         else:
             more = f" {left:,} more come after these." if left > 0 else ""
             self.note.html = (
-                '<p class="wb-caption">Arrows move, <kbd>A</kbd> accepts, <kbd>R</kbd> rejects, <kbd>U</kbd> undoes.'
+                '<p class="wb-caption">Arrows move, <kbd>A</kbd> accepts, <kbd>R</kbd> rejects, <kbd>U</kbd> undoes. '
+                "Below each: the five training pictures most like it."
                 f"{more}</p>"
             )
         self.grid.layout.display = "" if there and not self._problem else "none"
@@ -183,7 +190,7 @@ class CorrectionsPanel:
         self.more = Action("Show more", self._show_more, self.message)
 
     def _lay_out(self) -> None:
-        choice = ipywidgets.HBox([self.digit])
+        choice = ipywidgets.HBox([self.digit, self.giver])
         choice.add_class("wb-start")
         actions = (self.accept_all, self.reject_all, self.undo_last, self.more)
         buttons = ipywidgets.HBox([action.widget for action in actions])
@@ -194,23 +201,39 @@ class CorrectionsPanel:
         self.widget.add_class("wb").add_class("wb-card").add_class("wb-wide").add_class("wb-corrections")
 
     def _sure(self, what: str) -> str:
-        kind = f"that visitors said are {escape(self.digit.value)}" if self.digit.value else "of every class"
+        kind = f"said to be {escape(self.digit.value)}" if self.digit.value else "of every class"
+        whose = {value: text for text, value in self.giver.options}[self.giver.value]
         where = "" if self._choice.is_here else " on AWS"
-        return f"{what} all corrections {kind} that are {escape(self._state)}{where}?"
+        return f"{what} all drawings {kind}, by {escape(whose)}, that are {escape(self._state)}{where}?" + (
+            f" {LEFT}" if what == "Accept" else ""
+        )
 
-    def _review_all(self, verdict: Verdict) -> None:
-        """Review all of the state and class, also those that are not shown."""
+    def _review_all(self, verdict: Verdict) -> str | None:
+        """Review all that are chosen, also those that are not shown; what is absurd is not accepted unseen."""
         every = self._choice.backend.corrections(self._state).corrections
-        self.review([c.id for c in every if self._is_chosen(c)], verdict)
+        chosen = [c for c in every if self._is_chosen(c)]
+        left = [c for c in chosen if verdict == "accept" and c.absurd]
+        self.review([c.id for c in chosen if c not in left], verdict)
+        return (
+            f"{len(left):,} left for you to judge one by one: the model contradicts them." if left else None
+        )
 
     def _show_more(self) -> None:
         self._limit += SHOWN
         self._load()
 
 
+def _offer(dropdown: ipywidgets.Dropdown, options: Sequence[tuple[str, str]]) -> None:
+    """Offer these, and keep what is chosen if it is among them."""
+    kept = dropdown.value
+    if tuple(options) != tuple(dropdown.options):
+        dropdown.options = options
+        dropdown.value = kept if kept in [value for _, value in options] else ""
+
+
 def _nothing(state: State, counts: Counts) -> str:
     if state == "waiting":
         if counts.accepted or counts.rejected:
             return "Nothing waits: all corrections are reviewed."
-        return "No visitor has corrected anything yet. On the drawing page, who is misunderstood can say which digit it is."
+        return "No visitor has corrected anything yet. On the drawing page, who is misunderstood can say which digit it is; on collect.html there a class gives its handwriting."
     return f"No correction is {state}."

@@ -5,18 +5,25 @@ from html import escape
 
 import ipywidgets
 
-from workbench.errors import NotFound
-from workbench.manifest import Share
+from workbench.manifest import BeforeAfter, Share
 from workbench.ui.draft import DRAFT, Draft
 from workbench.ui.serving.choice import BackEndChoice
 from workbench.ui.widgets.actions import Action, Message
 from workbench.ui.widgets.browser import Browser
 from workbench.ui.widgets.formats import percent
 from workbench.ui.widgets.pieces import Html
-from workbench.verbs import backends, retraining
+from workbench.verbs import retraining
 from workbench.verbs.models import Version
 from workbench.verbs.workbench import Workbench
 
+HEADS = (
+    "Version",
+    "Learned",
+    "Of these right, before → after",
+    "Their writers' other digits",
+    "Other writers",
+    "Test part, before → after",
+)
 REPLACES = "This puts a request into the form of the cluster's page, in place of the draft there."
 
 
@@ -46,17 +53,13 @@ class RetrainingForm:
         self.versions.html = gains(versions)
 
     def _retrain(self) -> str:
-        backend = self._choice.backend
-        exported = backends.keep_corrections(backend, self._workbench.settings)
-        models = backend.models()
-        version = retraining.newest_for_digits(self._workbench.settings, models[-1].name if models else None)
-        if version is None:
-            raise NotFound("no published model takes 28×28 pictures; train one first")
-        recipe = retraining.with_corrections(retraining.recipe_of(version, self._workbench.store))
-        self._browser[DRAFT] = Draft.of(recipe, name=version.name, provider="local").keep()
+        prepared = retraining.prepare(self._choice.backend, self._workbench.settings, self._workbench.store)
+        parent, exported = prepared.parent, prepared.corrections
+        self._browser[DRAFT] = Draft.of(prepared.recipe, name=parent.name, provider="local").keep()
         self.sent.html = (
             '<p class="wb-buttons-line"><a class="wb-button wb-primary" href="deploy_cluster.ipynb">Open the request</a> '
-            f'<span class="wb-muted">the recipe of {escape(str(version))}, with the corrections added</span></p>'
+            f'<span class="wb-muted">the recipe of {escape(str(parent))}, which serves: it goes on from its weights, '
+            "with the drawings added</span></p>"
         )
         count = len(exported.ids)
         return f"Version {exported.version} of the corrections has {count} drawing{'' if count == 1 else 's'}"
@@ -69,22 +72,34 @@ def gains(versions: Sequence[Version]) -> str:
         used = version.manifest.corrections
         if used is None:
             continue
+        writers = used.writers
         rows += (
-            f"<tr><td><b>{escape(str(version))}</b></td><td>{len(used.used)} (version {used.version})</td>"
+            f"<tr><td><b>{escape(str(version))}</b>{_from(version)}</td><td>{len(used.used)} (version {used.version})</td>"
             f"<td>{_right(used.told)} → {_right(used.after)}</td>"
+            f"<td>{_compared(writers.same if writers else None)}</td>"
+            f"<td>{_compared(writers.others if writers else None)}</td>"
             f"<td>{_accuracy(used.metrics_before)} → {_accuracy(used.metrics_after or version.manifest.metrics)}</td></tr>"
         )
     if not rows:
         return ""
-    heads = "".join(
-        f'<th scope="col">{h}</th>'
-        for h in ("Version", "Corrections", "Of these right, before → after", "Test part, before → after")
-    )
+    heads = "".join(f'<th scope="col">{h}</th>' for h in HEADS)
     return (
         '<h4 class="wb-part">Trained with corrections</h4><div class="wb-scroll" tabindex="0" role="region" '
         'aria-label="Trained with corrections"><table class="wb-list">'
         f"<thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div>"
     )
+
+
+def _from(version: Version) -> str:
+    parent = version.manifest.parent
+    if parent is None:
+        return ""
+    how = "goes on from" if parent.start == "weights" else "anew, with the recipe of"
+    return f'<br><span class="wb-muted">{how} {escape(str(parent))}</span>'
+
+
+def _compared(found: BeforeAfter | None) -> str:
+    return f"{_right(found.before)} → {_right(found.after)}" if found else "–"
 
 
 def _right(share: Share | None) -> str:

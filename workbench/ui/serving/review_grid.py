@@ -1,19 +1,20 @@
 """A grid of corrections that a keyboard can review."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import anywidget
 import traitlets
 
 from workbench.backends.correction_values import Correction
+from workbench.ui.serving import givers
 from workbench.ui.widgets import theme
-from workbench.ui.widgets.formats import unix_seconds
+from workbench.ui.widgets.formats import percent, unix_seconds
 from workbench.ui.widgets.poll import in_thread
 
 
 class ReviewGrid(anywidget.AnyWidget):
-    """A grid of drawings: arrows move, A accepts, R rejects, U undoes.
+    """A grid of drawings: arrows move, A accepts, R rejects, U undoes. What is absurd is asked for twice.
 
     Parameters
     ----------
@@ -42,8 +43,14 @@ class ReviewGrid(anywidget.AnyWidget):
             in_thread(self._undo)
 
 
-def item(correction: Correction) -> dict[str, str | float]:
-    """Describe a correction as the grid shows it."""
+def item(correction: Correction, alike: Sequence[Mapping[str, str]] = ()) -> dict[str, Any]:
+    """Describe a correction as the grid shows it.
+
+    Parameters
+    ----------
+    alike
+        The training pictures most like it: ``picture`` and ``label``.
+    """
     model = f"{correction.model}:{correction.version}" if correction.model else ""
     return {
         "id": correction.id,
@@ -51,5 +58,9 @@ def item(correction: Correction) -> dict[str, str | float]:
         "predicted": "nothing" if correction.predicted is None else str(correction.predicted),
         "digit": str(correction.digit),
         "model": model,
+        "writer": givers.name(correction),
+        "sure": "" if correction.sure is None else percent(min(correction.sure, 0.999), 1),
+        "absurd": correction.absurd,
+        "alike": [dict(one) for one in alike],
         "t": unix_seconds(correction.t),
     }

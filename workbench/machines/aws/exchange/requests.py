@@ -10,8 +10,8 @@ from workbench.aws.bucket import Bucket
 from workbench.errors import BadInput
 
 MAX_JOB_BYTES = 64 * 1024 * 1024
-CORRECTIONS = "corrections"
-"""The folder of a home's data in which exported corrections are, and that of a request in which they travel."""
+TRAVELLING = ("corrections", "parents")
+"""Folders of a home's data, and of a request in which they travel: exported corrections, and models to go on from."""
 DATA = "clusters/_data/"
 """Data sets, for all clusters."""
 
@@ -21,22 +21,19 @@ def give(
 ) -> None:
     """Put the job's request there: ``job.json`` with its machines' addresses, and the recipe, byte for byte.
 
-    With it go visitors' corrections, as far as they were exported to ``data``, if the recipe names them.
+    With it goes what the recipe names: visitors' corrections, as far as they were exported to ``data``, and the models
+    that it goes on from.
 
     Raises
     ------
     BadInput
         They are more than half of :data:`MAX_JOB_BYTES`.
     """
-    corrected = (
-        sorted(data.glob(f"{CORRECTIONS}/[0-9]*/*"))
-        if CORRECTIONS.encode() in _text(folder / "recipe")
-        else []
-    )
-    if (size := sum(path.stat().st_size for path in corrected)) > MAX_JOB_BYTES // 2:
+    named = _named(data, _text(folder / "recipe"))
+    if (size := sum(path.stat().st_size for path in named)) > MAX_JOB_BYTES // 2:
         raise BadInput(
-            f"the exported corrections are {size:,} bytes, more than travel with a job ({MAX_JOB_BYTES // 2:,}): "
-            f"remove old versions from {data / CORRECTIONS}"
+            f"the exported corrections and models to go on from are {size:,} bytes, more than travel with a job "
+            f"({MAX_JOB_BYTES // 2:,}): remove old versions from {data / TRAVELLING[0]}"
         )
     packed = io.BytesIO()
     job = {**json.loads((folder / "job.json").read_text()), "cluster": addresses}
@@ -45,7 +42,7 @@ def give(
         for path in sorted((folder / "recipe").glob("*")):
             if path.is_file():
                 archive.write(path, path.relative_to(folder).as_posix())
-        for path in corrected:
+        for path in named:
             archive.write(path, path.relative_to(data).as_posix())
     bucket.put(f"{prefix}job.zip", packed.getvalue())
 
@@ -70,6 +67,12 @@ def give_data(bucket: Bucket, folder: Path, recipe: Path) -> tuple[str, ...]:
         if there.get(f"{DATA}{path.name}") != path.stat().st_size:
             bucket.put(f"{DATA}{path.name}", path.resolve())
     return tuple(path.name for path in wanted)
+
+
+def _named(data: Path, recipe: bytes) -> list[Path]:
+    corrections, parents = TRAVELLING
+    found = sorted(data.glob(f"{corrections}/[0-9]*/*")) if corrections.encode() in recipe else []
+    return found + [path for path in sorted(data.glob(f"{parents}/*.keras")) if path.stem.encode() in recipe]
 
 
 def _text(recipe: Path) -> bytes:

@@ -12,7 +12,7 @@ from workbench.machines.aws.exchange import requests
 from workbench.machines.aws.exchange.assignments import AssignedJob
 from workbench.machines.aws.exchange.machine import WAKE
 from workbench.machines.aws.exchange.reports import FIELDS, STREAMS
-from workbench.machines.aws.exchange.requests import CORRECTIONS, DATA
+from workbench.machines.aws.exchange.requests import DATA, TRAVELLING
 from workbench.machines.aws.exchange.streams import Stream, Tree
 from workbench.system import files
 
@@ -79,12 +79,14 @@ class Disk:
             if path.is_symlink():
                 path.unlink()
         data = self.root / "home" / "data"
-        for name in ("recipe", "export", FIELDS, CORRECTIONS):
+        for name in ("recipe", "export", FIELDS, *TRAVELLING):
             files.remove(folder / name)
-        files.remove(data / CORRECTIONS)  # of an earlier job
+        for name in TRAVELLING:  # of an earlier job
+            files.remove(data / name)
         requests.take(self.bucket, work.prefix, folder)
-        if (folder / CORRECTIONS).exists():
-            (folder / CORRECTIONS).rename(data / CORRECTIONS)
+        for name in TRAVELLING:
+            if (folder / name).exists():
+                (folder / name).rename(data / name)
         for name in work.data:
             target = data / name
             if not target.exists():

@@ -1,4 +1,5 @@
-// Visitors' drawings to be judged, one after the other: arrows move, A accepts, R rejects, U undoes.
+// Visitors' drawings to be judged, one after the other: arrows move, A accepts, R rejects, U undoes. To accept what the
+// model contradicts takes a second A.
 
 /** Which drawing an arrow leads to, in a grid of so many columns. */
 export function moved(at, key, columns, count) {
@@ -9,6 +10,18 @@ export function moved(at, key, columns, count) {
 
 /** What the keys mean. */
 export const VERDICTS = { a: "accept", r: "reject" };
+
+/** Who says what: the first two lines of a card. */
+export function said({ digit, predicted, model, writer, sure }) {
+  const who = model || "the model";
+  return {
+    first: writer ? `asked of ${writer}` : "said the visitor",
+    second: `${predicted} said ${who}${sure ? `, ${sure} sure` : ""}`,
+    spoken: writer
+      ? `${writer} was asked for a ${digit}, the model said ${predicted}${sure ? `, ${sure} sure` : ""}`
+      : `A visitor said ${digit}, the model ${predicted}${sure ? `, ${sure} sure` : ""}`,
+  };
+}
 
 function element(name, className, text) {
   const node = document.createElement(name);
@@ -27,6 +40,7 @@ function render({ model, el }) {
   el.append(list, spoken);
   let active = 0; // which drawing the keyboard is at
   const figures = new Map(); // by id
+  let doubted = ""; // the id whose acceptance waits for a second word
 
   const items = () => model.get("items");
 
@@ -34,9 +48,22 @@ function render({ model, el }) {
     if (model.get("busy")) return;
     const item = items().find((one) => one.id === id);
     if (!item) return;
+    if (verdict === "accept" && item.absurd && doubted !== id) return ask(item);
+    ask(null);
     figures.get(id)?.setAttribute("data-leaves", verdict);
     spoken.textContent = `${item.digit}: ${verdict}ed`;
     model.send({ kind: "review", ids: [id], verdict });
+  }
+
+  /** Show beneath one drawing, or none, why accepting it needs a second word. */
+  function ask(item) {
+    figures.get(doubted)?.querySelector(".wb-doubted")?.remove();
+    doubted = item?.id ?? "";
+    if (!item) return;
+    const question = element("p", "wb-doubted", `But ${item.absurd}. Accept it all the same? `);
+    question.append(element("kbd", "", "A"), " again, or Accept.");
+    figures.get(item.id).append(question);
+    spoken.textContent = question.textContent;
   }
 
   function make(item) {
@@ -47,8 +74,9 @@ function render({ model, el }) {
     picture.src = item.picture;
     picture.alt = "";
     const words = element("p");
-    words.append(element("b", "", item.digit), ` said the visitor`);
-    const told = element("p", "wb-told", `${item.predicted} said ${item.model || "the model"}`);
+    const lines = said(item);
+    words.append(element("b", "", item.digit), ` ${lines.first}`);
+    const told = element("p", "wb-told", lines.second);
     const time = element("time", "", ago(item.t));
     time.title = exact(item.t);
     const tools = element("div", "wb-judge");
@@ -61,9 +89,30 @@ function render({ model, el }) {
       button.addEventListener("click", () => judge(item.id, verdict));
       tools.append(button);
     }
-    li.setAttribute("aria-label", `A visitor said ${item.digit}, the model ${item.predicted}`);
-    li.append(picture, words, told, time, tools);
+    li.setAttribute("aria-label", `${lines.spoken}${item.absurd ? `; ${item.absurd}` : ""}`);
+    if (item.absurd) {
+      li.dataset.absurd = "true";
+      told.textContent = `${item.absurd[0].toUpperCase()}${item.absurd.slice(1)}`;
+      told.title = lines.second;
+    }
+    li.append(picture, words, told, ...alike(item), time, tools);
     return li;
+  }
+
+  function alike(item) {
+    if (!item.alike?.length) return [];
+    const row = element("ol", "wb-alike");
+    row.setAttribute("aria-label", `Most alike in training: ${item.alike.map((one) => one.label).join(", ")}`);
+    row.title = "The five training pictures most like it, and what they are";
+    for (const one of item.alike) {
+      const figure = element("li", "");
+      const image = element("img");
+      image.src = one.picture;
+      image.alt = "";
+      figure.append(image, element("span", one.label === item.digit ? "wb-same" : "", one.label));
+      row.append(figure);
+    }
+    return [row];
   }
 
   function draw() {
@@ -88,6 +137,7 @@ function render({ model, el }) {
   }
 
   function reach(to, focus = true) {
+    if (doubted && list.children[Math.max(0, to)]?.dataset.id !== doubted) ask(null);
     active = Math.max(0, to);
     [...list.children].forEach((node, n) => { node.tabIndex = n === active ? 0 : -1; });
     if (focus) list.children[active]?.focus({ preventScroll: false });
@@ -106,6 +156,7 @@ function render({ model, el }) {
     if (key.startsWith("Arrow")) reach(moved(active, key, columns(), list.children.length));
     else if (VERDICTS[key]) { const item = items()[active]; if (item) judge(item.id, VERDICTS[key]); }
     else if (key === "u") model.send({ kind: "undo" });
+    else if (key === "Escape" && doubted) ask(null);
     else return;
     event.preventDefault();
     event.stopPropagation();
