@@ -114,6 +114,7 @@ def test_back_takes_the_last_one_back_and_asks_for_it_again(page: Page, front: F
     wait_until(lambda: taken_back(front.backend) == ["secret 1"], 20, "the drawing to be taken back")
     give(page, 20)
     expect(page.locator("#count")).to_have_text("2 of 10")
+    wait_until(lambda: len(collected(front.backend)) == 2, 20, "the new drawing")
     assert [body["digit"] for body in collected(front.backend)] == [first, first]
 
 

@@ -1,14 +1,13 @@
 """The training pictures most like a drawing that is reviewed: of the version that answered it."""
 
-import zipfile
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from workbench import datasets
-from workbench.artifact import ALIKE
 from workbench.backends.correction_values import Correction
 from workbench.errors import WorkbenchError
+from workbench.models.sample import MOST, read_sample
 from workbench.pictures import ink
 from workbench.pictures.alike import Sample
 from workbench.settings import Settings
@@ -16,9 +15,7 @@ from workbench.ui.widgets.inline_pictures import data_url
 from workbench.verbs import models
 from workbench.verbs.models import Version
 
-MOST = 1_000
-"""Pictures in a sample."""
-MNIST = "mnist"
+MNIST, DIGITS = "mnist", tuple("0123456789")
 
 
 class AlikeTraining:
@@ -59,19 +56,14 @@ class AlikeTraining:
     def _read(self, version: Version) -> Sample | None:
         """The sample that travels with the version; else some of MNIST, if it learned digits and that is here."""
         labels = version.manifest.labels
-        try:
-            with np.load(version.folder / ALIKE, allow_pickle=False) as archive:
-                x, y = archive["x"][:MOST], archive["y"][:MOST].astype(int)
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-            if labels != tuple("0123456789") or not datasets.is_here(MNIST, self._settings):
-                return None
+        found = read_sample(version)
+        if found is None and labels == DIGITS and datasets.is_here(MNIST, self._settings):
             (x, y), _ = datasets.load(MNIST, self._settings)
-            each = len(x) // MOST
-            x, y = x[::each, ..., None], y[::each]
-        if x.dtype != np.uint8 or x.ndim != 4 or x.shape[3] != 1 or len(x) != len(y):
+            found = x[:: len(x) // MOST], y[:: len(x) // MOST]
+        if found is None:
             return None
-        named = tuple(labels[k] if 0 <= k < len(labels) else str(k) for k in y)
-        return Sample(x[..., 0], named)
+        x, y = found
+        return Sample(x, tuple(labels[k] if 0 <= k < len(labels) else str(k) for k in y))
 
 
 def _fitted(correction: Correction) -> np.ndarray | None:
