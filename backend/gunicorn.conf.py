@@ -18,7 +18,7 @@ from workbench.settings import from_environment
 _settings = from_environment()
 bind = f"{_settings.backend_address}:{_settings.backend_port}"
 proc_name = "workbench-backend"
-worker_class = "backend.http.worker.PatientWorker"
+worker_class = "backend.server.worker.PatientWorker"
 workers = 2
 threads = 4
 worker_connections = 500

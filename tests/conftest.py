@@ -50,7 +50,7 @@ SLOW = {
     *("screenshots", "soak", "upstream"),
     # files of the other folders that do, or that take long
     *("backend/corrections/test_corrections.py", "backend/deployments/test_load.py"),
-    *("backend/http/test_gunicorn.py", "backend/http/test_openapi.py"),
+    *("backend/server/test_gunicorn.py", "backend/http/test_openapi.py"),
     *("backend/tfserving/test_grpc.py", "backend/untrusted/test_confined.py"),
     *("backend/untrusted/test_model_servers.py", "backend/untrusted/test_serve.py"),
     *("backends/test_contract.py", "backends/test_http.py"),

@@ -20,9 +20,6 @@ PART_BYTES = 256 * 1024
 """Room for some 2,000 series; only touched pages take memory."""
 BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 
-arrival = threading.local()
-"""``at`` is when the request that this thread answers had arrived whole, by ``time.perf_counter``."""
-
 Labels = tuple[tuple[str, str], ...]
 Kind = Literal["counter", "gauge", "histogram"]
 Described = Mapping[str, tuple[Kind, str]]

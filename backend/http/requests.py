@@ -7,13 +7,14 @@ import json
 import re
 import secrets
 import time
+from wsgiref.types import WSGIEnvironment
 
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import MethodNotAllowed, NotFound
 
 from backend.errors import Refusal, refusal
 from backend.http.logs import log
-from backend.http.metrics import Metrics, arrival
+from backend.http.metrics import Metrics
 from workbench.errors import BadInput
 
 MAX_BODY = 14 * 1024 * 1024
@@ -24,6 +25,9 @@ QUEUE_S = 5.0
 FIXED_HEADERS = (("X-Content-Type-Options", "nosniff"), ("Cache-Control", "no-store"))
 """Of every answer, unless its route says otherwise."""
 
+SINCE = "workbench.since"
+"""Where in the environment stands when the request had arrived whole, by ``time.perf_counter``."""
+
 UNROUTED = NotFound, MethodNotAllowed
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
@@ -33,9 +37,9 @@ def request_id(given: str) -> str:
     return given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
 
 
-def waited_s(now: float) -> float:
-    """Seconds that the request which this thread answers has waited for it, by ``time.perf_counter``."""
-    return now - float(getattr(arrival, "at", now))
+def waited_s(environ: WSGIEnvironment, now: float) -> float:
+    """Seconds that the request has waited for somebody to answer it, by ``time.perf_counter``."""
+    return now - float(environ.get(SINCE, now))
 
 
 def has_waited_too_long(seconds: float) -> bool:
@@ -60,7 +64,7 @@ def install(app: Flask, metrics: Metrics) -> None:
         g.started = time.perf_counter()
         given = request.headers.get("X-Request-Id", "")
         g.request_id = request_id(given)
-        waited = waited_s(g.started)
+        waited = waited_s(request.environ, g.started)
         metrics.observe("workbench_queue_seconds", waited)
         if has_waited_too_long(waited):
             raise Refusal(503, "busy", "more is asked than can be answered; try again", {"Retry-After": "2"})

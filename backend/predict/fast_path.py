@@ -48,7 +48,7 @@ class Shortcut:
 
     def __call__(self, environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
         begun = time.perf_counter()
-        waited = waited_s(begun)
+        waited = waited_s(environ, begun)
         if not self._is_usual(environ) or has_waited_too_long(waited):
             return self._behind(environ, start)
         size = int(environ["CONTENT_LENGTH"])

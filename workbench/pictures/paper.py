@@ -130,8 +130,19 @@ def _has_lines(ink: Plane) -> bool:
         columns = cv2.reduce(box, 0, cv2.REDUCE_AVG)[0]
         if min(columns[: 2 * edge].max(), columns[-2 * edge :].max()) > 216:
             return True  # all round
-    rests = [box[: -2 * rim]] * (low >= 128) + [box[2 * rim :]] * (high >= 128)
+    is_bar = high >= 128 and not _goes_on_at_one_end(box, rows, rim)
+    rests = [box[: -2 * rim]] * (low >= 128) + [box[2 * rim :]] * is_bar
     return any(not (cv2.hasNonZero(r[:, :edge]) or cv2.hasNonZero(r[:, -edge:])) for r in rests)
+
+
+def _goes_on_at_one_end(box: Plane, rows: Plane, rim: int) -> bool:
+    """Tell whether a bar at the top goes on downwards at one end and nowhere else, as that of a 7 and of a 5 does."""
+    if not rows[: 3 * rim].all():
+        return False
+    x, _, wide, _ = cv2.boundingRect(box[2 * rim : 3 * rim])
+    width = box.shape[1]
+    first, last = x, width - x - wide
+    return bool(0 < wide <= width // 2 and min(first, last) < width // 5)
 
 
 def _read_again(colours: tuple[Plane, ...], ink: Plane) -> Plane:

@@ -115,27 +115,27 @@ def test_what_was_drawn_is_found_in_json_of_any_order_of_spaces(seven: Client) -
     assert seven.post("/predict", data=spaced, content_type="application/json").json["digit"] == 7
 
 
-def request(body: bytes, line: bytes = b"POST /predict/ HTTP/1.1") -> bytes:
-    return line + b"\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(body) + body
-
-
 def test_usual_drawings_are_quick_and_nothing_that_may_take_longer_is(seven: Client) -> None:
     is_quick = seven.application.extensions["is_quick"]
     for body in (URL, b'{"image":"' + URL + b'"}', json.dumps({"image": URL.decode()}).encode()):
-        assert is_quick(request(body))
-        assert is_quick(request(body, b"POST /predict HTTP/1.1"))
+        assert is_quick("POST", b"/predict/", body)
+        assert is_quick("POST", b"/predict", body)
     large = making.data_url(making.png(making.seven(600)))
     jpeg = making.data_url(making.saved(making.seven(), "JPEG"), "image/jpeg")
     padded = URL + b"A" * MOST_BYTES
     for body in (large, jpeg, padded, b"data:image/png;base64,AAAA", b"A" * 44, b""):
-        assert not is_quick(request(body))
-    for line in (b"POST /serve HTTP/1.1", b"POST /predict?model=x HTTP/1.1", b"POST /predict HTTP/1.0", b""):
-        assert not is_quick(request(URL, line))
-    assert not is_quick(b"POST /predict HTTP/1.1\r\n" + URL)
+        assert not is_quick("POST", b"/predict/", body)
+    for method, target in (
+        ("POST", b"/serve"),
+        ("POST", b"/predict?model=x"),
+        ("GET", b"/predict"),
+        ("", b""),
+    ):
+        assert not is_quick(method, target, URL)
 
 
 def test_no_drawing_is_quick_without_a_model(client: Client) -> None:
-    assert not client.application.extensions["is_quick"](request(URL))
+    assert not client.application.extensions["is_quick"]("POST", b"/predict", URL)
 
 
 def test_no_drawing_is_quick_while_a_version_is_to_be_loaded_or_two_are_asked(
@@ -145,9 +145,9 @@ def test_no_drawing_is_quick_while_a_version_is_to_be_loaded_or_two_are_asked(
     push(8)
     elsewhere = create_app(here).extensions["deployments"]
     elsewhere.activate("mnist-cnn", 8)
-    assert not is_quick(request(URL))
+    assert not is_quick("POST", b"/predict", URL)
     assert seven.post("/predict", data=URL).data == b"8"
-    assert is_quick(request(URL))
+    assert is_quick("POST", b"/predict", URL)
     elsewhere.start_canary("mnist-cnn", 7, 50)
     assert seven.post("/predict", data=URL).data in (b"7", b"8")
-    assert not is_quick(request(URL))
+    assert not is_quick("POST", b"/predict", URL)

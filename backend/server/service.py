@@ -10,11 +10,12 @@ import io
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import BinaryIO
 from wsgiref.types import WSGIApplication
 
-from backend.http.connection import Connection
 from backend.http.logs import log
-from backend.http.message import Answer, Clock, Request
+from backend.server.connection import Connection
+from backend.server.message import Answer, Clock, Request
 
 QUEUE = 128
 """Requests that wait for one worker's threads; more are told at once that it is busy."""
@@ -50,8 +51,7 @@ class Service:
         self._threads_until = 0.0
         self.connections: set[Connection] = set()
         self.clock = Clock()
-        self.held = 0
-        """Bytes of requests that are not answered yet."""
+        self._held = 0
         self.alive = True
         """Whether connections are kept after an answer."""
         self.on_left: Callable[[], None] = lambda: None
@@ -73,9 +73,10 @@ class Service:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def holds_too_much(self) -> bool:
-        """Tell whether requests take more memory than they may."""
-        return self.held > HELD
+    def hold(self, size: int) -> bool:
+        """Count bytes of requests that are not answered yet, and tell whether there may be so many."""
+        self._held += size
+        return self._held <= HELD
 
     def now(self) -> float:
         """The loop's time."""
@@ -129,7 +130,7 @@ class Service:
         begun = time.thread_time()
         try:
             environ = request.environment(connection.common, io.BytesIO(body))
-            connection.begin(Answer(self._application, environ, request.since), request)
+            connection.begin(Answer(self._application, environ), request)
         except Exception as error:
             self._say_failed(connection, error)
         connection.done(request)
@@ -139,10 +140,10 @@ class Service:
     def _call(self, connection: Connection, request: Request) -> Answer:
         """Call the application; in a thread."""
         if request.stream is not None:
-            body = io.BufferedReader(request.stream, 256 * 1024)
-            return Answer(self._application, request.environment(connection.common, body), request.since)
-        whole = io.BytesIO(b"".join(request.body))
-        return Answer(self._application, request.environment(connection.common, whole), request.since)
+            body: BinaryIO = io.BufferedReader(request.stream, 256 * 1024)
+        else:
+            body = io.BytesIO(b"".join(request.body))
+        return Answer(self._application, request.environment(connection.common, body))
 
     async def _answer_in_thread(self, connection: Connection, request: Request) -> None:
         answer: Answer | None = None

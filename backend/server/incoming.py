@@ -5,7 +5,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable
 
-from backend.http.arrival import ARRIVE_S
+from backend.server.arrival import ARRIVE_S
 
 AHEAD = 1024 * 1024
 """Bytes that may have come and are not read yet; the client waits then."""
@@ -14,11 +14,13 @@ AHEAD = 1024 * 1024
 class Incoming(io.RawIOBase):
     """A file whose bytes the loop gives and a thread reads; neither waits for the other for ever."""
 
-    def __init__(self, begun: Iterable[bytes], wanted: Callable[[], None]) -> None:
+    def __init__(
+        self, begun: Iterable[bytes], wanted: Callable[[], None], *, patience_s: float = ARRIVE_S
+    ) -> None:
         """``wanted`` is called, in the thread, whenever more should come."""
         self._pieces = deque(begun)
         self._size = sum(map(len, self._pieces))
-        self._wanted = wanted
+        self._wanted, self._patience_s = wanted, patience_s
         self._ended = self._cut = False
         self._changed = threading.Condition()
 
@@ -52,7 +54,7 @@ class Incoming(io.RawIOBase):
         if not self._pieces and not self._ended:
             self._wanted()
         with self._changed:
-            if not self._changed.wait_for(lambda: self._pieces or self._ended, ARRIVE_S):
+            if not self._changed.wait_for(lambda: self._pieces or self._ended, self._patience_s):
                 raise TimeoutError("the body stopped coming")
             if not self._pieces:
                 if self._cut:

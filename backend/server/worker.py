@@ -16,8 +16,8 @@ from typing import Any
 import uvloop
 from gunicorn.workers.base import Worker
 
-from backend.http.connection import Connection
-from backend.http.service import Service
+from backend.server.connection import Connection
+from backend.server.service import Service
 
 TICK_S = 1.0
 """Time between two looks at slow clients, and two signs of life."""

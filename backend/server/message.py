@@ -12,8 +12,8 @@ from wsgiref.types import WSGIApplication, WSGIEnvironment
 
 import httptools
 
-from backend.http import metrics
-from backend.http.incoming import Incoming
+from backend.http.requests import SINCE
+from backend.server.incoming import Incoming
 
 PIECE = 256 * 1024
 """Bytes of a long answer that are made at a time."""
@@ -69,6 +69,7 @@ class Request:
             "QUERY_STRING": query.decode("latin-1"),
             "SERVER_PROTOCOL": f"HTTP/{self.version}",
             "wsgi.input": body,
+            SINCE: self.since,
         }
         for name, value in self.headers:
             key = name.replace("-", "_").upper()
@@ -102,11 +103,10 @@ def of_all_requests(client: tuple[Any, ...] | None, server: tuple[Any, ...] | No
 class Answer:
     """An application's answer: status, headers, the body's first piece, and the rest where there is more."""
 
-    def __init__(self, application: WSGIApplication, environ: WSGIEnvironment, since: float) -> None:
+    def __init__(self, application: WSGIApplication, environ: WSGIEnvironment) -> None:
         """Call the application."""
         self.status, self.headers = 500, list[tuple[str, str]]()
         self._written: list[bytes] = []
-        metrics.arrival.at = since
         self._given = application(environ, self._start)
         self._pieces: Iterator[bytes] | None = chain(self._written, self._given)
         try:
