@@ -72,10 +72,9 @@ class Metrics:
 
     def observe(self, name: str, seconds: float, labels: Labels = ()) -> None:
         """Count a duration into a histogram of :data:`BUCKETS_S`."""
-        bucket = bisect_left(BUCKETS_S, seconds)
-        limit = f"{BUCKETS_S[bucket]:g}" if bucket < len(BUCKETS_S) else "+Inf"
-        self._add(_key(name + "_bucket", (*labels, ("le", limit))), 1)
-        self._add(_key(name + "_sum", labels), seconds)
+        total, buckets = _histogram_keys(name, labels)
+        self._add(buckets[bisect_left(BUCKETS_S, seconds)], 1)
+        self._add(total, seconds)
 
     def _add(self, key: str, amount: float) -> None:
         with self._lock:
@@ -135,6 +134,15 @@ def _key(name: str, labels: Labels) -> str:
     if not labels:
         return name
     return name + "{" + ",".join(f'{label}="{_escaped(value)}"' for label, value in labels) + "}"
+
+
+@lru_cache(maxsize=1024)
+def _histogram_keys(name: str, labels: Labels) -> tuple[str, tuple[str, ...]]:
+    """The key of a histogram's sum, and those of its buckets."""
+    limits = (*(f"{limit:g}" for limit in BUCKETS_S), "+Inf")
+    return _key(f"{name}_sum", labels), tuple(
+        _key(f"{name}_bucket", (*labels, ("le", limit))) for limit in limits
+    )
 
 
 def _escaped(value: str) -> str:

@@ -9,7 +9,7 @@ from tests import drawings
 from tests.backend import making
 from tests.pictures import papers
 from workbench.pictures import ink as images
-from workbench.pictures.paper import find_ink
+from workbench.pictures.paper import _has_lines, find_ink
 
 Picture = NDArray[np.uint8]
 DIGITS = range(30)
@@ -72,6 +72,44 @@ def test_a_one_with_a_base_and_a_long_two_keep_their_lines() -> None:
         canvas = np.zeros((280, 280), np.uint8)
         cv2.polylines(canvas, [np.array(points)], False, 255, 15, cv2.LINE_AA)
         assert (find_ink(images.read_planes(making.png(canvas))) == canvas).all()
+
+
+def on_canvas(*strokes: list[tuple[int, int]], pen: int = 15) -> Picture:
+    canvas = np.zeros((280, 280), np.uint8)
+    for points in strokes:
+        cv2.polylines(canvas, [np.array(points)], False, 255, pen, cv2.LINE_AA)
+    return canvas
+
+
+@pytest.mark.parametrize("pen", [8, 15, 25])
+@pytest.mark.parametrize(
+    "stroke",
+    [
+        [(64, 50), (204, 44), (120, 240)],  # a seven
+        [(60, 60), (210, 60), (150, 130), (130, 250)],
+        [(70, 44), (200, 56), (170, 240)],
+        [(200, 40), (90, 44), (80, 130), (160, 120), (200, 180), (140, 240), (64, 216)],  # a five
+    ],
+)
+def test_the_bar_of_a_seven_or_a_five_is_not_looked_at_as_a_line(
+    stroke: list[tuple[int, int]], pen: int
+) -> None:
+    canvas = on_canvas(stroke, pen=pen)
+    assert not _has_lines(canvas)
+    assert (find_ink(images.read_planes(making.png(canvas))) == canvas).all()
+
+
+@pytest.mark.parametrize(
+    "digit",
+    [[(140, 90), (140, 250)], [(120, 80), (110, 160), (170, 160), (150, 90), (150, 250)]],
+)
+@pytest.mark.parametrize("lean", [-2, 0, 2])
+def test_a_line_above_a_digit_is_taken_away(digit: list[tuple[int, int]], lean: int) -> None:
+    found = find_ink(
+        images.read_planes(making.png(on_canvas([(50, 40 + lean), (230, 40 - lean)], digit, pen=9)))
+    )
+    assert not found[:60].any()
+    assert found[100:].any()
 
 
 def test_a_frame_with_nothing_in_it_is_still_a_drawing() -> None:
