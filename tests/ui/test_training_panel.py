@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -296,6 +297,38 @@ def test_on_a_page_the_error_of_a_section_is_a_banner_and_the_button_stays() -> 
     assert "Publish it failed" in html(publish)
     assert publish.widget.children[1].description == "Publish"
     assert not publish.ready
+
+
+@dataclass
+class Stopped:
+    """A training, as far as publishing looks at it."""
+
+    stopped: bool
+    steps: int = 84
+    history: tuple[SimpleNamespace, ...] = (SimpleNamespace(of=840),)
+
+
+@pytest.mark.parametrize("stopped", [True, False])
+def test_running_all_cells_publishes_nothing_that_was_stopped_half_way(stopped: bool) -> None:
+    run, published = ui.Observable(), []
+    run._give(Stopped(stopped))
+
+    @ui.after(run, button="Publish", unless=ui.unfinished)
+    def publish(trained: Stopped) -> str:
+        """Publish it."""
+        published.append(trained)
+        return "published"
+
+    assert bool(published) != stopped
+    if stopped:
+        assert "stopped after 84 of 840 steps: it is published only if you want that" in html(publish)
+        publish.widget.children[1].click()
+        until(lambda: publish.ready)
+        assert len(published) == 1
+    run._take_back()
+    run._give(Stopped(True, steps=1))
+    assert "after 1 of 840 steps" in html(publish)
+    assert len(published) == 1
 
 
 def test_a_cell_that_is_run_twice_leaves_one_section_that_follows() -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from html import escape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -15,6 +15,24 @@ from workbench.ui.widgets.pieces import Html, banner
 if TYPE_CHECKING:
     from workbench.models.measured import Evaluation
     from workbench.verbs.models import Version
+
+
+class Report(Protocol):
+    """One of a training's reports."""
+
+    @property
+    def of(self) -> int: ...
+
+
+class Trained(Protocol):
+    """A trained model, as far as it is asked here: ``workbench.node.training.Trained``."""
+
+    @property
+    def stopped(self) -> bool: ...
+    @property
+    def steps(self) -> int: ...
+    @property
+    def history(self) -> Sequence[Report]: ...
 
 
 def pictures(x: np.ndarray, captions: Sequence[str]) -> Html:
@@ -51,6 +69,15 @@ def answer(answer: Answer | None, labels: Sequence[str]) -> Html:
         f'<div class="wb-answer-top"><span class="wb-headline">{first[0]}</span>{seen}'
         f'<span class="wb-muted">{percent(first[1], 1)} sure; else {second[0]} ({percent(second[1], 1)})</span></div>'
     )
+
+
+def unfinished(trained: Trained, *_: object) -> str:
+    """Say of a training that was stopped how far it came; nothing of one that went to its end."""
+    if not trained.stopped:
+        return ""
+    of = trained.history[-1].of if trained.history else None
+    steps = f"{trained.steps:,} of {of:,} steps" if of else f"{trained.steps:,} steps"
+    return f"The training was stopped after {steps}: it is published only if you want that."
 
 
 def published(version: "Version") -> Html:

@@ -8,6 +8,7 @@ import contextvars
 import os
 import threading
 from collections.abc import Callable
+from html import escape
 from typing import Any
 
 import ipywidgets
@@ -63,10 +64,12 @@ class Section(Observable):
         sources: tuple[Observable, ...],
         show: Callable[[Any], Any] | None,
         button: str | None,
+        unless: Callable[..., str] | None = None,
     ) -> None:
         super().__init__()
         self.title = (function.__doc__ or "").strip().split("\n")[0]
         self._function, self._sources, self._show = function, sources, show
+        self._unless = unless
         self._lock = threading.RLock()
         self._turn = 0
         self._button = ipywidgets.Button(description=button) if button else None
@@ -81,8 +84,8 @@ class Section(Observable):
             source.watch(function.__name__, self._sources_changed)
 
     def run(self) -> None:
-        """Work now, in this thread, if the sources are ready; an error is shown and raised."""
-        if self._can_run():
+        """Work now, in this thread, if the sources are ready and nothing speaks against it; an error is shown and raised."""
+        if self._can_run() and not self._objection():
             self._work(self._next_turn(), loud=True)
 
     def start(self) -> None:
@@ -133,7 +136,13 @@ class Section(Observable):
             what = f"{self.title} " if self.title else ""
             self._put(waiting(f"{what}This fills in when the training above is done."))
         elif self._button:
-            self._put(f"<p>{self.title}</p>", self._button)
+            objection = self._objection()
+            said = f'<p class="wb-muted">{escape(objection)}</p>' if objection else ""
+            self._put(f"<p>{self.title}</p>{said}", self._button)
+
+    def _objection(self) -> str:
+        """What speaks against working unasked; then a button waits for somebody who wants it all the same."""
+        return self._unless(*(source.value for source in self._sources)) if self._unless else ""
 
     def _put(self, shown: Any, *more: ipywidgets.Widget) -> None:
         """Show a widget, or HTML in the one place for it: a page that loads must not find it closed again."""
@@ -144,7 +153,10 @@ class Section(Observable):
 
 
 def after(
-    *sources: Observable, show: Callable[[Any], Any] | None = None, button: str | None = None
+    *sources: Observable,
+    show: Callable[[Any], Any] | None = None,
+    button: str | None = None,
+    unless: Callable[..., str] | None = None,
 ) -> Callable[[Callable[..., Any]], Section]:
     """Run the decorated function on the values of ``sources`` as soon as they are there, and show what it gives.
 
@@ -155,10 +167,13 @@ def after(
     ----------
     show
         Makes a widget or HTML of the function's value; without it the value itself is one.
+    unless
+        Of a section with a button: says of the sources' values why it should not run unasked, or nothing. Then the
+        button waits step by step, too: running all cells does nothing that nobody asked for.
     """
 
     def decorate(function: Callable[..., Any]) -> Section:
-        section = Section(function, sources, show, button)
+        section = Section(function, sources, show, button, unless)
         display(section.widget)
         if not is_page():
             section.run()
