@@ -6,6 +6,7 @@ import * as config from "./config.js";
 import { correcting } from "./correcting.js";
 import * as doubts from "./doubt.js";
 import { PEN, blank, cleared, drawn, isEmpty, redone, restored, undone } from "./drawing.js";
+import { insideSection } from "./inside/section.js";
 import { paper } from "./paper.js";
 import { dataUrl } from "./picture.js";
 import * as theme from "./theme.js";
@@ -84,6 +85,7 @@ async function ask(what) {
     const image = await dataUrl(present());
     outcome = await backend.predict(image);
     if (outcome.kind === "answer" && state.flight.revision >= state.since) asked = image;
+    if (outcome.kind === "answer") inside.answered(image);
   } else {
     outcome = await backend[what]();
   }
@@ -181,6 +183,15 @@ function announce() {
 }
 
 const say = (text) => { part("spoken").textContent = text; };
+
+const inside = insideSection({
+  button: part("look"),
+  body: part("layers"),
+  ask: backend.inside,
+  name: backend.layers,
+  model: () => `${state.model?.name}:${state.model?.version}`,
+  say: (text) => say(text),
+});
 
 // ── controls ────────────────────────────────────────────────────────────────────────────────────
 

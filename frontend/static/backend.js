@@ -8,6 +8,8 @@ const url = (route) => new URL(`${backend.replace(/\/+$/, "")}/${route}`, docume
 export const readyz = () => get("readyz", readiness);
 export const models = () => get("models", deployed);
 export const predict = (image) => post("predict", { image }, prediction);
+export const inside = (image) => post("inside", { image }, looked);
+export const layers = () => get("inside", looked);
 export const correct = (image, predicted, digit) => post("corrections", { image, predicted, digit }, correction);
 export const collect = (image, digit, { session, writer }) =>
   post("corrections", { image, digit, kind: "collected", session, writer }, correction);
@@ -62,6 +64,13 @@ export function prediction(status, body, retryAfter) {
   if (status === 429) return { kind: "limited", pause: pause(retryAfter) };
   if (status === 503) return { kind: "unready" };
   return refusal(status, body) ?? away();
+}
+
+/** What is inside: the layers, or why there is nothing to be seen. */
+export function looked(status, body, retryAfter) {
+  if (status === 200 && Array.isArray(body.layers)) return { kind: "inside", told: body };
+  if (status === 429) return { kind: "limited", pause: pause(retryAfter) };
+  return status === 503 ? away() : refusal(status, body) ?? away();
 }
 
 function isAnswer({ digit, probabilities }) {

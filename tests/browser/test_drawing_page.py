@@ -265,12 +265,12 @@ def test_every_control_can_be_reached_by_tab_and_shows_its_focus(
     settled(page, backend)
     page.focus("#theme")
     reached = []
-    for _ in range(8):
+    for _ in range(9):
         page.keyboard.press("Tab")
         reached.append(page.evaluate("document.activeElement.id || document.activeElement.tagName"))
         assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") != "none", reached[-1]
     assert reached == [
-        "paper", "width", "undo", "redo", "clear", "predict", "wrong", "SUMMARY",
+        "paper", "width", "undo", "redo", "clear", "predict", "wrong", "look", "SUMMARY",
     ]  # fmt: skip
 
 
@@ -878,3 +878,55 @@ def test_the_policy_stops_what_is_not_the_pages_own(browser: Browser, front: Fro
         )
         assert {"img-src", "connect-src", "trusted-types"} <= set(directives)
         assert ran is False
+
+
+# ── see inside ──
+
+
+def test_the_layers_follow_the_pen_once_the_panel_is_open(opened: tuple[Page, stand_in.Backend]) -> None:
+    page, backend = opened
+    draw(page, SEVEN[:1])
+    mood(page, "answer")
+    settled(page, backend)
+    assert backend.count("/inside") == 0
+    page.click("#look")
+    expect(page.locator(".inside-layers > li")).to_have_count(3)
+    expect(page.locator(".inside-layers > li").nth(2)).to_contain_text("Not shown: numbers in this order")
+    expect(page.locator(".inside-alike li")).to_have_count(5)
+    expect(page.locator(".inside-why p")).to_contain_text("most of all at the top")
+    before = len(backend.bodies("/inside"))
+    draw(page, SEVEN[1:])
+    settled(page, backend)
+    wait_until(
+        lambda: backend.bodies("/inside")[-1] == backend.bodies()[-1], 30, "a look at the last drawing"
+    )
+    assert len(backend.bodies("/inside")) > before
+    page.click("#look")
+    expect(page.locator("#layers")).to_be_hidden()
+
+
+def test_a_pixel_of_a_map_shows_its_window_and_weights(opened: tuple[Page, stand_in.Backend]) -> None:
+    page, _ = opened
+    draw(page, SEVEN)
+    page.click("#look")
+    first = page.locator(".inside-map").first
+    first.hover()
+    expect(page.locator(".inside-window")).to_have_count(2)
+    expect(page.locator(".inside-result")).to_contain_text("each cell times its weight")
+    page.locator(".inside-choice button").last.focus()
+    page.keyboard.press("Tab")
+    page.keyboard.press("ArrowLeft")
+    expect(page.locator("#spoken")).to_contain_text("look, map 1, column 27, row 1")
+    page.keyboard.press("PageDown")
+    expect(page.locator("#spoken")).to_contain_text("look, map 2, column")
+
+
+def test_a_model_that_cannot_be_looked_into_says_why(opened: tuple[Page, stand_in.Backend]) -> None:
+    page, backend = opened
+    backend.says["/inside"] = stand_in.error(
+        422, "model_refused", "it has no model.onnx, and nothing else can be seen into"
+    )
+    draw(page, SEVEN)
+    page.click("#look")
+    expect(page.locator(".inside-status")).to_contain_text("it has no model.onnx")
+    mood(page, "answer")

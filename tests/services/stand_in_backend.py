@@ -53,6 +53,47 @@ MODELS: Answer = (200, {"predict": "mnist-cnn", "models": [{"name": "mnist-cnn",
 KEPT: Answer = (201, {"id": "1"})
 
 
+def inside(digit: int = 7) -> Answer:
+    """What ``/inside`` says of a net of one convolution, both to a drawing and without one."""
+    picture = black_png()
+    kernel = {
+        "shape": [2, 1, 3, 3],
+        "weights": [0.5, -0.25, 0.125] * 6,
+        "bias": [0.5, -1.0],
+        "strides": [1, 1],
+        "pads": [0, 0, 0, 0],
+        "dilations": [1, 1],
+    }
+    ramp = {"maps": [picture], "range": [0.0, 1.0]}
+    look = {"name": "look", "kind": "convolution", "after": "relu", "shape": [28, 28, 2], "kernel": kernel}
+    last = {"name": "answer", "kind": "dense", "after": "softmax", "shape": [10]}
+    odds = [1.0 if i == digit else 0.0 for i in range(10)]
+    changes = [
+        [4.0 if i == 8 and k == digit else -1.0 if i == 40 else 0.0 for i in range(49)] for k in range(10)
+    ]
+    return 200, {
+        "model": "mnist-cnn",
+        "version": 3,
+        "digit": digit,
+        "probabilities": [0.97 if i == digit else 0.03 / 9 for i in range(10)],
+        "seen": picture,
+        "layers": [
+            {**look, "maps": [picture, picture], "range": [0.0, 2.0], "takes": ramp},
+            {**last, "maps": [picture], "range": [0.0, 1.0], "values": odds},
+            {
+                "name": "odd",
+                "kind": "lstm",
+                "shape": [3, 4],
+                "maps": [],
+                "missing": "numbers in this order are no picture",
+            },
+        ],
+        "for_and_against": {"method": "occlusion", "grid": 7, "classes": list(range(10)), "changes": changes},
+        "alike": [{"label": str(digit), "picture": picture, "likeness": 0.99 - 0.01 * i} for i in range(5)],
+        "missing": {},
+    }
+
+
 def training(step: int, of: int = 630) -> Answer:
     """What ``/readyz`` says while the first model is being trained."""
     message = f"training the first model, step {step} of {of}"
@@ -87,6 +128,7 @@ class Backend:
             "/readyz": READY,
             "/models": MODELS,
             "/corrections": KEPT,
+            "/inside": inside(),
         }
         self.says_anew: dict[str, Callable[[], Answer]] = {}  # before those, another answer each time
         self.headers: dict[str, str] = {}

@@ -1,0 +1,63 @@
+// The part of the drawing page that shows what is inside: opened by a button, asked for while it is open. What it shows it
+// with is loaded when it is first opened.
+
+import { next, start } from "./looking.js";
+
+/**
+ * @param ask (image) => outcome, of one drawing
+ * @param name () => outcome, of the layers alone
+ * @param model () => which version serves: its layers are named once
+ * @returns {answered(image)}: to be called when a drawing was answered
+ */
+export function insideSection({ button, body, ask, name, model, say }) {
+  let state = start;
+  let timer = 0;
+  let panel = null;
+  let named = null; // the version whose layers the panel knows
+
+  async function dispatch(event) {
+    const { state: after, send, wake } = next(state, event, performance.now());
+    state = after;
+    clearTimeout(timer);
+    if (wake !== undefined) timer = setTimeout(dispatch, wake, { type: "woke" });
+    if (send !== undefined) look(send);
+  }
+
+  async function look(image) {
+    const outcome = await ask(image);
+    await know();
+    if (outcome.kind === "inside") panel?.show(outcome.told);
+    else if (outcome.kind === "refused") panel?.fail(outcome.message);
+    dispatch({ type: "came", ok: outcome.kind === "inside" || outcome.kind === "refused" });
+  }
+
+  /** Have the panel know the numbers of the convolutions of the version that serves. */
+  async function know() {
+    const version = model();
+    if (!panel || named === version) return;
+    const outcome = await name();
+    if (outcome.kind !== "inside") return;
+    panel.name(outcome.told);
+    named = version;
+  }
+
+  async function open() {
+    button.setAttribute("aria-expanded", "true");
+    body.hidden = false;
+    if (!panel) {
+      const { insidePanel } = await import("./panel.js");
+      panel = insidePanel(body, say);
+      panel.show({ layers: [] });
+    }
+    dispatch({ type: "opened" });
+  }
+
+  function close() {
+    button.setAttribute("aria-expanded", "false");
+    body.hidden = true;
+    dispatch({ type: "closed" });
+  }
+
+  button.addEventListener("click", () => (body.hidden ? open() : close()));
+  return { answered: (image) => dispatch({ type: "answered", image }) };
+}
