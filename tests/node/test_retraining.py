@@ -21,6 +21,8 @@ from workbench.node.retraining.corrected import describe_corrections
 from workbench.node.retraining.parent import ask_parent, parent_used
 from workbench.settings import Settings
 
+# Keras, when it saves a model, asks TensorFlow's variables for an array in the way of NumPy 1.
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 DIGITS = Input((28, 28, 1), "image", "float32", (0, 255))
 
 
@@ -39,6 +41,10 @@ def net(width: int = 4) -> keras.Model:
     return model
 
 
+def weights(model: keras.Model) -> list[np.ndarray]:
+    return [variable.value.numpy() for variable in model.weights]
+
+
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     return make_settings(tmp_path / "home")
@@ -48,7 +54,7 @@ def settings(tmp_path: Path) -> Settings:
 def parent(settings: Settings, tmp_path: Path) -> keras.Model:
     """A model that is kept as ``mnist-cnn:3``."""
     model = net()
-    model.set_weights([w + 0.5 for w in model.get_weights()])
+    model.set_weights([w + 0.5 for w in weights(model)])
     model.save(tmp_path / "model.keras")
     datasets.add_parent("mnist-cnn", 3, tmp_path / "model.keras", settings)
     return model
@@ -65,17 +71,17 @@ def test_the_same_network_begins_with_all_that_the_version_has_learned(
 ) -> None:
     model = net()
     assert go_on(model, settings) == ["the training goes on from mnist-cnn:3"]
-    for mine, theirs in zip(model.get_weights(), parent.get_weights(), strict=True):
+    for mine, theirs in zip(weights(model), weights(parent), strict=True):
         np.testing.assert_array_equal(mine, theirs)
     assert parent_used() == Parent("mnist-cnn", 3, "weights")
 
 
 def test_another_network_begins_anew_and_says_so(parent: keras.Model, settings: Settings) -> None:
     model = net(5)
-    before = model.get_weights()
+    before = weights(model)
     (said,) = go_on(model, settings)
     assert "begins anew, not from mnist-cnn:3: it is built in another way" in said
-    np.testing.assert_array_equal(model.get_weights()[0], before[0])
+    np.testing.assert_array_equal(weights(model)[0], before[0])
     used = parent_used()
     assert used is not None
     assert (used.start, used.why) == ("recipe", "it is built in another way than mnist-cnn:3")
@@ -103,7 +109,7 @@ def test_within_a_strategy_only_the_new_model_is_distributed(parent: keras.Model
     with tf.distribute.MirroredStrategy(["CPU:0"]).scope():
         model = net()
         go_on(model, settings)
-    np.testing.assert_array_equal(model.get_weights()[0], parent.get_weights()[0])
+    np.testing.assert_array_equal(weights(model)[0], weights(parent)[0])
     loaded = parent_module._used["mnist-cnn:3"].model
     assert loaded is not None
     assert not any(isinstance(v.value, tf.distribute.DistributedValues) for v in loaded.variables)

@@ -42,7 +42,7 @@ def continue_from(
     loaded = _used.get(reference)
     if loaded is None:
         loaded = _used[reference] = _load(reference, settings)
-    mine, theirs = [w.shape for w in model.get_weights()], [w.shape for w in loaded.weights]
+    mine, theirs = [tuple(w.shape) for w in model.weights], [w.shape for w in loaded.weights]
     if loaded.model is None:
         loaded.start = "recipe"
     elif not mine:
@@ -84,7 +84,7 @@ def _load(reference: str, settings: Settings | None) -> _Loaded:
     def load() -> None:
         try:
             loaded.model = keras.models.load_model(find_parent(reference, settings), compile=False)
-            loaded.weights = loaded.model.get_weights()
+            loaded.weights = [variable.value.numpy() for variable in loaded.model.weights]
         except NotFound as error:
             loaded.why = str(error)
         except Exception as error:  # Keras raises of many kinds, also for classes of the recipe's own
