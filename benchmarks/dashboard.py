@@ -23,6 +23,7 @@ from benchmarks import environments
 from benchmarks.measuring import Row
 from benchmarks.serving import Server, free_port, serve
 from tests.browser import chromium
+from workbench.dashboard.forked.client import SERVER
 from workbench.errors import Unavailable
 from workbench.services import dashboard
 from workbench.settings import PROJECT, from_environment
@@ -171,7 +172,8 @@ def _kernels(server: Server) -> dict[int, float]:
     found = {}
     for child in server.process.children(recursive=True):
         with suppress(psutil.Error):  # it may end while it is asked
-            if "ipykernel_launcher" in " ".join(child.cmdline()):
+            words = " ".join(child.cmdline())
+            if "ipykernel_launcher" in words or (SERVER in words and child.ppid() != server.process.pid):
                 found[child.pid] = child.memory_full_info().pss / 1e6
     return found
 

@@ -54,7 +54,12 @@ SLOW = {
     *("backend/tfserving/test_grpc.py", "backend/untrusted/test_confined.py"),
     *("backend/untrusted/test_model_servers.py", "backend/untrusted/test_serve.py"),
     *("backends/test_contract.py", "backends/test_http.py"),
-    *("dashboard/test_download.py", "dashboard/test_ending.py", "dashboard/test_kernels.py"),
+    *(
+        "dashboard/forked",
+        "dashboard/test_download.py",
+        "dashboard/test_ending.py",
+        "dashboard/test_kernels.py",
+    ),
     *("jobs/test_together.py", "runner/test_runner.py"),
     *("services/test_apache.py", "services/test_up_only.py", "tasks", "test_chain.py", "test_supply.py"),
 }

@@ -2,6 +2,7 @@
 
 import re
 
+from workbench.dashboard.forked import client
 from workbench.machines.local import fork_client, provider
 from workbench.settings import PROJECT
 from workbench.tasks import check, preview
@@ -40,7 +41,13 @@ def started() -> set[str]:
         for text in texts
         for name in re.findall(r'"-m",\s*"([\w.]+)"|run_module\("([\w.]+)"|python"? -m ([\w.]+)', text)
     }
-    constants = {fork_client.SERVER, provider.NODE.removesuffix(".__main__"), check.TRIAL, preview.TASK}
+    constants = {
+        client.SERVER,
+        fork_client.SERVER,
+        provider.NODE.removesuffix(".__main__"),
+        check.TRIAL,
+        preview.TASK,
+    }
     named = {part for found in by_name for part in found if part.split(".")[0] in STARTED}
     return named | constants
 

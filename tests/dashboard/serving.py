@@ -71,7 +71,11 @@ class Dashboard:
 
 @contextlib.contextmanager
 def serving(settings: Settings, notebooks: Path, **options: Any) -> Iterator[Dashboard]:
-    """Run the server; ``options`` are its configuration's, with ``__`` for the dot."""
+    """Run the server; ``options`` are its configuration's, with ``__`` for the dot.
+
+    Its kernels are forked as everywhere, but without TensorFlow in them, whose import takes seconds.
+    """
+    options.setdefault("PageKernels__forked_modules", [*dashboard.FOR_KERNELS, *dashboard.FOR_PAGES])
     service = dashboard.prepare(settings)
     lines = [f"c.ServerApp.root_dir = {str(notebooks)!r}"]
     lines += [f"c.{name.replace('__', '.')} = {value!r}" for name, value in options.items()]

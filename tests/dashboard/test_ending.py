@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
+
 from tests.chain import make_settings, wait_until
 from tests.dashboard.serving import serving, write_notebook
 
@@ -49,3 +51,23 @@ def test_the_server_ends_at_once_while_a_kernel_is_being_prepared(
     assert time.monotonic() - began < 20
     assert children
     assert not [child.pid for child in children if child.is_running()]
+
+
+def test_a_server_that_is_killed_takes_its_kernels_and_what_they_were_forked_from_along(
+    tmp_path: Path, free_ports: Callable[[int], list[int]]
+) -> None:
+    settings = make_settings(tmp_path / "home", WORKBENCH_DASHBOARD_PORT=str(free_ports(1)[0]))
+    with serving(settings, tmp_path, PageKernels__pool_sizes={}) as running:
+
+        def forked() -> list[psutil.Process]:
+            found = running.process.children(recursive=True)
+            return found if any(one.ppid() != running.process.pid for one in found) else []
+
+        def started() -> list[psutil.Process]:
+            running.ask("api/kernels", "POST")
+            return forked()
+
+        family = wait_until(started, 60, "a kernel that is a fork")
+        running.process.kill()
+        _, alive = psutil.wait_procs(family, 30)
+        assert not [one for one in alive if one.status() != psutil.STATUS_ZOMBIE]

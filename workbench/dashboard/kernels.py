@@ -16,10 +16,12 @@ from typing import Any
 import psutil
 from jupyter_server.utils import ApiPath
 from tornado.ioloop import IOLoop
-from traitlets import Dict, Float, Int, default
+from traitlets import Dict, Float, Int, List, Unicode, default
 
 from workbench.dashboard.catalogue import PAGES
+from workbench.dashboard.forked import client
 from workbench.dashboard.pool import Pool, Stamp, Supply
+from workbench.errors import Unavailable
 from workbench.system import priority
 from workbench.upstream import voila
 from workbench.upstream.jupyter_server import KernelManager
@@ -42,10 +44,15 @@ class Prepared:
 class PageKernels(KernelManager):
     """A kernel manager with a pool of prepared kernels a page."""
 
-    prepared = Int(1, config=True, help="How many kernels are kept ready for each page that is light.")
+    prepared = Int(1, config=True, help="How many kernels are kept ready for each page.")
     pool_sizes = Dict(
         config=True,
-        help="How many kernels are kept ready for a notebook, by its path, where not for each light page.",
+        help="How many kernels are kept ready for a notebook, by its path, where not for each page.",
+    )
+    forked_modules = List(
+        Unicode(),
+        config=True,
+        help="What the process imports that kernels are forked from; there is none without modules.",
     )
     fill_after_s = Float(
         3.0, config=True, help="When the pool begins to fill, seconds after the server's start."
@@ -60,8 +67,11 @@ class PageKernels(KernelManager):
     )
 
     @default("pool_sizes")
-    def _each_light_page(self) -> dict[str, int]:
-        return {page.notebook: self.prepared for page in PAGES if page.light}
+    def _each_page(self) -> dict[str, int]:
+        # Those first that need not wait until TensorFlow is imported.
+        light = {page.notebook: self.prepared for page in PAGES if page.light}
+        heavy = {page.notebook: self.prepared for page in PAGES if not page.light}
+        return light | heavy if self.fork_server else light
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -69,9 +79,14 @@ class PageKernels(KernelManager):
         self._filling: asyncio.Task[None] | None = None
         self._restarted: set[str] = set()
         self._preparing: set[str] = set()
+        self.fork_server: client.ForkServer | None = None
+        if self.forked_modules and client.supported():
+            self.fork_server = client.ForkServer(self.forked_modules, self.log)
 
     def open_pool(self, site: voila.VoilaSite) -> None:
         """Begin to keep kernels ready; called once the server's loop runs."""
+        if self.fork_server:
+            self.fork_server.open()
         self._site, self._renderer = site, voila.Renderer(site)
         supply = Supply(self._prepare, lambda one: self.end(one.kernel_id), self._stamp, self._usable)
         times = {"check_s": self.pool_check_s, "pause_s": self.pool_pause_s}
@@ -108,6 +123,11 @@ class PageKernels(KernelManager):
         return prepared.page, prepared.pieces, prepared.kernel_id
 
     # A visit needs
+
+    async def imported_for(self, page: str) -> bool:
+        """Wait until a kernel for the page is more than its libraries' import; ``False`` if that cannot be waited for."""
+        heavy = any(page == one.notebook and not one.light for one in PAGES)
+        return not heavy or self.fork_server is None or await self.fork_server.ready()
 
     def expect(self, kernel_id: str) -> None:
         """End the kernel unless somebody is connected to it soon: a page that was fetched but never shown."""
@@ -148,6 +168,8 @@ class PageKernels(KernelManager):
             await asyncio.wait([self._filling], timeout=1)
         await asyncio.gather(*(self._settle(kernel_id) for kernel_id in self.list_kernel_ids()))
         await super().shutdown_all(now=now)
+        if self.fork_server:
+            await self.fork_server.close()
 
     # The pool's supply
 
@@ -156,6 +178,8 @@ class PageKernels(KernelManager):
         await pool.keep_filled()
 
     async def _prepare(self, page: str) -> Prepared:
+        if not await self.imported_for(page):
+            raise Unavailable("its kernel would import TensorFlow anew, which takes too much of the memory")
         renderer = await self._renderer.open(page)
         # A start or an end that is broken off leaves a kernel that nobody can end: neither is ever cancelled.
         starting = asyncio.ensure_future(self._start(renderer, page))

@@ -8,6 +8,7 @@ import json
 import os
 import sys
 from collections.abc import Mapping
+from importlib.metadata import entry_points
 from pathlib import Path
 from urllib.parse import quote
 
@@ -21,11 +22,33 @@ TEMPLATES = CODE / "workbench" / "ui"
 """Holds ``voila/templates/workbench``; Jupyter looks into it as into one of its data folders."""
 KERNEL_IDLE_S = 3600
 """A kernel that nobody is connected to and that does nothing for so long is ended."""
+PROVISIONER = "workbench-forked"
+FOR_KERNELS = (
+    *("ipykernel.debugger", "ipykernel.ipkernel", "ipykernel.kernelapp", "ipykernel.zmqshell"),
+    *("IPython.core.completerlib", "IPython.core.debugger", "IPython.core.oinspect"),
+    *("IPython.extensions.storemagic", "tornado.platform.asyncio", "tornado.queues"),
+)
+FOR_PAGES = (
+    *("anywidget", "ipywidgets", "numpy.random", "workbench.ui.cluster", "workbench.ui.serving"),
+    *("workbench.verbs.workbench", "workbench.jobs.database", "sqlalchemy.dialects.sqlite"),
+)
+FOR_TRAINING = (
+    *(
+        "tensorflow",
+        "keras",
+        "workbench.models.evaluation",
+        "workbench.node.publishing",
+        "workbench.node.training",
+    ),
+    *("workbench.datasets", "workbench.pictures.ink", "workbench.recipes"),
+)
+FOR_ALL_KERNELS = (*FOR_KERNELS, *FOR_PAGES, *FOR_TRAINING)
+"""Imported once, in the process that kernels are forked from; what a kernel imports besides is its own."""
 
-_FOR_KERNELS = {"SHELL", "VIRTUAL_ENV", "SSL_CERT_FILE", "SSL_CERT_DIR", "CUDA_VISIBLE_DEVICES"} | {
+_PASSED_ON = {"SHELL", "VIRTUAL_ENV", "SSL_CERT_FILE", "SSL_CERT_DIR", "CUDA_VISIBLE_DEVICES"} | {
     case(f"{kind}_proxy") for case in (str.lower, str.upper) for kind in ("http", "https", "no")
 }
-_FOR_KERNELS_PREFIXES = ("WORKBENCH_", "AWS_", "TF_", "KERAS_", "OMP_", "npm_config_", "NPM_CONFIG_")
+_PASSED_ON_PREFIXES = ("WORKBENCH_", "AWS_", "TF_", "KERAS_", "OMP_", "npm_config_", "NPM_CONFIG_")
 """boto3's own variables among them: pages launch machines, and kernels are their owner's as much as the shell is."""
 _SECRETS = {"WORKBENCH_TOKEN", "WORKBENCH_DEPLOY_TOKEN"}
 
@@ -97,6 +120,7 @@ def configuration(settings: Settings, certificate: certificates.Certificate | No
         "LabApp.news_url": None,
         "LabApp.custom_css": bool(settings.notice),
         "PageKernels.prepared": settings.prepared_kernels,
+        **forking(),
         "MappingKernelManager.cull_idle_timeout": KERNEL_IDLE_S,
         "MappingKernelManager.cull_interval": 60,
         "MappingKernelManager.cull_connected": False,
@@ -123,6 +147,16 @@ def configuration(settings: Settings, certificate: certificates.Certificate | No
             "",
         )
     )
+
+
+def forking() -> dict[str, object]:
+    """The options by which kernels are forks; none in an environment that was made before our package named them."""
+    if not entry_points(group="jupyter_client.kernel_provisioners", name=PROVISIONER):
+        return {}
+    return {
+        "KernelProvisionerFactory.default_provisioner_name": PROVISIONER,
+        "PageKernels.forked_modules": list(FOR_ALL_KERNELS),
+    }
 
 
 def content_security_policy() -> str:
@@ -167,7 +201,7 @@ def environment(settings: Settings, environ: Mapping[str, str]) -> dict[str, str
     passed_on = {
         name: value
         for name, value in environ.items()
-        if (name in _FOR_KERNELS or name.startswith(_FOR_KERNELS_PREFIXES)) and name not in _SECRETS
+        if (name in _PASSED_ON or name.startswith(_PASSED_ON_PREFIXES)) and name not in _SECRETS
     }
     return minimal(
         settings,
