@@ -91,7 +91,9 @@ def serving(settings: Settings, notebooks: Path, **options: Any) -> Iterator[Das
         wait_until(lambda: answers(service.health), 180, f"the Jupyter server, see {path}")
         yield running
     finally:
-        family = [running.process, *running.process.children(recursive=True)]
+        family = []
+        with contextlib.suppress(psutil.NoSuchProcess):  # killed by a test
+            family = [running.process, *running.process.children(recursive=True)]
         process.terminate()
         process.wait(30)
         for left in psutil.wait_procs(family, 10)[1]:

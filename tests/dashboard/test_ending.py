@@ -63,11 +63,16 @@ def test_a_server_that_is_killed_takes_its_kernels_and_what_they_were_forked_fro
             found = running.process.children(recursive=True)
             return found if any(one.ppid() != running.process.pid for one in found) else []
 
-        def started() -> list[psutil.Process]:
-            running.ask("api/kernels", "POST")
-            return forked()
-
-        family = wait_until(started, 60, "a kernel that is a fork")
+        wait_until(lambda: "kernels are forked" in running.log.read_text(), 180, "the fork server")
+        running.ask("api/kernels", "POST")
+        family = wait_until(forked, 60, "a kernel that is a fork")
         running.process.kill()
-        _, alive = psutil.wait_procs(family, 30)
-        assert not [one for one in alive if one.status() != psutil.STATUS_ZOMBIE]
+        wait_until(lambda: not any(map(lives, family)), 60, "the end of all")
+
+
+def lives(process: psutil.Process) -> bool:
+    """Whether it does anything yet: one that is dead may wait for whoever adopted it."""
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False

@@ -125,7 +125,7 @@ class PageKernels(KernelManager):
     # A visit needs
 
     async def imported_for(self, page: str) -> bool:
-        """Wait until a kernel for the page is more than its libraries' import; ``False`` if that cannot be waited for."""
+        """Wait until a kernel for the page need not import TensorFlow; ``False`` if there is no use in waiting."""
         heavy = any(page == one.notebook and not one.light for one in PAGES)
         return not heavy or self.fork_server is None or await self.fork_server.ready()
 

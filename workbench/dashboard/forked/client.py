@@ -138,23 +138,26 @@ class ForkServer:
             try:
                 await asyncio.wait_for(process.wait(), END_S)
             except TimeoutError:
-                with contextlib.suppress(ProcessLookupError):
-                    process.terminate()
+                _end(process)
 
     async def _keep(self) -> None:
         pause_s = FIRST_PAUSE_S
         while True:
             running = await self._start()
+            forks = False
             try:
-                if await self._is_ready(running):
+                if forks := await self._is_ready(running):
                     pause_s, self._running = FIRST_PAUSE_S, running
                     self._hopeless.clear()
                     self._ready.set()
+                    self._log.info("kernels are forked from process %d from now on", running.process.pid)
                     await self._until_over(running)
             finally:
                 self._running = None
                 self._ready.clear()
                 running.connection.close()
+                if not forks:  # it would see that only once all is imported
+                    _end(running.process)
             if running.process.returncode is not None:
                 self._log.warning(
                     "the process that forks kernels ended with %d; kernels start by themselves until there is another",
@@ -275,6 +278,11 @@ def _readable(descriptor: int, timeout_ms: int | None) -> bool:
     poll = select.poll()
     poll.register(descriptor, select.POLLIN)
     return bool(poll.poll(timeout_ms))
+
+
+def _end(process: asyncio.subprocess.Process) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        process.terminate()
 
 
 def _kill(asked: "asyncio.Future[ForkedProcess | None]") -> None:
