@@ -11,7 +11,7 @@ from benchmarks.measuring import Row, describe_machine, table
 from workbench.errors import WorkbenchError
 
 SECTIONS = (
-    *("predict", "peers", "servers", "startup", "train", "trainers", "fast", "writers", "hands"),
+    *("predict", "peers", "servers", "idle", "startup", "train", "trainers", "fast", "writers", "hands"),
     *("dashboard", "store", "aws", "scaling", "hosts"),
 )
 MODULES = {"peers": "beside"}

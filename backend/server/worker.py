@@ -19,8 +19,8 @@ from gunicorn.workers.base import Worker
 from backend.server.connection import Connection
 from backend.server.service import Service
 
-TICK_S = 1.0
-"""Time between two looks at slow clients, and two signs of life."""
+TICK_S, CALM_S = 1.0, 2.0
+"""Time between two looks at slow clients, and two signs of life; with a client, and without one."""
 REST_S = 0.5
 """Time without new connections after the system had no room for one."""
 _NO_ROOM = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
@@ -56,7 +56,7 @@ class PatientWorker(Worker):  # type: ignore[misc]  # gunicorn has no types
                 self.log.info("the master is gone")
                 break
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(TICK_S):
+                async with asyncio.timeout(TICK_S if self._service.connections else CALM_S):
                     await self._over.wait()
         await self._finish()
 

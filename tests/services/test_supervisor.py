@@ -1,11 +1,15 @@
 """What the supervisor decides and tells; that it then does so is tried in ``test_chain.py`` and ``tests/soak``."""
 
 import errno
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from workbench.services import first_model, state
+from workbench.services import first_model, state, supervisor
 from workbench.services.child import FULL_PAUSE_S, GIVE_UP_AFTER, GIVE_UP_WITHIN_S, DeathVerdict, judge
 from workbench.services.logs import LIMIT_BYTES, ServiceLog
 from workbench.services.state import Board, Row, State
@@ -89,3 +93,14 @@ def test_a_log_that_is_too_long_begins_anew(tmp_path: Path) -> None:
     log.keep_short()
     assert log.last_words == "none"
     assert (tmp_path / "logs" / "x.log.1").stat().st_size == 4 + LIMIT_BYTES
+
+
+def test_the_pause_between_two_looks_ends_with_a_childs_death_and_with_a_signal() -> None:
+    ended: list[int] = []
+    with supervisor._signals(ended) as wait:
+        child_process = subprocess.Popen([sys.executable, "-c", ""])
+        wait(300)
+        assert child_process.wait(60) == 0
+        os.kill(os.getpid(), signal.SIGTERM)
+        wait(300)
+        assert ended == [signal.SIGTERM]

@@ -44,6 +44,14 @@ def again(method: Callable[P, T]) -> Callable[P, T]:
     return call
 
 
+def _stamp(file: Path) -> tuple[int, int, int] | None:
+    try:
+        status = file.stat()
+    except OSError:
+        return None
+    return status.st_ino, status.st_mtime_ns, status.st_size
+
+
 class Database:
     """A database that is there, with tables as this program knows them.
 
@@ -77,6 +85,12 @@ class Database:
     def close(self) -> None:
         """Close the connections; twice is fine."""
         self._engine.dispose()
+
+    def stamp(self) -> object | None:
+        """Give what differs after any change, for the price of two looks at files; ``None`` where only a query tells."""
+        if self._engine.dialect.name != "sqlite" or self._url.database is None:
+            return None
+        return tuple(_stamp(Path(self._url.database + end)) for end in ("", "-wal"))
 
     @contextmanager
     def reading(self) -> Iterator[sa.Connection]:

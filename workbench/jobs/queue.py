@@ -100,6 +100,11 @@ def read_order(
     return order(waiting, {row[0]: row[1] for row in connection.execute(last)})
 
 
+def moving() -> sa.ColumnElement[bool]:
+    """A job waits, is at work, or somebody has its lease."""
+    return sa.or_(jobs.c.state.in_(("queued", *ACTIVE)), jobs.c.runner.is_not(None))
+
+
 def abandoned(now: float) -> sa.ColumnElement[bool]:
     """The lease has expired, or a job is active and nobody has one."""
     nobody = sa.and_(jobs.c.runner.is_(None), jobs.c.state.in_(ACTIVE))

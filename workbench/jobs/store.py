@@ -291,6 +291,16 @@ class Store:
         with self._database.reading() as connection:
             return read_jobs(connection, query, self._clock())
 
+    def stamp(self) -> object | None:
+        """Give what differs after any change of the store, cheaply; ``None`` where that cannot be told."""
+        return self._database.stamp()
+
+    def is_calm(self) -> bool:
+        """Tell whether no job waits, is at work, or has a lease: nothing happens then until somebody asks for it."""
+        query = sa.select(jobs.c.id).where(queue.moving()).limit(1)
+        with self._database.reading() as connection:
+            return connection.execute(query).first() is None
+
     # What the runner records
 
     def move(

@@ -77,6 +77,11 @@ class Child:
         self._deaths: collections.deque[float] = collections.deque(maxlen=GIVE_UP_AFTER)
         board.put(self._row)
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing changes until the process dies."""
+        return self._row.state in ("ready", "given up")
+
     def launch(self) -> None:
         """Start the process; what outlived an earlier one goes first, for it holds the port."""
         processes.sweep(self._settings.home, self.service.name)

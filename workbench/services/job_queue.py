@@ -7,6 +7,8 @@ import os
 import signal
 import sys
 import threading
+import time
+from collections.abc import Callable
 
 from workbench import runner
 from workbench.errors import Unavailable
@@ -16,6 +18,8 @@ from workbench.services.environment import minimal
 from workbench.settings import Settings, from_environment
 
 TICK_S = 1.0
+CALM_S = 30.0
+"""A store that looks unchanged is asked again after this time."""
 HANDED_ON = (
     "WORKBENCH_MAX_JOBS",
     "WORKBENCH_MAX_JOBS_PER_REQUESTER",
@@ -44,14 +48,39 @@ def prepare(settings: Settings) -> Service:
     )
 
 
+class Queue:
+    """Turns of the queue. Without a job the store is only looked at from outside until something in it changes."""
+
+    def __init__(
+        self, store: Store, tick: Callable[[], object], clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._store, self._tick, self._clock = store, tick, clock
+        self._calm: object | None = None
+        """The store's stamp when no job was in it."""
+        self._ask_again = 0.0
+
+    def turn(self) -> bool:
+        """Tick where there may be something to do; tell whether the store was asked."""
+        stamp, now = self._store.stamp(), self._clock()
+        if stamp is not None and stamp == self._calm and now < self._ask_again:
+            return False
+        self._calm = None
+        if self._store.is_calm():
+            self._calm, self._ask_again = stamp, now + CALM_S
+        else:
+            self._tick()
+        return True
+
+
 def watch(settings: Settings, ended: threading.Event) -> None:
     """Tick until told to end; a store that is away is asked again."""
     while not ended.is_set():
         try:
             with Store(settings.database_url) as store:
                 runner.end_orphans(store, runner.open_provider("local", settings))
+                queue = Queue(store, lambda: runner.tick(store, settings))
                 while not ended.wait(TICK_S):
-                    runner.tick(store, settings)
+                    queue.turn()
         except Unavailable as error:
             print(error, file=sys.stderr, flush=True)
             ended.wait(TICK_S)

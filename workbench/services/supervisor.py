@@ -2,10 +2,10 @@
 
 import contextlib
 import os
+import select
 import shutil
 import signal
-import time
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 
 import psutil
 
@@ -20,6 +20,8 @@ from workbench.system import extras, processes
 from workbench.system.locks import locked
 
 TICK_S = 0.1
+CALM_S = 1.0
+"""Between two looks while all services are ready; a death or a signal is seen at once all the same."""
 STOP_GRACE_S = 8.0
 TITLES = {
     "backend": "back end",
@@ -53,7 +55,7 @@ def run(settings: Settings, tell: Tell, only: Collection[str] = SERVICES) -> Non
         A port is taken; the message says by whom and how to choose another.
     """
     ended: list[int] = []
-    with _only_one(settings), _signals(ended):
+    with _only_one(settings), _signals(ended) as wait:
         processes.sweep(settings.home)  # what an ``up`` that was killed left
         _clear_run(settings)
         settings.run.mkdir(mode=0o711)
@@ -62,7 +64,7 @@ def run(settings: Settings, tell: Tell, only: Collection[str] = SERVICES) -> Non
             supervisor.start()
             while not ended:
                 supervisor.tick()
-                time.sleep(TICK_S)
+                wait(CALM_S if supervisor.is_settled else TICK_S)
         finally:
             supervisor.stop()
             _clear_run(settings)
@@ -132,6 +134,11 @@ class _Supervisor:
         if self._training is not None and not self._training.watch():
             self._training = None
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing changes until a process dies."""
+        return self._training is None and all(one.is_settled for one in self._children)
+
     def stop(self) -> None:
         """End every process, the last started first; doing it twice is fine."""
         started = [one.process for one in self._children if one.process is not None]
@@ -200,15 +207,28 @@ def _only_one(settings: Settings) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _signals(ended: list[int]) -> Iterator[None]:
-    """Note the signals that mean "end" instead of dying of them."""
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = [signal.signal(number, lambda n, _: ended.append(n)) for number in numbers]
+def _signals(ended: list[int]) -> Iterator[Callable[[float], None]]:
+    """Note the signals that mean "end" instead of dying of them; give what waits for one, or for a child's death."""
+    noted, written = os.pipe()
+    os.set_blocking(noted, False)
+    os.set_blocking(written, False)
+
+    def wait(timeout_s: float) -> None:
+        if select.select([noted], [], [], timeout_s)[0]:
+            os.read(noted, 4096)
+
+    ends = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.signal(number, lambda n, _: ended.append(n)) for number in ends}
+    before[signal.SIGCHLD] = signal.signal(signal.SIGCHLD, lambda *_: None)
+    descriptor = signal.set_wakeup_fd(written, warn_on_full_buffer=False)
     try:
-        yield
+        yield wait
     finally:
-        for number, handler in zip(numbers, before, strict=True):
+        signal.set_wakeup_fd(descriptor)
+        for number, handler in before.items():
             signal.signal(number, handler)
+        os.close(noted)
+        os.close(written)
 
 
 def _clear_run(settings: Settings) -> None:
