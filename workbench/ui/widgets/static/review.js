@@ -60,10 +60,10 @@ function render({ model, el }) {
     figures.get(doubted)?.querySelector(".wb-doubted")?.remove();
     doubted = item?.id ?? "";
     if (!item) return;
-    const question = element("p", "wb-doubted", `But ${item.absurd}. Accept it all the same? `);
+    const question = element("p", "wb-doubted", "Accept it all the same? ");
     question.append(element("kbd", "", "A"), " again, or Accept.");
     figures.get(item.id).append(question);
-    spoken.textContent = question.textContent;
+    spoken.textContent = `But ${item.absurd}. ${question.textContent}`;
   }
 
   function make(item) {
