@@ -113,7 +113,7 @@ def create_app(settings: Settings, *, page: Path | None = None) -> Flask:
                 1.0,
             )
             for active in serving.deployments.values()
-            for d in active.loaded().values()
+            for d in active.numbered().values()
         ]
         gauges.append(("workbench_model_servers", (), float(servers.running())))
         gauges.append(("workbench_ready", (), float(serving.default is not None)))

@@ -42,6 +42,7 @@ WHOLE = Manifest(
         WritersPart(3, 60, BeforeAfter(Share(15, 20), Share(19, 20))),
     ),
     parent=Parent("mnist-cnn", 6, "recipe", "it is built in another way than mnist-cnn:6"),
+    doubt="doubt.json",
 )
 
 
@@ -53,7 +54,7 @@ def test_what_is_written_is_what_is_read(tmp_path: Path) -> None:
     told = json.loads((tmp_path / "manifest.json").read_text())
     assert list(told) == [
         *("format", "name", "version", "created", "job", "input", "preprocessing", "labels", "output"),
-        *("metrics", "training", "frameworks", "missing", "corrections", "parent", "files"),
+        *("metrics", "training", "frameworks", "missing", "corrections", "parent", "doubt", "files"),
     ]
     assert told["input"] == {"kind": "image", "shape": [28, 28, 1], "dtype": "float32", "range": [0, 255]}
     assert told["training"] == {"seconds": 29.1, "stopped": False, "epochs": 4}
@@ -90,6 +91,7 @@ def test_what_is_not_known_here_is_kept() -> None:
         {"corrections": {"version": 1, "used": [], "writers": {"learned": 1}}},
         {"parent": {"name": "mnist-cnn"}},
         {"parent": {"name": "mnist-cnn", "version": 1, "start": "luck"}},
+        {"doubt": {"limit": 0.5}},
     ],
 )
 def test_a_value_that_cannot_be_is_refused_with_its_name(told: dict[str, object]) -> None:

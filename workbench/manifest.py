@@ -206,6 +206,8 @@ class Manifest:
         ``mean_error``, ``root_mean_square_error`` and ``explained`` of a regressor.
     missing
         Forms that this model cannot take, each with the reason.
+    doubt
+        The file that tells what is no single digit; ``None`` where the version has none.
     files
         By path, all but the manifest.
     others
@@ -226,6 +228,7 @@ class Manifest:
     missing: Mapping[str, str] = field(default_factory=dict)
     corrections: CorrectedPart | None = None
     parent: Parent | None = None
+    doubt: str | None = None
     files: Mapping[str, File] = field(default_factory=dict)
     others: Mapping[str, object] = field(default_factory=dict)
 
@@ -278,6 +281,7 @@ class Manifest:
             missing=fields.named_texts("missing"),
             corrections=fields.optional("corrections", lambda key: _corrected(fields.part(key))),
             parent=fields.optional("parent", lambda key: _parent(fields.part(key))),
+            doubt=fields.optional("doubt", fields.text),
             files=_files(fields),
             others={key: told[key] for key in told if key not in _KNOWN},
         )
@@ -300,10 +304,11 @@ class Manifest:
             "missing": dict(self.missing),
             "corrections": self.corrections and _corrected_as_json(self.corrections),
             "parent": self.parent and {key: value for key, value in vars(self.parent).items() if value != ""},
+            "doubt": self.doubt,
             **self.others,
             "files": {path: vars(file) for path, file in self.files.items()},
         }
-        optional = ("input", "output", "corrections", "parent")
+        optional = ("input", "output", "corrections", "parent", "doubt")
         return {key: value for key, value in told.items() if value is not None or key not in optional}
 
 
@@ -378,6 +383,7 @@ _KNOWN = {
     "missing",
     "corrections",
     "parent",
+    "doubt",
     "files",
 }
 

@@ -21,12 +21,12 @@ from typing import BinaryIO
 
 from backend.deployments import engines
 from backend.deployments.canary import choose
+from backend.deployments.loading import Loaded, load
 from backend.deployments.manifests import check_manifest, check_number, read_whole, refuse_worse
 from backend.deployments.record import FILE, CanaryShare, Change, Record, now, switched
 from backend.deployments.values import Canary, Deployment, Serving, UnderWay
 from workbench import artifact
 from workbench.errors import Conflict, ModelRefused, NotFound, WorkbenchError
-from workbench.manifest import Manifest
 from workbench.manifest import read as read_manifest
 from workbench.system import files
 
@@ -41,7 +41,7 @@ class Deployments:
         self._folder, self._other = folder, other
         self._record = Record(folder)
         self._lock = threading.Lock()
-        self._engines: dict[tuple[str, int], tuple[Manifest, engines.Engine]] = {}
+        self._versions: dict[tuple[str, int], Loaded] = {}
         self._seen: object = ()
         self._serving = Serving({}, {})
         self._retry_at = 0.0
@@ -79,8 +79,7 @@ class Deployments:
 
     def version(self, name: str, version: int) -> Deployment:
         """A pushed version with its engine, deployed or not."""
-        manifest, engine = self._engine(name, version)
-        return Deployment(name, version, "", None, manifest, engine)
+        return Deployment(name, version, "", None, self._loaded(name, version))
 
     def under_way(self) -> UnderWay:
         """Tell what is being done while no model answers."""
@@ -133,7 +132,7 @@ class Deployments:
             if (manifest.name, manifest.version) != (name, version):
                 raise ModelRefused(f"the zip holds {manifest}, not {name}:{version}")
             check_manifest(manifest)
-            engines.load(folder, manifest, self._other)
+            load(folder, manifest, self._other)
             target = self._path(name, version)
             target.parent.mkdir(parents=True, exist_ok=True)
             is_new = files.publish(folder, target)
@@ -160,7 +159,7 @@ class Deployments:
             the one before it keeps answering.
         """
         folder = self._find(name, version)
-        manifest, _ = self._engine(name, version)
+        manifest = self._loaded(name, version).manifest
         before = self.now().deployments.get(name)
         if before is not None and before.version != version and not anyway:
             refuse_worse(manifest, folder, before.manifest, self._path(name, before.version))
@@ -186,7 +185,7 @@ class Deployments:
             It is the active version.
         """
         self._find(name, version)
-        self._engine(name, version)
+        self._loaded(name, version)
         with self._record.changing() as models:
             entry = models.find(name)
             if entry is None:
@@ -210,7 +209,7 @@ class Deployments:
         """
         before = self.now().deployments.get(name)
         if before is not None and before.previous is not None:
-            self._engine(name, before.previous)
+            self._loaded(name, before.previous)
         with self._record.changing() as models:
             entry = models.find(name)
             if entry is None:
@@ -246,37 +245,36 @@ class Deployments:
             try:
                 entry = entries.find(name)
                 assert entry is not None
-                manifest, engine = self._engine(name, entry.version)
+                loaded = self._loaded(name, entry.version)
                 canary = None
                 try:
                     canary = self._canary(name, entry.canary)
                 except (WorkbenchError, OSError) as error:
                     failed[f"{name}'s canary"] = str(error)
                 deployments[name] = Deployment(
-                    name, entry.version, entry.since, entry.previous, manifest, engine, canary
+                    name, entry.version, entry.since, entry.previous, loaded, canary
                 )
             except (WorkbenchError, OSError) as error:
                 failed[name] = str(error)
                 if name in self._serving.deployments:
                     deployments[name] = self._serving.deployments[name]
-        wanted = {(d.name, v) for d in deployments.values() for v in (*d.loaded(), d.previous)}
-        self._engines = {key: loaded for key, loaded in self._engines.items() if key in wanted}
+        wanted = {(d.name, v) for d in deployments.values() for v in (*d.numbered(), d.previous)}
+        self._versions = {key: loaded for key, loaded in self._versions.items() if key in wanted}
         return Serving(deployments, failed)
 
     def _canary(self, name: str, share: CanaryShare | None) -> Canary | None:
         if share is None:
             return None
-        manifest, engine = self._engine(name, share.version)
-        return Canary(share.percent, Deployment(name, share.version, share.since, None, manifest, engine))
+        loaded = self._loaded(name, share.version)
+        return Canary(share.percent, Deployment(name, share.version, share.since, None, loaded))
 
-    def _engine(self, name: str, version: int) -> tuple[Manifest, engines.Engine]:
-        """Manifest and engine of a version, loaded and checked at first use."""
-        loaded = self._engines.get((name, version))
+    def _loaded(self, name: str, version: int) -> Loaded:
+        """A version, loaded and checked at first use."""
+        loaded = self._versions.get((name, version))
         if loaded is None:
             folder = self._find(name, version)
-            manifest = read_whole(folder)
-            loaded = manifest, engines.load(folder, manifest, self._other)
-            self._engines[name, version] = loaded
+            loaded = load(folder, read_whole(folder), self._other)
+            self._versions[name, version] = loaded
         return loaded
 
     def _path(self, name: str, version: int) -> Path:

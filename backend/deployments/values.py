@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backend.deployments.engines import Engine
+from backend.deployments.loading import Loaded
 from workbench import scores
+from workbench.doubt import Detector
 from workbench.errors import ModelRefused, NoPictureModel
 from workbench.manifest import Manifest, OutputKind
 
@@ -22,11 +24,25 @@ class Deployment:
     version: int
     since: str
     previous: int | None
-    manifest: Manifest = field(repr=False)
-    engine: Engine = field(repr=False)
+    loaded: Loaded = field(repr=False)
     canary: "Canary | None" = None
 
-    def loaded(self) -> "dict[int, Deployment]":
+    @property
+    def manifest(self) -> Manifest:
+        """What the version says of itself."""
+        return self.loaded.manifest
+
+    @property
+    def engine(self) -> Engine:
+        """What computes its answers."""
+        return self.loaded.engine
+
+    @property
+    def detector(self) -> Detector | None:
+        """What doubts them."""
+        return self.loaded.detector
+
+    def numbered(self) -> "dict[int, Deployment]":
         """The versions of this model that may be asked by number: the active one and the canary."""
         return {self.version: self} | (
             {self.canary.deployment.version: self.canary.deployment} if self.canary else {}

@@ -13,10 +13,10 @@ from backend.deployments.store import Deployments
 from backend.deployments.values import Deployment
 from backend.http.bodies import json_bytes
 from backend.http.metrics import Metrics
-from backend.predict.doubt import find_several
+from backend.predict.doubt import find_doubt
 from workbench.errors import NoModel, NotFound
 from workbench.pictures import ink
-from workbench.pictures.inputs import prepare
+from workbench.pictures.inputs import prepare, read_ink
 from workbench.scores import label_of
 
 TEXT, JSON = "text/plain; charset=utf-8", "application/json"
@@ -57,7 +57,7 @@ class Drawings:
         fitted = time.perf_counter()
         scores = None if x is None else deployment.classify(x)[0]
         answered = time.perf_counter()
-        answer = _write(deployment, scores, seen, drawing.as_text, begun)
+        answer = _write(deployment, scores, seen, drawing, begun)
         name, version = deployment.name, str(deployment.version)
         metrics.observe("workbench_predict_stage_seconds", fitted - begun, (("stage", "picture"),))
         metrics.observe("workbench_predict_stage_seconds", answered - fitted, (("stage", "model"),))
@@ -108,14 +108,14 @@ def _write(
     deployment: Deployment,
     scores: NDArray[np.float32] | None,
     seen: NDArray[np.uint8] | None,
-    as_text: bool,
+    drawing: Drawing,
     begun: float,
 ) -> tuple[bytes, str]:
     digit = label = None
     if scores is not None:
         digit = int(scores.argmax())
         label = label_of(digit, deployment.manifest.labels, len(scores))
-    if as_text:
+    if drawing.as_text:
         return (label or "nothing drawn").encode(), TEXT
     answer: dict[str, object] = {
         "digit": digit,
@@ -128,7 +128,7 @@ def _write(
     answer["doubt"] = None
     if digit is None:
         answer["reason"] = "nothing drawn"
-    elif seen is not None and (found := find_several(seen, deployment.manifest, deployment.classify)):
+    elif seen is not None and (found := find_doubt(seen, deployment, lambda: read_ink(drawing.picture))):
         answer.update(found.as_json())
     answer["latency_ms"] = round((time.perf_counter() - begun) * 1e3, 2)
     return json_bytes(answer), JSON

@@ -1,81 +1,80 @@
-"""Doubt of an answer: several digits in one drawing, told by pieces that stand apart and are digits themselves."""
+"""Doubt of an answer: a drawing that is no digit, or several, as the detector that travels with a version tells it."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from itertools import pairwise
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.manifest import Manifest
+from backend.deployments.values import Deployment
+from backend.predict.apart import Part, read_apart
+from workbench.doubt import DIGITS, Kind
 from workbench.pictures import ink
 
-Predict = Callable[[NDArray[np.float32]], NDArray[np.float32]]
-
-DIGITS = tuple("0123456789")
-MOST = 4
-"""Digits, at most, that a drawing is read as."""
-SURE = 0.5
-"""Probability, at least, with which each piece is a digit."""
-TALL = 0.6
-"""Part of the whole height that each piece has, at least; the strokes of one digit are rarely as tall and apart."""
-INK = 40
+GAP_INK = 40
+HARDLY = 0.2
+"""Below this score a drawing with a gap is one digit of two strokes, and not cut."""
 
 
 @dataclass(frozen=True)
-class Several:
-    """Several digits, read from left to right, each with its probabilities."""
+class Doubt:
+    """What speaks against taking the answer as one digit, from 0 to 1, and the digits that were read one by one."""
 
-    digits: tuple[int, ...]
-    probabilities: tuple[tuple[float, ...], ...]
-
-    @property
-    def score(self) -> float:
-        """The probability that every piece is the digit that it is read as."""
-        return float(np.prod([max(each) for each in self.probabilities]))
+    kind: Kind
+    score: float
+    parts: tuple[Part, ...] = ()
 
     def as_json(self) -> Mapping[str, object]:
-        """The doubt and the parts, as they stand in the answer."""
-        parts = [
-            {"digit": digit, "probabilities": [round(p, 6) for p in each]}
-            for digit, each in zip(self.digits, self.probabilities, strict=True)
-        ]
-        return {"doubt": {"kind": "several", "score": round(self.score, 6)}, "parts": parts}
+        """The doubt, and the parts if there are any, as they stand in the answer."""
+        told: dict[str, object] = {"doubt": {"kind": self.kind, "score": round(self.score, 6)}}
+        if self.parts:
+            told["parts"] = [
+                {"digit": part.digit, "probabilities": [round(p, 6) for p in part.probabilities]}
+                for part in self.parts
+            ]
+        return told
 
 
-def find_several(seen: NDArray[np.uint8], manifest: Manifest, predict: Predict) -> Several | None:
-    """Read the pieces of a fitted drawing ``(28, 28)`` one by one; ``None`` where it is one digit.
+def find_doubt(
+    seen: NDArray[np.uint8], deployment: Deployment, read_ink: Callable[[], ink.Ink]
+) -> Doubt | None:
+    """Doubt a fitted drawing ``(28, 28)``; ``None`` where it is one digit.
 
-    Only models of the ten digits whose drawings are fitted as MNIST's are asked.
+    Only models of the ten digits whose drawings are fitted as MNIST's are asked, and where there is neither a gap in the
+    drawing nor a doubt of the detector nothing more is looked at. A version without a detector tells several digits that
+    stand apart, and nothing else.
+
+    Parameters
+    ----------
+    read_ink
+        Gives the drawing as it was sent, where all its pixels are wanted.
     """
+    manifest, detector = deployment.manifest, deployment.detector
     if manifest.preprocessing != "mnist" or manifest.labels != DIGITS:
         return None
-    pieces = _pieces(seen)
-    fitted = [ink.fit(piece) for piece in pieces]
-    found = [piece for piece in fitted if piece is not None]
-    if not 2 <= len(found) <= MOST or len(found) < len(pieces):
+    judged = None if detector is None else detector.judge(seen)
+    is_doubted = detector is not None and judged is not None and judged.score > detector.limit
+    if not is_doubted and (not _has_gap(seen) or (judged is not None and judged.score < HARDLY)):
         return None
+    if judged is not None and is_doubted and judged.kind == "no_digit":
+        return Doubt("no_digit", judged.score)
     low, high = manifest.takes.range
-    x = np.stack(found).reshape(len(found), *manifest.takes.shape).astype(np.float32)
-    scores: NDArray[Any] = predict(x * np.float32((high - low) / 255) + np.float32(low))
-    if scores.min() < 0 or scores.max() > 1 or float(scores.max(axis=1).min()) < SURE:
-        return None
-    return Several(
-        tuple(int(k) for k in scores.argmax(axis=1)),
-        tuple(tuple(float(p) for p in row) for row in scores),
-    )
+
+    def predict(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+        x = pictures.reshape(len(pictures), *manifest.takes.shape).astype(np.float32)
+        return deployment.classify(x * np.float32((high - low) / 255) + np.float32(low))
+
+    parts = read_apart(read_ink(), predict, detector)
+    if parts:
+        return Doubt("several", float(np.prod([part.probability for part in parts])), parts)
+    return Doubt("several", judged.score) if judged is not None and is_doubted else None
 
 
-def _pieces(seen: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
-    """Parts of the drawing with an empty column between them, if all are tall enough to be digits."""
-    columns = (seen >= INK).any(axis=0)
-    inked = np.flatnonzero(columns)
-    cuts = [(int(a) + 1, int(b)) for a, b in pairwise(inked) if b - a > 1]
-    if not cuts:
-        return []
-    starts = [0, *(end for _, end in cuts)]
-    ends = [*(start for start, _ in cuts), seen.shape[1]]
-    pieces = [seen[:, start:end] for start, end in zip(starts, ends, strict=True)]
-    heights = [int(np.ptp(np.flatnonzero((piece >= INK).any(axis=1)))) + 1 for piece in pieces]
-    return pieces if min(heights) >= TALL * max(heights) else []
+def _has_gap(seen: NDArray[np.uint8]) -> bool:
+    """Tell whether an empty column or row parts the drawing."""
+    ink_there = seen >= GAP_INK
+    for axis in (0, 1):
+        inked = np.flatnonzero(ink_there.any(axis=axis))
+        if len(inked) and int(inked[-1] - inked[0]) >= len(inked):
+            return True
+    return False

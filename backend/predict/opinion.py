@@ -3,8 +3,8 @@
 from backend.corrections.values import Opinion
 from backend.deployments.store import Deployments
 from backend.http.logs import log
-from backend.predict.doubt import find_several
-from workbench.pictures.inputs import prepare
+from backend.predict.doubt import find_doubt
+from workbench.pictures.inputs import prepare, read_ink
 
 
 def ask(deployments: Deployments, drawing: bytes) -> Opinion:
@@ -26,8 +26,10 @@ def ask(deployments: Deployments, drawing: bytes) -> Opinion:
         return silent
     try:
         scores = deployment.engine.predict(x)[0]
-        doubt = "several" if find_several(seen, deployment.manifest, deployment.engine.predict) else None
+        doubt = find_doubt(seen, deployment, lambda: read_ink(drawing))
     except Exception as error:  # a model server may be away; what it is, its own routes say
         log.warning("no opinion", exc_info=error)
         return silent
-    return Opinion(deployment.name, deployment.version, tuple(float(p) for p in scores), doubt)
+    return Opinion(
+        deployment.name, deployment.version, tuple(float(p) for p in scores), doubt.kind if doubt else None
+    )

@@ -42,7 +42,7 @@ def add_routes(app: Flask, deployments: Deployments, metrics: Metrics) -> None:
             if found is None:
                 raise NotFound(f"Unrecognized servable version label: {label[:64]}")
             return found
-        found = active if version is None else active.loaded().get(version)
+        found = active if version is None else active.numbered().get(version)
         if found is None:
             raise rest_format.no_such_model(name, str(version))
         return found
@@ -53,7 +53,7 @@ def add_routes(app: Flask, deployments: Deployments, metrics: Metrics) -> None:
         active = deployments.now().deployments.get(name)
         if active is None:
             raise NotFound(f"Could not find any versions of model {name[:64]}")
-        chosen = active.loaded().values()
+        chosen = active.numbered().values()
         if version is not None or label is not None:
             try:
                 chosen = {0: find(name, version, label)}.values()

@@ -147,7 +147,7 @@ class Serve:
             raise NotFound(f"no model {name[:64]!r} serves here; there are: {there}")
         if not version:
             return deployment
-        found = {str(v): d for v, d in deployment.loaded().items()}.get(version)
+        found = {str(v): d for v, d in deployment.numbered().items()}.get(version)
         if found is None:
             raise NotFound(f"version {version[:20]!r} of {name} does not serve here")
         return found

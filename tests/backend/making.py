@@ -13,16 +13,25 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from workbench import artifact
+from workbench import artifact, doubt
 from workbench.manifest import write_listing as rewrite
 
 TOKEN = "deploy-token-of-the-tests"
 
 
 def version(
-    folder: Path, number: int, *, name: str = "mnist-cnn", answer: int | None = None, **manifest: Any
+    folder: Path,
+    number: int,
+    *,
+    name: str = "mnist-cnn",
+    answer: int | None = None,
+    detector: int | None = None,
+    **manifest: Any,
 ) -> Path:
-    """A version whose model says ``answer`` (its number's last digit) to everything, a little less so to bright pictures."""
+    """A version whose model says ``answer`` (its number's last digit) to everything, a little less so to bright pictures.
+
+    With a ``detector`` that gives this answer, one of its twelve, to every picture.
+    """
     answer = number % 10 if answer is None else answer
     shape = manifest.get("input", {}).get("shape", [28, 28, 1])
     pixels = int(np.prod(shape))
@@ -53,6 +62,9 @@ def version(
     logits = x.reshape(16, -1).astype(np.float32) @ weights + bias
     odds = np.exp(logits - logits.max(1, keepdims=True))
     np.savez(folder / "examples.npz", x=x, y=odds / odds.sum(1, keepdims=True))
+    if detector is not None:
+        doubt.write(folder, sure_of(detector))
+        manifest = {"doubt": doubt.FILE, **manifest}
     rewrite(
         folder,
         {
@@ -71,6 +83,16 @@ def version(
         },
     )
     return folder
+
+
+def sure_of(answer: int) -> doubt.Detector:
+    """A detector that gives one answer to every picture."""
+    first, second, third, last = (
+        doubt.Layer(np.zeros(size, np.float32), np.zeros(size[1], np.float32))
+        for size in ((25, 1), (9, 1), (25, 1), (1, doubt.ANSWERS))
+    )
+    last.bias[answer] = 9
+    return doubt.Detector((first, second, third, last), 0.5)
 
 
 def zipped(folder: Path, destination: Path) -> bytes:

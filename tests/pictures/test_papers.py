@@ -116,3 +116,23 @@ def test_a_frame_with_nothing_in_it_is_still_a_drawing() -> None:
     canvas = np.full((200, 200), 255, np.uint8)
     cv2.rectangle(canvas, (40, 40), (160, 160), 0, 6)
     assert fitted(canvas) is not None
+
+
+@pytest.mark.parametrize("margin", [0.06, 0.12])
+@pytest.mark.parametrize("soft", [1, 9])
+def test_a_digit_that_fills_most_of_the_picture_is_ink_and_no_sheet(margin: float, soft: int) -> None:
+    """A 1 cut close, as wide as a bar, and a thick 0, dark on white, sharp or blurred, with grain in the ink."""
+    random = np.random.default_rng(4)
+    for digit, width in ((1, 90), (1, 140), (0, 100)):
+        ink = np.zeros((300, 260), np.float32)
+        if digit:
+            cv2.line(ink, (110, 60), (140, 240), 255, width)
+        else:
+            cv2.ellipse(ink, (130, 150), (60, 80), 0, 0, 360, 255, width)
+        grainy = ink * cv2.resize(random.uniform(0.75, 1, (20, 16)).astype(np.float32), (260, 300))
+        blurred = cv2.GaussianBlur(grainy, (soft, soft), 0).astype(np.uint8)
+        x, y, wide, high = cv2.boundingRect(blurred)
+        edge = round(margin * min(wide, high))
+        dark = np.pad(blurred[y : y + high, x : x + wide], edge)
+        found = find_ink(images.read_planes(making.png(255 - dark)))
+        assert (found > 127).mean() == pytest.approx((dark > 127).mean(), abs=0.05)

@@ -9,23 +9,30 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from workbench import doubt
 from workbench.manifest import Input, Manifest, ModelOutput, Training
 from workbench.models.measured import Evaluation, Regression
 from workbench.node import forms
-from workbench.node.companions import sample
+from workbench.node.companions import doubting, sample
 from workbench.node.model import input_of, layers_of, plain
 from workbench.node.retraining.corrected import describe_corrections
 from workbench.node.retraining.parent import parent_used
 from workbench.node.training import Trained
 from workbench.recipes import Program
 from workbench.recipes.program import Namespace
+from workbench.settings import Settings, from_environment
 
 EXAMPLES = 16
 """Held-out inputs that travel with a version, so that whoever loads it can check its answers."""
 
 
 def write_version(
-    folder: Path, trained: Trained, program: Program, evaluation: Evaluation | Regression, x: np.ndarray
+    folder: Path,
+    trained: Trained,
+    program: Program,
+    evaluation: Evaluation | Regression,
+    x: np.ndarray,
+    settings: Settings | None = None,
 ) -> Manifest:
     """Write all that a version holds into the folder; give its manifest but for name, number and files.
 
@@ -42,10 +49,14 @@ def write_version(
     evaluation.save(folder, x)
     np.savez_compressed(folder / "examples.npz", x=x[:EXAMPLES], y=made.answers)
     sample.write(folder, trained.examples, wanted)
+    preprocessing, labels = (program.input_ or {}).get("preprocessing", "none"), tuple(program.labels)
+    detector = doubting.find(labels, preprocessing, settings or from_environment())
+    if detector is not None:
+        doubt.write(folder, detector)
     return Manifest(
         input=wanted,
-        preprocessing=(program.input_ or {}).get("preprocessing", "none"),
-        labels=tuple(program.labels),
+        preprocessing=preprocessing,
+        labels=labels,
         output=ModelOutput(evaluation.output_kind, made.answers.shape[1:]),
         metrics=evaluation.metrics,
         training=Training(round(trained.seconds, 3), trained.stopped, program.epochs),
@@ -53,6 +64,7 @@ def write_version(
         missing=made.missing,
         corrections=describe_corrections(trained.predict, wanted, evaluation.output_kind),
         parent=parent_used(),
+        doubt=None if detector is None else doubt.FILE,
     )
 
 

@@ -41,8 +41,9 @@ def publish(
     """
     from workbench.node import export  # TensorFlow takes its time
 
+    home = settings or from_environment()
     return registry.add(
         name,
-        lambda folder: replace(export.write_version(folder, trained, program, evaluation, x), job=job),
-        settings or from_environment(),
+        lambda folder: replace(export.write_version(folder, trained, program, evaluation, x, home), job=job),
+        home,
     )

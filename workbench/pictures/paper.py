@@ -30,6 +30,10 @@ RIMS = 0.0, 0.02, 0.04, 0.08, 0.12
 """Parts of the shorter side that a frame may be wide."""
 EVEN = 3
 """Grey levels by which one shade may vary."""
+CLEAR = 0.4
+"""Part of the difference between a sheet and the even margin around it by which ink differs from the sheet, at least."""
+MARGIN = 0.04
+"""Part of the shorter side that is left around a drawing at least, where the shade all round is that of paper."""
 
 
 def find_ink(planes: Planes) -> Plane:
@@ -48,8 +52,9 @@ def find_ink(planes: Planes) -> Plane:
         colours = tuple(lay_on_paper(colour, alpha) for colour in colours)
     edges = [np.concatenate((c[0], c[-1], c[:, 0], c[:, -1])) for c in colours]
     if all(edge.min() == edge.max() for edge in edges):
-        ink = stretch(_differing(colours, [int(edge[0]) for edge in edges]))
-        return _read_again(colours, ink) if _has_lines(ink) else ink
+        depth = _differing(colours, [int(edge[0]) for edge in edges])
+        ink = stretch(depth)
+        return _read_again(colours, depth, ink) if _has_lines(ink) else ink
     if min(colours[0].shape) < SMALL:
         return stretch(_differing(colours, [round(float(np.median(edge))) for edge in edges]))
     return _find_ink_on_paper(colours)
@@ -145,35 +150,62 @@ def _goes_on_at_one_end(box: Plane, rows: Plane, rim: int) -> bool:
     return bool(0 < wide <= width // 2 and min(first, last) < width // 5)
 
 
-def _read_again(colours: tuple[Plane, ...], ink: Plane) -> Plane:
-    found = _find_ink_on_paper(colours)
+def _read_again(colours: tuple[Plane, ...], depth: Plane, ink: Plane) -> Plane:
+    """Read what may be a sheet or have a frame; ``depth`` is how each place differs from the even shade all round."""
+    found = _find_ink_on_paper(colours, depth if _has_margin(depth) else None)
     return found if found.any() else ink
+
+
+def _has_margin(depth: Plane) -> bool:
+    """Tell whether the shade all round is wide enough to be paper, and no frame."""
+    height, width = depth.shape
+    rim = max(2, round(MARGIN * min(height, width)))
+    strips = (depth[:rim], depth[-rim:], depth[:, :rim], depth[:, -rim:])
+    return all(int(strip.max()) <= EVEN for strip in strips)
 
 
 # ── any paper ────────────────────────────────────────────────────────────────────────────────────
 
 
-def _find_ink_on_paper(colours: tuple[Plane, ...]) -> Plane:
-    """Ink on the sheet that the picture shows, or on all of it where no sheet has any ink."""
+def _find_ink_on_paper(colours: tuple[Plane, ...], depth_on_margin: Plane | None = None) -> Plane:
+    """Ink on the sheet that the picture shows, or on all of it where no sheet has any ink.
+
+    Parameters
+    ----------
+    depth_on_margin
+        How each place differs from an even margin, which is the paper if no sheet lies within: a pen may be so wide, or
+        a picture cut so close, that most of it is ink.
+    """
     paper = _even_paper(colours, (0.0,))
     if paper is not None and not _has_lines(depth := _differing(colours, paper)):
         return _without_lines(depth)
     for sheet in find_sheets(colours)[:3]:
         cut = sheet.cut(colours)
         ink = _find_ink_on_sheet(cut)
-        if _is_written_on(ink):
+        if _is_written_on(ink) and (depth_on_margin is None or _is_clear(cut, ink, depth_on_margin)):
             return ink
-    return _find_ink_on_sheet(colours)
+    return _find_ink_on_sheet(colours) if depth_on_margin is None else _without_lines(depth_on_margin)
 
 
 def _is_written_on(ink: Plane) -> bool:
-    """Tell whether there is a drawing on the sheet, and not only its own edge."""
+    """Tell whether there is a stroke on the sheet, and not only its own edge, its corners, and grain."""
     height, width = ink.shape
     rim = max(1, round(0.02 * min(height, width)))
-    _, _, wide, high = cv2.boundingRect(
-        cv2.threshold(ink[rim:-rim, rim:-rim], 127, 255, cv2.THRESH_BINARY)[1]
-    )
-    return bool(max(wide, high) > 0.15 * min(height, width))
+    within = cv2.threshold(ink[rim:-rim, rim:-rim], 127, 255, cv2.THRESH_BINARY)[1]
+    lefts, tops, widths, heights, _ = cv2.connectedComponentsWithStats(within)[2][1:].T
+    longer = np.maximum(widths, heights) / min(height, width)
+    at_edge = (lefts == 0) | (tops == 0)
+    at_edge |= (lefts + widths == within.shape[1]) | (tops + heights == within.shape[0])
+    return bool((longer > np.where(at_edge, 0.5, 0.15)).any())
+
+
+def _is_clear(cut: tuple[Plane, ...], ink: Plane, depth_on_margin: Plane) -> bool:
+    """Tell whether what is written differs from its sheet as a pen's ink does, rather than as a thick stroke's own grain."""
+    if cut[0].shape != ink.shape:
+        cut = tuple(cv2.resize(c, ink.shape[::-1], interpolation=cv2.INTER_AREA) for c in cut)
+    written = ink > 127
+    clear = max(abs(float(np.median(c[written])) - float(np.median(c[~written]))) for c in cut)
+    return clear > CLEAR * float(np.percentile(depth_on_margin, 90))
 
 
 def _find_ink_on_sheet(colours: tuple[Plane, ...]) -> Plane:

@@ -37,7 +37,7 @@ def draw_all(count: int, seed: int) -> tuple[Pictures, NDArray[np.int64]]:
     for digit in range(10):
         (places,) = np.nonzero(digits == digit)
         drawings = write(random, digit, len(places))
-        for place, drawing, pen in zip(places, drawings, _pens(random, len(places)), strict=True):
+        for place, drawing, pen in zip(places, drawings, draw_pens(random, len(places)), strict=True):
             fitted = ink.fit(draw(drawing, pen))
             assert fitted is not None, "a whole digit was taken for dirt"
             pictures[place] = fitted
@@ -69,7 +69,8 @@ def draw(drawing: Drawing, pen: float) -> NDArray[np.uint8]:
     return canvas
 
 
-def _pens(random: np.random.Generator, count: int) -> NDArray[np.float64]:
+def draw_pens(random: np.random.Generator, count: int) -> NDArray[np.float64]:
+    """Draw so many pens' widths, as parts of a drawing's longer side: ``(n,)``."""
     least, commonest, most = np.log(USUAL_PENS)
     usual = np.exp(random.triangular(least, commonest, most, count))
     return np.where(random.random(count) < WIDE, random.uniform(*WIDE_PENS, count), usual)

@@ -69,7 +69,7 @@ def _upper_round(wide: Number, middle: Number, begin: Number, end: Number, count
 
 
 def eight(between: Between) -> list[Points]:
-    top, low, middle = between(0.1, 0.34), between(0.12, 0.4), between(0.34, 0.62)
+    top, low, middle = between(0.1, 0.34), between(0.07, 0.4), between(0.34, 0.62)
     begin = between(-120, 0)
     above = _upper_round(top, middle, begin, -185, 6)
     across = path((0.5 - top * 0.6, middle * 0.8), (0.5, middle))
@@ -84,7 +84,7 @@ def eight_mirrored(between: Between) -> list[Points]:
 
 def eight_open(between: Between) -> list[Points]:
     """An 8 whose ends meet in no point: above, one is to the left of the other."""
-    top, low, middle = between(0.13, 0.34), between(0.18, 0.4), between(0.34, 0.62)
+    top, low, middle = between(0.13, 0.34), between(0.09, 0.4), between(0.34, 0.62)
     lead = path((0.5 + top * between(0.3, 1.8), middle * between(0, 0.4)))
     above = _upper_round(top, middle, between(-90, -50), -185, 5)
     across = path((0.5 - top * 0.6, middle * 0.8), (0.5, middle))
@@ -94,7 +94,7 @@ def eight_open(between: Between) -> list[Points]:
 
 
 def eight_from_the_middle(between: Between) -> list[Points]:
-    top, low, middle = between(0.13, 0.34), between(0.2, 0.4), between(0.36, 0.6)
+    top, low, middle = between(0.13, 0.34), between(0.1, 0.4), between(0.36, 0.6)
     y = middle + between(-0.22, 0.1)
     begin = 0.5 - top * between(0.5, 2.7), y + between(-0.08, 0.08)
     arm = path(begin, (0.5 - top * between(0, 0.4), y + between(-0.02, 0.06)))

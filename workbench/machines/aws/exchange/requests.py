@@ -59,9 +59,13 @@ def take(bucket: Bucket, prefix: str, folder: Path) -> None:
 
 
 def give_data(bucket: Bucket, folder: Path, recipe: Path) -> tuple[str, ...]:
-    """Put the data sets that the recipe names there, unless they are; the names of their files."""
+    """Put the data sets that the recipe names there, unless they are; the names of their files.
+
+    With any of them goes what was learned from them of drawings that are no digits.
+    """
     text = _text(recipe)
     wanted = [path for path in sorted(folder.glob("*.npz")) if path.stem.encode() in text]
+    wanted += sorted(folder.glob("doubt-*.json")) if wanted else []
     there = {stored.key: stored.size for stored in bucket.list(DATA)} if wanted else {}
     for path in wanted:
         if there.get(f"{DATA}{path.name}") != path.stat().st_size:
