@@ -8,12 +8,14 @@ from workbench.settings import PROJECT
 
 ROOMS = (
     "events",
+    "machines/aws",
     "machines/local",
+    "node/measuring.py",
     "runner",
     "tasks",
     "verbs/logs.py",
 )
-"""Modules of ``workbench`` that handle the folders of jobs; machines on AWS have none of them in their hands here."""
+"""Modules of ``workbench`` that handle the folders of jobs, here and on machines of AWS."""
 TOUCHES = {
     *("open", "read_text", "read_bytes", "write_text", "write_bytes", "touch", "unlink", "rename", "replace"),
     *(
@@ -36,6 +38,28 @@ SAFE = {"untrusted_folders", "untrusted_changes", "files", "dataclasses", "detac
 """What may be called by such a name: our own ground, and what is no file."""
 REASONS = {
     ("events/writer.py", "Writer"): "the machine's own side, with the machine's rights",
+    (
+        "machines/aws/controller/provider.py",
+        "AwsProvider",
+    ): "files of ours, and no files: what a provider is asked",
+    ("machines/aws/controller/user_data.py", "user_data"): "our own code",
+    ("machines/aws/exchange/reports.py", "collect"): "the folder itself: its parent is ours",
+    ("machines/aws/exchange/reports.py", "collect_export"): "the folder itself: its parent is ours",
+    (
+        "machines/aws/exchange/requests.py",
+        "give",
+    ): "what the runner has just written, before any machine has it",
+    ("machines/aws/exchange/requests.py", "give_data"): "the data sets",
+    (
+        "machines/aws/exchange/requests.py",
+        "_text",
+    ): "what the runner has just written, before any machine has it",
+    ("machines/aws/on_machine/agent.py", "main"): "the agent's own folder, which only root may write",
+    ("machines/aws/on_machine/disk.py", "Disk"): "beside the job's folder; that itself: its parent is ours",
+    ("machines/aws/on_machine/role.py", "begin"): "/proc",
+    ("machines/aws/on_machine/role.py", "_is_ec2"): "/sys",
+    ("node/measuring.py", "load_back"): "with the machine's rights, after all was found to be plain files",
+    ("node/measuring.py", "_save"): "with the machine's rights, after all was found to be plain files",
     ("machines/local/folders.py", "open_home"): "the home and its data sets, which no machine can write",
     ("machines/local/folders.py", "give"): "the folder itself: its parent is ours",
     ("machines/local/folders.py", "take_back"): "the folder itself: its parent is ours",

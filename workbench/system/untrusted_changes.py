@@ -25,6 +25,7 @@ from workbench.system.untrusted_folders import (
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_ADD = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
 _BLOCK = 1024 * 1024
 
 
@@ -44,6 +45,44 @@ def write(folder: Folder, name: str, content: bytes, mode: int = 0o644) -> None:
             with contextlib.suppress(OSError):
                 os.unlink(aside, dir_fd=parent)
             raise
+
+
+def open_to_add(folder: Folder, name: str) -> int:
+    """Open a plain file to be read and appended to, a new one where something else is; its folder must be there."""
+    *above, last = steps(name)
+    with opened(folder, *above) as parent:
+        for last_try in (False, True):
+            try:
+                file = os.open(last, _ADD, 0o644, dir_fd=parent)
+            except OSError as error:
+                if last_try or error.errno not in (errno.ELOOP, errno.ENXIO, errno.ENODEV, errno.EISDIR):
+                    raise
+            else:
+                found = os.fstat(file)
+                if stat.S_ISREG(found.st_mode) and found.st_nlink == 1:
+                    return file
+                os.close(file)
+            _remove(parent, last)
+    raise NotPlain(errno.EINVAL, f"{shown(name)} is no plain file")
+
+
+def add(folder: Folder, name: str, content: bytes, size: int | None = None) -> int:
+    """Append to a file, which is cut to ``size`` first where it is longer; give its new size."""
+    file = open_to_add(folder, name)
+    try:
+        if size is not None and os.fstat(file).st_size > size:
+            os.ftruncate(file, size)
+        _write_all(file, content)
+        return os.fstat(file).st_size
+    finally:
+        os.close(file)
+
+
+def rename(folder: Folder, name: str, new: str) -> None:
+    """Call something in a folder otherwise, in the same folder; what had that name goes."""
+    *above, last = steps(name)
+    with opened(folder, *above) as parent:
+        _replace(last, parent, new, parent)
 
 
 def make_folder(folder: Folder, name: str) -> None:

@@ -10,7 +10,8 @@ import pytest
 from tests.machines.aws.memory_bucket import MemoryBucket
 from workbench.errors import BadInput
 from workbench.machines.aws.exchange import reports, requests
-from workbench.machines.aws.exchange.streams import LOG_BYTES, PART_BYTES, Stream, Tree
+from workbench.machines.aws.exchange.streams import LOG_BYTES, PART_BYTES, Stream
+from workbench.machines.aws.exchange.trees import Tree
 
 PREFIX = "clusters/_jobs/h/7/"
 
@@ -22,7 +23,7 @@ def bucket() -> Any:
 
 def stream(bucket: Any, folder: Path, name: str = "events.jsonl") -> Stream:
     folder.mkdir(parents=True, exist_ok=True)
-    made = Stream(bucket, f"{PREFIX}reports/worker-0/{name}/", folder / name, name == "events.jsonl")
+    made = Stream(bucket, f"{PREFIX}reports/worker-0/{name}/", folder, name, name == "events.jsonl")
     made.find_end()
     return made
 
@@ -56,7 +57,7 @@ def test_a_long_file_has_few_parts_of_which_only_the_last_changes(bucket: Any, t
     grows = stream(bucket, tmp_path / "there")
     line = "x" * 999 + "\n"
     for _ in range(1000):
-        append(grows.path, line)
+        append(grows.folder / grows.name, line)
         grows.pump()
 
     assert 1_000_000 / PART_BYTES <= len(bucket.objects) <= 1_000_000 / PART_BYTES + 2
@@ -65,11 +66,11 @@ def test_a_long_file_has_few_parts_of_which_only_the_last_changes(bucket: Any, t
 
 def test_another_machine_in_the_place_goes_on_where_the_first_ended(bucket: Any, tmp_path: Path) -> None:
     first = stream(bucket, tmp_path / "first")
-    append(first.path, "one\n")
+    append(first.folder / first.name, "one\n")
     first.pump()
     assert collected(bucket, tmp_path / "here") == "one\n"
     second = stream(bucket, tmp_path / "second")
-    append(second.path, "two\n")
+    append(second.folder / second.name, "two\n")
     second.pump()
 
     assert collected(bucket, tmp_path / "here") == "one\ntwo\n"
@@ -79,10 +80,10 @@ def test_what_was_added_by_a_collection_that_was_killed_is_not_added_again(
     bucket: Any, tmp_path: Path
 ) -> None:
     grows, here = stream(bucket, tmp_path / "there"), tmp_path / "here"
-    append(grows.path, "one\n")
+    append(grows.folder / grows.name, "one\n")
     grows.pump()
     assert collected(bucket, here) == "one\n"
-    append(grows.path, "two\n")
+    append(grows.folder / grows.name, "two\n")
     grows.pump()
     append(here / "machines" / "worker-0" / "events.jsonl", "two\n")  # and then it was killed
 
@@ -91,11 +92,11 @@ def test_what_was_added_by_a_collection_that_was_killed_is_not_added_again(
 
 def test_of_a_log_that_is_printed_without_end_the_end_is_kept(bucket: Any, tmp_path: Path) -> None:
     prints = stream(bucket, tmp_path / "there", "stdout.log")
-    append(prints.path, "y" * (3 * LOG_BYTES) + "the end")
+    append(prints.folder / prints.name, "y" * (3 * LOG_BYTES) + "the end")
     while prints.pump():
         prints.trim()
 
-    assert prints.path.stat().st_size == 0, "the disk of the machine is not filled either"
+    assert (prints.folder / prints.name).stat().st_size == 0, "the disk of the machine is not filled either"
     assert collected(bucket, tmp_path / "here", "stdout.log").endswith("the end")
     kept = sum(p.stat().st_size for p in (tmp_path / "here").rglob("stdout.log*"))
     assert kept <= 2 * LOG_BYTES
@@ -106,7 +107,7 @@ def test_the_bucket_never_holds_a_checkpoint_file_that_names_what_is_not_there(
 ) -> None:
     folder = tmp_path / "checkpoints"
     (folder / "last").mkdir(parents=True)
-    tree = Tree(bucket, "c/", folder)
+    tree = Tree(bucket, "c/", tmp_path, "checkpoints")
     for step in range(1, 5):
         (folder / "last" / f"ckpt-{step}.index").write_text(str(step))
         (folder / "last" / "checkpoint").write_text(f"ckpt-{step}")
@@ -119,7 +120,7 @@ def test_the_bucket_never_holds_a_checkpoint_file_that_names_what_is_not_there(
     assert sorted(bucket.objects) == ["c/last/checkpoint", "c/last/ckpt-3.index", "c/last/ckpt-4.index"]
 
     back = tmp_path / "back"
-    assert Tree(bucket, "c/", back).restore() == 3
+    assert Tree(bucket, "c/", tmp_path, "back").restore() == 3
     assert (back / "last" / "ckpt-4.index").read_text() == "4"
 
 
@@ -206,3 +207,75 @@ def test_a_data_set_that_a_recipe_names_is_brought_once(bucket: Any, tmp_path: P
     for _ in range(2):
         assert requests.give_data(bucket, data, recipe) == ("mnist.npz",)
     assert list(bucket.objects) == ["clusters/_data/mnist.npz"]
+
+
+def a_link(path: Path, to: Path) -> None:
+    path.unlink(missing_ok=True)
+    path.symlink_to(to)
+
+
+def a_hard_link(path: Path, to: Path) -> None:
+    path.unlink(missing_ok=True)
+    path.hardlink_to(to)
+
+
+@pytest.mark.parametrize("deed", [a_link, a_hard_link])
+def test_what_is_written_where_a_recipes_code_was_is_written_through_no_link(
+    bucket: Any, tmp_path: Path, deed: Any
+) -> None:
+    secret, here = tmp_path / "secret", tmp_path / "here"
+    secret.write_text("as it was")
+    first = stream(bucket, tmp_path / "first")
+    append(first.folder / first.name, "one\n")
+    first.pump()
+    assert collected(bucket, here) == "one\n"
+    own = here / "machines" / "worker-0"
+    deed(own / "events.jsonl", secret)
+    deed(here / ".collected.json", secret)
+    bucket.put("e/export/model.keras", b"weights")
+    bucket.put("e/held_out.npz", b"part")
+    bucket.put("e/fields.json", b"{}")
+    for name in ("export", "held_out.npz", "fields.json"):
+        deed(here / name, secret)
+
+    assert "one\n" in collected(bucket, here)
+    assert reports.collect_export(bucket, "e/", here)
+
+    assert secret.read_text() == "as it was"
+    assert (here / "export" / "model.keras").read_text() == "weights"
+    assert (here / "held_out.npz").read_bytes() == b"part"
+    assert [p.name for p in tmp_path.iterdir() if p.name.startswith(".")] == []
+
+
+def test_a_log_is_emptied_where_it_is_and_not_where_a_link_leads(bucket: Any, tmp_path: Path) -> None:
+    prints = stream(bucket, tmp_path / "there", "stdout.log")
+    append(prints.folder / prints.name, "y" * (LOG_BYTES + 1))
+    while prints.pump():
+        pass
+    secret = tmp_path / "secret"
+    secret.write_text("z" * prints.read)
+    a_link(prints.folder / prints.name, secret)
+
+    prints.trim()
+
+    assert secret.stat().st_size > LOG_BYTES
+
+
+def test_a_tree_without_end_and_keys_that_are_none_stop_nobody(bucket: Any, tmp_path: Path) -> None:
+    folder = tmp_path / "job" / "export"
+    folder.mkdir(parents=True)
+    inner = os.open(folder, os.O_RDONLY)
+    for _ in range(60):
+        os.mkdir("d", dir_fd=inner)
+        inner, above = os.open("d", os.O_RDONLY, dir_fd=inner), inner
+        os.close(above)
+    os.close(inner)
+    (tmp_path / "job" / "fields.json").write_text("{}")
+    assert reports.leave_export(bucket, "e/", tmp_path / "job")
+    for key in (
+        "worker-x/events.jsonl/0",
+        "worker-" + "9" * 900 + "/events.jsonl/0",
+        "worker-0/events.jsonl/" + "9" * 900,
+    ):
+        bucket.put(f"{PREFIX}reports/{key}", b"line\n")
+    assert collected(bucket, tmp_path / "here") == "line\n"

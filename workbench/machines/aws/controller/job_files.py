@@ -2,6 +2,7 @@
 
 import json
 import secrets
+import tempfile
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -9,12 +10,16 @@ from pathlib import Path
 
 from workbench.aws import names
 from workbench.aws.bucket import Bucket
+from workbench.errors import BadInput
+from workbench.fields import Fields
 from workbench.machines.aws.exchange import reports, requests
 from workbench.machines.aws.exchange.assignments import AssignedJob, Assignment
 from workbench.settings import Settings
-from workbench.system import files
+from workbench.system import untrusted_changes, untrusted_folders
 
 LINK_S = 3600
+JOB = "job.json"
+MAX_JOB = 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -80,12 +85,10 @@ class JobFiles:
 
     def keep(self, folder: Path, version: str, pack: Callable[[Path], object]) -> None:
         """Store the job's model version; the job's other files go."""
-        packed = folder / ".version.zip"
-        try:
+        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".version-") as aside:
+            packed = Path(aside, "version.zip")
             pack(packed)
             self.bucket.put(self._version_key(version), packed)
-        finally:
-            packed.unlink(missing_ok=True)
         self.bucket.delete(self.prefix(folder))
 
     def link(self, version: str) -> str | None:
@@ -100,25 +103,34 @@ class JobFiles:
 
 def note_addresses(assignment: Assignment, folder: Path) -> None:
     """Note in the job's own folder that machines work for it; only now, for whoever reads it believes that."""
-    files.write_json(folder / "job.json", {**_read(folder), "cluster": assignment.addresses})
+    told = {**_read(folder), "cluster": assignment.addresses}
+    untrusted_changes.write(folder, JOB, json.dumps(told).encode())
 
 
 def read_note(folder: Path) -> JobNote:
-    """The note in ``job.json``; an empty one where there is no such file."""
+    """The note in ``job.json``; an empty one where there is no such file.
+
+    Raises
+    ------
+    BadInput
+        The recipe's code, which was tried in this folder, has made something else of it.
+    """
     told = _read(folder)
-    job, requester, lasts_s = told.get("job"), told.get("requester"), told.get("lasts_s")
+    fields = Fields(told, f"{folder.name}/{JOB}: ", BadInput)
     return JobNote(
-        job="" if job is None else str(job),
-        requester=str(requester or ""),
-        origin=int(str(told.get("origin", 1))),
-        attempt=int(str(told.get("attempt", 1))),
-        lasts_s=None if lasts_s is None else float(str(lasts_s)),
-        cap=str(told.get("cap", "")),
+        job=str(told.get("job") or ""),
+        requester=str(told.get("requester") or ""),
+        origin=fields.optional("origin", fields.count) or 1,
+        attempt=fields.optional("attempt", fields.count) or 1,
+        lasts_s=fields.optional("lasts_s", fields.number),
+        cap=str(told.get("cap") or ""),
     )
 
 
 def _read(folder: Path) -> Mapping[str, object]:
     try:
-        return dict(json.loads((folder / "job.json").read_text()))
+        return untrusted_folders.read_json(folder, JOB, MAX_JOB)
     except FileNotFoundError:
         return {}
+    except (OSError, ValueError) as error:
+        raise BadInput(f"{folder.name}/{JOB} cannot be read ({error}); submit the job anew") from error

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import tempfile
 import zipfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,10 +12,13 @@ from workbench.machines import Place, machine_folder
 from workbench.machines.aws.exchange import requests
 from workbench.machines.aws.exchange.assignments import AssignedJob
 from workbench.machines.aws.exchange.machine import WAKE
-from workbench.machines.aws.exchange.reports import FIELDS, STREAMS
+from workbench.machines.aws.exchange.reports import FIELDS, HELD_OUT, STREAMS
 from workbench.machines.aws.exchange.requests import DATA, TRAVELLING
-from workbench.machines.aws.exchange.streams import Stream, Tree
-from workbench.system import files
+from workbench.machines.aws.exchange.streams import Stream
+from workbench.machines.aws.exchange.trees import Tree
+from workbench.system import files, untrusted_changes, untrusted_folders
+
+CHECKPOINTS = "checkpoints"
 
 
 @dataclass(frozen=True)
@@ -74,19 +78,20 @@ class Disk:
         """Fetch the job and its data; its folder, in which what an earlier attempt here has written is kept."""
         folder = self.root / "jobs" / work.prefix.rstrip("/").rpartition("/")[2]
         self.clear_jobs(but=folder.name)
-        machine_folder(folder, place).mkdir(parents=True, exist_ok=True)
-        for path in folder.rglob("*"):  # where we write as root, a recipe's code may have left links
-            if path.is_symlink():
-                path.unlink()
+        folder.mkdir(parents=True, exist_ok=True)
+        untrusted_changes.make_folder(folder, str(machine_folder(Path(), place)))
         data = self.root / "home" / "data"
-        for name in ("recipe", "export", FIELDS, *TRAVELLING):
-            files.remove(folder / name)
+        for name in ("recipe", "export", FIELDS, HELD_OUT):
+            untrusted_changes.remove(folder, name)
         for name in TRAVELLING:  # of an earlier job
             files.remove(data / name)
-        requests.take(self.bucket, work.prefix, folder)
-        for name in TRAVELLING:
-            if (folder / name).exists():
-                (folder / name).rename(data / name)
+        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".request-") as aside:
+            requests.take(self.bucket, work.prefix, Path(aside))
+            for path in Path(aside).iterdir():
+                if path.name in TRAVELLING:
+                    path.rename(data / path.name)
+                else:
+                    untrusted_changes.move_in(path, folder, path.name)
         for name in work.data:
             target = data / name
             if not target.exists():
@@ -117,8 +122,8 @@ class Disk:
         found = []
         reports = f"{work.prefix}reports/{place.role}-{place.index}/"
         for name in STREAMS:
-            path = machine_folder(folder, place) / name
-            stream = Stream(self.bucket, f"{reports}{name}/", path, name == "events.jsonl")
+            path = str(machine_folder(Path(), place) / name)
+            stream = Stream(self.bucket, f"{reports}{name}/", folder, path, name == "events.jsonl")
             stream.find_end()
             stream.read = self._read().get(stream.prefix, 0)
             found.append(stream)
@@ -136,11 +141,11 @@ class Disk:
 
     def checkpoints(self, work: AssignedJob, folder: Path) -> Tree:
         """The job's checkpoints, fetched where this machine has none of the same beginning."""
-        tree = Tree(self.bucket, f"{work.prefix}checkpoints-{work.origin}/", folder / "checkpoints")
-        origin = folder / ".origin"
-        if not origin.exists() or origin.read_text() != str(work.origin):
-            files.remove(tree.folder)
-        if not tree.folder.exists():
+        tree = Tree(self.bucket, f"{work.prefix}checkpoints-{work.origin}/", folder, CHECKPOINTS)
+        noted, origin = self.root / "origin", f"{work.prefix} {work.origin}"
+        if not noted.exists() or noted.read_text() != origin:
+            untrusted_changes.remove(folder, CHECKPOINTS)
+        if CHECKPOINTS not in untrusted_folders.list_names(folder):
             tree.restore()
-        origin.write_text(str(work.origin))
+        noted.write_text(origin)
         return tree

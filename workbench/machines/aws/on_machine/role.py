@@ -13,6 +13,7 @@ import psutil
 from workbench.errors import Unavailable
 from workbench.machines import Place, machine_folder
 from workbench.machines.aws.exchange.machine import ROOT, USER
+from workbench.system import untrusted_changes
 from workbench.system.waiting import comes_true
 
 METADATA = "169.254.169.254"
@@ -28,20 +29,26 @@ BEGIN = (
 
 def begin(root: Path, node: str, folder: Path, place: Place) -> "subprocess.Popen[bytes]":
     """Begin the role in the job of the folder; what it prints is added to its logs there."""
-    own = machine_folder(folder, place)
-    (own / "tmp").mkdir(parents=True, exist_ok=True)
+    own = machine_folder(Path(), place)
+    untrusted_changes.make_folder(folder, str(own / "tmp"))
     alone = is_alone(root)
     if alone:
-        for path in (folder, *folder.rglob("*")):
-            os.chown(path, USER, USER, follow_symlinks=False)
+        with contextlib.suppress(
+            OSError
+        ):  # nested without end: then its code has made that, and has it already
+            untrusted_changes.give(folder, USER)
     python = root / "env" / "bin" / "python"
-    with (own / "stdout.log").open("ab") as out, (own / "stderr.log").open("ab") as err:
+    with contextlib.ExitStack() as stack:
+        outputs = []
+        for name in ("stdout.log", "stderr.log"):
+            outputs.append(untrusted_changes.open_to_add(folder, str(own / name)))
+            stack.callback(os.close, outputs[-1])
         process = subprocess.Popen(
             [str(python), "-c", BEGIN, node, str(folder), place.role, str(place.index)],
             stdin=subprocess.DEVNULL,
-            stdout=out,
-            stderr=err,
-            cwd=own,
+            stdout=outputs[0],
+            stderr=outputs[1],
+            cwd=folder / own,
             env=environment(root, folder, place),
             start_new_session=True,
             user=USER if alone else None,

@@ -1,0 +1,114 @@
+"""A job's export measured where none of its recipe's code runs: loaded back, asked about the held-out part, described."""
+
+import contextlib
+import stat
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from workbench import datasets
+from workbench.errors import WorkbenchError
+from workbench.manifest import CorrectedPart, Manifest, ModelOutput
+from workbench.models import evaluation, held_out, published_evaluation
+from workbench.models.measured import Evaluation, Regression
+from workbench.node import export, forms
+from workbench.node.forms import ONNX, SAVED_MODEL
+from workbench.node.inference import predict, run_onnx, run_saved_model
+from workbench.system import untrusted_folders
+
+TOLERANCE = 1e-3
+"""Largest difference of an output, relative to the largest output, from what the training machine had."""
+MAX_FIELDS = 1024 * 1024
+MADE = (published_evaluation.FILE, "confusion.svg", "calibration.svg", "worst.png", "scatter.svg")
+"""The files that an evaluation leaves."""
+
+
+@dataclass(frozen=True)
+class MeasuredExport:
+    """What the child says of an export: a figure, unless the held-out part is not the expected one."""
+
+    held_out: str
+    """The digest of what is there; empty where there is none that can be read."""
+    metrics: dict[str, float]
+    output: ModelOutput | None = None
+    corrections: CorrectedPart | None = None
+
+
+def measure(folder: Path, file: str, expected: str) -> MeasuredExport:
+    """Measure the export of a job's folder, and write its evaluation anew, whatever it said of itself.
+
+    Parameters
+    ----------
+    file
+        Holds the held-out part.
+    expected
+        Its digest, if that is known; of another part nothing is measured.
+
+    Raises
+    ------
+    Exception
+        The model cannot be loaded, answers differently, or not at all.
+    """
+    try:
+        _check_plain(untrusted_folders.is_file(folder, file), file)
+        x, y = held_out.read(folder / file)
+    except ValueError:
+        return MeasuredExport("", {})
+    digest = held_out.digest(x, y)
+    if expected not in ("", digest):
+        return MeasuredExport(digest, {})
+    export_folder = folder / "export"
+    for _, path, found in untrusted_folders.walk(folder, "export"):  # a FIFO would be waited for
+        _check_plain(stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode), path)
+    load_back(export_folder)
+    stated = Manifest.parse(untrusted_folders.read_json(folder, "fields.json", MAX_FIELDS))
+    result = evaluation.evaluate(partial(predict, export_folder), (x, y), stated.labels)
+    _save(result, export_folder, x)
+    return MeasuredExport(
+        digest,
+        result.metrics,
+        ModelOutput(result.output_kind, result.outputs.shape[1:]),
+        _corrections(stated, export_folder),
+    )
+
+
+def load_back(export_folder: Path) -> None:
+    """Ask the forms that serve the examples that came with them, as whoever serves them does.
+
+    Raises
+    ------
+    ValueError
+        One answers otherwise, or there is none.
+    """
+    with np.load(export_folder / "examples.npz", allow_pickle=False) as examples:
+        x, y = examples["x"], examples["y"]
+    asked = {SAVED_MODEL: run_saved_model, ONNX: run_onnx}
+    for form, run in asked.items():
+        if form == SAVED_MODEL or (export_folder / form).exists():
+            try:
+                forms.check_agreement(run(export_folder / form, x), y, TOLERANCE)
+            except ValueError as error:
+                raise ValueError(f"loaded back, {form} is not the model that was trained: {error}") from error
+
+
+def _check_plain(plain: bool, path: str) -> None:
+    if not plain:
+        raise ValueError(f"{untrusted_folders.shown(path)} is no plain file")
+
+
+def _save(result: Evaluation | Regression, export_folder: Path, x: np.ndarray) -> None:
+    for name in MADE:
+        (export_folder / name).unlink(missing_ok=True)
+    result.save(export_folder, x)
+
+
+def _corrections(stated: Manifest, export_folder: Path) -> CorrectedPart | None:
+    """The corrections that the recipe says it read, and how many of them this model recognises."""
+    if stated.corrections is None or stated.input is None:
+        return None
+    with contextlib.suppress(WorkbenchError, ValueError, OverflowError):
+        datasets.corrections(stated.corrections.version)
+        return export.describe_corrections(partial(predict, export_folder), stated.input)
+    return None
