@@ -28,6 +28,7 @@ SHARED_BY_FOLDER = {
     "backend": "backend",
     "jobs": "jobs",
     "node": "node",
+    "tasks": "tasks",
     **dict.fromkeys(("application", "aws", "backends", "emulator", "machines"), "emulator"),
 }
 """Folders below ``tests`` and what their files share: a server, a database, a process that has imported TensorFlow, or

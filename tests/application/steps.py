@@ -13,6 +13,7 @@ from pathlib import Path
 
 from tests.emulator import Emulator
 from tests.emulator.calls import ACCOUNT, REGION
+from tests.stub_tools import measures, passes
 
 PREPARED = [
     "workbench.cli",
@@ -140,8 +141,8 @@ def _stub_job() -> int:
                 store,
                 settings,
                 provider=make_stub_provider(settings, look_every_s=0.5),
-                check=lambda job, stop: None,
-                verify=lambda folder, stop: None,
+                check=passes,
+                measure=measures,
                 rules=runner.Rules(silent_s=30, settle_s=0.5, heartbeat_s=0.5),
             )
         job = store.job(id)

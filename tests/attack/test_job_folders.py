@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.runner.test_runner import RULES, export, leads, submit, train, works
+from tests.stub_tools import ACCURACY, measures, passes
 from workbench import runner
 from workbench.jobs import Job, Store
 from workbench.machines import Machine
@@ -66,8 +67,8 @@ def attack(store: Store, settings: Settings, deed: Deed, secret: Path, *, first:
         store,
         settings,
         provider=FakeProvider(does_harm),
-        check=lambda job, stop: None,
-        verify=lambda folder, stop: None,
+        check=passes,
+        measure=measures,
         rules=RULES,
     )
     assert time.monotonic() - began < 15
@@ -215,8 +216,8 @@ def test_a_link_is_not_written_through_when_a_job_is_tried_again(
         store,
         settings,
         provider=FakeProvider(works),
-        check=lambda job, stop: None,
-        verify=lambda folder, stop: None,
+        check=passes,
+        measure=measures,
         rules=RULES,
     )
     assert store.job(1).state == "completed"
@@ -247,9 +248,12 @@ def test_a_file_that_says_to_have_gigabytes_costs_no_memory(
         {"created": "yesterday", "name": "other", "version": 77, "job": 12},
         {"created": 5, "name": ["x"], "version": "9" * 400, "job": {}, "files": 7},
         {"frameworks": {}, "hint": "<img src=x>", "format": "none"},
+        {"metrics": {"accuracy": "<b>1e9"}, "output": []},
+        {"metrics": {"accuracy": 1.0, "low": 1e9, "invented": 3}, "corrections": {"version": 10**400}},
+        {"metrics": [], "corrections": "all"},
     ],
 )
-def test_a_version_is_named_numbered_and_dated_by_the_registry(
+def test_a_version_is_named_numbered_dated_and_measured_by_others(
     store: Store, settings: Settings, secret: Path, told: dict[str, object]
 ) -> None:
     def deed(folder: Path, secret: Path) -> None:
@@ -263,6 +267,7 @@ def test_a_version_is_named_numbered_and_dated_by_the_registry(
     assert (manifest.name, manifest.version, manifest.job) == ("net", 1, job.id)
     assert manifest.created.startswith("20")
     assert not manifest.others
+    assert (manifest.metrics, manifest.corrections) == ({"accuracy": ACCURACY}, None)
 
 
 @pytest.mark.parametrize(
@@ -271,10 +276,6 @@ def test_a_version_is_named_numbered_and_dated_by_the_registry(
         {"labels": ["a", 5]},
         {"labels": ["x" * 5000]},
         {"labels": ["x"] * 200_000},
-        {"metrics": {"accuracy": "<b>1e9"}},
-        {"metrics": {"accuracy": 1e9}},
-        {"metrics": {"accuracy": -0.1}},
-        {"metrics": []},
         {"frameworks": "x"},
         {"frameworks": {"python": 3}},
         {"training": {"seconds": -1}},

@@ -9,6 +9,7 @@ import pytest
 
 from tests.node.small_recipes import COUNT, COUNTING, COUNTING_EPOCH, NET, NUMBERS, SMALL
 from tests.node.training_cluster import Job, Machine, until
+from workbench.models import held_out
 
 ENDLESS = {**COUNTING, "training": COUNT.replace("= 2, 4", "= 500_000, 4")}
 
@@ -17,6 +18,7 @@ def test_a_job_of_one_ps_and_two_workers_is_done_by_all_of_them(job: Callable[..
     made = job(SMALL, ps=1, workers=2).run()
     assert made.leader.role == "chief"
     assert made.leader.phases == ["starting", "initializing", "training", "exporting", "done"]
+    assert held_out.read(made.folder / held_out.FILE)
     assert made["ps", 0].phases == made["worker", 1].phases == ["starting", "training", "done"]
     assert "/job:ps/replica:0/task:0/device:CPU:0 holds" in made.leader.lines
     assert "all interfaces" not in made.words()

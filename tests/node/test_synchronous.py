@@ -9,6 +9,7 @@ import pytest
 
 from tests.node.small_recipes import COUNT, COUNTING, COUNTING_EPOCH, SMALL
 from tests.node.training_cluster import Job, until
+from workbench.models import held_out
 
 RECORD = """
 import json, os
@@ -90,6 +91,7 @@ def test_when_a_worker_is_gone_all_end_and_a_relaunch_goes_on(job: Callable[...,
     assert made.checkpoint() == (epochs * COUNTING_EPOCH,) * 2  # no update was lost or done twice
     assert made["worker", 1].phases[-1] == "done"
     assert (made.folder / "fields.json").exists()
+    assert held_out.read(made.folder / held_out.FILE)
 
 
 def test_what_only_one_worker_cannot_do_is_told_by_that_one(job: Callable[..., Job]) -> None:

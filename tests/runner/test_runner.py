@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.chain import wait_until
+from tests.stub_tools import measures, passes
 from workbench import events, runner
 from workbench.errors import ModelRefused, RecipeError, Unavailable
 from workbench.jobs import Job, Store
@@ -21,7 +22,9 @@ from workbench.manifest import Manifest
 from workbench.models import registry
 from workbench.recipes import Recipe
 from workbench.runner.faults import Rules
+from workbench.runner.tools import Check, Measure
 from workbench.settings import Settings
+from workbench.tasks.verification import Measured
 
 RECIPE = Recipe("", "def load_data(): ...", "def build_model(): ...")
 RULES = Rules(silent_s=1.0, settle_s=0.1, restarts=2, heartbeat_s=0.1)
@@ -82,14 +85,14 @@ def run(
     behaviour: Behaviour = works,
     *,
     provider: FakeProvider | None = None,
-    check: Callable[[Job, Callable[[], bool]], None] = lambda job, stop: None,
-    verify: Callable[[Path, Callable[[], bool]], None] = lambda folder, stop: None,
+    check: Check = passes,
+    measure: Measure = measures,
 ) -> Job:
     """Give the next job its turn and run it to its end."""
     job = store.claim("me", cap=1)
     assert job is not None
     provider = provider or FakeProvider(behaviour)
-    runner.run(job.id, "me", store, settings, provider=provider, check=check, verify=verify, rules=RULES)
+    runner.run(job.id, "me", store, settings, provider=provider, check=check, measure=measure, rules=RULES)
     ended = store.job(job.id)
     assert provider.machines() == []
     assert ended.lease is None
@@ -135,7 +138,7 @@ def test_the_machines_get_the_recipe_byte_for_byte_and_nothing_of_an_attempt_bef
 def test_a_recipe_that_fails_its_check_gets_no_machine(store: Store, settings: Settings) -> None:
     submit(store)
 
-    def check(job: Job, stop: Callable[[], bool]) -> None:
+    def check(job: Job, stop: Callable[[], bool]) -> str:
         raise RecipeError("training, line 2: no", field="training", line=2, traceback="Traceback …")
 
     job = run(store, settings, lambda *_: pytest.fail("a machine was begun"), check=check)
@@ -184,10 +187,10 @@ def test_a_model_that_was_not_trained_to_the_end_is_never_published(store: Store
 def test_a_model_that_cannot_be_loaded_back_is_never_published(store: Store, settings: Settings) -> None:
     submit(store)
 
-    def verify(folder: Path, stop: Callable[[], bool]) -> None:
+    def refuses(folder: Path, expected: str, stop: Callable[[], bool]) -> Measured:
         raise ModelRefused("saved_model answers otherwise")
 
-    job = run(store, settings, verify=verify)
+    job = run(store, settings, measure=refuses)
 
     assert job.state == "failed"
     assert job.error is not None
@@ -272,6 +275,14 @@ def test_a_job_can_be_terminated_at_any_moment(store: Store, settings: Settings,
         while not stop():
             time.sleep(0.01)
 
+    def check_waits(job: Job, stop: Callable[[], bool]) -> str:
+        wait(stop)
+        return ""
+
+    def measure_waits(folder: Path, expected: str, stop: Callable[[], bool]) -> Measured:
+        wait(stop)
+        return measures(folder, expected, stop)
+
     def machine_waits(provider: FakeProvider, machine: Machine, folder: Path) -> None:
         reached.set()
 
@@ -286,10 +297,8 @@ def test_a_job_can_be_terminated_at_any_moment(store: Store, settings: Settings,
         store,
         settings,
         machine_waits if when == "training" else works,
-        check=(lambda job, stop: wait(stop)) if when == "the check" else lambda job, stop: None,
-        verify=(lambda folder, stop: wait(stop))
-        if when == "the export's check"
-        else lambda folder, stop: None,
+        check=check_waits if when == "the check" else passes,
+        measure=measure_waits if when == "the export's check" else measures,
     )
     asking.join()
 
@@ -304,9 +313,10 @@ def test_a_job_is_terminated_although_its_runner_is_stuck(store: Store, settings
     assert store.claim("me", cap=1)
     freed, states = threading.Event(), []
 
-    def check(job: Job, stop: Callable[[], bool]) -> None:
+    def check(job: Job, stop: Callable[[], bool]) -> str:
         store.ask_terminate(id)
         assert freed.wait(10)
+        return ""
 
     def last_resort() -> None:
         states.append((store.job(id).state, store.job(id).lease))
@@ -374,7 +384,7 @@ def test_a_runner_that_was_taken_for_dead_touches_nothing(store: Store, settings
 
     provider.behaviour = loses
     with pytest.raises(runner.Lost):
-        runner.run(id, "dead", store, settings, provider=provider, check=lambda job, stop: None, rules=RULES)
+        runner.run(id, "dead", store, settings, provider=provider, check=passes, rules=RULES)
 
     assert [m.state for m in provider.machines()] == ["running"]
     lease = store.job(id).lease
@@ -410,7 +420,7 @@ def test_the_next_runner_takes_up_machines_that_a_dead_one_left(store: Store, se
         settings,
         provider=provider,
         check=lambda *_: pytest.fail("it was checked before"),
-        verify=lambda folder, stop: None,
+        measure=measures,
         rules=RULES,
     )
     finishing.join()
@@ -534,9 +544,7 @@ def test_a_job_that_was_done_while_nobody_looked_is_published(store: Store, sett
     store.release(id, "dead")
     assert store.take_over(id, "me")
 
-    runner.run(
-        id, "me", store, settings, provider=provider, verify=lambda folder, stop: None, check=lambda *_: None
-    )
+    runner.run(id, "me", store, settings, provider=provider, measure=measures, check=passes)
 
     assert (store.job(id).state, provider.machines()) == ("completed", [])
 
@@ -554,7 +562,7 @@ def test_a_runner_that_is_told_to_end_leaves_machines_that_go_on_without_it(
 
         provider.collecting = end
         with pytest.raises(SystemExit):
-            runner.run(id, "me", store, settings, provider=provider, check=lambda *_: None, rules=RULES)
+            runner.run(id, "me", store, settings, provider=provider, check=passes, rules=RULES)
 
         assert [machine.state for machine in provider.machines()] == left
         assert (store.job(id).state, store.job(id).lease) == ("initializing", None)
@@ -577,7 +585,7 @@ def test_a_job_whose_machines_cannot_be_ended_ends_and_the_next_runner_tries_aga
                 raise Denied("not allowed")
 
     provider = Stubborn(works, independent=True)
-    run_it = partial(runner.run, verify=lambda *_: None, check=lambda *_: None, rules=RULES)
+    run_it = partial(runner.run, measure=measures, check=passes, rules=RULES)
     run_it(id, "me", store, settings, provider=provider, trials=FakeProvider())
 
     assert store.job(id).state == "completed"

@@ -1,19 +1,21 @@
 """The dry run of recipes: what is wrong is said with the user's own file, line and field, before a machine starts."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from tests.chain import make_settings
 from workbench.errors import ModelRefused, RecipeError
 from workbench.machines.local.processes import living
-from workbench.machines.local.provider import LocalProvider, end_all
+from workbench.machines.local.provider import LocalProvider
+from workbench.models import held_out
 from workbench.recipes import Recipe
 from workbench.settings import Settings
 from workbench.tasks import check as checks
+from workbench.tasks import verification
 
 IMPORTED = ("workbench.node.trial", "workbench.node.training", "workbench.node.export")
 DATA = """
@@ -36,15 +38,6 @@ def build_model():
 """
 
 
-@pytest.fixture(scope="module")
-def settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
-    """One home, so TensorFlow is imported once."""
-    settings = make_settings(tmp_path_factory.mktemp("checks") / "home")
-    settings.home.mkdir()
-    yield settings
-    end_all(settings)
-
-
 def check(
     settings: Settings, preprocessing: str = DATA, training: str = MODEL, helpers: str = "", **more: Any
 ) -> checks.Checked:
@@ -61,6 +54,7 @@ def refused(settings: Settings, *sources: str, **more: Any) -> RecipeError:
 def test_a_recipe_that_works_is_described(settings: Settings) -> None:
     found = check(settings)
     assert 0 < found.step_s < 5
+    x = np.arange(400, dtype="float32").reshape(100, 4) / 400
     assert found == checks.Checked(
         examples=80,
         test_examples=20,
@@ -72,6 +66,7 @@ def test_a_recipe_that_works_is_described(settings: Settings) -> None:
         epochs=3,
         batch_size=8,
         step_s=found.step_s,
+        held_out=held_out.digest(x[80:], (np.arange(100) % 3)[80:]),
     )
 
 
@@ -197,7 +192,7 @@ def test_an_exported_model_that_cannot_be_loaded_is_refused(settings: Settings) 
     )
 
     with pytest.raises(ModelRefused, match=r"examples\.npz"):
-        checks.verify(folder, LocalProvider(settings, imported=IMPORTED))
+        verification.measure(folder, LocalProvider(settings, imported=IMPORTED), "")
 
 
 def test_only_named_data_sets_are_fetched(tmp_path: Path) -> None:

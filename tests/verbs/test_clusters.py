@@ -7,6 +7,7 @@ from functools import partial
 import pytest
 
 from tests.runner.test_runner import RECIPE, RULES, works
+from tests.stub_tools import measures, passes
 from workbench import cli, runner
 from workbench.errors import BadInput, NotFound
 from workbench.jobs import Job
@@ -46,8 +47,8 @@ def run(workbench: Workbench, provider: FakeProvider, id: int) -> Job:
         workbench.store,
         workbench.settings,
         provider=provider,
-        check=lambda job, stop: None,
-        verify=lambda folder, stop: None,
+        check=passes,
+        measure=measures,
         rules=RULES,
     )
     return workbench.store.job(id)

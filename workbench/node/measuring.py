@@ -2,6 +2,7 @@
 
 import contextlib
 import stat
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -10,13 +11,17 @@ import numpy as np
 
 from workbench import datasets
 from workbench.errors import WorkbenchError
-from workbench.manifest import CorrectedPart, Manifest, ModelOutput
+from workbench.manifest import CorrectedPart, Manifest, ModelOutput, OutputKind
 from workbench.models import evaluation, held_out, published_evaluation
 from workbench.models.measured import Evaluation, Regression
-from workbench.node import export, forms
+from workbench.node import forms
 from workbench.node.forms import ONNX, SAVED_MODEL
 from workbench.node.inference import predict, run_onnx, run_saved_model
+from workbench.node.retraining import parent
+from workbench.node.retraining.corrected import describe_corrections
 from workbench.system import untrusted_folders
+
+Predict = Callable[[np.ndarray], np.ndarray]
 
 TOLERANCE = 1e-3
 """Largest difference of an output, relative to the largest output, from what the training machine had."""
@@ -64,13 +69,15 @@ def measure(folder: Path, file: str, expected: str) -> MeasuredExport:
         _check_plain(stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode), path)
     load_back(export_folder)
     stated = Manifest.parse(untrusted_folders.read_json(folder, "fields.json", MAX_FIELDS))
-    result = evaluation.evaluate(partial(predict, export_folder), (x, y), stated.labels)
+    is_logits = stated.output is not None and stated.output.kind == "logits"
+    ask = partial(predict, export_folder)
+    result = evaluation.evaluate(ask, (x, y), stated.labels, says_logits=is_logits)
     _save(result, export_folder, x)
     return MeasuredExport(
         digest,
         result.metrics,
         ModelOutput(result.output_kind, result.outputs.shape[1:]),
-        _corrections(stated, export_folder),
+        _corrections(stated, ask, result.output_kind),
     )
 
 
@@ -104,11 +111,13 @@ def _save(result: Evaluation | Regression, export_folder: Path, x: np.ndarray) -
     result.save(export_folder, x)
 
 
-def _corrections(stated: Manifest, export_folder: Path) -> CorrectedPart | None:
+def _corrections(stated: Manifest, ask: Predict, kind: OutputKind) -> CorrectedPart | None:
     """The corrections that the recipe says it read, and how many of them this model recognises."""
     if stated.corrections is None or stated.input is None:
         return None
     with contextlib.suppress(WorkbenchError, ValueError, OverflowError):
+        if stated.parent is not None:
+            parent.remember(f"{stated.parent.name}:{stated.parent.version}")
         datasets.corrections(stated.corrections.version)
-        return export.describe_corrections(partial(predict, export_folder), stated.input)
+        return describe_corrections(ask, stated.input, kind)
     return None

@@ -7,7 +7,7 @@ import math
 import statistics
 import time
 import types
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,21 +17,19 @@ import tensorflow as tf
 
 from workbench import recipes
 from workbench.errors import ModelRefused, RecipeError
-from workbench.models import evaluation, published_evaluation
-from workbench.node import data, export, forms, parts
+from workbench.models import evaluation, held_out
+from workbench.node import data, export, measuring, parts
 from workbench.node import model as models
-from workbench.node.forms import ONNX, SAVED_MODEL
-from workbench.node.inference import run_onnx, run_saved_model
 from workbench.node.training import Trained
 from workbench.recipes import Program
-from workbench.system import files
+from workbench.system import files, wire
 
 EXAMPLES = 64
 """Of the test part, that the untrained model is asked about."""
 STEPS, STEPS_S = 20, 1.0
 """How many steps are timed at most, and for how long."""
-TOLERANCE = 1e-3
-"""Largest difference of an output, relative to the largest output, from what the training machine had."""
+SEED = 0
+"""Of random numbers, as every machine of a job has it."""
 
 
 def main(arguments: list[str]) -> int:
@@ -39,9 +37,7 @@ def main(arguments: list[str]) -> int:
     folder = Path(arguments[0])
     task = json.loads((folder / "task.json").read_text())
     try:
-        said = {
-            "found": _try_recipe(folder, task["workers"]) if task["do"] == "recipe" else _try_version(folder)
-        }
+        said: dict[str, object] = {"found": wire.pack(_do(folder, task))}
     except RecipeError as error:
         said = {
             "error": {
@@ -55,10 +51,17 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
+def _do(folder: Path, task: Mapping[str, Any]) -> object:
+    if task["do"] == "recipe":
+        return _try_recipe(folder, task["workers"])
+    if task["do"] == "data":
+        return _load_again(folder)
+    return _try_version(folder, task["held_out"], task["expected"])
+
+
 def _try_recipe(folder: Path, workers: int) -> dict[str, object]:
-    recipe = recipes.read(folder / "recipe")
     with _blame(folder, None):
-        program = recipes.load(recipe, folder / "recipe")
+        program = _load(folder)
     with _blame(folder, "preprocessing"):
         loaded = program.load_data()
         _check_parts(loaded)
@@ -96,6 +99,7 @@ def _try_recipe(folder: Path, workers: int) -> dict[str, object]:
         "epochs": program.epochs,
         "batch_size": program.batch_size,
         "step_s": step_s,
+        "held_out": held_out.digest(x_test, y_test),
     }
 
 
@@ -120,7 +124,7 @@ def _publish_aside(
     result = evaluation.evaluate(trained.predict, test, program.labels, says_logits=trained.says_logits)
     try:
         export.write_version(export_folder, trained, program, result, test[0])
-        _load_back(export_folder)
+        measuring.load_back(export_folder)
     except (ModelRefused, ValueError) as error:
         field, line = _place_of(folder / "recipe", "Lambda" if "Lambda" in str(error) else "build_model")
         raise RecipeError(
@@ -261,32 +265,25 @@ def _check_labels(y: np.ndarray, output_shape: tuple[int, ...], labels: tuple[st
     )
 
 
-def _try_version(folder: Path) -> dict[str, object]:
-    export_folder = folder / "export"
+def _try_version(folder: Path, file: str, expected: str) -> measuring.MeasuredExport:
     try:
-        evaluated = published_evaluation.read(export_folder)
-        if evaluated is None or not evaluated.count:
-            raise ValueError("it was evaluated on no example")
-        _load_back(export_folder)
+        return measuring.measure(folder, file, expected)
     except Exception as error:
         raise RecipeError(f"{type(error).__name__}: {error}".splitlines()[0][:500]) from error
-    return {}
 
 
-def _load_back(export_folder: Path) -> None:
-    """Ask the forms that serve the examples that came with them, as whoever serves them does.
+def _load_again(folder: Path) -> dict[str, object]:
+    """Have the recipe load its data once more, and keep the held-out part."""
+    with _blame(folder, "preprocessing"):
+        loaded = _load(folder).load_data()
+        _check_parts(loaded)
+        x, y = data.arrays(loaded[1])
+    (folder / held_out.AGAIN).unlink(missing_ok=True)
+    held_out.write(folder / held_out.AGAIN, x, y)
+    return {"held_out": held_out.digest(x, y)}
 
-    Raises
-    ------
-    ValueError
-        One answers otherwise, or there is none.
-    """
-    with np.load(export_folder / "examples.npz", allow_pickle=False) as examples:
-        x, y = examples["x"], examples["y"]
-    asked = {SAVED_MODEL: run_saved_model, ONNX: run_onnx}
-    for form, run in asked.items():
-        if form == SAVED_MODEL or (export_folder / form).exists():
-            try:
-                forms.check_agreement(run(export_folder / form, x), y, TOLERANCE)
-            except ValueError as error:
-                raise ValueError(f"loaded back, {form} is not the model that was trained: {error}") from error
+
+def _load(folder: Path) -> Program:
+    """The recipe's program, with the random numbers that its machines begin with: a split by chance is the same one."""
+    keras.utils.set_random_seed(SEED)
+    return recipes.load(recipes.read(folder / "recipe"), folder / "recipe")

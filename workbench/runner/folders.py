@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from workbench.jobs import Job
+from workbench.models import held_out
 from workbench.runner.budget import Remainder
 from workbench.system import files, untrusted_changes, untrusted_folders, wire
 
@@ -47,23 +48,28 @@ def prepare(folder: Path, job: Job, remainder: Remainder | None = None) -> None:
     remainder
         What is left of what the job may cost: machines that cost end by themselves when it is used up.
     """
-    assert job.recipe is not None
     folder.mkdir(parents=True, exist_ok=True)
     note = read_note(folder)
     if note.attempt != job.attempt:
-        for name in (FIELDS, "export"):
+        for name in (FIELDS, "export", held_out.FILE):
             untrusted_changes.remove(folder, name)
     if note.origin != job.origin:
         untrusted_changes.remove(folder, "checkpoints")
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".recipe-") as aside:
-        job.recipe.write(Path(aside, "recipe"))
-        untrusted_changes.move_in(Path(aside, "recipe"), folder, "recipe")
+    put_recipe(folder, job)
     fields = ("name", "epochs", "ps", "workers", "attempt", "origin")
     values = {"job": job.id, "seed": 0, **{name: getattr(job, name) for name in fields}}
     if remainder is not None:
         values |= {"lasts_s": remainder.lasts_s, "cap": remainder.cap}
     untrusted_changes.write(folder, "job.json", json.dumps(values).encode())
     _write_note(folder, Note(job.attempt, job.origin))
+
+
+def put_recipe(folder: Path, job: Job) -> None:
+    """Write the recipe as it was submitted; what was in its place goes."""
+    assert job.recipe is not None
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".recipe-") as aside:
+        job.recipe.write(Path(aside, "recipe"))
+        untrusted_changes.move_in(Path(aside, "recipe"), folder, "recipe")
 
 
 def is_prepared(folder: Path, job: Job) -> bool:
@@ -99,7 +105,7 @@ def has_export(folder: Path) -> bool:
 
 def clear(folder: Path) -> None:
     """Remove what a completed job needs no more: its version has all that is worth keeping."""
-    for name in ("export", "checkpoints"):
+    for name in ("export", "checkpoints", held_out.FILE, held_out.AGAIN):
         untrusted_changes.remove(folder, name)
 
 

@@ -10,12 +10,15 @@ from workbench.errors import ModelRefused
 from workbench.jobs import Job
 from workbench.manifest import Manifest, Training
 from workbench.models import registry
-from workbench.runner.stated import read_stated
+from workbench.runner.stated import complete, read_stated
 from workbench.settings import Settings
 from workbench.system import untrusted_changes
+from workbench.tasks.verification import Measured
 
 
-def publish(job: Job, folder: Path, verify: Callable[[Path], object], settings: Settings) -> registry.Version:
+def publish(
+    job: Job, folder: Path, measure: Callable[[Path], Measured], settings: Settings
+) -> registry.Version:
     """Publish the export in the job's folder as the next version of its name.
 
     The machines must be gone, so that nothing changes any more; ``job`` must know of its last step.
@@ -23,11 +26,11 @@ def publish(job: Job, folder: Path, verify: Callable[[Path], object], settings: 
     Raises
     ------
     ModelRefused
-        It was not trained to the end, does not pass ``verify``, or holds what no version holds.
+        It was not trained to the end, ``measure`` refuses it, or it holds what no version holds.
     """
-    made = read_stated(folder)
-    _check_steps(job, made.training)
-    verify(folder)
+    stated = read_stated(folder)
+    _check_steps(job, stated.training)
+    made = complete(stated, measure(folder))
 
     def write(aside: Path) -> Manifest:
         copy_export(folder, aside)

@@ -21,9 +21,10 @@ from workbench.runner.faults import Again, Fail, Hangs, Publish, Rules
 from workbench.runner.lease import EndAsked, LeaseHolder, Lost
 from workbench.runner.patience import Away, Patience
 from workbench.runner.reports import shorten
-from workbench.runner.tools import Check, Tools, Verify, check_with, open_provider, verify_with
+from workbench.runner.tools import Check, Measure, Tools, check_with, measure_with, open_provider
 from workbench.settings import Settings
 from workbench.tasks.check import Stopped
+from workbench.tasks.verification import Measured
 
 POLL_S = 0.3
 BUDGET_EVERY_S = 5.0
@@ -45,13 +46,13 @@ def run(
     provider: Provider | None = None,
     trials: Provider | None = None,
     check: Check | None = None,
-    verify: Verify | None = None,
+    measure: Measure | None = None,
     rules: Rules | None = None,
     last_resort: Callable[[], object] | None = None,
 ) -> None:
     """Run a job whose lease ``runner`` holds until it has ended; the lease is given back.
 
-    What is not given of ``Tools`` is what the job asks for: its provider, ``check_with`` and ``verify_with``.
+    What is not given of ``Tools`` is what the job asks for: its provider, ``check_with`` and ``measure_with``.
 
     Raises
     ------
@@ -65,7 +66,7 @@ def run(
             provider=provider or open_provider(job.provider, settings),
             trials=trials or provider or LocalProvider(settings),
             check=check or check_with(settings),
-            verify=verify or verify_with(settings),
+            measure=measure or measure_with(settings),
             rules=rules or Rules(),
             last_resort=last_resort or (lambda: None),
         )
@@ -91,6 +92,7 @@ class _Work:
         self.patience = Patience(tools.provider.independent, self.lease.is_told, self.lease.wait)
         self.diary = events.Writer(settings.logs / f"job-{job.id}.jsonl", "runner", 0)
         self.attempt = JobAttempt(job, self.place, tools.trials, store, self.patience, self.diary.log)
+        self._passed = settings.logs / f"job-{job.id}.checked"
         self.leaving = False
         self.budget_due = 0.0
 
@@ -160,13 +162,17 @@ class _Work:
 
     def _check(self) -> None:
         """Try the recipe, unless this very one has passed for this job before."""
-        passed = self.settings.logs / f"job-{self.job.id}.checked"
-        if passed.exists() and passed.read_text() == self.job.recipe_sha256:
+        if self._read_passed()[0] == self.job.recipe_sha256:
             return
         self.diary.log("checks the recipe")
-        self.tools.check(self.job, self.lease.is_told)
-        passed.write_text(self.job.recipe_sha256)
+        held_out = self.tools.check(self.job, self.lease.is_told)
+        self._passed.write_text(f"{self.job.recipe_sha256} {held_out}")
         self.diary.log("the recipe passed its check")
+
+    def _read_passed(self) -> tuple[str, str]:
+        """The digests of the recipe that has passed and of its held-out part; empty where none has, or nobody knows."""
+        recipe, _, held_out = (self._passed.read_text() if self._passed.exists() else "").partition(" ")
+        return recipe, held_out
 
     def _check_budget(self) -> None:
         """Fail a job that has used up what it, or its requester, may cost; asked now and then."""
@@ -184,11 +190,15 @@ class _Work:
         self._move({"initializing", "training"}, "exporting")
         job = self.patience.with_store(lambda: self.store.job(self.job.id))
 
-        def verify(folder: Path) -> None:
-            self.tools.verify(folder, self.lease.is_told)
+        def measure(folder: Path) -> Measured:
+            folders.put_recipe(folder, job)  # whatever its code has made of it
+            found = self.tools.measure(folder, self._read_passed()[1], self.lease.is_told)
+            if found.said:
+                self.diary.log(f"warning: {found.said}")
             self.lease.stop_if_told()
+            return found
 
-        version = publishing.publish(job, self.place.folder, verify, self.settings)
+        version = publishing.publish(job, self.place.folder, measure, self.settings)
         self.diary.log(f"published {version}")
         self._keep(version)
         return version

@@ -1,4 +1,7 @@
-"""What the machines say of their export, ``fields.json``: checked, with limits, and without what is not theirs to say."""
+"""What the machines say of their export, ``fields.json``: checked, with limits, and without what is not theirs to say.
+
+Figures are not theirs: the recipe's code runs where they are made. They are those that were measured afterwards.
+"""
 
 import math
 from collections.abc import Iterable, Mapping
@@ -9,6 +12,7 @@ from workbench.errors import ModelRefused
 from workbench.manifest import Manifest
 from workbench.runner.folders import FIELDS, MAX_JSON
 from workbench.system import untrusted_folders
+from workbench.tasks.verification import Measured
 
 MAX_LABELS = 100_000
 MAX_NAMES = 100
@@ -18,15 +22,16 @@ MAX_TEXT = 1_000
 MAX_SIZE = 2**31
 """Numbers in one input or output."""
 MAX_METRIC = 1e300
+OTHERS_TO_SAY = ("name", "version", "created", "job", "files", "metrics", "output", "corrections")
 SHARES = ("accuracy", "low", "high")
 """Metrics that are shares of the held-out part."""
 
 
 def read_stated(folder: Path) -> Manifest:
-    """Read what the machines of a job's folder say of the model: its input, output, labels, training.
+    """Read what the machines of a job's folder say of the model: its input, labels, training.
 
     A recipe may have written the file itself. Name, number, time, job and files of a version are the registry's and
-    the runner's to say, so they are left out here, as is what nobody knows.
+    the runner's to say, figures and output are measured, so they are left out here, as is what nobody knows.
 
     Raises
     ------
@@ -38,16 +43,26 @@ def read_stated(folder: Path) -> Manifest:
     except (OSError, ValueError) as error:
         said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise ModelRefused(f"{FIELDS}, which comes with an export, cannot be read: {said[:200]}") from error
-    own = {
-        key: value for key, value in told.items() if key not in ("name", "version", "created", "job", "files")
-    }
-    stated = Manifest.parse(own)
-    measured = {
-        name: value for name, value in stated.metrics.items() if abs(value) < MAX_METRIC
-    }  # no NaN either
-    stated = replace(stated, metrics=measured, others={})
+    stated = Manifest.parse({key: value for key, value in told.items() if key not in OTHERS_TO_SAY})
+    stated = replace(stated, others={})
     _check(stated)
     return stated
+
+
+def complete(stated: Manifest, measured: Measured) -> Manifest:
+    """The manifest with what was measured.
+
+    Raises
+    ------
+    ModelRefused
+        A figure cannot be.
+    """
+    metrics = {
+        name: value for name, value in measured.metrics.items() if abs(value) < MAX_METRIC
+    }  # no NaN either
+    made = replace(stated, metrics=metrics, output=measured.output, corrections=measured.corrections)
+    _check(made)
+    return made
 
 
 def _check(stated: Manifest) -> None:

@@ -1,4 +1,4 @@
-"""What a runner works with: the provider of its machines, and the check and the verification beside it."""
+"""What a runner works with: the provider of its machines, and the check and the measurement beside it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,11 +13,13 @@ from workbench.runner.faults import Rules
 from workbench.runner.patience import Stop
 from workbench.settings import Settings
 from workbench.tasks import check as checks
+from workbench.tasks import verification
+from workbench.tasks.verification import Measured
 
-Check = Callable[[Job, Stop], object]
-"""Tries the job's recipe; raises ``RecipeError``."""
-Verify = Callable[[Path, Stop], object]
-"""Loads the export in the job's folder back; raises ``ModelRefused``."""
+Check = Callable[[Job, Stop], str]
+"""Tries the job's recipe and gives the digest of its held-out part; raises ``RecipeError``."""
+Measure = Callable[[Path, str, Stop], Measured]
+"""Measures the export in the job's folder on the held-out part of this digest; raises ``ModelRefused``."""
 
 
 @dataclass(frozen=True)
@@ -26,9 +28,9 @@ class Tools:
 
     provider: Provider
     trials: Provider
-    """Where recipes are tried and exports are loaded back: always this computer."""
+    """Where recipes are tried and exports are measured: always this computer."""
     check: Check
-    verify: Verify
+    measure: Measure
     rules: Rules
     last_resort: Callable[[], object]
     """Called when the job was terminated but the runner's main thread does not react."""
@@ -56,20 +58,23 @@ def check_with(settings: Settings) -> Check:
     return partial(_check, settings)
 
 
-def verify_with(settings: Settings) -> Verify:
-    """The verification of an export on this computer."""
-    return lambda folder, stop: checks.verify(folder, LocalProvider(settings), stop=stop)
+def measure_with(settings: Settings) -> Measure:
+    """The measurement of an export on this computer."""
+    return lambda folder, expected, stop: verification.measure(
+        folder, LocalProvider(settings), expected, stop=stop
+    )
 
 
 def end_trials(job: int, folder: Path, trials: Provider) -> None:
-    """End a check or a verification of this job that a runner before left; none is fine."""
+    """End a check or a measurement of this job that a runner before left; none is fine."""
     for one in (folder, folder.with_name(_check_name(job))):
         trials.terminate(checks.task_of(one))
 
 
-def _check(settings: Settings, job: Job, stop: Stop) -> None:
+def _check(settings: Settings, job: Job, stop: Stop) -> str:
     assert job.recipe is not None
-    checks.check(job.recipe, settings, workers=job.workers, name=_check_name(job.id), stop=stop)
+    name = _check_name(job.id)
+    return checks.check(job.recipe, settings, workers=job.workers, name=name, stop=stop).held_out
 
 
 def _check_name(id: int) -> str:

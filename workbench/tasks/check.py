@@ -1,7 +1,7 @@
-"""A recipe tried on one batch, and an export loaded back, before anybody relies on either.
+"""A recipe tried on one batch, before anybody relies on it.
 
-Both run the code that a user brought, so both run as a machine does: in a sandboxed child, with limits of time
-and memory, and that says how it went in ``result.json``.
+It is code that a user brought, so it runs as a machine does: in a sandboxed child, with limits of time and memory, that
+says how it went in ``result.json``.
 """
 
 import ast
@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from workbench import recipes
-from workbench.errors import ModelRefused, NotFound, RecipeError, Unavailable, WorkbenchError
+from workbench.errors import NotFound, RecipeError, Unavailable, WorkbenchError
 from workbench.machines import Layout, Machine, Place, Provider, machine_folder
 from workbench.machines.local.provider import LocalProvider, default_limits
 from workbench.recipes import Recipe
@@ -44,15 +44,20 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Task:
-    """``task.json``: what the child does, ``recipe`` or ``version``."""
+    """``task.json``: what the child does.
+
+    Attributes
+    ----------
+    do
+        Try the ``recipe``, measure the ``version`` in ``export/``, or load the ``data`` once more.
+    held_out, expected
+        To measure a version: the file with the held-out part, and its digest; empty if any will do.
+    """
 
     do: str
     workers: int = 1
-
-
-@dataclass(frozen=True)
-class NothingFound:
-    """A version that is as it should be has nothing to say."""
+    held_out: str = ""
+    expected: str = ""
 
 
 @dataclass(frozen=True)
@@ -94,6 +99,8 @@ class Checked:
         As the recipe says.
     step_s
         Seconds that one step took here, on one machine, while whatever else ran beside it.
+    held_out
+        The digest of the test part that ``load_data`` gave.
     """
 
     examples: int | None
@@ -106,6 +113,7 @@ class Checked:
     epochs: int
     batch_size: int
     step_s: float
+    held_out: str = ""
 
 
 def check(
@@ -141,29 +149,7 @@ def check(
     with _folder(settings, name or f"check-{secrets.token_hex(8)}") as folder:
         recipe.write(folder / "recipe")
         task = Task("recipe", workers)
-        return _run(folder, task, Checked, provider or LocalProvider(settings), timeout_s, stop)
-
-
-def verify(
-    folder: Path,
-    provider: LocalProvider,
-    *,
-    timeout_s: float = TIMEOUT_S,
-    stop: Callable[[], bool] = lambda: False,
-) -> None:
-    """Load the exported model of a job's folder in a fresh process; it must answer as it did where it was trained.
-
-    Raises
-    ------
-    ModelRefused
-        It cannot be loaded, answers differently, or was not evaluated.
-    Stopped
-        ``stop`` said so.
-    """
-    try:
-        _run(folder, Task("version"), NothingFound, provider, timeout_s, stop)
-    except RecipeError as error:
-        raise ModelRefused(f"the exported model cannot be used: {error}") from error
+        return run_child(folder, task, Checked, provider or LocalProvider(settings), timeout_s, stop)
 
 
 def fetch_data(recipe: Recipe, settings: Settings) -> None:
@@ -268,15 +254,30 @@ def task_of(folder: Path) -> str:
     return f"task-{folder.name}"
 
 
-def _run(
+def run_child(
     folder: Path,
     task: Task,
     kind: type[T],
     provider: LocalProvider,
     timeout_s: float,
     stop: Callable[[], bool],
+    late: str = "the recipe was not done with its first batch",
 ) -> T:
-    """Let a child do the task; what it found, in a value of this kind."""
+    """Let a child do the task; what it found, in a value of this kind.
+
+    Parameters
+    ----------
+    late
+        What is said of a child that worked too long.
+
+    Raises
+    ------
+    RecipeError
+        The child said so, or ended without a word, or worked too long.
+    Unavailable
+        No child can be begun, or the computer is too busy.
+    Stopped
+    """
     name = task_of(folder)
     untrusted_changes.remove(folder, RESULT)
     untrusted_changes.write(folder, "task.json", json.dumps(wire.pack(task)).encode())
@@ -286,11 +287,11 @@ def _run(
         worked, begun = WorkedTime(machine.pid or 0), time.monotonic()
         while machine.state == "running":
             if worked.seconds() > timeout_s:
-                raise _too_long(machine, folder, timeout_s)
-            if time.monotonic() - begun > MOST_S:
+                raise _too_long(machine, folder, timeout_s, late)
+            if time.monotonic() - begun > (most_s := max(MOST_S, 4 * timeout_s)):
                 raise Unavailable(
-                    f"this computer was so busy that the first batch was not done after {MOST_S / 60:.0f} minutes; "
-                    "try again when it has less to do"
+                    f"{late} after {most_s / 60:.0f} minutes, so busy is this computer; try again when it has less "
+                    "to do"
                 )
             if stop():
                 raise Stopped(f"the check of {folder.name} was stopped")
@@ -315,13 +316,13 @@ def _run(
     raise RecipeError(message, field=said.error.field, line=said.error.line, traceback=traceback)
 
 
-def _too_long(machine: Machine, folder: Path, timeout_s: float) -> RecipeError:
+def _too_long(machine: Machine, folder: Path, timeout_s: float, late: str) -> RecipeError:
     stack = ask_where(machine, folder)
     place = find_place(stack, folder)
     field, line = place or (None, None)
     at = f"{field}, line {line}: " if place else ""
     return RecipeError(
-        f"{at}the recipe was not done with its first batch after {timeout_s:.0f} s of work",
+        f"{at}{late} after {timeout_s:.0f} s of work",
         field=field,
         line=line,
         traceback=shorten(stack, folder),

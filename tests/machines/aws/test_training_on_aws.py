@@ -6,6 +6,7 @@ from pathlib import Path
 from tests.chain import make_settings
 from tests.emulator import Emulator
 from tests.machines.aws.ground import make_ground
+from tests.stub_tools import passes
 from workbench import recipes, runner
 from workbench.aws.session import Session
 from workbench.machines.aws.controller.provider import AwsProvider
@@ -40,7 +41,7 @@ def test_a_shipped_recipe_trains_with_a_parameter_server_and_two_workers(
                 settings,
                 provider=provider,
                 trials=LocalProvider(settings),
-                check=lambda *_: None,
+                check=passes,
             )
 
             job = store.job(id)

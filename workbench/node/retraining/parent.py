@@ -57,6 +57,12 @@ def continue_from(
     return model
 
 
+def remember(reference: str) -> None:
+    """Let :func:`ask_parent` ask this version, in a process that builds nothing on it."""
+    if reference not in _used:
+        _used[reference] = _load(reference, None)
+
+
 def parent_used() -> Parent | None:
     """Tell which version the model of this process goes on from; ``None`` where it is none."""
     if not _used:
