@@ -21,8 +21,8 @@ from workbench.settings import PROJECT, Settings, from_environment
 
 
 def make_settings(home: Path, **more: str) -> Settings:
-    """The settings for a home, and what else the environment says."""
-    return from_environment({"WORKBENCH_HOME": str(home), **more})
+    """The settings for a home, and what else the environment says; wherever the tests run, machines begin."""
+    return from_environment({"WORKBENCH_HOME": str(home), "WORKBENCH_ISOLATION": "none", **more})
 
 
 @dataclass
@@ -65,6 +65,7 @@ def start_chain(home: Path, ports: list[int], *, only: Sequence[str] = (), **mor
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith(("WORKBENCH_", "AWS_"))},
         "WORKBENCH_HOME": str(home),
+        "WORKBENCH_ISOLATION": "none",
         "WORKBENCH_FRONTEND_PORT": str(ports[0]),
         "WORKBENCH_BACKEND_PORT": str(ports[1]),
         "WORKBENCH_DASHBOARD_PORT": str(ports[2]),

@@ -24,6 +24,7 @@ def start(id: int, name: str, settings: Settings) -> None:
         **os.environ,
         "WORKBENCH_HOME": str(settings.home),
         "WORKBENCH_DATABASE_URL": settings.database_url,
+        "WORKBENCH_ISOLATION": settings.isolation,
         "WORKBENCH_MAX_JOBS": str(settings.max_jobs),
         "WORKBENCH_MAX_JOBS_PER_REQUESTER": str(settings.max_jobs_per_requester),
         runner.MARK: f"{id}@{settings.home}",

@@ -31,6 +31,18 @@ def test_a_port_that_is_none_is_refused_with_its_value(port: str) -> None:
         from_environment({"WORKBENCH_BACKEND_PORT": port})
 
 
+def test_root_wants_recipes_kept_apart_and_others_cannot(monkeypatch: pytest.MonkeyPatch) -> None:
+    for uid, least in ((0, "full"), (1000, "none")):
+        monkeypatch.setattr(os, "geteuid", lambda uid=uid: uid)
+        assert from_environment({}).isolation == least
+        assert from_environment({"WORKBENCH_ISOLATION": "user"}).isolation == "user"
+
+
+def test_an_isolation_that_is_none_of_them_is_refused() -> None:
+    with pytest.raises(BadInput, match="none, user, full"):
+        from_environment({"WORKBENCH_ISOLATION": "some"})
+
+
 def test_one_port_for_two_services_is_refused() -> None:
     with pytest.raises(BadInput, match="one port"):
         from_environment({"WORKBENCH_BACKEND_PORT": "8080"})

@@ -9,6 +9,7 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, cast, get_args
 
 from workbench.errors import BadInput
 from workbench.system.files import keep_once
@@ -22,6 +23,10 @@ PROJECT = CODE / "workbench" / CARRIED if INSTALLED else CODE
 """Holds ``notebooks``, ``recipes``, ``frontend``; nothing of a user's is ever written into it where it is installed."""
 ANY = "0.0.0.0"  # noqa: S104
 """Every address of this computer, to listen at."""
+
+
+Isolation = Literal["none", "user", "full"]
+"""Nothing; a user of its own; namespaces of its own besides."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +62,8 @@ class Settings:
     aws_idle_minutes: int
     """After how many minutes without a job the machines of a standing cluster end themselves; 0 for never."""
     tf_model_server: str | None
+    isolation: Isolation
+    """The least that keeps a recipe of this computer's machines apart: without it no job runs here."""
     max_jobs: int
     """How many jobs train here at a time."""
     max_jobs_per_requester: int
@@ -155,6 +162,7 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> Settings:
         aws_hours=_count(environ, "WORKBENCH_AWS_HOURS", 24),
         aws_idle_minutes=_count(environ, "WORKBENCH_AWS_IDLE_MINUTES", 60, least=0),
         tf_model_server=environ.get("TF_MODEL_SERVER") or None,
+        isolation=_isolation(environ),
         max_jobs=(most := _count(environ, "WORKBENCH_MAX_JOBS", max(1, (os.cpu_count() or 1) // 2))),
         max_jobs_per_requester=_count(environ, "WORKBENCH_MAX_JOBS_PER_REQUESTER", (most + 1) // 2),
         max_price_per_job=_dollars(environ, "WORKBENCH_MAX_PRICE_PER_JOB"),
@@ -206,6 +214,15 @@ def _yes(environ: Mapping[str, str], name: str) -> bool:
     if text not in ("0", "1", "no", "yes"):
         raise BadInput(f"{name} must be 1 or 0. Received: {text!r}")
     return text in ("1", "yes")
+
+
+def _isolation(environ: Mapping[str, str]) -> Isolation:
+    text = environ.get("WORKBENCH_ISOLATION") or ("full" if os.geteuid() == 0 else "none")
+    if text not in get_args(Isolation):
+        raise BadInput(
+            f"WORKBENCH_ISOLATION must be {', '.join(get_args(Isolation))}. Received: {text[:80]!r}"
+        )
+    return cast(Isolation, text)
 
 
 def _dollars(environ: Mapping[str, str], name: str) -> float | None:

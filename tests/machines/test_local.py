@@ -107,9 +107,16 @@ def test_root_without_the_right_to_make_namespaces_is_told_what_is_missing(tmp_p
     script = (
         "from pathlib import Path\n"
         "from tests.machines.bench import make_local\n"
+        "from workbench.errors import Unavailable\n"
         "from workbench.machines import Layout\n"
         f"provider = make_local(Path({str(tmp_path)!r}))\n"
         "print(provider.warnings[0])\n"
+        "provider.least = 'full'\n"
+        "try:\n"
+        "    provider.launch('one', Layout(workers=2))\n"
+        "except Unavailable as error:\n"
+        "    print('refused:', error, provider.machines())\n"
+        "provider.least = 'none'\n"
         "print({m.state for m in provider.launch('one', Layout(workers=2))})\n"
         "provider.terminate('one')\n"
     )
@@ -127,6 +134,8 @@ def test_root_without_the_right_to_make_namespaces_is_told_what_is_missing(tmp_p
     assert done.returncode == 0, done.stderr
     assert "unshare: Operation not permitted" in done.stdout
     assert "but not in namespaces" in done.stdout or "cannot be" in done.stdout
+    assert "refused: recipes cannot be kept apart here (unshare: Operation not permitted" in done.stdout
+    assert "takes it as it is []" in done.stdout
     assert "{'running'}" in done.stdout
 
 

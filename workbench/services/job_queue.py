@@ -21,6 +21,7 @@ TICK_S = 1.0
 CALM_S = 30.0
 """A store that looks unchanged is asked again after this time."""
 HANDED_ON = (
+    "WORKBENCH_ISOLATION",
     "WORKBENCH_MAX_JOBS",
     "WORKBENCH_MAX_JOBS_PER_REQUESTER",
     "WORKBENCH_MAX_PRICE_PER_JOB",

@@ -22,6 +22,7 @@ from workbench.errors import BadInput, NotFound, Unavailable
 from workbench.machines import Done, Exit, Layout, Machine, Place, Plan, Resource
 from workbench.machines.local import folders, fork_client, processes, records
 from workbench.machines.local.head import STOP_GRACE_S
+from workbench.machines.local.isolation import refuse
 from workbench.machines.local.messages import FULL, NONE, USER, Ends, Launch, Look, Run, Standing, Start, Stop
 from workbench.machines.local.processes import Found
 from workbench.machines.local.records import ClusterRecord
@@ -72,6 +73,7 @@ class LocalProvider:
         self.node = node
         self.imported = tuple(imported)
         self.isolate = isolate
+        self.least = settings.isolation
         self.limits = limits
 
     @property
@@ -204,8 +206,17 @@ class LocalProvider:
         return not any(f.cluster == name and f.place.role == "cluster" for f in processes.living(self.home))
 
     def _begin(self, name: str, record: ClusterRecord) -> ClusterRecord:
-        """Begin the cluster's first process; give the record with what it is kept from."""
-        record = replace(record, isolation=self.prewarm().isolation if self.isolate else NONE)
+        """Begin the cluster's first process; give the record with what it is kept from.
+
+        Raises
+        ------
+        Unavailable
+            It cannot be kept from as much as ``WORKBENCH_ISOLATION`` asks for.
+        """
+        there = self.prewarm()
+        if self.isolate and (why := refuse(there, self.least)) is not None:
+            raise Unavailable(why)
+        record = replace(record, isolation=there.isolation if self.isolate else NONE)
         records.write(self.home, name, record)
         uid = uid_of_cluster(name)
         fork_client.launch(self.home, Launch(name, record.places, uid, record.isolation, record.limits))
