@@ -5,13 +5,15 @@ import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import psutil
 import pytest
 
 from tests.chain import make_settings
 from workbench.machines import Place
 from workbench.machines.local import processes as machines
-from workbench.machines.local.users import OF_JOBS, OF_OTHERS, uid_of_cluster
+from workbench.machines.local import records
+from workbench.machines.local.records import ClusterRecord
+from workbench.machines.local.sandbox import MachineLimits
+from workbench.machines.local.users import OF_JOBS, OF_OTHERS, choose_uid, uid_of_job
 from workbench.runner import queue
 from workbench.system import processes
 from workbench.system.waiting import comes_true
@@ -30,7 +32,8 @@ def start() -> Iterator[Start]:
             ["/bin/sleep", "60"], env=environment, user=uid, group=uid, extra_groups=[]
         )
         started.append(process)
-        assert comes_true(lambda: psutil.Process(process.pid).name() == "sleep", 10, 0.01)
+        shown = Path(f"/proc/{process.pid}/environ")
+        assert comes_true(lambda: b"WORKBENCH_" in shown.read_bytes(), 10, 0.01)
         return process
 
     yield begin
@@ -41,16 +44,16 @@ def start() -> Iterator[Start]:
 
 def test_a_recipe_cannot_pass_for_another_jobs_machine(start: Start, tmp_path: Path) -> None:
     mark = machines.mark(tmp_path, "job-10", Place("worker", 0))
-    start(uid_of_cluster("job-9"), {"WORKBENCH_MACHINE": mark})
+    start(OF_JOBS[9], {"WORKBENCH_MACHINE": mark})
     assert machines.living(tmp_path) == []
-    own = start(uid_of_cluster("job-10"), {"WORKBENCH_MACHINE": mark})
+    own = start(OF_JOBS[10], {"WORKBENCH_MACHINE": mark})
     assert [found.pid for found in machines.living(tmp_path)] == [own.pid]
 
 
 def test_a_recipe_cannot_pass_for_a_service_a_runner_or_the_fork_server(start: Start, tmp_path: Path) -> None:
     warm = machines.mark(tmp_path, machines.PREWARMED, machines.PREWARMED_PLACE)
     process = start(
-        uid_of_cluster("job-9"),
+        OF_JOBS[9],
         {
             "WORKBENCH_SERVICE": f"back end@{tmp_path}",
             "WORKBENCH_RUNNER": f"12@{tmp_path}",
@@ -95,11 +98,29 @@ def test_no_name_that_one_may_choose_has_the_user_of_a_job() -> None:
         "job-1-2",
         "task-x-2",
     ]
-    assert all(uid_of_cluster(name) in OF_OTHERS for name in names)
-    assert (
-        uid_of_cluster("job-12")
-        == uid_of_cluster("task-12")
-        == uid_of_cluster("task-check-12")
-        == OF_JOBS[12]
-    )
+    assert all(uid_of_job(name) is None and choose_uid(name, ()) in OF_OTHERS for name in names)
+    assert {choose_uid(name, ()) for name in ("job-12", "task-12", "task-check-12")} == {OF_JOBS[12]}
     assert not set(OF_JOBS) & set(OF_OTHERS)
+
+
+def record(home: Path, name: str) -> int:
+    made = ClusterRecord((Place("worker", 0),), {}, None, "none", MachineLimits(10**9), 1.0)
+    return records.create(home, name, made).uid
+
+
+def test_no_two_clusters_of_a_home_have_one_user(tmp_path: Path) -> None:
+    """Of 400 names that one may choose, 70 would have another's if it followed from the name alone."""
+    names = [f"ours-{number}" for number in range(400)]
+    assert len({choose_uid(name, ()) for name in names}) < 350
+    assert len({record(tmp_path, name) for name in names}) == 400
+    assert set(records.uids(tmp_path)) == set(names)
+
+
+def test_what_runs_as_one_standing_cluster_cannot_pass_for_another(start: Start, tmp_path: Path) -> None:
+    one, other = record(tmp_path, "one"), record(tmp_path, "other")
+    for name in ("other", "gone", ".warm", "job-12"):
+        start(one, {"WORKBENCH_MACHINE": f"{name}/worker/0@{tmp_path}"})
+    assert machines.living(tmp_path) == []
+    own = start(other, {"WORKBENCH_MACHINE": f"other/worker/0@{tmp_path}"})
+    lost = start(OF_OTHERS[5], {"WORKBENCH_MACHINE": f"gone/worker/0@{tmp_path}"})
+    assert {found.pid for found in machines.living(tmp_path)} == {own.pid, lost.pid}

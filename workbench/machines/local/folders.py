@@ -8,7 +8,6 @@ from workbench.errors import BadInput
 from workbench.machines import machine_folder
 from workbench.machines.local.messages import NONE
 from workbench.machines.local.records import ClusterRecord
-from workbench.machines.local.users import uid_of_cluster
 from workbench.system import untrusted_changes, untrusted_folders
 
 JOB = "job.json"
@@ -34,7 +33,7 @@ def open_home(home: Path) -> None:
             path.chmod(0o755 if path.is_dir() else 0o644)
 
 
-def give(home: Path, name: str, record: ClusterRecord) -> None:
+def give(home: Path, record: ClusterRecord) -> None:
     """Make the job's folder the cluster's: its addresses in ``job.json``, its user the owner.
 
     Raises
@@ -53,7 +52,7 @@ def give(home: Path, name: str, record: ClusterRecord) -> None:
     folder.chmod(0o700)
     if os.geteuid() == 0:
         try:
-            untrusted_changes.give(folder, 0 if record.isolation == NONE else uid_of_cluster(name))
+            untrusted_changes.give(folder, 0 if record.isolation == NONE else record.uid)
         except OSError as error:
             raise BadInput(
                 f"{folder} cannot be given to machines: {error.strerror}; submit the job anew"

@@ -2,12 +2,13 @@
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from workbench.machines import Place
-from workbench.machines.local.users import uid_of_cluster
+from workbench.machines.local import records
 from workbench.system import processes
 
 MARK = "WORKBENCH_MACHINE"
@@ -61,15 +62,18 @@ def end(found: Iterable[Found]) -> None:
 
 def _scan(home: Path) -> Iterator[Found]:
     wanted = os.fspath(home)
-    for one in processes.find(MARK, _may_have):
+    taken = records.uids(home) if os.geteuid() == 0 else {}
+    for one in processes.find(MARK, partial(_may_have, taken)):
         # What cannot be read is none of ours, whoever started it.
         if (match := _MARK.fullmatch(one.mark)) and match[4] == wanted:
             yield Found(one.pid, one.parent, match[1], Place(match[2], int(match[3])), one.created)
 
 
-def _may_have(uid: int, mark: str) -> bool:
+def _may_have(taken: Mapping[str, int], uid: int, mark: str) -> bool:
     """Whether a process of this user may be of the cluster that the mark names: ours, or for root the cluster's own."""
     if uid == os.geteuid():
         return True
     match = _MARK.fullmatch(mark)
-    return os.geteuid() == 0 and match is not None and uid == uid_of_cluster(match[1])
+    if os.geteuid() != 0 or match is None or match[1] == PREWARMED:
+        return False
+    return records.may_be(match[1], uid, taken)

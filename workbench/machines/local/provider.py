@@ -27,7 +27,6 @@ from workbench.machines.local.messages import FULL, NONE, USER, Ends, Launch, Lo
 from workbench.machines.local.processes import Found
 from workbench.machines.local.records import ClusterRecord
 from workbench.machines.local.sandbox import MachineLimits
-from workbench.machines.local.users import uid_of_cluster
 from workbench.settings import Settings
 from workbench.system.control_socket import Failed, Nothing, ask
 from workbench.system.waiting import wait_until
@@ -191,7 +190,7 @@ class LocalProvider:
         ports = free_ports(len(places))
         addresses = {str(place): f"127.0.0.1:{port}" for place, port in zip(places, ports, strict=True)}
         record = ClusterRecord(tuple(places), addresses, folder, module, limits, time.time())
-        records.create(self.home, name, record)
+        record = records.create(self.home, name, record)
         try:
             record = self._begin(name, record)
             self._give(name, record)
@@ -218,14 +217,14 @@ class LocalProvider:
             raise Unavailable(why)
         record = replace(record, isolation=there.isolation if self.isolate else NONE)
         records.write(self.home, name, record)
-        uid = uid_of_cluster(name)
-        fork_client.launch(self.home, Launch(name, record.places, uid, record.isolation, record.limits))
+        asked = Launch(name, record.places, record.uid, record.isolation, record.limits)
+        fork_client.launch(self.home, asked)
         return record
 
     def _give(self, name: str, record: ClusterRecord) -> None:
         """Let the cluster work in the folder of its record, if there is one."""
         if record.folder is not None:
-            folders.give(self.home, name, record)
+            folders.give(self.home, record)
         records.write(self.home, name, record)
 
     def _look(self, name: str, found: Sequence[Found]) -> Iterator[Machine]:

@@ -1,14 +1,18 @@
 """``clusters/NAME/cluster.json``: what no process of a cluster can tell once it is gone, its layout and addresses."""
 
+import contextlib
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from workbench.errors import BadInput, NotFound
 from workbench.machines import Place, check_cluster_name
 from workbench.machines.local.messages import NONE, Work
 from workbench.machines.local.sandbox import MachineLimits
+from workbench.machines.local.users import OF_OTHERS, choose_uid, uid_of_job
 from workbench.system import files, wire
+from workbench.system.locks import locked
 
 FILE = "cluster.json"
 
@@ -26,6 +30,8 @@ class ClusterRecord:
     limits: MachineLimits
     created: float
     isolation: str = NONE
+    uid: int = 0
+    """The user that its machines run as, where they are isolated; no other cluster of this home has it."""
 
     @property
     def work(self) -> Work | None:
@@ -59,23 +65,52 @@ def read(home: Path, name: str) -> ClusterRecord:
         There is none that can be read.
     """
     try:
-        return wire.unpack(ClusterRecord, json.loads((folder_of(home, name) / FILE).read_text()))
+        record = wire.unpack(ClusterRecord, json.loads((folder_of(home, name) / FILE).read_text()))
+        return (
+            record if record.uid else replace(record, uid=choose_uid(name, ()))
+        )  # as it was chosen before it was kept
     except FileNotFoundError as error:
         raise NotFound(f"there is no cluster {name!r}") from error
     except ValueError as error:  # of another version of the workbench
         raise NotFound(f"the record of the cluster {name!r} cannot be read: {error}; terminate it") from error
 
 
-def create(home: Path, name: str, record: ClusterRecord) -> None:
-    """Record a new cluster; whoever comes second with the name is refused."""
+def create(home: Path, name: str, record: ClusterRecord) -> ClusterRecord:
+    """Record a new cluster and give it a user of its own; whoever comes second with the name is refused."""
     check_cluster_name(name)
     folder = folder_of(home, name)
     folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    try:
-        folder.mkdir(mode=0o700)
-    except FileExistsError as error:
-        raise BadInput(f"there is a cluster {name!r} already; terminate it first") from error
-    write(home, name, record)
+    with locked(folder.parent / ".users.lock"):
+        record = replace(record, uid=choose_uid(name, uids(home).values()))
+        try:
+            folder.mkdir(mode=0o700)
+        except FileExistsError as error:
+            raise BadInput(f"there is a cluster {name!r} already; terminate it first") from error
+        write(home, name, record)
+    return record
+
+
+def uids(home: Path) -> dict[str, int]:
+    """The users of the clusters that have a record."""
+    found = {}
+    for name in recorded(home):
+        with contextlib.suppress(NotFound):
+            found[name] = read(home, name).uid
+    return found
+
+
+def may_be(name: str, uid: int, taken: Mapping[str, int]) -> bool:
+    """Whether a cluster may run as this user: its own one, or for one without a record one that no other has.
+
+    Parameters
+    ----------
+    taken
+        As :func:`uids` gives it.
+    """
+    of_job = uid_of_job(name)
+    if of_job is not None or name in taken:
+        return uid == (taken[name] if of_job is None else of_job)
+    return uid in OF_OTHERS and uid not in taken.values()
 
 
 def write(home: Path, name: str, record: ClusterRecord) -> None:
