@@ -7,6 +7,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, cast, get_args
 
@@ -239,6 +240,20 @@ class Manifest:
     def accuracy(self) -> float | None:
         """The share of the held-out part that a classifier gets right."""
         return self.metrics.get("accuracy")
+
+    @property
+    def published(self) -> datetime | None:
+        """The time of ``created``; ``None`` where that is no time.
+
+        >>> Manifest(created="2026-11-30T05:00:00Z").published.isoformat(), Manifest(created="yesterday").published
+        ('2026-11-30T05:00:00+00:00', None)
+        """
+        try:
+            told = datetime.fromisoformat(self.created)
+        except ValueError:
+            return None
+        told = told if told.tzinfo else told.replace(tzinfo=UTC)
+        return told if 1970 < told.year < 9999 else None
 
     @property
     def takes(self) -> Input:

@@ -187,6 +187,7 @@ def test_a_recipe_does_not_see_the_homes_secrets(settings: Settings) -> None:
 def test_an_exported_model_that_cannot_be_loaded_is_refused(settings: Settings) -> None:
     folder = settings.home / "jobs" / "99"
     (folder / "export").mkdir(parents=True)
+    held_out.write(folder / held_out.FILE, np.zeros((3, 4)), np.zeros(3))
     (folder / "export" / "evaluation.json").write_text(
         json.dumps({"count": 3, "mean_error": 0.5, "root_mean_square_error": 0.7})
     )

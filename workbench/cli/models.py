@@ -62,6 +62,8 @@ def _models(arguments: argparse.Namespace, settings: Settings) -> None:
     from workbench.verbs import models
 
     found = models.versions(settings)
+    for one in models.damaged(settings):
+        print(f"workbench: {output.plain(str(one))}", file=sys.stderr)
     if arguments.json:
         output.json([_describe(version) for version in found])
     elif not found:
@@ -71,7 +73,7 @@ def _models(arguments: argparse.Namespace, settings: Settings) -> None:
             (
                 str(v),
                 output.percent(v.manifest.accuracy),
-                v.manifest.created,
+                v.manifest.created if v.manifest.published else "–",
             )
             for v in found
         ]
@@ -90,7 +92,7 @@ def _model(arguments: argparse.Namespace, settings: Settings) -> None:
     interval = [output.percent(metrics.get(end)) for end in ("low", "high")]
     rows = [
         ("model", str(version)),
-        ("published", manifest.created),
+        ("published", manifest.created if manifest.published else "–"),
         (
             "accuracy",
             f"{output.percent(metrics.get('accuracy'))} (95 % interval {interval[0]} to {interval[1]})",

@@ -4,7 +4,7 @@ import os
 import re
 import secrets
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,11 +12,13 @@ from pathlib import Path
 import psutil
 
 from workbench import artifact, manifest
-from workbench.errors import BadInput, NotFound
+from workbench.errors import BadInput, ModelRefused, NotFound
 from workbench.manifest import CorrectedPart, Manifest
 from workbench.settings import Settings
 from workbench.system import files
 from workbench.system.locks import locked
+
+_NUMBER = re.compile("[1-9][0-9]{0,8}", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,19 @@ class Version:
 
     def __str__(self) -> str:
         return f"{self.name}:{self.version}"
+
+
+@dataclass(frozen=True)
+class Damaged:
+    """A version whose manifest cannot be believed: it is named, and left out of everything else."""
+
+    name: str
+    version: int
+    folder: Path
+    why: str
+
+    def __str__(self) -> str:
+        return f"{self.name}:{self.version} is damaged and left out: {self.why}"
 
 
 def add(name: str, write: Callable[[Path], Manifest], settings: Settings) -> Version:
@@ -46,8 +61,7 @@ def add(name: str, write: Callable[[Path], Manifest], settings: Settings) -> Ver
     try:
         made = write(aside)
         with locked(home / ".lock"):
-            there = versions(settings, name)
-            number = max((v.version for v in there), default=0) + 1
+            there, number = versions(settings, name), next_number(name, settings)
             if there and made.corrections:
                 made = replace(made, corrections=_compared(made, _before(made, there)))
             created = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -63,11 +77,44 @@ def add(name: str, write: Callable[[Path], Manifest], settings: Settings) -> Ver
 
 
 def versions(settings: Settings, name: str | None = None) -> list[Version]:
-    """All versions, by name and number; only of ``name`` where one is given."""
-    pattern = f"{artifact.check_name(name) if name else '*'}/*/{manifest.FILE}"
-    found = [path.parent for path in settings.models.glob(pattern) if path.parent.name.isdecimal()]
-    found.sort(key=lambda folder: (folder.parent.name, int(folder.name)))
-    return [Version(f.parent.name, int(f.name), f, manifest.read(f)) for f in found]
+    """All versions, by name and number, but for damaged ones; only of ``name`` where one is given."""
+    return [found for found in _look(settings, name) if isinstance(found, Version)]
+
+
+def damaged(settings: Settings, name: str | None = None) -> list[Damaged]:
+    """The versions that :func:`versions` leaves out."""
+    return [found for found in _look(settings, name) if isinstance(found, Damaged)]
+
+
+def next_number(name: str, settings: Settings) -> int:
+    """The number that the next version of the name gets: above all that are there, damaged ones too."""
+    return max((number for _, number, _ in _folders(settings, name)), default=0) + 1
+
+
+def _look(settings: Settings, name: str | None) -> Iterator[Version | Damaged]:
+    for one, number, folder in _folders(settings, name):
+        if not (folder / manifest.FILE).exists():
+            continue
+        try:
+            told = manifest.read(folder)
+        except ModelRefused as error:
+            yield Damaged(one, number, folder, str(error))
+            continue
+        if (told.name, told.version) == (one, number):
+            yield Version(one, number, folder, told)
+        else:
+            yield Damaged(one, number, folder, f"its {manifest.FILE} is of {str(told)[:80]!r}")
+
+
+def _folders(settings: Settings, name: str | None) -> list[tuple[str, int, Path]]:
+    """Name, number and folder of all versions, in this order."""
+    pattern = f"{artifact.check_name(name) if name else '*'}/*"
+    found = [
+        (path.parent.name, int(path.name), path)
+        for path in settings.models.glob(pattern)
+        if _NUMBER.fullmatch(path.name)
+    ]
+    return sorted(found)
 
 
 def find(reference: str, settings: Settings) -> Version:
@@ -79,12 +126,17 @@ def find(reference: str, settings: Settings) -> Version:
         The reference is not of that form.
     NotFound
         There is no such model or version.
+    ModelRefused
+        It is damaged.
     """
-    match = re.fullmatch(r"([^:]+)(?::([1-9][0-9]{0,8}))?", reference)
+    match = re.fullmatch(rf"([^:]+)(?::({_NUMBER.pattern}))?", reference)
     if match is None:
         raise BadInput(f"name a model as NAME or NAME:VERSION. Received: {reference!r}")
     name, number = match.groups()
     there = versions(settings, name)
+    for one in damaged(settings, name):
+        if number == str(one.version) or not there:
+            raise ModelRefused(f"{one}; publish it again, or remove {one.folder}")
     if not there:
         names = sorted({version.name for version in versions(settings)})
         raise NotFound(f"no model is called {name!r}; there are: {', '.join(names) or 'none yet'}")

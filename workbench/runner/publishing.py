@@ -44,8 +44,8 @@ def find_published(job: Job, settings: Settings) -> registry.Version | None:
     # Another database may have had a job of this number: its version is older than this job.
     submitted = datetime.fromtimestamp(int(job.changes[0].t), UTC)
     for version in registry.versions(settings, job.name):
-        created = datetime.fromisoformat(version.manifest.created)
-        if version.manifest.job == job.id and created >= submitted:
+        published = version.manifest.published
+        if version.manifest.job == job.id and published is not None and published >= submitted:
             return version
     return None
 

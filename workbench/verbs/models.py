@@ -6,18 +6,23 @@ from typing import TYPE_CHECKING
 from workbench.errors import BadInput
 from workbench.manifest import OutputKind
 from workbench.models import registry
-from workbench.models.registry import Version
+from workbench.models.registry import Damaged, Version
 from workbench.settings import Settings
 
 if TYPE_CHECKING:
     import numpy as np
 
-__all__ = ["Version", "download", "find", "probabilities", "versions"]
+__all__ = ["Damaged", "Version", "damaged", "download", "find", "probabilities", "versions"]
 
 
 def versions(settings: Settings, name: str | None = None) -> list[Version]:
-    """All versions, by name and number; only of ``name`` where one is given."""
+    """All versions, by name and number, but for damaged ones; only of ``name`` where one is given."""
     return registry.versions(settings, name)
+
+
+def damaged(settings: Settings) -> list[Damaged]:
+    """The versions whose manifest cannot be believed, which nobody can use."""
+    return registry.damaged(settings)
 
 
 def find(reference: str, settings: Settings) -> Version:

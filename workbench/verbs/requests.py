@@ -97,7 +97,7 @@ class Requests:
             No model can have this name.
         """
         artifact.check_name(name)
-        return max((v.version for v in registry.versions(self._settings, name)), default=0) + 1
+        return registry.next_number(name, self._settings)
 
 
 def _site(provider: str) -> scaling.Hardware:

@@ -13,7 +13,7 @@ from workbench.ui.serving.snapshot import Snapshot
 from workbench.ui.serving.version import VersionPage
 from workbench.ui.widgets.actions import Action, Message
 from workbench.ui.widgets.address import Address
-from workbench.ui.widgets.formats import megabytes, unix_seconds
+from workbench.ui.widgets.formats import megabytes
 from workbench.ui.widgets.pieces import Html, banner, waiting
 from workbench.ui.widgets.poll import Newest
 from workbench.ui.widgets.requester import Requester
@@ -58,7 +58,7 @@ class ModelsPanel:
         self._workbench, self._choice, self._address = workbench, choice, address
         self._served: tuple[Deployment, ...] = ()
         self.served, self.failed = Html(), Message()
-        self.compared, self.on_drawings = Html(), Html()
+        self.compared, self.on_drawings, self.damaged = Html(), Html(), Html()
         self.again = Action("Try again", changed, self.failed, tooltip="Ask the back end again")
         self.table = Table(
             COLUMNS,
@@ -94,6 +94,7 @@ class ModelsPanel:
         else:
             self.served.html = waiting("Nothing is deployed: open a version below and press Deploy.")
         self.again.widget.layout.display = "" if snapshot.problem else "none"
+        self.damaged.html = version_views.damaged(models.damaged(self._workbench.settings))
         self.table.fetch_now()
         self._open()
         if turned:
@@ -108,7 +109,8 @@ class ModelsPanel:
         self.beside.add_class("wb").add_class("wb-card").add_class("wb-compare")
         self.beside.layout.display = "none"
         self.again.widget.layout.display = "none"
-        parts = [self.served, self.again.widget, self.failed, self.table, self.beside, self.version.widget]
+        found = [self.table, self.damaged, self.beside, self.version.widget]
+        parts = [self.served, self.again.widget, self.failed, *found]
         self.widget = ipywidgets.VBox(parts)
         self.widget.add_class("wb").add_class("wb-wide").add_class("wb-serving")
 
@@ -134,7 +136,7 @@ class ModelsPanel:
     def _row(self, version: Version) -> dict[str, Any]:
         manifest = version.manifest
         metrics, found = manifest.metrics, version_views.sizes(version)
-        created = manifest.created
+        published = manifest.published
         return {
             "key": str(version),
             "model": version.name,
@@ -144,7 +146,7 @@ class ModelsPanel:
             "interval": version_views.interval(metrics),
             "size": megabytes(sum(found.values())) if found else "–",
             "job": manifest.job,
-            "created": unix_seconds(created) if created else None,
+            "created": published.timestamp() if published else None,
         }
 
     # What is open and what is selected

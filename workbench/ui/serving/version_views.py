@@ -6,8 +6,8 @@ from typing import Any
 
 from workbench.backends.values import Change, Deployment
 from workbench.ui.widgets.formats import megabytes, percent, unix_seconds
-from workbench.ui.widgets.pieces import badge, when
-from workbench.verbs.models import Version
+from workbench.ui.widgets.pieces import badge, banner, when
+from workbench.verbs.models import Damaged, Version
 
 FORMS = {
     "model.keras": "Keras",
@@ -47,6 +47,14 @@ def deployment_state(version: Version, served: Sequence[Deployment]) -> str:
     return ""
 
 
+def damaged(found: Sequence[Damaged]) -> str:
+    """Name the versions that cannot be read; empty where there are none."""
+    return "".join(
+        banner(f"{one.name}:{one.version} is damaged and left out", f"{one.why}. Its folder: {one.folder}")
+        for one in found
+    )
+
+
 def overview(served: Sequence[Deployment]) -> str:
     """Show what answers now, since when."""
     rows = ""
@@ -74,8 +82,8 @@ def head(version: Version, state: str) -> str:
         if job
         else "the tutorial or the first start"
     )
-    created = version.manifest.created
-    at = f", {when(unix_seconds(created))}" if created else ""
+    published = version.manifest.published
+    at = f", {when(published.timestamp())}" if published else ""
     shown = badge(state.split(" ")[0], state) if state else ""
     return (
         f'<div class="wb-job-head"><h3>{escape(str(version))}</h3>{shown}'
