@@ -106,6 +106,16 @@ def test_jobs_that_are_not_kept_apart_are_told_with_the_systems_own_reason(
     assert "unshare: not permitted" in found.said
 
 
+def test_isolation_that_is_asked_for_and_missing_needs_doing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    isolated(monkeypatch, USER, "unshare: not permitted")
+    found = look(make_settings(tmp_path, WORKBENCH_ISOLATION="full"))["isolation"]
+    assert found.ok is False
+    assert "jobs are refused" in found.said
+    assert "WORKBENCH_ISOLATION=user" in found.fix
+
+
 def test_a_check_that_fails_is_a_finding_and_the_next_one_runs() -> None:
     def fails() -> Diagnosis:
         raise Unavailable("the database does not answer; start it")

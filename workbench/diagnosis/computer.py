@@ -14,6 +14,7 @@ import psutil
 from workbench.datasets.fetching import SOURCES
 from workbench.diagnosis import Check, Diagnosis
 from workbench.jobs import ACTIVE, Store
+from workbench.machines.local.isolation import refuse
 from workbench.machines.local.messages import FULL, USER
 from workbench.machines.local.provider import LocalProvider
 from workbench.services import apache, state
@@ -211,11 +212,12 @@ def _isolation(settings: Settings) -> Diagnosis:
         if there.isolation == USER
         else "a job has all your rights"
     )
+    refused = refuse(there, settings.isolation)
     return Diagnosis(
         "isolation",
-        None if os.geteuid() else False,
-        f"{said} ({there.why_not})",
-        "run recipes that you trust; SECURITY.md says what isolation needs",
+        None if refused is None else False,
+        f"{said} ({there.why_not}){'; jobs are refused' if refused else ''}",
+        refused or "run recipes that you trust; SECURITY.md says what isolation needs",
     )
 
 
