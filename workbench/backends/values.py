@@ -204,6 +204,17 @@ class Comparison:
 
 
 @dataclass(frozen=True)
+class Doubt:
+    """What speaks against taking a drawing as one digit: ``no_digit`` or ``several``, and how much, 0 to 1."""
+
+    kind: str
+    score: float
+
+    def as_json(self) -> dict[str, object]:
+        return {"kind": self.kind, "score": self.score}
+
+
+@dataclass(frozen=True)
 class Prediction:
     """A back end's answer to a drawing."""
 
@@ -217,11 +228,16 @@ class Prediction:
     """The picture that the model was given, as a data URL."""
     latency_ms: float
     reason: str = ""
+    doubt: Doubt | None = None
+    parts: tuple[int, ...] = ()
+    """The digits that several were read as."""
 
     @classmethod
     def from_json(cls, said: Any) -> Self:
-        found = said["probabilities"]
+        found, doubt = said["probabilities"], said.get("doubt")
         return cls(
+            doubt=doubt and Doubt(str(doubt["kind"]), float(doubt["score"])),
+            parts=tuple(int(part["digit"]) for part in said.get("parts") or ()),
             digit=_number(said["digit"]),
             label=_text(said.get("label")),
             probabilities=None if found is None else tuple(map(float, found)),
@@ -241,6 +257,8 @@ class Prediction:
             "model": self.model,
             "version": self.version,
             "seen": self.seen,
+            "doubt": self.doubt and self.doubt.as_json(),
+            **({"parts": [{"digit": digit} for digit in self.parts]} if self.parts else {}),
             **({"reason": self.reason} if self.reason else {}),
             "latency_ms": self.latency_ms,
         }

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from workbench.ui import evaluations
-from workbench.ui.widgets.answer import Answer
+from workbench.ui.widgets.answer import DOUBTS, Answer
 from workbench.ui.widgets.formats import percent
 from workbench.ui.widgets.inline_pictures import data_url, picture_grid
 from workbench.ui.widgets.pieces import Html, banner
@@ -65,8 +65,9 @@ def answer(answer: Answer | None, labels: Sequence[str]) -> Html:
         if answer.seen is None
         else f'<img class="wb-seen" alt="What it saw" src="{data_url(answer.seen)}">'
     )
+    doubted = f"<strong>{DOUBTS[answer.doubt]}</strong> " if answer.doubt else ""
     return Html(
-        f'<div class="wb-answer-top"><span class="wb-headline">{first[0]}</span>{seen}'
+        f'<div class="wb-answer-top"><span class="wb-headline">{first[0]}</span>{seen}{doubted}'
         f'<span class="wb-muted">{percent(first[1], 1)} sure; else {second[0]} ({percent(second[1], 1)})</span></div>'
     )
 

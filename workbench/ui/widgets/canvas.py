@@ -12,6 +12,7 @@ from workbench.ui.widgets.answer import Answer
 from workbench.ui.widgets.inline_pictures import data_url
 
 MAX_SIDE = 1_000
+_NOTHING: dict[str, object] = {"probabilities": None, "seen": None, "doubt": None}
 
 
 class Canvas(anywidget.AnyWidget):
@@ -26,7 +27,7 @@ class Canvas(anywidget.AnyWidget):
         One text a class.
     """
 
-    _esm = theme.esm("canvas")
+    _esm = theme.drawing_page_esm("doubt") + theme.esm("canvas")
     _css = theme.css("canvas")
     labels = traitlets.List(traitlets.Unicode()).tag(sync=True)
     pen = traitlets.Int(20).tag(sync=True)
@@ -46,12 +47,13 @@ class Canvas(anywidget.AnyWidget):
             answer = self._look(_ink(message, buffers))
         except Exception as error:
             # Shown where the drawing is: a traceback would end in a log that nobody sees.
-            return {"probabilities": None, "seen": None, "text": f"{type(error).__name__}: {error}"}
+            return {**_NOTHING, "text": f"{type(error).__name__}: {error}"}
         if answer is None:
-            return {"probabilities": None, "seen": None, "text": "Nothing drawn yet."}
+            return {**_NOTHING, "text": "Nothing drawn yet."}
         return {
             "probabilities": [round(float(p), 5) for p in answer.probabilities],
             "seen": None if answer.seen is None else data_url(answer.seen),
+            "doubt": answer.doubt and {"kind": answer.doubt},
             "text": "",
         }
 

@@ -3,6 +3,8 @@
 from functools import cache
 from pathlib import Path
 
+from workbench.settings import PROJECT
+
 HERE = Path(__file__).parent
 PAGES = HERE.parent / "voila" / "templates" / "workbench" / "static"
 
@@ -12,6 +14,12 @@ def css(name: str = "") -> str:
     """The theme, and after it the style sheet of the widget ``name``."""
     own = (HERE / "static" / f"{name}.css").read_text() if name else ""
     return (PAGES / "theme.css").read_text() + own
+
+
+@cache
+def drawing_page_esm(name: str) -> str:
+    """A module of the drawing page, whose words a widget shares; it imports nothing."""
+    return (PROJECT / "frontend" / "static" / f"{name}.js").read_text()
 
 
 @cache

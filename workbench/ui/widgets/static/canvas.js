@@ -1,4 +1,5 @@
 // A canvas to draw a digit on, and what the model makes of it while the pen moves.
+// The words of doubt are the drawing page's: its module doubt.js stands before this one.
 // Ink goes to the kernel as bytes, one message under way at a time; when the answer is back, the newest drawing goes.
 
 const SIZE = 280; // the drawing's own units; the picture sent has SENT × SENT pixels
@@ -153,7 +154,7 @@ function render({ model, el }) {
     if (!strokes.length) {
       waiting = 0;
       sent += 1;
-      show({ probabilities: null, seen: null, text: "Draw a digit." });
+      show({ probabilities: null, seen: null, doubt: null, text: "Draw a digit." });
       return;
     }
     sent += 1;
@@ -172,18 +173,21 @@ function render({ model, el }) {
     schedule();
   }
 
-  function show({ probabilities, seen: picture, text }) {
+  function show({ probabilities, seen: picture, text, doubt: kind }) {
+    const doubted = probabilities ? doubt({ doubt: kind }) : "";
     const order = probabilities ? rank(probabilities) : [];
     el.dataset.error = !probabilities && text && strokes.length ? "true" : "false";
     digit.textContent = probabilities ? labels[order[0]] : "–";
-    words.textContent = probabilities
+    side.dataset.doubt = String(doubted !== "");
+    const sure = probabilities
       ? `${percent(probabilities[order[0]])} sure` +
         (order.length > 1 && probabilities[order[1]] >= 0.01
           ? `; else ${labels[order[1]]} (${percent(probabilities[order[1]])})` : "")
       : text;
+    words.replaceChildren(...(doubted ? [element("strong", "", doubted), `${guess({ doubt: kind })} ${sure}`] : [sure]));
     rows.forEach(({ row, bar, number }, i) => {
       const p = probabilities ? probabilities[i] : 0;
-      row.classList.toggle("wb-top", Boolean(probabilities) && i === order[0]);
+      row.classList.toggle("wb-top", Boolean(probabilities) && !doubted && i === order[0]);
       bar.style.setProperty("--part", p);
       number.textContent = p >= 0.0005 ? percent(p) : "";
     });
@@ -191,7 +195,7 @@ function render({ model, el }) {
     if (picture) seen.src = picture;
     clearTimeout(sayTimer);
     sayTimer = setTimeout(() => {
-      spoken.textContent = probabilities ? `${digit.textContent}, ${words.textContent}` : words.textContent;
+      spoken.textContent = probabilities ? `${doubted ? `${doubted}: ` : ""}${digit.textContent}, ${sure}` : sure;
     }, 700);
   }
 
