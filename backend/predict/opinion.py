@@ -25,11 +25,10 @@ def ask(deployments: Deployments, drawing: bytes) -> Opinion:
     if x is None or seen is None:
         return silent
     try:
-        scores = deployment.engine.predict(x)[0]
+        scores = deployment.classify(x)[0]
         doubt = find_doubt(seen, deployment, lambda: read_ink(drawing))
     except Exception as error:  # a model server may be away; what it is, its own routes say
         log.warning("no opinion", exc_info=error)
         return silent
-    return Opinion(
-        deployment.name, deployment.version, tuple(float(p) for p in scores), doubt.kind if doubt else None
-    )
+    said = tuple(float(p) for p in scores) if scores.min() >= 0 and scores.max() <= 1 else None
+    return Opinion(deployment.name, deployment.version, said, doubt.kind if doubt else None)

@@ -20,6 +20,8 @@ from workbench.models import registry
 from workbench.services import Service, dashboard
 from workbench.settings import PROJECT, Settings
 from workbench.ui.widgets import theme
+from workbench.ui.widgets.answer import DOUBTS, Doubt
+from workbench.ui.widgets.canvas import Canvas
 
 SEVEN = [(0.3, 0.25), (0.5, 0.22), (0.72, 0.25), (0.6, 0.5), (0.48, 0.85)]
 WAIT_MS = 120_000
@@ -289,3 +291,47 @@ def test_ink_is_where_the_pen_was_and_nowhere_else(page: Page) -> None:
 def test_sure_is_said_only_of_what_is(page: Page) -> None:
     said = evaluate(page, "canvas", "[0.99951, 0.9949, 0.981, 0.5, 0.004].map(module.percent)")
     assert said == ["100 %", "99.5 %", "98 %", "50 %", "0.4 %"]
+
+
+ANSWER = """async ([source, answer]) => {
+    const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
+    const heard = [];
+    (await import(url)).default.render({
+        model: {
+            get: (name) => ({ labels: [..."0123456789"], hint: "Draw here", pen: 20 })[name],
+            on: (name, told) => heard.push(told), off() {}, set() {}, save_changes() {},
+            send: (asked) => heard.forEach((told) => told({ kind: "answer", id: asked.id, ...answer })),
+        },
+        el: document.body,
+    });
+}"""
+
+
+@pytest.mark.parametrize(
+    ("doubt", "text"),
+    [
+        (None, "62 % sure; else 2 (8 %)"),
+        ("no_digit", "I don't see a digitIf it is one: 62 % sure; else 2 (8 %)"),
+        ("several", "Several digits?As one digit: 62 % sure; else 2 (8 %)"),
+    ],
+)
+def test_the_drawing_box_says_doubt_in_the_words_of_the_drawing_page(
+    browser: Browser, doubt: Doubt | None, text: str
+) -> None:
+    context = browser.new_context()
+    page = context.new_page()
+    page.set_content(f"<style>{theme.css('canvas')}</style><body></body>")
+    probabilities = [0.0375] * 10
+    probabilities[4], probabilities[2] = 0.62, 0.08
+    told = {"probabilities": probabilities, "seen": None, "text": "", "doubt": doubt and {"kind": doubt}}
+    page.evaluate(ANSWER, [Canvas._esm, told])
+    page.mouse.move(60, 60)
+    page.mouse.down()
+    page.mouse.move(120, 120)
+    page.mouse.up()
+    expect(page.locator(".wb-answer-words")).to_have_text(text)
+    expect(page.locator(".wb-answer-digit")).to_have_text("4")
+    expect(page.locator(".wb-bars .wb-top")).to_have_count(0 if doubt else 1)
+    if doubt:
+        assert DOUBTS[doubt] in text, "what the kernel says itself is the same"
+    context.close()

@@ -50,7 +50,7 @@ def find(labels: Sequence[str], preprocessing: str, settings: Settings) -> Detec
     """
     if tuple(labels) != doubt.DIGITS or preprocessing != "mnist":
         return None
-    kept = settings.data / f"{doubt.KEPT}{_made_by()}.json"
+    kept = kept_at(settings)
     if (found := _read(kept)) is not None:
         return found
     if not datasets.is_here("mnist", settings) or not os.access(settings.data, os.W_OK):
@@ -61,6 +61,11 @@ def find(labels: Sequence[str], preprocessing: str, settings: Settings) -> Detec
             found = train(settings)
             files.write_json(kept, found.as_json(), synced=True)
     return found
+
+
+def kept_at(settings: Settings) -> Path:
+    """The file in which the detector is kept for the versions to come."""
+    return settings.data / f"{doubt.KEPT}{_made_by()}.json"
 
 
 def train(settings: Settings) -> Detector:
