@@ -1,5 +1,6 @@
 """The configuration of the back end's server: two workers of four threads, on loopback unless ``--bind`` says otherwise."""
 
+import gc
 import os
 import signal
 import sys
@@ -28,12 +29,7 @@ preload_app = True  # imported once, shared by the workers
 timeout = 60  # a worker whose loop does not turn for so long is killed
 graceful_timeout = 20  # running requests may end
 keepalive = 75  # longer than a proxy in front keeps its connections, so that it never meets one just closed
-max_requests = 0
 
-limit_request_line = 4096
-limit_request_fields = 60
-limit_request_field_size = 8190
-forwarded_allow_ips = "127.0.0.1"
 _shared_memory = "/dev/shm"  # noqa: S108
 if os.access(_shared_memory, os.W_OK):
     worker_tmp_dir = _shared_memory  # for the workers' signs of life; a busy disk would delay them
@@ -84,6 +80,7 @@ def post_worker_init(worker: Any) -> None:
     extensions = worker.app.wsgi().extensions
     extensions["metrics"].use_part(worker.metrics_part)
     extensions["deployments"].now()
+    gc.freeze()  # what is here now stays: to look through all of it takes a worker 60 ms
 
 
 def child_exit(server: Any, worker: Any) -> None:

@@ -81,15 +81,16 @@ class Request:
         return environ
 
 
-def of_all_requests(client: tuple[Any, ...] | None, server: tuple[Any, ...] | None) -> WSGIEnvironment:
-    """What is the same in the environments of all requests of a connection."""
-    host, port = (client or ("", ""))[:2]
+def of_all_requests(client: object, server: object) -> WSGIEnvironment:
+    """What is the same in the environments of all requests of a connection; a path is the address of no host."""
+    host, port = client[:2] if isinstance(client, tuple) else ("", "")
+    own = server[:2] if isinstance(server, tuple) else ("localhost", 80)
     return {
         "SCRIPT_NAME": "",
         "REMOTE_ADDR": str(host),
         "REMOTE_PORT": str(port),
-        "SERVER_NAME": str((server or ("localhost",))[0]),
-        "SERVER_PORT": str((server or ("", 80))[1]),
+        "SERVER_NAME": str(own[0]),
+        "SERVER_PORT": str(own[1]),
         "wsgi.version": (1, 0),
         "wsgi.url_scheme": "http",
         "wsgi.errors": sys.stderr,

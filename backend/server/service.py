@@ -41,10 +41,11 @@ class Service:
         *,
         threads: int,
         keep_s: float,
+        queue: int = QUEUE,
     ) -> None:
         """``keep_s`` is the time for which a connection is kept without a request."""
         self._application, self._is_quick, self._loop = application, is_quick, loop
-        self._threads, self._keep_s = threads, keep_s
+        self._most, self._keep_s = queue + threads, keep_s
         self._pool = ThreadPoolExecutor(threads, "answering")
         self._tasks: set[asyncio.Task[None]] = set()
         self._room: dict[Connection, asyncio.Event] = {}
@@ -66,7 +67,7 @@ class Service:
             if self._is_quick(request.method, request.target, body):
                 self._answer_here(connection, request, body)
                 return
-        if len(self._tasks) >= QUEUE + self._threads:
+        if len(self._tasks) >= self._most:
             connection.turn_away(request, *BUSY)
             return
         task = self._loop.create_task(self._answer_in_thread(connection, request))

@@ -374,6 +374,10 @@ def test_the_first_answer_comes_soon_and_a_worker_is_small(
         with capsys.disabled():
             print(f"\n  first answer {first_s:.2f} s; workers {', '.join(f'{s:.0f} MB' for s in sizes)}")
         assert max(sizes) < 250  # TensorFlow alone would be twice that
+        workers = psutil.Process(server.process.pid).children()
+        server.process.kill()
+        _, alive = psutil.wait_procs(workers, timeout=60)
+        assert not alive  # they do not outlive their master
     finally:
         stop(server)
 
