@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, Page, expect
 from tests.browser.drawing import Line, draw, touch, visit
 from tests.chain import Chain
 from tests.drawings import strokes
+from workbench.backends.choice import open_backend
 
 
 def digit(number: int) -> list[Line]:
@@ -48,3 +49,54 @@ def test_digits_drawn_with_a_finger_on_a_phone_are_recognised(
         touch(page, digit(number))
         expect(page.locator("#digit")).to_have_text(str(number))
         assert not seen.complaints
+
+
+def beside(number: int, x: float) -> list[Line]:
+    """The digit at a third of the paper's width, its middle at ``x``."""
+    return [[(x + (px - 140) * 0.45, py) for px, py in line] for line in digit(number)]
+
+
+def test_two_digits_are_told_and_read_one_by_one(chain: Chain, browser: Browser) -> None:
+    with visit(browser, chain.page) as (page, seen):
+        draw(page, [*beside(4, 80), *beside(2, 205)])
+        expect(page.locator("#doubt")).to_have_text("Two digits? 4 and 2")
+        page.get_by_role("button", name="Read 42").click()
+        expect(page.locator("#digit")).to_have_text("42")
+        assert not seen.complaints
+
+
+def test_a_scribble_is_no_digit_and_its_guess_is_grey(chain: Chain, browser: Browser) -> None:
+    with visit(browser, chain.page) as (page, _):
+        turns = [(140 + 90 * np.cos(k * 2.4), 140 + 80 * np.sin(k * 1.9)) for k in range(40)]
+        draw(page, [turns])
+        expect(page.locator("#doubt")).to_have_text("I don't see a digit")
+        expect(page.locator("#bars .top")).to_have_count(0)
+
+
+def test_what_a_writer_gives_is_with_the_back_end_until_it_is_taken_back(
+    chain: Chain, browser: Browser
+) -> None:
+    backend = open_backend(None, chain.settings)
+    before = backend.counts().waiting
+    context = browser.new_context()
+    try:
+        page = context.new_page()
+        page.goto(f"{chain.page}/collect.html")
+        page.get_by_label("Your name").fill("Anna")
+        page.get_by_label("How many of each digit").select_option("1")
+        page.get_by_label("I agree").check()
+        page.get_by_role("button", name="Begin").click()
+        for _ in range(10):
+            draw(page, digit(int(page.locator("#wanted").inner_text())))
+            page.locator("#next").click()
+        expect(page.locator("#became")).to_contain_text("10 kept.")
+        given = [c for c in backend.corrections("waiting").corrections if c.writer == "Anna"]
+        assert sorted(c.digit for c in given) == list(range(10))
+        assert len({c.session for c in given}) == 1
+        right = sum(c.predicted == c.digit for c in given)
+        assert right >= 7, "what the model thought is kept with each"
+        page.get_by_role("button", name="Take all of them back").click()
+        expect(page.locator("#became")).to_have_text("All your drawings were taken back.")
+        assert backend.counts().waiting == before
+    finally:
+        context.close()

@@ -77,6 +77,49 @@ def limited(page: Page, backend: stand_in.Backend) -> None:
     shown(page, "limited")
 
 
+def no_digit(page: Page, backend: stand_in.Backend) -> None:
+    backend.says["/predict"] = stand_in.answer(4, sure=0.62, doubt={"kind": "no_digit", "score": 0.93})
+    draw(page, THREE)
+    shown(page, "answer")
+
+
+def several(page: Page, backend: stand_in.Backend) -> None:
+    parts = [{"digit": digit, "probabilities": [0.1] * 10} for digit in (4, 2)]
+    doubt = {"kind": "several", "score": 0.9}
+    backend.says["/predict"] = stand_in.answer(9, sure=0.57, doubt=doubt, parts=parts)
+    draw(page, SEVEN)
+    shown(page, "answer")
+
+
+def several_read(page: Page, backend: stand_in.Backend) -> None:
+    several(page, backend)
+    page.click("#take")
+
+
+def consent(page: Page, backend: stand_in.Backend) -> None:
+    page.goto(page.url + "collect.html")
+
+
+def collecting(page: Page, backend: stand_in.Backend) -> None:
+    consent(page, backend)
+    page.select_option("#each", "1")
+    page.fill("#name", "Anna")
+    page.check("#agreed")
+    page.click("#form button")
+    for _ in range(3):
+        draw(page, SEVEN)
+        page.click("#next")
+    draw(page, THREE)
+
+
+def collected(page: Page, backend: stand_in.Backend) -> None:
+    collecting(page, backend)
+    for _ in range(7):
+        page.click("#next")
+        draw(page, SEVEN)
+    page.locator("#wall img").nth(9).wait_for()
+
+
 def help_opened(page: Page, backend: stand_in.Backend) -> None:
     page.click("summary")
 
@@ -106,6 +149,12 @@ STATES: dict[str, Callable[[Page, stand_in.Backend], None]] = {
         nothing,
         problem,
         limited,
+        no_digit,
+        several,
+        several_read,
+        consent,
+        collecting,
+        collected,
         keys,
         help_opened,
         error_page,
