@@ -6,7 +6,7 @@ from flask import Flask, Response, g, request
 
 from backend.corrections.asked import MOST_AT_ONCE, AskedCorrection, check_digit, parse_secrets
 from backend.corrections.store import PAGE, Corrections
-from backend.corrections.values import Correction, Giver, Opinion
+from backend.corrections.values import COLLECTED, Correction, Giver, Opinion
 from backend.deployments.store import Deployments
 from backend.http.auth import needs_token, visitor
 from backend.http.bodies import body_object, json_answer
@@ -14,6 +14,8 @@ from workbench.errors import BadInput, Conflict, NotFound
 from workbench.pictures import ink
 from workbench.pictures.memory import one_at_a_time
 from workbench.settings import Settings
+
+DIGITS = tuple("0123456789")
 
 
 def add_routes(
@@ -40,7 +42,11 @@ def add_routes(
     def keep(asked: AskedCorrection) -> Response:
         drawing = ink.from_data_url(asked.image)
         deployment = deployments.answering(drawing)
-        labels = min(256, len(deployment.manifest.labels) if deployment else 10)
+        if asked.kind == COLLECTED and deployment and deployment.manifest.labels != DIGITS:
+            raise Conflict(
+                f"{deployment.name}, which answers here now, does not read digits, so none are collected"
+            )
+        labels = min(256, len(deployment.manifest.labels) if deployment else len(DIGITS))
         digit = check_digit(asked.digit, "digit", labels)
         predicted = check_digit(asked.predicted, "predicted", labels)
         if digit is None:

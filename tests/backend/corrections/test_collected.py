@@ -4,6 +4,7 @@ import io
 import json
 import sqlite3
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +95,17 @@ def test_what_cannot_be_collected_is_refused_in_words(seven: Client, change: dic
     assert 400 <= answer.status_code < 500
     assert answer.json["error"]["message"]
     assert listed(seven)["counts"]["waiting"] == 0
+
+
+def test_digits_are_not_collected_for_a_model_of_something_else(
+    client: Client, push: Callable[..., Any], activate: Callable[..., Any]
+) -> None:
+    assert push(3, labels=["coat", "bag", *"abcdefgh"]).status_code == 201
+    assert activate(3).status_code == 200
+    refused = give(client)
+    assert refused.status_code == 409
+    assert "does not read digits" in refused.json["error"]["message"]
+    assert client.post("/corrections", json=body(digit=1)).status_code == 201, "its own classes are corrected"
 
 
 # ── limits ──
