@@ -29,10 +29,10 @@ from backend.predict.answer import Drawings
 from backend.predict.fast_path import Shortcut
 from backend.tfserving import routes as tfserving_routes
 from backend.untrusted import routes as untrusted_routes
-from backend.untrusted.fetching import Fetcher
 from backend.untrusted.model_files import ModelFiles
 from backend.untrusted.model_servers import ModelServers, Remote
 from backend.untrusted.serve import Serve
+from workbench.fetching import Fetcher
 from workbench.settings import Settings
 
 CROSS_ORIGIN = r"/(predict/?|inside|corrections|models|readyz)$"

@@ -18,7 +18,12 @@ ONE_PLACE = {
     "boto3": {"workbench/aws", "workbench/application/boot"},
     "botocore": {"workbench/aws"},
     "sqlalchemy": {"workbench/jobs"},
-    "tensorflow": {"workbench/node", "workbench/upstream", "backend/tfserving/server.py"},
+    "tensorflow": {
+        "workbench/node",
+        "workbench/upstream",
+        "workbench/datasets/kept/streams.py",
+        "backend/tfserving/server.py",
+    },
     "keras": {"workbench/node", "workbench/upstream", "backend/tfserving/server.py"},
     "onnxruntime": {"workbench/node", "workbench/models", "backend/deployments/engines.py"},
     "grpc": {"backend/tfserving"},

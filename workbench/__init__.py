@@ -15,13 +15,39 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from workbench.verbs.api import Job, Recipe, Version, job, jobs, model, models, submit
+    from workbench.verbs.api import (
+        Dataset,
+        Job,
+        Recipe,
+        Version,
+        add_dataset,
+        dataset,
+        job,
+        jobs,
+        model,
+        models,
+        submit,
+    )
 
 __version__ = "0.2.0"
-__all__ = ["Job", "Recipe", "Version", "__version__", "job", "jobs", "model", "models", "submit"]
+__all__ = [
+    "Dataset",
+    "Job",
+    "Recipe",
+    "Version",
+    "__version__",
+    "add_dataset",
+    "dataset",
+    "datasets",
+    "job",
+    "jobs",
+    "model",
+    "models",
+    "submit",
+]
 
 _API = "workbench.verbs.api"
-_ROOMS = ("jobs", "models")
+_ROOMS = ("datasets", "jobs", "models")
 """Packages whose names are calls too."""
 
 

@@ -189,6 +189,14 @@ class CorrectedPart:
 
 
 @dataclass(frozen=True)
+class DatasetPin:
+    """One version of a data set, by number and content."""
+
+    version: int
+    sha256: str
+
+
+@dataclass(frozen=True)
 class Manifest:
     """Everything that is known of a version.
 
@@ -209,6 +217,8 @@ class Manifest:
         Forms that this model cannot take, each with the reason.
     doubt
         The file that tells what is no single digit; ``None`` where the version has none.
+    datasets
+        Data sets that were brought and that it was made of, by name.
     files
         By path, all but the manifest.
     others
@@ -230,6 +240,7 @@ class Manifest:
     corrections: CorrectedPart | None = None
     parent: Parent | None = None
     doubt: str | None = None
+    datasets: Mapping[str, DatasetPin] = field(default_factory=dict)
     files: Mapping[str, File] = field(default_factory=dict)
     others: Mapping[str, object] = field(default_factory=dict)
 
@@ -297,6 +308,7 @@ class Manifest:
             corrections=fields.optional("corrections", lambda key: _corrected(fields.part(key))),
             parent=fields.optional("parent", lambda key: _parent(fields.part(key))),
             doubt=fields.optional("doubt", fields.text),
+            datasets=parse_pins(fields, "datasets"),
             files=_files(fields),
             others={key: told[key] for key in told if key not in _KNOWN},
         )
@@ -320,10 +332,11 @@ class Manifest:
             "corrections": self.corrections and _corrected_as_json(self.corrections),
             "parent": self.parent and {key: value for key, value in vars(self.parent).items() if value != ""},
             "doubt": self.doubt,
+            "datasets": {name: vars(pin) for name, pin in self.datasets.items()} or None,
             **self.others,
             "files": {path: vars(file) for path, file in self.files.items()},
         }
-        optional = ("input", "output", "corrections", "parent", "doubt")
+        optional = ("input", "output", "corrections", "parent", "doubt", "datasets")
         return {key: value for key, value in told.items() if value is not None or key not in optional}
 
 
@@ -399,8 +412,15 @@ _KNOWN = {
     "corrections",
     "parent",
     "doubt",
+    "datasets",
     "files",
 }
+
+
+def parse_pins(fields: Fields, key: str) -> dict[str, DatasetPin]:
+    """Read the versions of data sets in an object, by name; none where it is not there."""
+    parts = {name: fields.part(key).part(name) for name in (fields.object(key) if key in fields else ())}
+    return {name: DatasetPin(part.whole("version"), part.text("sha256")) for name, part in parts.items()}
 
 
 def _input(fields: Fields) -> Input:

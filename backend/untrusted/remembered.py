@@ -4,7 +4,7 @@ import json
 import time
 from pathlib import Path
 
-from backend.untrusted.fetching import Fetched
+from workbench.fetching import Fetched
 from workbench.system import files
 
 _Line = tuple[str, str, str, float]

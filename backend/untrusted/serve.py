@@ -15,13 +15,13 @@ from backend.deployments.store import Deployments
 from backend.deployments.uploads import MAX_VERSION
 from backend.deployments.values import Deployment
 from backend.untrusted import probing
-from backend.untrusted.fetching import Fetcher
 from backend.untrusted.fitting import Fitted, How, fit, other_size
 from backend.untrusted.meaning import OutputVerdict, read_verdict
 from backend.untrusted.model_files import ModelFile, ModelFiles
 from backend.untrusted.model_servers import ModelServer, ModelServers
 from backend.untrusted.remembered import Remembered
 from workbench.errors import AllTaken, BadInput, NotFound, TokenNeeded, Unavailable
+from workbench.fetching import Fetcher
 from workbench.manifest import Manifest, OutputKind
 from workbench.pictures import ink
 from workbench.pictures.decoders import MAX_BYTES as MAX_PICTURE

@@ -11,12 +11,12 @@ import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, expect
 
 from tests.backend import making, real_server
-from tests.backend.untrusted.test_fetching import Site
 from tests.browser import made_models
 from tests.browser.drawing import SEVEN, THREE, Line, visit
 from tests.browser.drawing import draw as draw_on_page
 from tests.chain import Chain, make_settings
 from tests.dashboard.serving import serving
+from tests.test_fetching import Site
 from workbench.backends.http import HttpBackEnd
 from workbench.manifest import FILE, Manifest
 from workbench.models import registry

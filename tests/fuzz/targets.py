@@ -12,10 +12,10 @@ import cv2
 import numpy as np
 
 from backend.untrusted import fitting
-from backend.untrusted.fetching import Fetcher
 from backend.untrusted.model_files import ModelFiles
 from workbench import artifact, events, recipes
 from workbench.errors import BadInput, ModelRefused, NotFetched, RecipeError, UrlRefused
+from workbench.fetching import Fetcher
 from workbench.manifest import write_listing as rewrite
 from workbench.pictures import decoders, ink
 from workbench.verbs import recipes as verbs_recipes

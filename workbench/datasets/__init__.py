@@ -1,6 +1,7 @@
-"""The examples that models learn from, by name: data sets that are fetched or drawn, and visitors' corrections."""
+"""The examples that models learn from, by name: data sets that are fetched or drawn, those that were brought, and visitors'
+corrections."""
 
-from workbench.datasets.cached import NAMES, Part, is_here, load
+from workbench.datasets.cached import NAMES, Part, is_here
 from workbench.datasets.corrected import (
     Corrected,
     add_corrections,
@@ -9,6 +10,7 @@ from workbench.datasets.corrected import (
     read_corrections,
 )
 from workbench.datasets.fetching import IDX, SOURCES
+from workbench.datasets.named import columns, feature_names, labels, load, manifest, pin, pinned, used
 from workbench.datasets.parents import add_parent, find_parent
 
 __all__ = [
@@ -19,10 +21,17 @@ __all__ = [
     "Part",
     "add_corrections",
     "add_parent",
+    "columns",
     "corrections",
     "corrections_used",
+    "feature_names",
     "find_parent",
     "is_here",
+    "labels",
     "load",
+    "manifest",
+    "pin",
+    "pinned",
     "read_corrections",
+    "used",
 ]

@@ -1,15 +1,18 @@
 """Rows become values."""
 
+import json
 from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
 
-from workbench.errors import NotFound
+from workbench.errors import NotFound, Unavailable
 from workbench.events import Error, Progress
+from workbench.fields import Fields
 from workbench.jobs.tables import errors, job_times, jobs, machines, phases, recipes
 from workbench.jobs.values import ACTIVE, Job, Lease, MachineRecord, StateChange
+from workbench.manifest import DatasetPin, parse_pins
 from workbench.recipes import FIELDS, Recipe
 
 Row = sa.RowMapping
@@ -52,9 +55,14 @@ def read_jobs(connection: sa.Connection, query: sa.Select[Any], now: float) -> l
             execution_s=_execution_s(changes[row["id"]], now),
             lease=Lease(row["runner"], row["lease_until"]) if row["runner"] is not None else None,
             terminate_asked=row["terminate_t"],
+            datasets=_datasets(row["datasets"]),
         )
         for row in rows
     ]
+
+
+def _datasets(text: str | None) -> dict[str, DatasetPin]:
+    return parse_pins(Fields({"datasets": json.loads(text or "{}")}, "the job's ", Unavailable), "datasets")
 
 
 def read_error(row: Row) -> Error:

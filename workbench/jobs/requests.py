@@ -26,6 +26,7 @@ class Submission:
     instance_type: str | None
     cluster: str | None
     price_per_hour: float | None
+    datasets: str = "{}"
 
     def __post_init__(self) -> None:
         artifact.check_name(self.name)

@@ -1,5 +1,6 @@
 """The store: every question and every change is one transaction, and no change goes by what a caller last saw."""
 
+import json
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
 
@@ -20,6 +21,7 @@ from workbench.jobs.reading import MANY, ONE, no_job, read_errors, read_jobs
 from workbench.jobs.requests import Submission
 from workbench.jobs.tables import LARGEST, jobs
 from workbench.jobs.values import STATES, Curve, Job, MachineRecord
+from workbench.manifest import DatasetPin
 from workbench.recipes import Recipe
 
 LEASE_S = 30.0
@@ -76,8 +78,14 @@ class Store:
         instance_type: str | None = None,
         cluster: str | None = None,
         price_per_hour: float | None = None,
+        datasets: Mapping[str, DatasetPin] | None = None,
     ) -> int:
         """Queue a job; give its id.
+
+        Parameters
+        ----------
+        datasets
+            The versions of data sets that it is to use, by name.
 
         Raises
         ------
@@ -85,7 +93,16 @@ class Store:
             A value that no job can have.
         """
         request = Submission(
-            name, requester, ps, workers, epochs, provider, instance_type, cluster, price_per_hour
+            name,
+            requester,
+            ps,
+            workers,
+            epochs,
+            provider,
+            instance_type,
+            cluster,
+            price_per_hour,
+            json.dumps({name: vars(pin) for name, pin in (datasets or {}).items()}),
         )
         with self._database.writing() as connection:
             return requests.submit(connection, request, recipe, self._clock())

@@ -75,6 +75,8 @@ jobs = sa.Table(
     # How many rows of each kind `metrics` has since the origin.
     sa.Column("metrics", ID, nullable=False, server_default="0"),
     sa.Column("validations", ID, nullable=False, server_default="0"),
+    # JSON: the version and content of each data set that the recipe names.
+    sa.Column("datasets", CODE),
     sa.Index("ix_jobs_state", "provider", "state"),
     sa.Index("ix_jobs_requester", "requester", "turn"),
 )

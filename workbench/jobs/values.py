@@ -1,8 +1,10 @@
 """What the job store gives: frozen values, no connection behind them."""
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 
 from workbench.events import Error, Progress
+from workbench.manifest import DatasetPin
 from workbench.recipes import Recipe
 
 STATES = ("queued", "initializing", "training", "exporting", "completed", "failed", "terminated")
@@ -93,6 +95,8 @@ class Job:
         Seconds with machines at work, all attempts together, as of the moment of asking.
     terminate_asked
         When somebody asked to terminate this attempt.
+    datasets
+        The versions of data sets that it was submitted with, by name.
     """
 
     id: int
@@ -119,6 +123,7 @@ class Job:
     price_per_hour: float | None
     lease: Lease | None
     terminate_asked: float | None
+    datasets: Mapping[str, DatasetPin] = field(default_factory=dict)
 
     @property
     def step(self) -> int | None:
@@ -172,6 +177,7 @@ class Job:
             "cost": self.cost,
             "recipe_sha256": self.recipe_sha256,
             "terminate_asked": self.terminate_asked,
+            "datasets": {name: vars(pin) for name, pin in self.datasets.items()},
             **{name: progress.get(name) for name in _PROGRESS},
         }
 

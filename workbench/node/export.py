@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from workbench import doubt
+from workbench import datasets, doubt
 from workbench.manifest import Input, Manifest, ModelOutput, Training
 from workbench.models.measured import Evaluation, Regression
 from workbench.node import forms
@@ -65,6 +65,7 @@ def write_version(
         corrections=describe_corrections(trained.predict, wanted, evaluation.output_kind),
         parent=parent_used(),
         doubt=None if detector is None else doubt.FILE,
+        datasets=datasets.used(),
     )
 
 

@@ -5,18 +5,19 @@ import json
 import re
 import shutil
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 
-from workbench import recipes
+from workbench import datasets, recipes
 from workbench.errors import RecipeError, WorkbenchError
 from workbench.events import Writer
-from workbench.manifest import Manifest
+from workbench.fields import Fields
+from workbench.manifest import DatasetPin, Manifest, parse_pins
 from workbench.models import evaluation, held_out
 from workbench.node import data, export, strategy, training
 from workbench.node.strategies.peers import BROKEN, DONE_FILE, Cluster, serve
@@ -37,19 +38,23 @@ class NodeAssignment:
         The job's: ``recipe/`` is read; ``checkpoints/``, ``export/`` and ``fields.json`` are the leading machine's.
     epochs
         Instead of the recipe's own ``EPOCHS``.
+    datasets
+        The versions that it is to use, by name.
     """
 
     folder: Path
     epochs: int | None
     seed: int
     cluster: Cluster
+    datasets: Mapping[str, DatasetPin] = field(default_factory=dict)
 
 
 def read(folder: Path, role: str, index: int) -> NodeAssignment:
     """The assignment of a machine, from the job's ``job.json``."""
     job = json.loads((folder / "job.json").read_text())
     cluster = Cluster(role, index, job["workers"], job["ps"], job.get("cluster") or {})
-    return NodeAssignment(folder, job.get("epochs"), job.get("seed", 0), cluster)
+    pins = parse_pins(Fields(job), "datasets")
+    return NodeAssignment(folder, job.get("epochs"), job.get("seed", 0), cluster, pins)
 
 
 def run(assignment: NodeAssignment, writer: Writer) -> None:
@@ -87,6 +92,7 @@ def _train(assignment: NodeAssignment, writer: Writer) -> None:
     plan = strategy.make(assignment.cluster, writer.log)
     _check_port(assignment.cluster, writer)
     keras.utils.set_random_seed(assignment.seed)
+    datasets.pin(assignment.datasets)
     source = Path("recipe").absolute()  # an own copy: other machines write theirs at the same time
     program = recipes.load(recipes.read(assignment.folder / "recipe"), source)
     if assignment.epochs is not None:

@@ -15,8 +15,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from workbench import recipes
+from workbench import datasets, recipes
 from workbench.errors import ModelRefused, RecipeError
+from workbench.fields import Fields
+from workbench.manifest import parse_pins
 from workbench.models import evaluation, held_out
 from workbench.node import data, export, measuring, parts
 from workbench.node import model as models
@@ -52,6 +54,9 @@ def main(arguments: list[str]) -> int:
 
 
 def _do(folder: Path, task: Mapping[str, Any]) -> object:
+    job = folder / "job.json"
+    pins = json.loads(job.read_text()) if task["do"] != "recipe" and job.exists() else task
+    datasets.pin(parse_pins(Fields(pins), "datasets"))
     if task["do"] == "recipe":
         return _try_recipe(folder, task["workers"])
     if task["do"] == "data":

@@ -58,6 +58,7 @@ def prepare(folder: Path, job: Job, remainder: Remainder | None = None) -> None:
     put_recipe(folder, job)
     fields = ("name", "epochs", "ps", "workers", "attempt", "origin")
     values = {"job": job.id, "seed": 0, **{name: getattr(job, name) for name in fields}}
+    values["datasets"] = wire.pack(job.datasets)
     if remainder is not None:
         values |= {"lasts_s": remainder.lasts_s, "cap": remainder.cap}
     untrusted_changes.write(folder, "job.json", json.dumps(values).encode())

@@ -74,7 +74,9 @@ def end_trials(job: int, folder: Path, trials: Provider) -> None:
 def _check(settings: Settings, job: Job, stop: Stop) -> str:
     assert job.recipe is not None
     name = _check_name(job.id)
-    return checks.check(job.recipe, settings, workers=job.workers, name=name, stop=stop).held_out
+    return checks.check(
+        job.recipe, settings, workers=job.workers, name=name, stop=stop, datasets=job.datasets
+    ).held_out
 
 
 def _check_name(id: int) -> str:

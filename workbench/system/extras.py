@@ -6,10 +6,17 @@ PACKAGES = {
     "backend": ("flask", "gunicorn", "cv2", "onnxruntime", "PIL"),
     "dashboard": ("jupyter_server", "voila", "anywidget", "ipywidgets"),
     "train": ("tensorflow", "keras", "onnx", "tf2onnx", "imageio", "numpy"),
+    "data": ("google_crc32c", "pyarrow"),
     "aws": ("boto3", "botocore"),
 }
 """Extra → packages by which it is known; of a package that several bring the first is named."""
-_PROOF = {"backend": "gunicorn", "dashboard": "voila", "train": "tensorflow", "aws": "boto3"}
+_PROOF = {
+    "backend": "gunicorn",
+    "dashboard": "voila",
+    "train": "tensorflow",
+    "data": "pyarrow",
+    "aws": "boto3",
+}
 
 
 def is_installed(extra: str) -> bool:

@@ -12,8 +12,8 @@ import re
 import secrets
 import signal
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
@@ -21,6 +21,7 @@ from workbench import recipes
 from workbench.errors import NotFound, RecipeError, Unavailable, WorkbenchError
 from workbench.machines import Layout, Machine, Place, Provider, machine_folder
 from workbench.machines.local.provider import LocalProvider, default_limits
+from workbench.manifest import DatasetPin
 from workbench.recipes import Recipe
 from workbench.settings import Settings
 from workbench.system import untrusted_changes, wire
@@ -58,6 +59,7 @@ class Task:
     workers: int = 1
     held_out: str = ""
     expected: str = ""
+    datasets: Mapping[str, DatasetPin] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -125,6 +127,7 @@ def check(
     timeout_s: float = TIMEOUT_S,
     name: str | None = None,
     stop: Callable[[], bool] = lambda: False,
+    datasets: Mapping[str, DatasetPin] | None = None,
 ) -> Checked:
     """Try the recipe: load its data, build its model, take one training step, evaluate a few examples.
 
@@ -134,6 +137,8 @@ def check(
         Of the check: there is one of this name at a time, a new one ends it.
     stop
         Asked all the time; once it says yes the check ends.
+    datasets
+        The versions of data sets to use; the newest of those that are not named.
 
     Raises
     ------
@@ -148,7 +153,7 @@ def check(
     fetch_data(recipe, settings)
     with _folder(settings, name or f"check-{secrets.token_hex(8)}") as folder:
         recipe.write(folder / "recipe")
-        task = Task("recipe", workers)
+        task = Task("recipe", workers, datasets=datasets or {})
         return run_child(folder, task, Checked, provider or LocalProvider(settings), timeout_s, stop)
 
 

@@ -5,10 +5,10 @@ All of it is about the workbench that the environment names (``WORKBENCH_HOME`` 
 
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from workbench import recipes
-from workbench.errors import JobFailed
+from workbench.errors import BadInput, JobFailed
 from workbench.events import Error
 from workbench.jobs import Job as Row
 from workbench.manifest import Manifest
@@ -17,7 +17,9 @@ from workbench.recipes import Recipe
 from workbench.settings import Settings, from_environment
 from workbench.system.waiting import wait_until
 from workbench.verbs import backends, logs, retraining
+from workbench.verbs import datasets as dataset_verbs
 from workbench.verbs import recipes as recipe_verbs
+from workbench.verbs.datasets import looking
 from workbench.verbs.jobs import has_ended
 from workbench.verbs.requests import Request
 from workbench.verbs.workbench import opened
@@ -27,8 +29,22 @@ if TYPE_CHECKING:
 
     from workbench.backends.values import Deployment
     from workbench.models.measured import Evaluation, Regression
+    from workbench.verbs.datasets import DatasetManifest
 
-__all__ = ["Job", "Recipe", "Version", "job", "jobs", "model", "models", "submit"]
+__all__ = [
+    "Dataset",
+    "Job",
+    "Recipe",
+    "Version",
+    "add_dataset",
+    "dataset",
+    "datasets",
+    "job",
+    "jobs",
+    "model",
+    "models",
+    "submit",
+]
 
 POLL_S = 0.5
 
@@ -190,9 +206,15 @@ class Version:
 
     def evaluate(self) -> "Evaluation | Regression":
         """Ask it about each example of the test part that its recipe loads, once."""
+        from workbench import datasets
         from workbench.models import evaluation
 
-        with opened(self._settings) as workbench, tempfile.TemporaryDirectory() as folder:
+        pins = self.manifest.datasets
+        with (
+            opened(self._settings) as workbench,
+            tempfile.TemporaryDirectory() as folder,
+            datasets.pinned(pins),
+        ):
             recipe = retraining.recipe_of(self._found, workbench.store)
             program = recipes.load(recipe, Path(folder) / "program")
             _, test = program.load_data()
@@ -225,6 +247,95 @@ class Version:
         """
         _, now = backends.deploy(str(self), self._settings, to=to, canary=canary, reason=reason or "")
         return now
+
+
+class Dataset:
+    """One version of a data set. Versions never change."""
+
+    def __init__(self, manifest: "DatasetManifest", settings: Settings) -> None:
+        self._manifest, self._settings = manifest, settings
+
+    def __repr__(self) -> str:
+        train, test = self._manifest.train.examples, self._manifest.test.examples
+        return f"<Dataset {self._manifest}: {self._manifest.kind}, {train:,} + {test:,} examples>"
+
+    def __str__(self) -> str:
+        return str(self._manifest)
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        return self._manifest.name
+
+    @property
+    def version(self) -> int:
+        """Its number, from 1."""
+        return self._manifest.version
+
+    @property
+    def manifest(self) -> "DatasetManifest":
+        """Everything that is known of it."""
+        return self._manifest
+
+    def load(self, *, stream: bool | None = None) -> tuple[Any, Any]:
+        """Load ``(train, test)``, each ``(x, y)`` arrays, or a ``tf.data.Dataset`` where it is large; as in a recipe."""
+        from workbench import datasets  # NumPy comes with it
+
+        return datasets.load(str(self), self._settings, stream=stream)
+
+    def models(self) -> list[str]:
+        """The model versions that were trained with it."""
+        with opened(self._settings) as workbench:
+            return list(dataset_verbs.made_of(self._manifest, self._settings, workbench.store).models)
+
+    def show(self) -> looking.Shown:
+        """What is in it, for a notebook: some examples, the balance of classes, each column's figures."""
+        return looking.look(self._manifest, self._settings)
+
+    def export(self, folder: str | Path) -> Path:
+        """Write it into a new folder as files that other programs read."""
+        return dataset_verbs.export(str(self), Path(folder), self._settings)
+
+    def remove(self) -> None:
+        """Remove it; raises ``Conflict`` while a model or a job names it."""
+        with opened(self._settings) as workbench:
+            dataset_verbs.remove(str(self), self._settings, workbench.store)
+
+
+def add_dataset(name: str, source: str | Path, **how: Any) -> Dataset:
+    """Add a version of a data set; the same data again give the version that is there.
+
+    Parameters
+    ----------
+    source
+        A folder or zip of pictures or texts by class, a ``.csv``, ``.tsv``, ``.parquet``, ``.npz`` or IDX file, or the URL of one.
+    how
+        What is not to be guessed: ``target``, ``classes``, ``kind``, ``unused``, ``size``, ``channels``, ``header``, ``licence``, and of
+        the split ``by`` (``share``, ``column``, ``group``), ``share``, ``column``, ``seed``.
+
+    Raises
+    ------
+    BadInput, NotFound, NotFetched, Full
+        The source cannot be used; nothing was kept.
+    """
+    settings = from_environment()
+    try:
+        wanted = dataset_verbs.how(**how)
+    except TypeError as error:
+        raise BadInput(f"add_dataset: {error}") from error
+    return Dataset(dataset_verbs.add(name, source, wanted, settings), settings)
+
+
+def dataset(reference: str) -> Dataset:
+    """The data set that ``NAME:V`` names, or the newest version of ``NAME``; raises ``NotFound``."""
+    settings = from_environment()
+    return Dataset(dataset_verbs.find(reference, settings), settings)
+
+
+def datasets(name: str | None = None) -> list[Dataset]:
+    """All data sets that were added, by name and version; only of ``name`` where one is given."""
+    settings = from_environment()
+    return [Dataset(found, settings) for found in dataset_verbs.versions(settings, name)]
 
 
 def submit(

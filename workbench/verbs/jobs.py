@@ -11,6 +11,7 @@ from workbench.jobs import MachineRecord as JobMachine
 from workbench.jobs.changing import check_requester
 from workbench.settings import Settings
 from workbench.system import extras
+from workbench.verbs import datasets
 from workbench.verbs.clusters import Clusters
 from workbench.verbs.machines import Machines
 from workbench.verbs.requests import Request
@@ -59,6 +60,8 @@ class Jobs:
             With the field and line.
         BadInput
             A value that no job can have.
+        NotFound
+            It names a data set that is not there.
         Unavailable
             There is no such provider here.
         """
@@ -79,6 +82,7 @@ class Jobs:
             instance_type=request.instance_type,
             cluster=request.cluster,
             price_per_hour=price,
+            datasets=datasets.pins_of(request.recipe, self._settings),
         )
         self.tick()
         return id

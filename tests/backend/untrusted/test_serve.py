@@ -21,7 +21,7 @@ import pytest
 
 from tests.backend import making
 from tests.backend.real_server import BEARER, Answer, Server, start, stop, wait_for
-from tests.backend.untrusted.test_fetching import Site
+from tests.test_fetching import Site
 from workbench import manifest
 from workbench.backends.http import HttpBackEnd
 from workbench.manifest import write_listing as rewrite

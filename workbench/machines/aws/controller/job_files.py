@@ -5,7 +5,7 @@ import secrets
 import tempfile
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from workbench.aws import names
@@ -14,6 +14,7 @@ from workbench.errors import BadInput
 from workbench.fields import Fields
 from workbench.machines.aws.exchange import reports, requests
 from workbench.machines.aws.exchange.assignments import AssignedJob, Assignment
+from workbench.manifest import DatasetPin, parse_pins
 from workbench.settings import Settings
 from workbench.system import untrusted_changes, untrusted_folders
 
@@ -34,6 +35,8 @@ class JobNote:
     """Seconds after which its machines are to end, for what the job may cost."""
     cap: str = ""
     """What the job may cost, in words."""
+    datasets: Mapping[str, DatasetPin] = field(default_factory=dict)
+    """The versions of data sets that it is to use, by name."""
 
     @property
     def tags(self) -> dict[str, str]:
@@ -57,7 +60,7 @@ class JobFiles:
         """The assignment with the job of the folder, which is put into the bucket with the machines' addresses."""
         note = read_note(folder)
         prefix = self.prefix(folder)
-        data = requests.give_data(self.bucket, self.settings.data, folder / "recipe")
+        data = requests.give_data(self.bucket, self.settings.data, folder / "recipe", note.datasets)
         limits = [
             (limit, cap) for limit, cap in ((deadline_s, ""), (note.lasts_s, note.cap)) if limit is not None
         ]
@@ -124,6 +127,7 @@ def read_note(folder: Path) -> JobNote:
         attempt=fields.optional("attempt", fields.count) or 1,
         lasts_s=fields.optional("lasts_s", fields.number),
         cap=str(told.get("cap") or ""),
+        datasets=parse_pins(fields, "datasets"),
     )
 
 

@@ -2,12 +2,15 @@
 
 import io
 import json
+import re
 import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from workbench.aws.bucket import Bucket
-from workbench.errors import BadInput
+from workbench.errors import BadInput, Unavailable
+from workbench.fields import Fields
+from workbench.manifest import DatasetPin
 
 MAX_JOB_BYTES = 64 * 1024 * 1024
 TRAVELLING = ("corrections", "parents")
@@ -58,19 +61,43 @@ def take(bucket: Bucket, prefix: str, folder: Path) -> None:
         archive.extractall(folder)
 
 
-def give_data(bucket: Bucket, folder: Path, recipe: Path) -> tuple[str, ...]:
+def give_data(
+    bucket: Bucket, folder: Path, recipe: Path, pinned: Mapping[str, DatasetPin] | None = None
+) -> tuple[str, ...]:
     """Put the data sets that the recipe names there, unless they are; the names of their files.
 
-    With any of them goes what was learned from them of drawings that are no digits.
+    With any of ours goes what was learned from them of drawings that are no digits.
+
+    Parameters
+    ----------
+    pinned
+        The versions of data sets that were brought: their files are named by their content, so each travels once.
     """
     text = _text(recipe)
-    wanted = [path for path in sorted(folder.glob("*.npz")) if path.stem.encode() in text]
-    wanted += sorted(folder.glob("doubt-*.json")) if wanted else []
+    wanted = [path.name for path in sorted(folder.glob("*.npz")) if path.stem.encode() in text]
+    wanted += sorted(path.name for path in folder.glob("doubt-*.json")) if wanted else []
+    for reference, pin in sorted((pinned or {}).items()):
+        wanted += [one for one in _kept(folder, reference.partition(":")[0], pin) if one not in wanted]
     there = {stored.key: stored.size for stored in bucket.list(DATA)} if wanted else {}
-    for path in wanted:
-        if there.get(f"{DATA}{path.name}") != path.stat().st_size:
-            bucket.put(f"{DATA}{path.name}", path.resolve())
-    return tuple(path.name for path in wanted)
+    for one in wanted:
+        if there.get(f"{DATA}{one}") != (folder / one).stat().st_size:
+            bucket.put(f"{DATA}{one}", (folder / one).resolve())
+    return tuple(wanted)
+
+
+def _kept(folder: Path, name: str, pin: DatasetPin) -> list[str]:
+    """The files of a version of a data set, its manifest last: where that is, all are."""
+    if not re.fullmatch(r"\w[\w.-]*", name, re.ASCII):  # the job's folder is its machines' to write
+        raise Unavailable(f"no data set is called {name[:80]!r}")
+    said = f"sets/{name}/{pin.version}/manifest.json"
+    try:
+        told = Fields(json.loads((folder / said).read_text()), f"{said}: ", Unavailable)
+    except (OSError, ValueError) as error:
+        raise Unavailable(f"the data set {name}:{pin.version} cannot be read: {error}") from error
+    shards = [shard.text("sha256") for part in ("train", "test") for shard in told.part(part).parts("shards")]
+    if wrong := [one for one in shards if not re.fullmatch(r"[0-9a-f]{64}", one)]:
+        raise Unavailable(f"the data set {name}:{pin.version} is damaged: {wrong[0][:80]!r} names no file")
+    return [*(f"blobs/{sha256[:2]}/{sha256}" for sha256 in dict.fromkeys(shards)), said]
 
 
 def _named(data: Path, recipe: bytes) -> list[Path]:

@@ -95,6 +95,9 @@ class Disk:
         for name in work.data:
             target = data / name
             if not target.exists():
+                for above in reversed(target.relative_to(data).parents[:-1]):
+                    (data / above).mkdir(exist_ok=True)
+                    (data / above).chmod(0o755)
                 self.bucket.download(f"{DATA}{name}", target)
                 target.chmod(0o644)
         return folder

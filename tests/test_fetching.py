@@ -11,9 +11,9 @@ from typing import Any, NoReturn
 
 import pytest
 
-from backend.untrusted import fetching
-from backend.untrusted.fetching import Fetched, Fetcher
+from workbench import fetching
 from workbench.errors import NotFetched, UrlRefused
+from workbench.fetching import Fetched, Fetcher
 
 
 class Site(http.server.ThreadingHTTPServer):
