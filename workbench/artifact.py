@@ -19,6 +19,8 @@ from workbench.manifest import Manifest, list_files, read, read_files
 
 ALIKE = "alike.npz"
 """A small sample of what a version was trained on: pixels ``x`` ``(n, h, w, c)`` and classes ``y`` ``(n,)``."""
+BROWSER = "browser.json"
+"""The model as a page computes it by itself, where it can be one: ``workbench.node.companions.browser``."""
 MAX_MEMBERS = 1_000
 MAX_BYTES = 2 * 1024**3
 MAX_RATIO = 200

@@ -19,9 +19,14 @@ def add(verbs: output.Verbs) -> None:
     verbs.add("model", _model, "one version: its manifest", json=True).add_argument(
         "model", metavar="NAME[:V]"
     )
-    download = verbs.add("download", _download, "write a version as a zip")
+    download = verbs.add(
+        "download", _download, "write a version as a zip, or as one page that answers by itself"
+    )
     download.add_argument("model", metavar="NAME[:V]")
-    download.add_argument("file", metavar="FILE.zip", type=Path)
+    download.add_argument("file", metavar="FILE.zip", type=Path, nargs="?")
+    download.add_argument(
+        "--html", metavar="FILE.html", type=Path, help="one page that draws and answers without a network"
+    )
     deploy = verbs.add("deploy", _deploy, "put a version behind the back end", json=True)
     deploy.add_argument("model", metavar="NAME[:V]")
     deploy.add_argument(
@@ -128,7 +133,12 @@ def _lineage(version: "Version") -> list[tuple[str, str]]:
 def _download(arguments: argparse.Namespace, settings: Settings) -> None:
     from workbench.verbs import models
 
-    path = models.download(arguments.model, arguments.file, settings)
+    if (arguments.file is None) == (arguments.html is None):
+        raise BadInput("say where to: FILE.zip, or --html FILE.html")
+    if arguments.html is not None:
+        path = models.take_home(arguments.model, arguments.html, settings)
+    else:
+        path = models.download(arguments.model, arguments.file, settings)
     print(f"{path}: {path.stat().st_size / 1e6:.1f} MB", file=sys.stderr)
 
 

@@ -13,7 +13,7 @@ from workbench import datasets, doubt
 from workbench.manifest import Input, Manifest, ModelOutput, Training
 from workbench.models.measured import Evaluation, Regression
 from workbench.node import forms
-from workbench.node.companions import doubting, sample
+from workbench.node.companions import browser, doubting, sample
 from workbench.node.model import input_of, layers_of, plain
 from workbench.node.retraining.corrected import describe_corrections
 from workbench.node.retraining.parent import parent_used
@@ -53,6 +53,7 @@ def write_version(
     detector = doubting.find(labels, preprocessing, settings or from_environment())
     if detector is not None:
         doubt.write(folder, detector)
+    browser.write(folder, model, wanted, {"labels": list(labels), "output": str(evaluation.output_kind)})
     return Manifest(
         input=wanted,
         preprocessing=preprocessing,

@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING
 
 from workbench.errors import BadInput
 from workbench.manifest import OutputKind
-from workbench.models import registry
+from workbench.models import at_home, registry
 from workbench.models.registry import Damaged, Version
 from workbench.settings import Settings
 
 if TYPE_CHECKING:
     import numpy as np
 
-__all__ = ["Damaged", "Version", "damaged", "download", "find", "probabilities", "versions"]
+__all__ = ["Damaged", "Version", "damaged", "download", "find", "probabilities", "take_home", "versions"]
 
 
 def versions(settings: Settings, name: str | None = None) -> list[Version]:
@@ -43,6 +43,21 @@ def download(reference: str, file: Path, settings: Settings) -> Path:
     if not file.parent.is_dir():
         raise BadInput(f"there is no folder {file.parent}; make it first")
     return registry.download(registry.find(reference, settings), file)
+
+
+def take_home(reference: str, file: Path, settings: Settings) -> Path:
+    """Write a version as one HTML file that draws, fits and answers by itself; whole, or not at all.
+
+    Raises
+    ------
+    NotFound
+        There is no such version.
+    BadInput
+        There is no folder for the file, or the version has what such a page cannot compute.
+    """
+    if not file.parent.is_dir():
+        raise BadInput(f"there is no folder {file.parent}; make it first")
+    return at_home.write(registry.find(reference, settings), file)
 
 
 def probabilities(outputs: "np.ndarray", kind: OutputKind | None) -> "np.ndarray":

@@ -1,0 +1,131 @@
+"""The form for browsers gives the model's own answers in a real browser, and names what it cannot be."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+from playwright.sync_api import sync_playwright
+
+from tests.browser import chromium
+from workbench.artifact import BROWSER
+from workbench.errors import BadInput
+from workbench.manifest import Input, Manifest
+from workbench.models import at_home
+from workbench.models.registry import Version
+from workbench.node.companions import browser
+
+TAKES = Input((28, 28, 1), "image", range=(0, 255))
+TOLERANCE = 1e-4
+
+
+def usual() -> keras.Model:
+    return keras.Sequential(
+        [
+            keras.Input((28, 28, 1)),
+            layers.Rescaling(1 / 127.5, offset=-1),
+            layers.RandomRotation(0.1),
+            layers.Conv2D(4, 5, strides=2, padding="same", activation="relu"),
+            layers.BatchNormalization(),
+            layers.MaxPooling2D(3, strides=2, padding="same"),
+            layers.SpatialDropout2D(0.2),
+            layers.ZeroPadding2D(((1, 0), (0, 2))),
+            layers.DepthwiseConv2D(3, depth_multiplier=2, dilation_rate=2, padding="same"),
+            layers.LeakyReLU(negative_slope=0.1),
+            layers.Conv2D(6, 3, dilation_rate=2, use_bias=False),
+            layers.Activation("gelu"),
+            layers.Flatten(),
+            layers.Dropout(0.5),
+            layers.Dense(12, activation="silu"),
+            layers.Dense(10),
+            layers.Softmax(),
+        ]
+    )
+
+
+def joined() -> keras.Model:
+    x = given = keras.Input((28, 28, 1))
+    x = layers.Rescaling(1 / 255)(x)
+    x = layers.AveragePooling2D(3, strides=2, padding="same")(x)
+    a = layers.Conv2D(4, 3, padding="same", activation="elu")(x)
+    b = layers.Conv2D(4, 1, activation="tanh")(x)
+    x = layers.Concatenate()([layers.Add()([a, b]), layers.Multiply()([a, b])])
+    x = layers.BatchNormalization(scale=False)(x)
+    x = layers.ReLU(max_value=1.5, negative_slope=0.2, threshold=0.1)(x)
+    x = layers.GlobalAveragePooling2D()(x)
+    x = layers.Dense(6, activation="sigmoid")(x)
+    return keras.Model(given, layers.Dense(10, activation="softmax")(x))
+
+
+def within() -> keras.Model:
+    block = keras.Sequential(
+        [layers.Conv2D(3, 3, activation="selu"), layers.GlobalMaxPooling2D(keepdims=True)]
+    )
+    answers = [layers.Reshape((3,)), layers.Dense(10, activation="softmax")]
+    return keras.Sequential([keras.Input((28, 28, 1)), layers.Rescaling(1 / 255), block, *answers])
+
+
+def settle(model: keras.Model) -> keras.Model:
+    """Give all numbers a value of their own, moving averages too."""
+    chance = np.random.default_rng(0)
+    for weight in model.weights:
+        value = chance.normal(scale=0.3, size=weight.shape)
+        if weight.dtype == "float32":
+            weight.assign(np.abs(value) + 0.5 if "variance" in weight.name else value)
+    return model
+
+
+@pytest.mark.parametrize("make", [usual, joined, within])
+def test_a_browser_computes_what_the_model_does(make: Callable[[], keras.Model], tmp_path: Path) -> None:
+    program = chromium.find()
+    if program is None:
+        pytest.skip("no Chromium is installed (Debian: apt-get install chromium)")
+    model = settle(make())
+    browser.write(tmp_path, model, TAKES, {"labels": list("0123456789"), "output": "probabilities"})
+    form = json.loads((tmp_path / BROWSER).read_text())
+    x = np.random.default_rng(1).integers(0, 256, (20, 28, 28, 1)).astype(np.uint8)
+    with sync_playwright() as playwright:
+        chrome = chromium.launch(playwright, program)
+        try:
+            page = chrome.new_page()
+            page.evaluate(f"(() => {{ {at_home.bundle()}; window.modules = modules; }})()")
+            found = page.evaluate(
+                """([form, pictures]) => {
+                    const { opened, probabilities } = window.modules.network;
+                    const steps = opened(form);
+                    return pictures.map((pixels) => probabilities(form, steps, pixels));
+                }""",
+                [form, x.reshape(20, -1).tolist()],
+            )
+        finally:
+            chrome.close()
+    assert np.abs(np.array(found) - model.predict(x, verbose=0)).max() <= TOLERANCE
+
+
+def test_what_no_step_computes_is_named(tmp_path: Path) -> None:
+    def refused(*inner: Any) -> str:
+        model = keras.Sequential([keras.Input((28, 28, 1)), *inner, layers.Flatten(), layers.Dense(10)])
+        browser.write(tmp_path, model, TAKES, {})
+        return str(json.loads((tmp_path / BROWSER).read_text())["missing"])
+
+    assert "GroupNormalization" in refused(layers.GroupNormalization(1))
+    assert "groups" in refused(layers.Conv2D(4, 1), layers.Conv2D(4, 3, groups=2))
+    assert "numbers" in refused(layers.Conv2D(300, 1))
+
+
+def test_a_version_that_cannot_be_taken_home_says_why(tmp_path: Path) -> None:
+    def refused(manifest: Manifest) -> str:
+        with pytest.raises(BadInput) as told:
+            at_home.write(Version("digits", 1, tmp_path, manifest), tmp_path / "home.html")
+        return str(told.value)
+
+    assert "preprocessing none" in refused(Manifest(input=TAKES))
+    mnist = Manifest(input=TAKES, preprocessing="mnist")
+    assert "publish it again" in refused(mnist)
+    (tmp_path / BROWSER).write_text('{"format": 1, "missing": "look is a layer of the kind Look"}')
+    assert "look is a layer of the kind Look" in refused(mnist)
+    assert not (tmp_path / "home.html").exists()
