@@ -5,6 +5,7 @@ import math
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -48,7 +49,7 @@ events = st.one_of(
         val_accuracy=numbers,
         images_per_s=numbers,
         eta_s=numbers,
-    ),
+    ).map(lambda metric: replace(metric, of=max(metric.step, metric.of))),
     st.builds(Log, **machines, line=texts),
     st.builds(
         Error,
@@ -202,6 +203,12 @@ def test_a_file_begun_anew_is_read_from_its_beginning(path: Path) -> None:
     again = Log(2.0, "worker", 0, "short")
     path.write_bytes(dump(again))
     assert read(path, offset)[0] == [again]
+
+
+def test_nobody_has_done_more_steps_than_there_are() -> None:
+    found = parse(dump(Metric(1.0, "worker", 0, step=2**31 - 1, of=1, epoch=1)))
+    assert isinstance(found, Metric)
+    assert (found.step, found.of) == (2**31 - 1, 2**31 - 1)
 
 
 def test_metrics_come_at_most_once_a_second(path: Path, clock: Clock) -> None:

@@ -84,7 +84,8 @@ def _phase(values: dict[str, object]) -> Event:
 
 
 def _metric(values: dict[str, object]) -> Event:
-    counts = (_count(values[name]) for name in COUNTS)
+    step, of, epoch = (_count(values[name]) for name in COUNTS)
+    counts = (step, max(step, of), epoch)  # nobody has done more than there is to do
     rest = (_number(values.get(name)) for name in MEASURED if name not in COUNTS)
     return Metric(*_machine(values), *counts, *rest)
 

@@ -53,6 +53,10 @@ def _unpack(kind: Any, told: object) -> Any:
     origin, inner = typing.get_origin(kind), typing.get_args(kind)
     if dataclasses.is_dataclass(kind) and isinstance(kind, type):
         return _unpack_fields(kind, told)
+    if origin is typing.Literal:
+        if any(told == one and type(told) is type(one) for one in inner):
+            return told
+        raise ValueError(f"expected one of {inner}. Received: {str(told)[:80]!r}")
     if origin in (types.UnionType, Union):
         return _unpack_union(inner, told)
     if origin is tuple and isinstance(told, list):

@@ -37,6 +37,8 @@ TRIAL = "workbench.node.trial"
 """What the child does."""
 
 
+KILLS = (signal.SIGKILL, signal.SIGTERM, signal.SIGHUP)
+"""With which a process is ended from outside."""
 RESULT = "result.json"
 MAX_RESULT = 10_000_000
 
@@ -77,6 +79,10 @@ class _Said:
     """``result.json``, but for what was found."""
 
     error: _Blamed | None = None
+
+
+class _Killed(RecipeError):
+    """The child was ended by a signal that is not a fault of its own code's making."""
 
 
 class Stopped(WorkbenchError):
@@ -283,6 +289,21 @@ def run_child(
         No child can be begun, or the computer is too busy.
     Stopped
     """
+    try:
+        return _run_once(folder, task, kind, provider, timeout_s, stop, late)
+    except _Killed:  # by somebody, or by the system: that says nothing of the recipe
+        return _run_once(folder, task, kind, provider, timeout_s, stop, late)
+
+
+def _run_once(
+    folder: Path,
+    task: Task,
+    kind: type[T],
+    provider: LocalProvider,
+    timeout_s: float,
+    stop: Callable[[], bool],
+    late: str,
+) -> T:
     name = task_of(folder)
     untrusted_changes.remove(folder, RESULT)
     untrusted_changes.write(folder, "task.json", json.dumps(wire.pack(task)).encode())
@@ -338,10 +359,8 @@ def _crashed(machine: Machine, folder: Path) -> RecipeError:
     words = last_lines(folder, machine.place, 30)
     place = find_place(words, folder)
     field, line = place or (None, None)
+    told, error = "the recipe's code ended the process it ran in", RecipeError
+    if machine.exit and not machine.exit.reason and -machine.exit.code in KILLS:
+        told, error = "the process was killed twice, by somebody or for want of memory", _Killed
     ended = machine.exit or "nobody knows how"
-    return RecipeError(
-        f"the recipe's code ended the process it ran in: {ended}",
-        field=field,
-        line=line,
-        traceback=shorten(words, folder),
-    )
+    return error(f"{told}: {ended}", field=field, line=line, traceback=shorten(words, folder))

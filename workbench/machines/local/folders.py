@@ -25,7 +25,7 @@ def open_home(home: Path) -> None:
     for path in home.iterdir():
         if path.is_file() and not path.is_symlink():
             path.chmod(0o600)
-        elif path.name in ("clusters", "logs"):
+        elif path.name in ("clusters", "logs", "models"):
             path.chmod(0o700)
     data = home / "data"
     for path in () if data.is_symlink() else (data, *data.glob("*.npz")):

@@ -20,6 +20,7 @@ from workbench.machines.local.sandbox import MachineLimits, limit
 from workbench.system import priority
 from workbench.system.linux import end_with_parent, write_environment
 
+DEFAULT = (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
 MAX_OUTPUT = 1_000_000
 """Of a command: characters that are given of each output."""
 
@@ -40,7 +41,7 @@ def enter(role: Role) -> None:
     """Have an own process group with signals as they were, that ends when the cluster's first process does."""
     end_with_parent(signal.SIGKILL)
     signal.set_wakeup_fd(-1)
-    for number in (signal.SIGCHLD, signal.SIGTERM):
+    for number in DEFAULT:  # whoever began the fork server may have had some ignored, as ``nohup`` does
         signal.signal(number, signal.SIG_DFL)
     os.setsid()
     write_environment(MARK, role.mark)

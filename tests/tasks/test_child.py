@@ -1,0 +1,80 @@
+"""The child in which a recipe is tried, ended by others than its own code."""
+
+import json
+import signal
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from workbench.errors import RecipeError
+from workbench.machines import Exit, Machine
+from workbench.manifest import BeforeAfter, CorrectedPart, ModelOutput, Share, WritersPart
+from workbench.system import wire
+from workbench.tasks.check import Task, run_child
+from workbench.tasks.verification import Measured
+
+
+@dataclass(frozen=True)
+class Found:
+    number: int
+
+
+@dataclass
+class Provider:
+    """Each child ends at once: with these codes, one after the other; the last one that has 0 says what it found."""
+
+    codes: list[int]
+    reason: str = ""
+    begun: list[str] = field(default_factory=list)
+
+    def launch_task(self, name: str, folder: Path, module: str, limits: object) -> list[Machine]:
+        self.begun.append(name)
+        code = self.codes.pop(0)
+        if code == 0:
+            (folder / "result.json").write_text('{"found": {"number": 7}}')
+        exit = Exit(code, self.reason)
+        return [Machine(name, "task", 0, "stopped", "", exit=exit)]
+
+    def terminate(self, name: str) -> None:
+        pass
+
+
+def run(folder: Path, provider: Provider) -> Found:
+    return run_child(folder, Task("recipe"), Found, provider, 5.0, lambda: False)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP])
+def test_a_child_that_is_killed_is_begun_once_more(tmp_path: Path, number: int) -> None:
+    provider = Provider([-number, 0])
+    assert run(tmp_path, provider) == Found(7)
+    assert len(provider.begun) == 2
+
+
+def test_one_that_is_killed_again_is_not_called_the_recipes_end(tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match="killed twice, by somebody or for want of memory: signal SIGKILL"):
+        run(tmp_path, Provider([-9, -9]))
+
+
+@pytest.mark.parametrize(("code", "said"), [(-signal.SIGSEGV, "signal SIGSEGV"), (5, "exit code 5")])
+def test_what_its_code_does_is_its_code_s(tmp_path: Path, code: int, said: str) -> None:
+    provider = Provider([code])
+    with pytest.raises(RecipeError, match=f"the recipe's code ended the process it ran in: {said}"):
+        run(tmp_path, provider)
+    assert len(provider.begun) == 1
+
+
+def test_a_limit_that_was_kept_is_not_tried_again(tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match="used 9 GB"):
+        run(tmp_path, Provider([-9], "used 9 GB of memory"))
+
+
+def test_what_was_measured_comes_back_from_the_child_as_it_was() -> None:
+    aside = BeforeAfter(Share(1, 2), Share(2, 2))
+    found = Measured(
+        "digest",
+        {"accuracy": 0.5},
+        ModelOutput("logits", (4,)),
+        CorrectedPart(1, ("a",), Share(1, 2), None, writers=WritersPart(1, 2, aside, None)),
+    )
+    assert wire.unpack(Measured, json.loads(json.dumps(wire.pack(found)))) == found
