@@ -59,6 +59,9 @@ def add(verbs: output.Verbs) -> None:
     exporting = _action(inner, "export", _export, "write a version as files that others read")
     exporting.add_argument("dataset", metavar="NAME[:V]")
     exporting.add_argument("folder", metavar="FOLDER", type=Path)
+    making = _action(inner, "recipe", _recipe, "write a recipe that is made from what a data set is")
+    making.add_argument("dataset", metavar="NAME")
+    making.add_argument("folder", metavar="FOLDER", type=Path)
     _action(inner, "remove", _remove, "remove a version that no model names").add_argument(
         "dataset", metavar="NAME:V"
     )
@@ -226,6 +229,18 @@ def _export(arguments: argparse.Namespace, settings: Settings) -> None:
         output.json({"folder": str(folder)})
     else:
         print(f"{folder}: written", file=sys.stderr)
+
+
+def _recipe(arguments: argparse.Namespace, settings: Settings) -> None:
+    from workbench.verbs import datasets
+
+    written = datasets.recipe(arguments.dataset, arguments.folder, settings)
+    if arguments.json:
+        output.json({"folder": str(arguments.folder), "files": [path.name for path in written]})
+    else:
+        name = arguments.dataset.partition(":")[0]
+        print(f"{', '.join(path.name for path in written)} in {arguments.folder}; train it with:")
+        print(f"  workbench submit {arguments.folder} --name {name} --wait")
 
 
 def _remove(arguments: argparse.Namespace, settings: Settings) -> None:

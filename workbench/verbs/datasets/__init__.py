@@ -11,6 +11,7 @@ from workbench.verbs.datasets.actions import (
     how,
     made_of,
     pins_of,
+    recipe,
     remove,
     versions,
 )
@@ -31,6 +32,7 @@ __all__ = [
     "how",
     "made_of",
     "pins_of",
+    "recipe",
     "remove",
     "versions",
 ]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from workbench import recipes
-from workbench.errors import BadInput, NotFound, TooLarge
+from workbench.errors import BadInput, Conflict, NotFound, TooLarge
 from workbench.fetching import Fetcher, shown
 from workbench.jobs import Job, Store
 from workbench.manifest import DatasetPin
@@ -115,6 +115,27 @@ def export(reference: str, folder: Path, settings: Settings) -> Path:
     from workbench.datasets import exporting
 
     return exporting.export(find(reference, settings), folder, settings)
+
+
+def recipe(reference: str, folder: Path, settings: Settings) -> list[Path]:
+    """Write a recipe that is made from what a version is, into a new folder; its files.
+
+    Raises
+    ------
+    NotFound, BadInput, Conflict
+        There is no such data set, no recipe for it, or something at the folder.
+    """
+    from workbench.datasets import templates
+
+    files = templates.make(find(reference, settings))
+    if folder.exists() and any(folder.iterdir() if folder.is_dir() else [folder]):
+        raise Conflict(f"there is something at {folder}; name a new folder")
+    if not folder.parent.is_dir():
+        raise BadInput(f"there is no folder {folder.parent}; make it first")
+    folder.mkdir(exist_ok=True)
+    for name, text in files.items():
+        (folder / name).write_text(text)
+    return [folder / name for name in files]
 
 
 @dataclass(frozen=True)
