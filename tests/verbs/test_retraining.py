@@ -8,13 +8,14 @@ import pytest
 
 from tests.browser import made_models
 from tests.chain import make_settings
-from workbench import datasets, recipes
+from workbench import cli, datasets, recipes
 from workbench.backends.fake import FakeBackEnd
 from workbench.errors import NotFound
 from workbench.manifest import write_listing
 from workbench.models import registry
 from workbench.recipes import Recipe
 from workbench.settings import Settings
+from workbench.ui.serving import version_views
 from workbench.verbs import retraining
 from workbench.verbs.workbench import open_store
 
@@ -107,3 +108,42 @@ def load_data():
     assert (len(x), len(y), len(x_test)) == (pictures + times * drawn, len(x), pictures)
     assert x.max() == 1
     assert int(y.sum()) == times * drawn
+
+
+@pytest.mark.parametrize(
+    ("parent", "told"),
+    [
+        ({"start": "weights"}, ["mnist-cnn:1, by its weights", "20 of 30 right before, 29 after"]),
+        (
+            {"start": "recipe", "why": "it is built in another way"},
+            ["mnist-cnn:1, only by its recipe: it is built"],
+        ),
+    ],
+)
+def test_a_version_tells_what_it_went_on_from_and_whom_it_reads_better(
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    parent: dict[str, str],
+    told: list[str],
+) -> None:
+    aside = {"before": {"right": 20, "of": 30}, "after": {"right": 29, "of": 30}}
+    writers = {"learned": 3, "drawings": 90, "same": aside}
+    made_models.publish(
+        settings,
+        4,
+        corrections={"version": 1, "used": ["a"], "writers": writers},
+        parent={"name": "mnist-cnn", "version": 1, **parent},
+    )
+    version = registry.find("mnist-cnn:4", settings)
+    assert version.manifest.corrections is not None
+    assert version.manifest.corrections.replaced == 1, (
+        "compared with what it went on from, not with the newest"
+    )
+    monkeypatch.setenv("WORKBENCH_HOME", str(settings.home))
+    assert cli.main(["model", "mnist-cnn"]) == 0
+    said = capsys.readouterr().out
+    for text in told:
+        assert text in said
+    html = version_views.head(version, "")
+    assert "went on from mnist-cnn:1" in html or "with the recipe of mnist-cnn:1" in html

@@ -87,8 +87,17 @@ def head(version: Version, state: str) -> str:
     shown = badge(state.split(" ")[0], state) if state else ""
     return (
         f'<div class="wb-job-head"><h3>{escape(str(version))}</h3>{shown}'
-        f'<span class="wb-muted">from {origin}{at}</span></div>'
+        f'<span class="wb-muted">from {origin}{_parent(version)}{at}</span></div>'
     )
+
+
+def _parent(version: Version) -> str:
+    """The version that its training went on from, or whose recipe it took."""
+    parent = version.manifest.parent
+    if parent is None:
+        return ""
+    how = "which went on from" if parent.start == "weights" else "with the recipe of"
+    return f", {how} {escape(str(parent))}"
 
 
 def facts(version: Version) -> str:
