@@ -119,13 +119,18 @@ def test_the_landing_page_leads_everywhere_and_follows_the_jobs(
     page = log_in(context, dashboard)
     assert page.url == f"{dashboard.origin}/workbench"
     tiles = page.locator(".wb-tiles b")
-    expect(tiles).to_have_text(["Train on a cluster", "Models and serving", "Drawing page", "JupyterLab"])
+    expect(tiles).to_have_text(
+        ["Train on a cluster", "Models and serving", "Drawing page", "Collect handwriting", "JupyterLab"]
+    )
     expect(page.get_by_text("No job runs or waits.")).to_be_visible()
     with Store(dashboard.settings.database_url) as store:
         store.submit(name="mnist", requester="ada", recipe=Recipe("a", "b", "c"))
     expect(page.get_by_text("1 job waits for its turn.")).to_be_visible()
     drawing = f"http://127.0.0.1:{dashboard.settings.frontend_port}/"
     expect(page.get_by_role("link", name="Drawing page", exact=False).last).to_have_attribute("href", drawing)
+    expect(page.get_by_role("link", name="Collect handwriting")).to_have_attribute(
+        "href", f"{drawing}collect.html"
+    )
 
     page.set_viewport_size({"width": 380, "height": 800})
     assert page.evaluate("document.scrollingElement.scrollWidth") <= 380
