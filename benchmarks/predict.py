@@ -58,7 +58,7 @@ def run() -> list[Row]:
                     our_load.cpu_ms,
                     "ms",
                     peer_load.cpu_ms,
-                    goal=1.2,
+                    goal=0.93,
                 ),
                 Row("predict: CPU a request, our page's picture", own_load.cpu_ms, "ms", goal=0.7),
                 Row("predict: CPU a request, our page's call, with what was seen", page_load.cpu_ms, "ms"),
@@ -78,7 +78,7 @@ def run() -> list[Row]:
                     "predict: 99 % to half, 8 at once",
                     our_load.percentile_ms(99) / our_load.percentile_ms(50),
                     "",
-                    goal=3,
+                    goal=2,
                 ),
                 Row(
                     "predict: memory a worker", max(ours.workers_mb()), "MB", max(peer.workers_mb()), goal=130
