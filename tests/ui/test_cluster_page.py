@@ -239,6 +239,41 @@ def test_a_draft_survives_a_reload_and_a_link_to_a_recipe_wins(stand: Stand) -> 
     assert "recipe" not in stand.page.address.values
 
 
+def test_what_was_made_of_a_recipe_is_there_again_when_it_is_chosen_again(stand: Stand) -> None:
+    code = stand.page.request.code
+    first = str(code.start.value)
+    original = stand.page.request.recipe
+    assert code.other.layout.display == "none"
+    code.editor.values = {**code.editor.values, "helpers": "mine = 1\n"}
+    assert (code.other.layout.display, code.other.description) == ("", "Back to the original")
+    code.start.value = "tabular"
+    assert stand.page.request.recipe == recipes.read(verbs_recipes.SHIPPED / "tabular")
+    assert code.other.layout.display == "none"
+    code.start.value = first
+    assert stand.page.request.recipe.helpers == "mine = 1\n"
+    code.other.click()
+    assert stand.page.request.recipe == original
+    assert code.other.description == "Back to my changes"
+    code.other.click()
+    assert stand.page.request.recipe.helpers == "mine = 1\n"
+
+
+def test_a_clone_stands_in_the_form_and_leaves_what_was_there_to_come_back_to(
+    stand: Stand, made: dict[str, int]
+) -> None:
+    form, panel = stand.page.request, stand.page.jobs
+    first = str(form.code.start.value)
+    form.code.editor.values = {**form.code.editor.values, "helpers": "mine = 1\n"}
+    panel.open(made["completed"])
+    wait_until(lambda: "completed" in panel.page.head.html, 60, "the job's page")
+    stand.press(panel.page.clone)
+    assert "stands here" in form.message.html
+    assert form.message.called == 1, "the browser goes there"
+    assert form.recipe.helpers != "mine = 1\n"
+    form.code.start.value = first
+    assert form.recipe.helpers == "mine = 1\n"
+
+
 @pytest.mark.parametrize(("minutes", "taken"), [(1, True), (60, False), (None, False)])
 def test_a_link_in_jupyterlab_hands_its_recipe_over_once_and_soon(
     stand: Stand, minutes: float | None, taken: bool
@@ -399,6 +434,9 @@ def test_machines_are_what_the_provider_shows(stand: Stand) -> None:
     shown = stand.page.machines.list.html
     assert shown.count("<tr>") == 5
     assert "job 7" in shown
+    assert "there is no provider" not in stand.page.machines.providers.html, "nobody asked for that one"
+    stand.page.request.fields.provider.value = "aws"
+    stand.page.machines.refresh()
     assert "there is no provider" in stand.page.machines.providers.html
     stand.provider.terminate("job-7")
     stand.page.machines.refresh()

@@ -1,4 +1,4 @@
-"""The cluster's page: machines, request and jobs, kept up to date by one poll."""
+"""The cluster's page: request, jobs and machines, kept up to date by one poll."""
 
 from IPython.display import display
 
@@ -40,7 +40,7 @@ class ClusterPage:
         self.request = RequestForm(
             workbench, self.requester, self.browser, self.address, submitted=self._submitted
         )
-        self.jobs = JobsPanel(workbench, self.requester, self.poll, self.address, clone=self.request.fill)
+        self.jobs = JobsPanel(workbench, self.requester, self.poll, self.address, clone=self.request.take)
         self.machines = MachinesPanel(
             workbench,
             application or Application(workbench.settings),
@@ -59,23 +59,23 @@ class ClusterPage:
         for field in (asked.ps, asked.workers, asked.provider, asked.type):
             field.observe(lambda _: self._looking.ask(), "value")
 
-    def show_machines(self) -> None:
-        """Show who asks, and the machines."""
-        display(self.browser, self.address, self.requester, self.problem, self.machines.widget)
-
     def show_request(self) -> None:
-        """Show the request."""
-        display(self.request.widget)
+        """Show who asks, and the request."""
+        display(self.browser, self.address, self.requester, self.problem, self.request.widget)
 
     def show_jobs(self) -> None:
-        """Show the jobs; from now on the page is kept up to date."""
-        self.machines.refresh()
+        """Show the jobs."""
         self.jobs.table.fetch_now()
         display(self.jobs.widget)
+
+    def show_machines(self) -> None:
+        """Show the machines; from now on the page is kept up to date."""
+        self.machines.refresh()
+        display(self.machines.widget)
         self.poll.start()
 
     def _submitted(self, id: int) -> None:
-        self.jobs.open(id)
+        self.jobs.lead_to(id)
         self.poll.now()
 
     def _beat(self, pulse: Pulse) -> None:

@@ -94,6 +94,10 @@ class JobPage:
         self.widget.layout.display = ""
         self.refresh()
 
+    def come_into_sight(self) -> None:
+        """Have the browser scroll to the job that is open."""
+        self.head.come_into_sight()
+
     def refresh(self) -> None:
         """Show the job as it is now; sends nothing where nothing changed."""
         id = self.id
@@ -127,7 +131,11 @@ class JobPage:
         """Look for what the machines have written since."""
         if self.id is not None:
             found = logs.list_logs(self.id, self._workbench.settings)
+            found.sort(
+                key=lambda log: (log.place, log.stream != "stdout")
+            )  # what a recipe prints comes first
             self.logs.offer([(f"{log.place} {log.stream}", f"{log.place}, {log.stream}") for log in found])
+            self.logs.over = self._job is not None and self._job.state in ENDED and self._job.lease is None
             self.logs.refresh()
 
     def _read_log(self, key: str) -> tuple[str, bool]:

@@ -89,6 +89,11 @@ class JobsPanel:
         """Open the page of a job, or close it."""
         self.table.opened = id
 
+    def lead_to(self, id: int) -> None:
+        """Open the page of a job and have the browser scroll there."""
+        self.open(id)
+        self.page.come_into_sight()
+
     def _opened(self, id: Any) -> None:
         self._address.put("job", id)
         self._refreshing.ask()

@@ -68,9 +68,8 @@ class MachinesPanel:
             try:
                 found = self._ask(name)
             except WorkbenchError as error:
-                lines.append(
-                    f"<li><b>{NAMES[name]}</b> {badge('stopped', 'not set up')} {escape(str(error))}</li>"
-                )
+                why = escape(str(error)) if self._is_wanted(name) else "choose it in the request, to see why"
+                lines.append(f"<li><b>{NAMES[name]}</b> {badge('stopped', 'not set up')} {why}</li>")
                 continue
             more = f"{self.application.line}; " if name == "aws" else ""
             lines.append(f"<li><b>{NAMES[name]}</b> {badge('running', 'ready')} {more}{_count(found)}</li>")
@@ -84,6 +83,13 @@ class MachinesPanel:
         self.clusters.show(standing)
         self._offer(standing)
         self.refresh_plan()
+
+    def _is_wanted(self, name: str) -> bool:
+        """Tell whether the request asks for machines of this provider."""
+        try:
+            return self._wanted()[0] == name
+        except WorkbenchError:
+            return False
 
     def _ask(self, name: str) -> list[Machine]:
         """A provider's machines. One that refused is left alone for a while: to look for credentials takes seconds."""
@@ -106,9 +112,9 @@ class MachinesPanel:
             provider, layout = self._wanted()
             plan = self._workbench.machines.plan(provider, layout)
         except WorkbenchError as error:
-            self.plan.html = banner("The request below cannot be", str(error), kind="note")
+            self.plan.html = banner("The request above cannot be", str(error), kind="note")
             return
-        self.plan.html = f'<h4 class="wb-part">What the request below would make</h4><p>{describe_plan(plan)}. They end with their job.</p>'
+        self.plan.html = f'<h4 class="wb-part">What the request above would make</h4><p>{describe_plan(plan)}. They end with their job.</p>'
 
 
 def _count(machines: Sequence[Machine]) -> str:

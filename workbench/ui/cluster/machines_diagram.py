@@ -9,6 +9,8 @@ from workbench.machines import Machine
 BOX_W, BOX_H = 128, 46
 GAP = 14
 MACHINE_W, MACHINE_H = 92, 40
+MOST_DIGITS = 12
+"""Of a job's number; a check that somebody asked for has a longer random one."""
 PER_ROW = 4
 LEFT = 444
 """Left edge of the clusters."""
@@ -96,12 +98,17 @@ def _cluster(name: str, machines: Sequence[Machine], top: int, left: int) -> tup
 def title(cluster: str) -> str:
     """Name a cluster as people say it.
 
-    >>> title("job-12"), title("check-ab12"), title("big")
-    ('job 12', 'a check of a recipe', 'big')
+    >>> title("job-12"), title("check-12"), title("check-ab12"), title("task-preview-12"), title("big")
+    ('job 12', "job 12's check", 'a check of a recipe', 'preview of job 12', 'big')
     """
     kind, _, rest = cluster.partition("-")
+    number = rest.removeprefix("preview-")
+    if kind == "task" and number != rest:
+        return f"preview of job {number}" if number.isdecimal() else "a preview"
     if kind == "job" and rest.isdecimal():
         return f"job {rest}"
+    if kind == "check" and rest.isdecimal() and len(rest) < MOST_DIGITS:
+        return f"job {rest}'s check"
     return "a check of a recipe" if kind in ("check", "task") else cluster
 
 

@@ -19,6 +19,7 @@ TABS = {
     "training": "Training algorithm",
     "helpers": "Additional helpers",
 }
+ORIGINAL, CHANGED = "Back to the original", "Back to my changes"
 CHECKING = "Trying the code on one batch. The first time TensorFlow is loaded, which takes a while …"
 
 
@@ -51,6 +52,10 @@ class RecipeForm:
         self._began, self._uploaded = began, uploaded
         self._checked: dict[str, Checked] = {}
         self._showing = False
+        self._origin = ""
+        self._changes: dict[str, Recipe] = {}
+        """What a visitor made of each recipe, by its name; ``""`` for code of their own."""
+        self._originals: dict[str, Recipe] = {}
         self.offered: Mapping[str, Path] = recipes.offered(workbench.settings)
         self.start = ipywidgets.Dropdown(
             options=[("your own code", ""), *((name, name) for name in self.offered)],
@@ -68,9 +73,13 @@ class RecipeForm:
             tooltip="Try the code on one batch",
             stoppable=True,
         )
-        beginning = ipywidgets.HBox([self.start, self.upload])
+        self.other = ipywidgets.Button(description=ORIGINAL)
+        self.other.on_click(lambda _: self._switch())
+        self.other.layout.display = "none"
+        beginning = ipywidgets.HBox([self.start, self.upload, self.other])
         beginning.add_class("wb-start")
         self.widgets = (beginning, self.editor)
+        self.editor.observe(lambda _: self._offer_other(), "values")
         self.editor.observe(lambda _: changed(), "values")
         self.start.observe(lambda change: self._choose(change["new"]), "value")
         self.upload.observe(lambda _: self._take_upload(), "value")
@@ -87,13 +96,20 @@ class RecipeForm:
         return recipes.read(self.offered[name])
 
     def show(self, recipe: Recipe, start: str) -> None:
-        """Put code into the editors, and the name of the recipe that it began with."""
+        """Put code into the editors, and the name of the recipe that it began with.
+
+        What a visitor had made of another one is there again when that is chosen.
+        """
+        if self._is_changed():
+            self._changes[self._origin] = self.recipe
         self._showing = True
         try:
             self.start.value = start if start in self.offered else ""
         finally:
             self._showing = False
+        self._origin = str(self.start.value)
         self.editor.show({field: getattr(recipe, field) for field in FIELDS})
+        self._offer_other()
 
     def mark(self, error: RecipeError | None) -> None:
         """Mark the line that an error is about; ``None`` takes all marks away."""
@@ -108,8 +124,38 @@ class RecipeForm:
         return self._checked.get(recipe.sha256)
 
     def _choose(self, name: str) -> None:
-        if name and not self._showing:
+        """Begin with another recipe; what was changed in this one is there when it is chosen again."""
+        if self._showing:
+            return
+        kept = self._changes.get(name)
+        if kept is not None:
+            self._began(name, kept)
+        elif name:
             self._began(name, self.read(name))
+        else:
+            self.show(self.recipe, "")
+
+    def _is_changed(self) -> bool:
+        """Tell whether the editors hold something else than the recipe that was begun with."""
+        if not self._origin:
+            return any(self.editor.values[field].strip() for field in FIELDS)
+        if self._origin not in self._originals:
+            self._originals[self._origin] = self.read(self._origin)
+        return self.recipe != self._originals[self._origin]
+
+    def _switch(self) -> None:
+        """Show the recipe as it was, or again as it was changed."""
+        if self._is_changed():
+            self._began(self._origin, self.read(self._origin))
+        elif self._origin in self._changes:
+            self._began(self._origin, self._changes[self._origin])
+
+    def _offer_other(self) -> None:
+        changed = bool(self._origin) and self._is_changed()
+        self.other.description = ORIGINAL if changed else CHANGED
+        self.other.layout.display = (
+            "" if changed or (self._origin and self._origin in self._changes) else "none"
+        )
 
     def _take_upload(self) -> None:
         files = {file["name"]: bytes(file["content"]) for file in self.upload.value}

@@ -90,6 +90,16 @@ class RequestForm:
             )
         )
 
+    def take(self, request: Request) -> None:
+        """Put a request into the form and lead the visitor there, as when a job is cloned."""
+        self.fill(request)
+        self.message.html = banner(
+            f"The request of {request.name} stands here",
+            "Change what you like, and press Train.",
+            kind="note",
+        )
+        self.message.come_into_sight()
+
     def wanted(self) -> tuple[str, Layout]:
         """Give the provider and the layout; raises ``BadInput`` where they cannot be."""
         _ = self.fields.wanted_epochs  # a number or nothing
@@ -120,9 +130,11 @@ class RequestForm:
     def _lay_out(self) -> None:
         buttons = ipywidgets.HBox([a.widget for a in (self.train, self.check, self.estimate)])
         buttons.add_class("wb-buttons")
-        parts = [*self.code.widgets, self.fields.widget, self.hints, buttons, self.message]
+        order = ipywidgets.HBox([self.hints, buttons])
+        order.add_class("wb-order")
+        parts = [*self.code.widgets, self.fields.widget, self.message, order]
         self.widget = ipywidgets.VBox(parts)
-        self.widget.add_class("wb").add_class("wb-card").add_class("wb-wide")
+        self.widget.add_class("wb").add_class("wb-card").add_class("wb-wide").add_class("wb-request")
 
     # The draft, which the browser keeps
 
@@ -165,7 +177,8 @@ class RequestForm:
             self._led_here = True
 
     def _began(self, name: str, recipe: Recipe) -> None:
-        self._show(replace(self._draft_with(recipe, name), name=model_name(name)))
+        draft = self._draft_with(recipe, name)
+        self._show(replace(draft, name=model_name(name)) if name else draft)
         self.message.clear()
 
     # Sending it

@@ -26,6 +26,8 @@ class LogView(anywidget.AnyWidget):
     whole = traitlets.Bool(True).tag(sync=True)
     following = traitlets.Bool(True).tag(sync=True)
     """True while it grows as one looks; the browser switches it."""
+    over = traitlets.Bool(False).tag(sync=True)
+    """True once nothing more will be written, so that there is nothing to follow."""
     unfolded = traitlets.Bool(False).tag(sync=True)
     """True while it is unfolded; a log that nobody sees is not sent."""
 

@@ -30,9 +30,15 @@ class Html(anywidget.AnyWidget):
     _esm = theme.esm("words") + theme.esm("html")
     _css = theme.css()
     html = traitlets.Unicode().tag(sync=True)
+    called = traitlets.Int(0).tag(sync=True)
+    """Grows each time it is to be scrolled to."""
 
     def __init__(self, html: str = "") -> None:
         super().__init__(html=html)
+
+    def come_into_sight(self) -> None:
+        """Have the browser scroll to it."""
+        self.called += 1
 
 
 class ProgressBar(anywidget.AnyWidget):

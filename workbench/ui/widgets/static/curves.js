@@ -1,6 +1,7 @@
 // A small line chart in SVG: several series, one readout for all of them, made for curves that grow while one watches.
 
 const SVG = "http://www.w3.org/2000/svg";
+let charts = 0; // of this page; each clips by a path of its own
 const MARGIN = { top: 8, right: 12, bottom: 34, left: 46 };
 
 /** Round numbers that cover [low, high] in about `count` steps. */
@@ -77,6 +78,7 @@ function render({ model, el }) {
   head.append(title, legend);
   const svg = make("svg", { role: "img", tabindex: "0", "data-lm-suppress-shortcuts": "true" });
   el.append(head, svg);
+  const clipId = `wb-clip-${(charts += 1)}`;
   let width = 0;
   let pointed = null; // the x that the visitor points at
 
@@ -104,7 +106,7 @@ function render({ model, el }) {
     }
     svg.append(make("text", { x: width - MARGIN.right, y: height - 3, "text-anchor": "end" }, model.get("x_label")));
 
-    const clip = make("clipPath", { id: `clip-${model.model_id ?? "wb"}` });
+    const clip = make("clipPath", { id: clipId });
     clip.append(make("rect", { x: MARGIN.left - 4, y: MARGIN.top - 4, width: inner.w + 8, height: inner.h + 8 }));
     const curves = make("g", { "clip-path": `url(#${clip.id})` });
     svg.append(clip, curves);

@@ -180,6 +180,8 @@ function render({ model, el }) {
   // Made before it was on the page, CodeMirror has measured nothing yet.
   const observer = new ResizeObserver(() => views.forEach((view) => view.requestMeasure()));
   observer.observe(el);
+  // A sheet that comes late makes lines higher or lower than they were measured.
+  for (const view of views.values()) observer.observe(view.contentDOM);
   el.addEventListener("focusout", flush);
   model.on("change:values", drawValues);
   model.on("change:marks", showMarks);

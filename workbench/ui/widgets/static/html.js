@@ -26,13 +26,20 @@ function render({ model, el }) {
   };
   el.addEventListener("click", handOver);
   const draw = () => { el.innerHTML = model.get("html"); tell(); };
+  const comeIntoSight = () => {
+    const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
+    // What it says may come with the same message and be drawn after this.
+    requestAnimationFrame(() => el.scrollIntoView({ block: "center", behavior: still ? "auto" : "smooth" }));
+  };
   model.on("change:html", draw);
+  model.on("change:called", comeIntoSight);
   const clock = setInterval(tell, EVERY_MS);
   draw();
   return () => {
     clearInterval(clock);
     el.removeEventListener("click", handOver);
     model.off("change:html", draw);
+    model.off("change:called", comeIntoSight);
   };
 }
 

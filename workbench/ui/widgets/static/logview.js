@@ -44,20 +44,21 @@ function render({ model, el }) {
     }
     choice.value = model.get("chosen");
     choice.hidden = !logs.length;
-    follow.hidden = !logs.length;
+    follow.hidden = !logs.length || model.get("over");
     const following = model.get("following");
     follow.textContent = following ? "Following" : "Held still";
     follow.setAttribute("aria-pressed", String(following));
     follow.title = following ? "Hold it still" : "Follow its end";
     note.textContent = model.get("whole") ? "" : "the last 64 kB";
-    const said = model.get("text") || (logs.length ? "It has written nothing yet." : "No machine has written anything yet.");
+    const yet = model.get("over") ? "" : " yet";
+    const said = model.get("text") || (logs.length ? `It has written nothing${yet}.` : `No machine has written anything${yet}.`);
     if (text.textContent !== said) {
       const atEnd = text.scrollTop + text.clientHeight >= text.scrollHeight - 24;
       text.textContent = said;
       if (atEnd && following) text.scrollTop = text.scrollHeight;
     }
   }
-  const watched = "change:logs change:chosen change:text change:whole change:following";
+  const watched = "change:logs change:chosen change:text change:whole change:following change:over";
   model.on(watched, draw);
   draw();
   return () => model.off(watched, draw);
