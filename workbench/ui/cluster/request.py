@@ -128,7 +128,7 @@ class RequestForm:
         )
 
     def _lay_out(self) -> None:
-        buttons = ipywidgets.HBox([a.widget for a in (self.train, self.check, self.estimate)])
+        buttons = ipywidgets.HBox([a.widget for a in (self.estimate, self.check, self.train)])
         buttons.add_class("wb-buttons")
         order = ipywidgets.HBox([self.hints, buttons])
         order.add_class("wb-order")
