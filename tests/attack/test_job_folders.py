@@ -3,10 +3,14 @@
 The machines are entries of a dictionary; what a hostile recipe does in its process is done here, with its own folder.
 """
 
+import contextlib
 import json
 import os
 import resource
 import shutil
+import socket
+import stat
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -78,7 +82,12 @@ def attack(store: Store, settings: Settings, deed: Deed, secret: Path, *, first:
 def nothing_leaked(settings: Settings) -> None:
     """The secret stands nowhere but in its own file, not in what is published, shown or kept."""
     for path in settings.home.rglob("*"):
-        if path.is_file() and not path.is_symlink() and path.name != "services.json":
+        if (
+            path.is_file()
+            and not path.is_symlink()
+            and path.stat().st_nlink == 1
+            and path.name != "services.json"
+        ):
             assert b"5EcReT" not in path.read_bytes(), path
 
 
@@ -125,9 +134,76 @@ def odd_names(folder: Path, secret: Path) -> None:
     (folder / "export" / "a\x1b]0;title\x07b").touch()
 
 
+def hard_link_in_export(folder: Path, secret: Path) -> None:
+    (folder / "export" / "stolen.json").hardlink_to(secret)
+
+
+def fields_is_a_hard_link(folder: Path, secret: Path) -> None:
+    (folder / "fields.json").unlink()
+    (folder / "fields.json").hardlink_to(secret)
+
+
+def link_to_a_descriptor(folder: Path, secret: Path) -> None:
+    held = os.open(secret, os.O_RDONLY)
+    (folder / "export" / "stolen.json").symlink_to(f"/proc/self/fd/{held}")
+
+
+def export_is_a_descriptor(folder: Path, secret: Path) -> None:
+    held = os.open(secret.parent, os.O_RDONLY)
+    shutil.rmtree(folder / "export")
+    (folder / "export").symlink_to(f"/proc/{os.getpid()}/fd/{held}")
+
+
+def socket_in_export(folder: Path, secret: Path) -> None:
+    del secret
+    with socket.socket(socket.AF_UNIX) as made:
+        here = os.open(folder / "export", os.O_RDONLY)
+        made.bind(f"/proc/self/fd/{here}/s")  # an own path may be too long for one
+        os.close(here)
+
+
+def device_in_export(folder: Path, secret: Path) -> None:
+    if os.geteuid() != 0:
+        link_in_export(folder, secret)
+        return
+    os.mknod(folder / "export" / "zero", 0o666 | stat.S_IFCHR, os.makedev(1, 5))
+
+
+def names_that_are_no_text(folder: Path, secret: Path) -> None:
+    del secret
+    inner = os.fsencode(folder / "export") + b"/" + b"\xff" * 255
+    os.mkdir(inner)  # noqa: PTH102 - no path of bytes
+    os.close(os.open(inner + b"/" + b"\xfe" * 255, os.O_CREAT | os.O_WRONLY))
+
+
+def folders_without_end(folder: Path, secret: Path) -> None:
+    del secret
+    inner = os.open(folder / "export", os.O_RDONLY)
+    for _ in range(100):
+        os.mkdir("d", dir_fd=inner)
+        inner, above = os.open("d", os.O_RDONLY, dir_fd=inner), inner
+        os.close(above)
+    os.close(inner)
+
+
+def sparse_in_export(folder: Path, secret: Path) -> None:
+    del secret
+    with (folder / "export" / "model.onnx").open("wb") as file:
+        file.truncate(3 * 1024**3)
+
+
 @pytest.mark.parametrize(
     "deed",
     [
+        hard_link_in_export,
+        fields_is_a_hard_link,
+        link_to_a_descriptor,
+        export_is_a_descriptor,
+        socket_in_export,
+        device_in_export,
+        names_that_are_no_text,
+        folders_without_end,
+        sparse_in_export,
         export_is_a_link("{home}/run"),
         export_is_a_link("/proc/self/cwd"),
         export_is_a_link("/proc/self/root/etc"),
@@ -192,6 +268,64 @@ def test_job_json_is_not_believed_and_stops_nobody(
     assert (job.state, job.version) == ("completed", 1)
     assert secret.read_text() == SECRET
     nothing_leaked(settings)
+
+
+def test_what_is_exchanged_all_the_time_is_published_as_it_is_or_not_at_all(
+    store: Store, settings: Settings, secret: Path
+) -> None:
+    over = threading.Event()
+
+    def exchange(folder: Path) -> None:
+        kept, link = folder / "kept", folder / "link"
+        while not over.is_set():
+            for name, aim in (("export", secret.parent), ("fields.json", secret)):
+                with contextlib.suppress(OSError):
+                    (folder / name).rename(kept)
+                    link.symlink_to(aim)
+                    link.rename(folder / name)
+                    (folder / name).unlink()
+                with contextlib.suppress(OSError):
+                    kept.rename(folder / name)
+
+    threads: list[threading.Thread] = []
+
+    def deed(folder: Path, secret: Path) -> None:
+        del secret
+        threads.append(threading.Thread(target=exchange, args=(folder,)))
+        threads[0].start()
+
+    try:
+        for _ in range(5):
+            attack(store, settings, deed, secret)
+            over.set()
+            threads.pop().join()
+            over.clear()
+    finally:
+        over.set()
+    nothing_leaked(settings)
+
+
+def test_a_million_lines_and_what_is_no_number_neither_stop_nor_deceive(
+    store: Store, settings: Settings, secret: Path
+) -> None:
+    def deed(folder: Path, secret: Path) -> None:
+        del secret
+        own = b'{"t":%s,"role":"worker","index":0,"kind":"%s"%s}\n'
+        lies = [
+            own % (b"1e400", b"metric", b',"step":1,"of":1,"epoch":1'),
+            own % (b"NaN", b"log", b',"line":"x"'),
+            own % (b"1", b"metric", b',"step":NaN,"of":Infinity,"epoch":1'),
+            own % (b"[" * 9000, b"log", b',"line":"x"'),
+            own % (b"1", b"phase", b',"phase":"failed"'),
+            b"\0" * 100_000 + b"\n",
+        ]
+        with (folder / "machines" / "worker-0" / "events.jsonl").open("ab") as file:
+            for line in lies:
+                file.write(line * 20)
+            file.write((own % (b"9", b"log", b',"line":"x"')) * 200_000)
+
+    job = attack(store, settings, deed, secret)
+    assert (job.state, job.step, job.of) == ("completed", 4, 4)
 
 
 def test_a_link_is_not_written_through_when_a_job_is_tried_again(

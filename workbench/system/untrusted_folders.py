@@ -55,7 +55,7 @@ class TooMuch(OSError):
 
 
 class NotPlain(OSError):
-    """A link, FIFO, socket or device where a plain file must be."""
+    """A link, also a hard one, FIFO, socket or device where a plain file must be."""
 
 
 @contextmanager
@@ -206,7 +206,7 @@ def opened_file(folder: Folder, name: str) -> Iterator[tuple[int, os.stat_result
             raise
         try:
             found = os.fstat(file)
-            if not stat.S_ISREG(found.st_mode):
+            if not stat.S_ISREG(found.st_mode) or found.st_nlink > 1:  # that has another name somewhere else
                 raise NotPlain(errno.EINVAL, f"{shown(name)} is no plain file")
             yield file, found
         finally:
