@@ -5,7 +5,7 @@ An engine has a ``name`` and answers ``predict``; the other kind is :class:`back
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from threading import Lock
@@ -14,7 +14,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.deployments.limits import RunWatch, allowed_s
+from backend.deployments import probes
+from backend.deployments.limits import DeafRuns, RunWatch, allowed_s
 from workbench.errors import ModelRefused, NeedsTensorFlow, Unavailable
 from workbench.manifest import Manifest
 
@@ -104,7 +105,7 @@ class InProcess:
     name = "onnxruntime"
     _watch = RunWatch()
 
-    def __init__(self, model: Path) -> None:
+    def __init__(self, model: Path, deaf: DeafRuns | None = None) -> None:
         session = open_session(model)
         inputs, outputs = session.get_inputs(), session.get_outputs()
         dtype = DTYPES.get(inputs[0].type) if len(inputs) == 1 else None
@@ -118,8 +119,10 @@ class InProcess:
         self._dtype = dtype
         self._run, self._input, self._outputs = session.run, inputs[0].name, [outputs[0].name]
         self._options = onnxruntime.RunOptions
-        self._late = 0
-        self._again_at = 0.0
+        self._deaf = deaf or DeafRuns(None)
+        pause_s = self._deaf.pause_s()
+        self._late = OFTEN if pause_s else 0
+        self._again_at = time.monotonic() + pause_s
 
     def predict(self, x: NDArray[Any]) -> NDArray[np.float32]:
         """Answers ``(n, …)`` for inputs ``(n, …)``, brought to the dtype that the model takes.
@@ -134,7 +137,7 @@ class InProcess:
         if x.dtype != self._dtype:
             x = x.astype(self._dtype)
         options, limit_s = self._options(), allowed_s(len(x))
-        self._watch.begin(options, limit_s)
+        self._watch.begin(options, limit_s, self._deaf)
         try:
             answers: NDArray[Any] = self._run(self._outputs, {self._input: x}, options)[0]
         except Exception as error:  # the runtime's own tree
@@ -155,8 +158,27 @@ Other = Callable[[Path, Manifest], Engine]
 """Makes an engine of a version that ONNX Runtime cannot run."""
 
 
-def load(folder: Path, manifest: Manifest, other: Other | None = None) -> Engine:
+def has_own_form(folder: Path) -> bool:
+    """Tell whether a version has the form that is computed in this process."""
+    return (folder / MODEL).is_file()
+
+
+def load(
+    folder: Path,
+    manifest: Manifest,
+    other: Other | None = None,
+    *,
+    deaf: DeafRuns | None = None,
+    thorough: bool = False,
+) -> Engine:
     """Load a version and let it answer its own examples; by ``other`` where it has no ONNX form.
+
+    Parameters
+    ----------
+    deaf
+        The times at which it did not end.
+    thorough
+        Ask it other inputs as well: in a trial, since the serving process only loads what was tried.
 
     Raises
     ------
@@ -165,7 +187,7 @@ def load(folder: Path, manifest: Manifest, other: Other | None = None) -> Engine
     ModelRefused
         It cannot be loaded, or its answers are not those that it gave when it was published.
     """
-    own = (folder / MODEL).is_file()
+    own = has_own_form(folder)
     if not own and (other is None or not (folder / "saved_model").is_dir()):
         reason = manifest.missing.get(MODEL, "none was exported")
         raise NeedsTensorFlow(
@@ -173,8 +195,8 @@ def load(folder: Path, manifest: Manifest, other: Other | None = None) -> Engine
             "install the extra 'serving'"
         )
     try:
-        engine = InProcess(folder / MODEL) if own or other is None else other(folder, manifest)
-        _check(engine, folder / EXAMPLES, manifest)
+        engine = InProcess(folder / MODEL, deaf) if own or other is None else other(folder, manifest)
+        _check(engine, folder / EXAMPLES, manifest, thorough=thorough)
     except Unanswered as error:
         raise ModelRefused(f"{manifest} cannot be deployed: {error}") from error
     except (ModelRefused, NeedsTensorFlow, Unavailable):
@@ -184,7 +206,7 @@ def load(folder: Path, manifest: Manifest, other: Other | None = None) -> Engine
     return engine
 
 
-def _check(engine: Engine, examples: Path, manifest: Manifest) -> None:
+def _check(engine: Engine, examples: Path, manifest: Manifest, *, thorough: bool) -> None:
     if not examples.is_file():
         raise ModelRefused(f"{manifest} has no {EXAMPLES} to check its answers on; publish it again")
     with np.load(examples, allow_pickle=False) as archive:
@@ -203,21 +225,7 @@ def _check(engine: Engine, examples: Path, manifest: Manifest) -> None:
             f"{manifest} does not give the answers that it gave when it was published: "
             f"they differ by {difference:.3g}, more than {TOLERANCE}"
         )
-    if isinstance(engine, InProcess) and manifest.takes.kind == "image":
-        for probe in _probes(x[0], manifest):
-            if engine.predict(probe).shape != (1, *expected.shape[1:]):
+    if thorough:
+        for probe in probes.like(x, manifest):
+            if engine.predict(probe).shape != (len(probe), *expected.shape[1:]):
                 raise ModelRefused(f"{manifest} answers some inputs in another shape than its own examples")
-
-
-def _probes(example: NDArray[Any], manifest: Manifest) -> Iterator[NDArray[np.float32]]:
-    """Inputs of one example each that are none of the version's own: what it does with these it must do in time too."""
-    low, high = manifest.takes.range
-    chance = np.random.default_rng()
-    yield np.full_like(example, low)[None]
-    yield np.full_like(example, high)[None]
-    for share in (0.02, 0.2, 0.5):  # as much ink, anywhere
-        yield np.where(chance.random(example.shape) < share, high, low).astype(np.float32)[None]
-    yield chance.uniform(low, high, example.shape).astype(np.float32)[None]
-    for axis in range(min(2, example.ndim)):
-        yield np.ascontiguousarray(np.roll(example, int(chance.integers(1, 4)), axis))[None]
-        yield np.ascontiguousarray(np.flip(example, axis))[None]

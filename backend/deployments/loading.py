@@ -5,6 +5,7 @@ from pathlib import Path
 
 from backend.deployments import engines
 from backend.deployments.engines import Engine
+from backend.deployments.limits import DeafRuns
 from workbench import doubt
 from workbench.doubt import Detector
 from workbench.errors import ModelRefused
@@ -21,7 +22,9 @@ class Loaded:
     """Tells what is no single digit; of versions that have one."""
 
 
-def load(folder: Path, manifest: Manifest, other: engines.Other | None = None) -> Loaded:
+def load(
+    folder: Path, manifest: Manifest, other: engines.Other | None = None, deaf: DeafRuns | None = None
+) -> Loaded:
     """Load a version and let it answer its own examples.
 
     Raises
@@ -29,9 +32,20 @@ def load(folder: Path, manifest: Manifest, other: engines.Other | None = None) -
     NeedsTensorFlow, ModelRefused
         As :func:`engines.load`; or its detector is none that is known here.
     """
-    detector = None
-    if manifest.doubt is not None:
-        if manifest.doubt != doubt.FILE:
-            raise ModelRefused(f"{manifest} keeps its doubt in {manifest.doubt[:80]!r}, not in {doubt.FILE}")
-        detector = doubt.read(folder)
-    return Loaded(manifest, engines.load(folder, manifest, other), detector)
+    detector = read_detector(folder, manifest)
+    return Loaded(manifest, engines.load(folder, manifest, other, deaf=deaf), detector)
+
+
+def read_detector(folder: Path, manifest: Manifest) -> Detector | None:
+    """Read the detector of a version that has one.
+
+    Raises
+    ------
+    ModelRefused
+        It is none that is known here.
+    """
+    if manifest.doubt is None:
+        return None
+    if manifest.doubt != doubt.FILE:
+        raise ModelRefused(f"{manifest} keeps its doubt in {manifest.doubt[:80]!r}, not in {doubt.FILE}")
+    return doubt.read(folder)

@@ -19,9 +19,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
-from backend.deployments import engines
+from backend.deployments import engines, trial
 from backend.deployments.canary import choose
-from backend.deployments.loading import Loaded, load
+from backend.deployments.limits import DeafRuns
+from backend.deployments.loading import Loaded, load, read_detector
 from backend.deployments.manifests import check_manifest, check_number, read_whole, refuse_worse
 from backend.deployments.record import FILE, CanaryShare, Change, Record, now, switched
 from backend.deployments.values import Canary, Deployment, Serving, UnderWay
@@ -132,7 +133,11 @@ class Deployments:
             if (manifest.name, manifest.version) != (name, version):
                 raise ModelRefused(f"the zip holds {manifest}, not {name}:{version}")
             check_manifest(manifest)
-            load(folder, manifest, self._other)
+            if engines.has_own_form(folder):
+                read_detector(folder, manifest)
+                trial.try_version(folder, manifest)
+            else:  # in a sandbox of its own
+                load(folder, manifest, self._other)
             target = self._path(name, version)
             target.parent.mkdir(parents=True, exist_ok=True)
             is_new = files.publish(folder, target)
@@ -273,7 +278,8 @@ class Deployments:
         loaded = self._versions.get((name, version))
         if loaded is None:
             folder = self._find(name, version)
-            loaded = load(folder, read_whole(folder), self._other)
+            deaf = DeafRuns(self._folder / "deaf" / f"{name}-{version}")
+            loaded = load(folder, read_whole(folder), self._other, deaf)
             self._versions[name, version] = loaded
         return loaded
 

@@ -13,7 +13,7 @@ import pytest
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from backend.deployments import engines
+from backend.deployments import engines, trial
 from backend.deployments.engines import InProcess, Unanswered
 from tests.backend import making
 from tests.backend.client import Client
@@ -171,7 +171,7 @@ def test_a_version_is_tried_on_other_inputs_than_its_own(tmp_path: Path) -> None
     np.savez(made / "examples.npz", x=x, y=y)
     rewrite(made, {k: v for k, v in read(made).as_json().items() if k not in ("files", "format")})
     with pytest.raises(ModelRefused, match="did not answer within"):
-        engines.load(made, artifact.verify(made))
+        engines.load(made, artifact.verify(made), thorough=True)
 
 
 def test_the_same_number_with_other_labels_is_another_version(
@@ -182,3 +182,70 @@ def test_the_same_number_with_other_labels_is_another_version(
     answer = push(7, labels=list("abcdefghij"))
     assert answer.status_code == 409
     assert "versions never change" in answer.text
+
+
+def operator(path: Path, nodes: list[Any], constants: dict[str, NDArray[Any]]) -> None:
+    """Add to a version's output 0 times what some nodes give, called ``heavy``."""
+    model = onnx.load(path)
+    for node in model.graph.node:
+        node.output[:] = ["said" if name == "output" else name for name in node.output]
+    model.graph.node.extend(
+        [
+            *nodes,
+            helper.make_node("Mul", ["heavy", "nothing"], ["nought"]),
+            helper.make_node("Add", ["said", "nought"], ["output"]),
+        ]
+    )
+    model.graph.initializer.extend(
+        numpy_helper.from_array(value, name)
+        for name, value in {**constants, "nothing": np.array(0, np.float32)}.items()
+    )
+    onnx.save(model, path)
+    told = read(path.parent).as_json()
+    rewrite(path.parent, {k: v for k, v in told.items() if k not in ("files", "format")})
+
+
+def huge_operator(path: Path, boxes: int) -> None:
+    """One operator that computes for the square of its input: overlaps of boxes, each with each."""
+    make = helper.make_node
+    operator(
+        path,
+        [
+            make("ReduceMax", ["input"], ["most"], keepdims=0),
+            make("Mul", ["most", "nothing"], ["zero"]),
+            make("Expand", ["zero", "many"], ["even"]),
+            make("RandomUniformLike", ["even"], ["scores"], seed=1.0),
+            make("Expand", ["zero", "four"], ["even4"]),
+            make("RandomUniformLike", ["even4"], ["boxes"], seed=2.0),
+            make("NonMaxSuppression", ["boxes", "scores", "kept", "overlap"], ["found"]),
+            make("Cast", ["found"], ["counted"], to=TensorProto.FLOAT),
+            make("ReduceSum", ["counted"], ["heavy"], keepdims=0),
+        ],
+        {
+            "many": np.array([1, 1, boxes], np.int64),
+            "four": np.array([1, boxes, 4], np.int64),
+            "kept": np.array([boxes], np.int64),
+            "overlap": np.array([0.999], np.float32),
+        },
+    )
+
+
+def test_a_single_operator_that_computes_for_ages_is_refused_without_a_worker(tmp_path: Path) -> None:
+    made = making.version(tmp_path / "it", 8)
+    huge_operator(made / "model.onnx", 3_000_000)
+    with pytest.raises(ModelRefused, match=r"within 3 s; it was stopped"):
+        trial.try_version(made, artifact.verify(made), trial.TrialLimits(cpu_s=3))
+
+
+def test_a_model_that_takes_all_memory_when_it_is_loaded_is_refused_without_a_worker(tmp_path: Path) -> None:
+    made = making.version(tmp_path / "it", 8)
+    make = helper.make_node
+    operator(
+        made / "model.onnx",
+        [make("ConstantOfShape", ["many"], ["zeros"]), make("ReduceSum", ["zeros"], ["heavy"], keepdims=0)],
+        {"many": np.array([3 * 2**28], np.int64)},
+    )
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(ModelRefused, match=r"memory|alloc"):
+        trial.try_version(made, artifact.verify(made))
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss == before
