@@ -53,10 +53,13 @@ def create_app(settings: Settings, *, page: Path | None = None) -> Flask:
     app = Flask("backend", static_folder=None)
     app.url_map.strict_slashes = False
     app.config["TRUSTED_PROXIES"] = settings.trusted_proxies
+    app.config["FRONT_END_PROOF"] = settings.front_end_proof
     metrics = Metrics()
     files = ModelFiles(settings.backend)
     servers = ModelServers(files, tf_model_server=settings.tf_model_server)
     deployments = Deployments(settings.backend, partial(Remote, servers, files))
+    files.sweep()
+    deployments.sweep()
     corrections, comparisons = Corrections(settings.backend), Comparisons(settings.backend)
     drawings = Drawings(deployments, comparisons, metrics)
     leaving = mmap.mmap(-1, 1)  # shared with the master, which sets it before the workers are stopped

@@ -1,6 +1,7 @@
 """The environment variables, read in this one place and passed on as a value."""
 
 import getpass
+import hmac
 import ipaddress
 import math
 import os
@@ -120,6 +121,11 @@ class Settings:
         """Opens the back end's guarded routes; made at first use, never the dashboard's."""
         return _secret("WORKBENCH_DEPLOY_TOKEN", self.home / "deploy_token")
 
+    @property
+    def front_end_proof(self) -> str:
+        """By this the back end knows the front end of the same computer; nobody else there can say it."""
+        return hmac.new(self.deploy_token.encode(), b"the front end of this computer", "sha256").hexdigest()
+
 
 def from_environment(environ: Mapping[str, str] = os.environ) -> Settings:
     """Read the settings.
@@ -153,7 +159,7 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> Settings:
         backend_url=environ.get("WORKBENCH_BACKEND_URL", "").rstrip("/"),
         allowed_origins=_list(environ.get("WORKBENCH_ALLOWED_ORIGINS") or "*"),
         allowed_hosts=_list(environ.get("WORKBENCH_ALLOWED_HOSTS", "")),
-        trusted_proxies=_networks(environ.get("WORKBENCH_TRUSTED_PROXIES") or "127.0.0.1/32"),
+        trusted_proxies=_networks(environ.get("WORKBENCH_TRUSTED_PROXIES") or ""),
         aws_region=environ.get("WORKBENCH_AWS_REGION")
         or environ.get("AWS_REGION")
         or environ.get("AWS_DEFAULT_REGION"),

@@ -232,6 +232,10 @@ class Deployments:
             )
         return deployment
 
+    def sweep(self) -> None:
+        """Remove what killed pushes left; when the server starts."""
+        files.sweep(self._folder / "incoming")
+
     @contextmanager
     def _aside(self) -> Iterator[Path]:
         """A new folder beside the versions, removed at the end; those of killed processes go too."""

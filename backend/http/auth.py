@@ -41,12 +41,23 @@ def needs_token(expected: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
     return decorate
 
 
+PROOF = "X-Workbench-Front"
+"""The header by which the front end of this computer is known: every program there has its address."""
+
+
 def visitor() -> str:
-    """The caller's address: what a trusted proxy says, else the connection's own."""
+    """The caller's address: what a trusted proxy or our own front end says, else the connection's own."""
     address = request.remote_addr or ""
-    if address in ("::1", "") or _is_proxy(address):
+    if _is_front_end() or _is_proxy(address):
         return request.headers.get("X-Forwarded-For", address).rpartition(",")[2].strip()[:64]
     return address
+
+
+def _is_front_end() -> bool:
+    proof = request.headers.get(PROOF, "")
+    return hmac.compare_digest(
+        proof.encode("utf-8", "replace"), current_app.config["FRONT_END_PROOF"].encode()
+    )
 
 
 def _is_proxy(address: str) -> bool:

@@ -69,6 +69,10 @@ class ModelFiles:
         with files.folder_aside(self.folder / ".incoming", stale_s=STALE_S, mode=0o700) as aside:
             yield aside / "file"
 
+    def sweep(self) -> None:
+        """Remove what killed processes left on its way in; when the server starts."""
+        files.sweep(self.folder / ".incoming")
+
     def find(self, sha256: str) -> ModelFile | None:
         """Find the model with this checksum, if it is here; its use is noted."""
         folder = self.folder / sha256

@@ -1,4 +1,4 @@
-"""The zip of a version: for who has the token, whole, and the same that the registry packs."""
+"""The server's own routes over HTTP: a version's zip for who has the token, addresses without it, and cookies."""
 
 import urllib.error
 import urllib.request
@@ -62,3 +62,54 @@ def test_what_is_not_there_is_an_error_and_no_zip(dashboard: Dashboard, path: st
 def test_without_the_token_there_is_only_the_login(dashboard: Dashboard) -> None:
     _, body, _ = get(dashboard, "workbench/models/digits/1.zip", token=False)
     assert not body.startswith(b"PK")
+
+
+class _Stay(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *_: object) -> None:
+        """Follow nothing."""
+
+
+@pytest.mark.parametrize("path", ["lab", "lab/tree/a.ipynb", "lab/workspaces/auto-x", "workbench", "tree"])
+@pytest.mark.parametrize("more", ["", "&reset=1"])
+def test_no_page_keeps_a_token_in_its_address(dashboard: Dashboard, path: str, more: str) -> None:
+    opener = urllib.request.build_opener(_Stay)
+    address = f"{dashboard.origin}/{path}?token={dashboard.settings.token}{more}"
+    with pytest.raises(urllib.error.HTTPError) as answered:
+        opener.open(address, timeout=30)
+    with answered.value as answer:
+        if path == "tree":  # there is no such page
+            assert answer.code == 404
+            return
+        assert answer.code == 302
+        assert answer.headers["Location"] == f"/{path}{more.replace('&', '?')}"
+        cookies = answer.headers.get_all("Set-Cookie")
+    assert cookies
+    assert all("SameSite=Lax" in cookie for cookie in cookies)
+
+
+def test_a_wrong_token_in_an_address_opens_nothing(dashboard: Dashboard) -> None:
+    with urllib.request.urlopen(f"{dashboard.origin}/lab?token=guessed", timeout=30) as answer:
+        assert "/login" in answer.url
+        assert b"jupyter-config-data" not in answer.read()
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "workbench/..%2f..%2f..%2fetc/passwd",
+        "workbench/static/..%2f..%2f..%2f..%2fetc/passwd",
+        "%2e%2e/%2e%2e/%2e%2e/etc/passwd",
+        "..%2f..%2f",
+        "none/static/x.js",
+        "none",
+        "static",
+        "",
+        "lab/static/%00",
+        "lab/static/%ff%fe",
+        "lab//static//x",
+    ],
+)
+def test_a_templates_file_that_is_none_is_not_found(dashboard: Dashboard, path: str) -> None:
+    status, body, _ = get(dashboard, f"voila/templates/{path}")
+    assert status in (400, 403, 404)
+    assert b"root:" not in body

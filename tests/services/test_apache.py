@@ -261,10 +261,14 @@ def test_what_a_visitor_claims_about_itself_is_not_passed_on(front: Front) -> No
         "Cookie": "token=1",
         "Authorization": "Bearer x",
         "Proxy": "x",
+        "X-Workbench-Front": "x",
     }
     front.ask("/api/readyz", headers=claims)
     ((_, _, headers, _),) = front.backend.requests
     assert headers["X-Forwarded-For"] == "127.0.0.1"
+    assert headers["X-Workbench-Front"] == front.settings.front_end_proof
+    conf = front.settings.run / "frontend" / "httpd.conf"
+    assert conf.stat().st_mode & 0o077 == 0
     assert {"Cookie", "Authorization", "Proxy"}.isdisjoint(headers)
 
 
@@ -360,7 +364,7 @@ def test_who_is_slow_to_ask_is_let_go_while_others_are_served(
     """With a second instead of five, to be quick: the directive is the configuration's own."""
 
     def impatient(conf: str) -> str:
-        changed = conf.replace("RequestReadTimeout header=5-20,", "RequestReadTimeout header=1-2,")
+        changed = conf.replace("RequestReadTimeout header=5-10,", "RequestReadTimeout header=1-2,")
         assert changed != conf
         return changed
 
@@ -375,6 +379,27 @@ def test_who_is_slow_to_ask_is_let_go_while_others_are_served(
             said = connection.recv(4096)
             assert not said or said.startswith(b"HTTP/1.1 408 ")
         assert time.monotonic() - began < 20  # one after the other they would take 30 s
+
+
+@pytest.mark.parametrize(
+    "half",
+    [
+        b"POST /api/predict HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\nContent-Length: 5000\r\n\r\ndata:",
+        b"POST /api/predict HTTP/1.1\r\nHost: x\r\nX-Sl",
+        b"",
+    ],
+    ids=["bodies", "heads", "nothing"],
+)
+def test_hundreds_of_half_sent_requests_of_one_visitor_keep_nobody_out(front: Front, half: bytes) -> None:
+    address = ("127.0.0.1", front.settings.frontend_port)
+    with contextlib.ExitStack() as stack:
+        held = [stack.enter_context(socket.create_connection(address, timeout=15)) for _ in range(400)]
+        for connection in held:
+            connection.sendall(half)
+        # No pause: they have had no time to be let go, and others are served beside them.
+        for _ in range(5):
+            assert front.ask("/").status == 200
+            assert front.ask("/api/predict", "POST", DRAWING).status == 200
 
 
 # ── the process ──

@@ -19,7 +19,8 @@ from workbench.dashboard.pages import SCRIPTS
 from workbench.dashboard.scripts import ScriptsHandler, page_scripts
 from workbench.dashboard.visits import PageHandler
 from workbench.settings import from_environment
-from workbench.upstream.voila import VoilaSite
+from workbench.upstream.jupyter_server import redirect_tokens
+from workbench.upstream.voila import TemplateFiles, VoilaSite
 
 HERE = Path(__file__).parent
 VERSION = int((HERE / "static" / "landing.js").stat().st_mtime)
@@ -42,11 +43,13 @@ def load(server: Any) -> None:
             (f"{own}/static/(.*)", FileFindHandler, {"path": [str(HERE / "static")]}),
             (f"{own}/scripts/.*", ScriptsHandler, {"scripts": scripts}),
             (url_path_join(server.base_url, "voila(?:/tree.*)?"), ToLanding),
+            (url_path_join(server.base_url, "voila/templates/(.*)"), TemplateFiles),
             # Before Voilà's own handler of this route, which it replaces.
             (url_path_join(server.base_url, "voila/render/(.*)"), PageHandler, site.handler_arguments),
         ],
     )
     site.add_routes()
+    redirect_tokens(server, url_path_join(server.base_url, "lab"), WithoutToken)
     IOLoop.current().add_callback(server.kernel_manager.open_pool, site)
 
 
@@ -71,6 +74,15 @@ class Landing(JupyterHandler):
                 "landing.html", pages=pages, drawing=drawing, now=asdict(now), version=VERSION
             )
         )
+
+
+class WithoutToken(JupyterHandler):
+    """Instead of JupyterLab's page, where the token is in its address."""
+
+    @web.authenticated
+    async def get(self) -> None:
+        """Send on to the same address without it; the cookie is set by then."""
+        self.redirect(without_token(self.request) or self.request.path)
 
 
 class ToLanding(JupyterHandler):

@@ -88,6 +88,7 @@ def configuration(settings: Settings, certificate: certificates.Certificate | No
         "headers": {"Content-Security-Policy": content_security_policy()},
         # To compress the 5 MB of scripts anew for each visitor takes longer than all else of a first visit.
         "compress_response": False,
+        "xsrf_cookie_kwargs": {"samesite": "Lax", "secure": certificate is not None},
     }
     options: dict[str, object] = {
         "ServerApp.ip": settings.dashboard_address,
@@ -114,6 +115,7 @@ def configuration(settings: Settings, certificate: certificates.Certificate | No
         "ServerApp.tornado_settings": tornado,
         "ServerApp.allow_unauthenticated_access": False,
         "IdentityProvider.token": settings.token,
+        "IdentityProvider.cookie_options": {"samesite": "Lax"},
         "PasswordIdentityProvider.allow_password_change": False,
         "LabApp.check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
         "LabApp.extension_manager": "readonly",

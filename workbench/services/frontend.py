@@ -16,7 +16,7 @@ from pathlib import Path
 from workbench.errors import BadInput, Unavailable
 from workbench.services import Service, apache
 from workbench.settings import PROJECT, Settings, reachable
-from workbench.system.files import replacing
+from workbench.system.files import replacing, write
 
 SOURCE = PROJECT / "frontend"
 API = "/api"
@@ -155,7 +155,7 @@ def prepare(settings: Settings) -> Service:
     else:
         _publish(files, public, readable=public)
     conf = root / "httpd.conf"
-    conf.write_text(httpd_conf(settings, root=root, modules=modules, confinement=confinement))
+    write(conf, httpd_conf(settings, root=root, modules=modules, confinement=confinement), mode=0o600)
     command = (str(program), "-d", str(root), "-f", str(conf))
     apache.check(command, conf)
     url = f"http://{reachable(settings.frontend_address)}:{settings.frontend_port}/"
@@ -203,6 +203,7 @@ def httpd_conf(
             "ADDRESS": settings.frontend_address,
             "PORT": str(settings.frontend_port),
             "UPSTREAM": settings.backend_service,
+            "PROOF": _proof(settings),
             "BODY_LIMIT": str(BODY_LIMIT_BYTES),
             "MODULES": apache.load_modules(modules),
             "CONFINEMENT": apache.become(confinement),
@@ -210,6 +211,13 @@ def httpd_conf(
             "ERRORS": apache.name_error_documents(ERRORS),
         },
     )
+
+
+def _proof(settings: Settings) -> str:
+    """Say to a back end of this computer that it is its front end; another computer's trusts by address."""
+    if settings.backend_service != settings.own_backend:
+        return ""
+    return f"RequestHeader set X-Workbench-Front {settings.front_end_proof}"
 
 
 def _publish(files: Files, folder: Path, *, readable: Path) -> None:

@@ -1,6 +1,7 @@
 """Files written whole and folders published by a rename: a reader finds the old state or the new one, never half."""
 
 import contextlib
+import fcntl
 import json
 import os
 import secrets
@@ -70,7 +71,8 @@ def keep_once(path: Path, make: Callable[[], str], *, mode: int = 0o600) -> str:
 def folder_aside(parent: Path, *, stale_s: float, mode: int = 0o777) -> Iterator[Path]:
     """Give a new folder within ``parent``, removed at the end unless it was published.
 
-    What processes that were killed left in ``parent`` goes once it is older than ``stale_s``.
+    What processes that were killed left in ``parent`` goes once it is older than ``stale_s``, or by :func:`sweep`: as
+    long as its process lives, a folder is locked.
     """
     parent.mkdir(parents=True, exist_ok=True, mode=mode)
     for left in parent.iterdir():
@@ -79,10 +81,37 @@ def folder_aside(parent: Path, *, stale_s: float, mode: int = 0o777) -> Iterator
                 remove(left)
     folder = parent / secrets.token_hex(8)
     folder.mkdir()
+    held = _lock(folder)
     try:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+        if held is not None:
+            os.close(held)
+
+
+def sweep(parent: Path) -> None:
+    """Remove what processes that were killed left of :func:`folder_aside`; before others begin to use it."""
+    with contextlib.suppress(FileNotFoundError):
+        for left in parent.iterdir():
+            held = _lock(left)
+            if held is not None:
+                remove(left)
+                os.close(held)
+
+
+def _lock(folder: Path) -> int | None:
+    """A descriptor that holds the folder; ``None`` where another process does, or it is none."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        return None
+    return descriptor
 
 
 def publish(folder: Path, place: Path) -> bool:

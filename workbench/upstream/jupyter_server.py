@@ -6,6 +6,9 @@
   ``notify_disconnect``, and keeps a kernel's messages only when 0 are left, is documented nowhere.
 - ``MappingKernelManager.kernel_model`` fails for a kernel that just begins to start, and every listing of kernels with it.
 
+- ``/lab?token=…`` is answered with the token in the address, until a script of JupyterLab's takes it out. The routes of
+  all extensions come in the order of their names, so a rule of ours is put before them all (:func:`redirect_tokens`).
+
 Besides, when a kernel was last active is an attribute that the manager puts on it, ``last_activity``.
 
 Versions: ``jupyter-server>=2.21,<2.22``. Goes when the server counts no connection below 0 and lists kernels that start;
@@ -18,7 +21,23 @@ from typing import Any
 from jupyter_server.services.kernels.connection.channels import ZMQChannelsWebsocketConnection
 from jupyter_server.services.kernels.kernelmanager import AsyncMappingKernelManager
 from tornado import web
+from tornado.httputil import HTTPServerRequest
+from tornado.routing import Matcher, Rule
 from traitlets import TraitError
+
+
+def redirect_tokens(server: Any, path: str, handler: type[web.RequestHandler]) -> None:
+    """Have ``handler`` answer every visit below ``path`` whose address has a token in it, before any other route."""
+    server.web_app.default_router.rules.insert(0, Rule(_WithToken(path), handler))
+
+
+class _WithToken(Matcher):
+    def __init__(self, path: str) -> None:
+        self._path = path
+
+    def match(self, request: HTTPServerRequest) -> dict[str, Any] | None:
+        below = request.path == self._path or request.path.startswith(f"{self._path}/")
+        return {} if below and request.method == "GET" and "token" in request.query_arguments else None
 
 
 class KernelConnection(ZMQChannelsWebsocketConnection):

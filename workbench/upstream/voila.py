@@ -8,6 +8,7 @@ touched for a pool of our own, and documented nowhere:
 - the handler of a page, ``TornadoVoilaHandler``, what it is made with and what it asks (:class:`PreparedPages`);
 - ``NotebookRenderer`` and ``get_page_config``, by which the stand-alone server renders a page beforehand;
 - the environment variables that a page's kernel is told, ``ENV_VARIABLE``;
+- the handler of templates' files, which fails (500) for an address that names none (:class:`TemplateFiles`);
 - the folders of templates, scripts and lab extensions, and that its scripts are webpack's chunks;
 - ``_load_jupyter_server_extension``, called here so that our route comes before Voilà's.
 
@@ -15,22 +16,25 @@ Versions: ``voila>=0.5.13,<0.5.14``. Goes when Voilà's extension keeps kernels 
 (issue 1458).
 """
 
+import os
 from asyncio import Task
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
 import voila.server_extension
+from tornado import web
 from voila import __version__
 from voila.configuration import VoilaConfiguration
 from voila.notebook_renderer import NotebookRenderer
 from voila.paths import collect_static_paths, collect_template_paths
+from voila.static_file_handler import TemplateStaticFileHandler
 from voila.tornado.handler import TornadoVoilaHandler
 from voila.utils import ENV_VARIABLE, get_page_config, get_voila_labextensions_path
 
 from workbench.errors import WorkbenchError
 
-__all__ = ("PageHandler", "PreparedPages", "Rendered", "Renderer", "VoilaSite")
+__all__ = ("PageHandler", "PreparedPages", "Rendered", "Renderer", "TemplateFiles", "VoilaSite")
 
 PageHandler = TornadoVoilaHandler
 """A page, written piece by piece by ``get``; its ``kernel_manager`` is a kernel manager and :class:`PreparedPages`."""
@@ -38,6 +42,25 @@ _THEMES = ["voila", "nbconvert"]
 
 Rendered: TypeAlias = "Task[tuple[list[str], Any]]"
 """A page that was rendered beforehand: its pieces, and a generator of what is left."""
+
+
+class TemplateFiles(TemplateStaticFileHandler):
+    """The files of templates; an address that is none of ``TEMPLATE/static/PATH`` is not found."""
+
+    def parse_url_path(self, url_path: str) -> str:
+        """The path of an address, below the templates' folders."""
+        template, static, *rest = os.path.normpath(url_path).split("/", 2) + [""] * 2
+        if "\0" in url_path or static != "static" or not rest[0] or template in ("", ".", ".."):
+            raise web.HTTPError(404)
+        return str(super().parse_url_path(os.path.normpath(url_path)))
+
+    @classmethod
+    def get_absolute_path(cls, root: str, path: str) -> str:
+        """The file that is meant."""
+        try:
+            return str(super().get_absolute_path(root, path))
+        except UnboundLocalError as error:  # no template of that name has any files
+            raise web.HTTPError(404) from error
 
 
 class PreparedPages(Protocol):

@@ -85,7 +85,11 @@ def test_what_is_no_correction_is_refused_in_words_and_not_kept(
 
 def test_one_visitor_is_slowed_down_and_others_are_not(seven: Client) -> None:
     def send(number: int, visitor: str) -> Answer:
-        return seven.post("/corrections", json=body(number), headers={"X-Forwarded-For": visitor})
+        headers = {
+            "X-Forwarded-For": visitor,
+            "X-Workbench-Front": seven.application.config["FRONT_END_PROOF"],
+        }
+        return seven.post("/corrections", json=body(number), headers=headers)
 
     answers = [send(number, "203.0.113.5") for number in range(module.PER_VISITOR + 1)]
     assert [a.status_code for a in answers] == [201] * module.PER_VISITOR + [429]
@@ -275,20 +279,24 @@ def test_what_a_picture_carries_besides_is_not_kept(seven: Client) -> None:
     assert len(kept.seen) == 784
 
 
-def test_a_front_end_on_another_machine_is_believed_only_where_the_settings_name_it(here: Settings) -> None:
-    def answers(address: str, **more: str) -> list[int]:
-        settings = from_environment({"WORKBENCH_HOME": str(here.home), **more})
+def test_a_front_end_is_believed_only_where_it_is_ours_or_the_settings_name_it(here: Settings) -> None:
+    def answers(address: str, proof: str = "", **more: str) -> list[int]:
+        home = here.home / f"{address} {proof}".replace(":", "-")
+        settings = from_environment({"WORKBENCH_HOME": str(home), **more})
         client = Client(create_app(settings))
         return [
             client.post(
                 "/corrections",
                 json=body(number),
-                headers={"X-Forwarded-For": f"203.0.113.{number}"},
+                headers={"X-Forwarded-For": f"203.0.113.{number}", "X-Workbench-Front": proof},
                 environ_base={"REMOTE_ADDR": address},
             ).status_code
             for number in range(module.PER_VISITOR + 1)
         ]
 
     assert 429 in answers("192.168.0.5")
-    trusting = {"WORKBENCH_TRUSTED_PROXIES": "192.168.0.0/24,127.0.0.1/32"}
-    assert 429 not in answers("192.168.0.6", **trusting)
+    for address in ("127.0.0.1", "::1"):  # any program of this computer
+        assert 429 in answers(address)
+        assert 429 in answers(address, "0" * 64)
+    assert 429 not in answers("127.0.0.1", here.front_end_proof)
+    assert 429 not in answers("192.168.0.6", WORKBENCH_TRUSTED_PROXIES="192.168.0.0/24,127.0.0.1/32")

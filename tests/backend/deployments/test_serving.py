@@ -4,6 +4,8 @@ import io
 import json
 import os
 import shutil
+import subprocess
+import sys
 import zipfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -324,6 +326,24 @@ def test_what_a_killed_push_left_is_swept_away_after_an_hour(
     os.utime(left, (0, 0))
     push(8)
     assert not left.exists()
+
+
+def test_what_a_killed_push_left_goes_when_the_server_starts(here: Settings) -> None:
+    script = (
+        "import os, sys; from pathlib import Path; from workbench.system.files import folder_aside\n"
+        "with folder_aside(Path(sys.argv[1]), stale_s=3600) as folder:\n"
+        "    (folder / 'version.zip').write_bytes(b'half'); print(folder, flush=True); sys.stdin.read()"
+    )
+    for parent in (here.backend / "incoming", here.backend / "strangers" / ".incoming"):
+        command = [sys.executable, "-c", script, str(parent)]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            left = Path(process.stdout.readline().strip())
+            create_app(here)
+            assert (left / "version.zip").exists()  # its process is at work
+            process.kill()
+        create_app(here)
+        assert not left.exists()
 
 
 def test_two_processes_that_change_different_models_at_once_lose_nothing(

@@ -57,7 +57,7 @@ mkdir -p "$root/home"
             echo "ASK=http://$address:$PAGE_PORT/" ;;
         backend)
             echo "WORKBENCH_BACKEND_ADDRESS=$address"
-            echo "WORKBENCH_TRUSTED_PROXIES=192.168.0.0/24,127.0.0.0/8"
+            echo "WORKBENCH_TRUSTED_PROXIES=192.168.0.0/24"
             echo "ASK=http://$address:5000/healthz" ;;
         working)
             echo "WORKBENCH_DASHBOARD_ADDRESS=$address"
