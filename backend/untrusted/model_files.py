@@ -72,6 +72,9 @@ class ModelFiles:
     def sweep(self) -> None:
         """Remove what killed processes left on its way in; when the server starts."""
         files.sweep(self.folder / ".incoming")
+        self.folder.mkdir(parents=True, exist_ok=True)
+        for folder in (self.folder, self.folder.parent):
+            folder.chmod(0o711)  # the users that models run as go through to their own
 
     def find(self, sha256: str) -> ModelFile | None:
         """Find the model with this checksum, if it is here; its use is noted."""

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from workbench.errors import NotAPicture, PictureError
+from workbench.pictures import bitstreams
+from workbench.pictures.bitstreams import boxes
 
 KINDS = ("PNG", "JPEG", "GIF", "WebP", "BMP", "TIFF", "AVIF", "HEIC")
 
@@ -207,29 +209,19 @@ def _brand(data: bytes) -> str | None:
 
 
 def _largest_item(data: bytes, kind: str) -> tuple[int, int]:
-    """The largest ``ispe`` (image spatial extents): a file may have tiles and previews besides its picture."""
-    sizes = [(0, 0)]
-    for meta in _boxes(data, 0, len(data), b"meta"):
-        for iprp in _boxes(data, meta[0] + 4, meta[1], b"iprp"):
-            for ipco in _boxes(data, *iprp, b"ipco"):
-                sizes += [struct.unpack_from(">II", data, at + 4) for at, _ in _boxes(data, *ipco, b"ispe")]
-    width, height = max(sizes, key=lambda size: size[0] * size[1])
-    if not width:
+    """The largest ``ispe`` (image spatial extents), or what the coded data say, where that is larger.
+
+    A file may have tiles and previews besides its picture.
+    """
+    said = [(0, 0)]
+    for meta in boxes(data, 0, len(data), b"meta"):
+        for iprp in boxes(data, meta[0] + 4, meta[1], b"iprp"):
+            for ipco in boxes(data, *iprp, b"ipco"):
+                said += [struct.unpack_from(">II", data, at + 4) for at, _ in boxes(data, *ipco, b"ispe")]
+    if not any(width for width, _ in said):
         raise PictureError(f"the {kind}'s header is damaged")
-    return width, height
-
-
-def _boxes(data: bytes, at: int, end: int, wanted: bytes) -> Iterator[tuple[int, int]]:
-    """Where the content of each box of this kind begins and ends."""
-    while at + 8 <= min(end, len(data)):
-        length, kind = struct.unpack_from(">I4s", data, at)
-        head = 8
-        if length == 1:
-            (length,) = struct.unpack_from(">Q", data, at + 8)
-            head = 16
-        last = end if length == 0 else at + length
-        if last < at + head:
-            return
-        if kind == wanted:
-            yield at + head, min(last, end)
-        at = last
+    try:
+        said += bitstreams.sizes(data)
+    except bitstreams.TooManyParts as error:
+        raise PictureError(str(error)) from error
+    return max(said, key=lambda size: size[0] * size[1])

@@ -129,3 +129,13 @@ def test_deploying_rolling_back_and_trying_fail_no_request_and_only_named_versio
     print(
         f"\n{len(answered)} answers in {seconds:.0f} s, {4 * changes} changes, 99 % within {slow * 1e3:.0f} ms"
     )
+
+
+def test_drawings_and_models_are_no_other_users_to_read(server: Server) -> None:
+    sent = {"image": making.data_url(making.png(making.seven())).decode(), "predicted": 1, "digit": 7}
+    answer = server.ask("POST", "/corrections", json.dumps(sent).encode(), Content_Type="application/json")
+    assert answer.status in (200, 201)
+    found = [path for path in server.settings.backend.rglob("*") if not path.is_socket()]
+    assert {"corrections.db", "deployments.json", "model.onnx"} <= {path.name for path in found}
+    readable = [path for path in found if path.stat().st_mode & 0o044]
+    assert [path for path in readable if "strangers" not in path.parts] == []
