@@ -10,6 +10,7 @@ from tests.backends.conftest import Bench
 from tests.chain import make_settings
 from workbench import datasets
 from workbench.backends.exported import keep_corrections
+from workbench.backends.how import How
 from workbench.backends.values import Deployment
 from workbench.errors import BadInput, ModelRefused, NotFound, WorkbenchError
 
@@ -136,7 +137,9 @@ def test_any_version_is_asked_by_name_or_by_a_link(bench: Bench, name: str, tmp_
     assert said.scores is not None
     assert len(said.scores) == 10
     drawn = making.data_url(making.png(making.seven())).decode()
-    assert bench.backend.serve(drawn, model_name=name).index == 4
+    assert bench.backend.serve(drawn, model_name=name, how=How(output="output")).index == 4
+    with pytest.raises(BadInput, match="no output 'other'"):
+        bench.backend.serve(drawn, model_name=name, how=How(output="other"))
     link = bench.backend.link(bench.version(name, 6))
     assert bench.backend.serve(drawn, model=link).index == 6
     assert serving(bench, name).version == 4

@@ -50,6 +50,13 @@ def refused(page: Page) -> None:
     page.locator(".wb-predict").get_by_role("alert").wait_for()
 
 
+def brought(page: Page) -> None:
+    page.get_by_role("button", name="By its URL").click()
+    page.get_by_label("Model URL").fill("https://models.example/digits.onnx")
+    page.get_by_text("What the model does not say").click()
+    page.get_by_label("Signature").wait_for()
+
+
 def retraining(page: Page) -> None:
     page.locator(".wb-correction").first.focus()
     page.keyboard.press("a")
@@ -62,6 +69,7 @@ STATES: dict[str, Callable[[Page], None]] = {
     "compared": compared,
     "asked": asked,
     "refused": refused,
+    "brought": brought,
     "retraining": retraining,
 }
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.backend import making, real_server
+from tests.backend import bright, making, real_server
 from tests.backend.real_server import Server
 from tests.browser import made_models
 from tests.chain import make_settings, threads_end, wait_until
@@ -277,7 +277,7 @@ def draw(wire: Wire, ink: np.ndarray) -> None:
 
 
 def test_an_uploaded_picture_is_answered_and_a_wrong_size_refused_in_the_back_ends_words(
-    stand: Stand,
+    stand: Stand, tmp_path: Path
 ) -> None:
     predict = stand.page.predict
     predict.picture.value = UPLOAD
@@ -285,6 +285,20 @@ def test_an_uploaded_picture_is_answered_and_a_wrong_size_refused_in_the_back_en
     assert "choose a picture first" in predict.message.html
     upload(predict.file, "seven.png", making.png(making.seven()))
     wait_until(lambda: "wb-headline" in predict.answer.html, 60, "the answer")
+    wait_until(lambda: not predict.ask.busy, 60, "the end")
+    predict.source.value = ZIP
+    model = bright.model(tmp_path / "bright.onnx", "softmax", 3, high=1)
+    upload(predict.model_file, "bright.onnx", model.read_bytes())
+    upload(predict.file, "white.png", bright.picture(235))
+    predict.layout.value, predict.output.value, predict.range.value = "NHWC", "output", "0,1"
+    stand.press(predict.ask)
+    assert '<span class="wb-headline">2</span>' in predict.answer.html, predict.message.html
+    predict.output.value = "scores"
+    stand.press(predict.ask)
+    assert "scores" in predict.message.html
+    assert "it has: output" in predict.message.html
+    predict.source.value = PUBLISHED
+    upload(predict.file, "seven.png", making.png(making.seven()))
     wait_until(lambda: not predict.ask.busy, 60, "the end")
     predict.width.value = "32"
     stand.press(predict.ask)

@@ -16,6 +16,7 @@ from workbench.aws import commands, names, outputs
 from workbench.aws.bucket import Bucket
 from workbench.aws.session import Session
 from workbench.backends.correction_values import Correction, CorrectionPage, Counts, State, Verdict
+from workbench.backends.how import SAYS_NOTHING, How
 from workbench.backends.values import Change, Classified, Comparison, Deployment, Prediction, Source, opened
 from workbench.errors import BadInput, ModelRefused, NotFound, Unavailable, WorkbenchError
 from workbench.models.registry import Version
@@ -107,7 +108,7 @@ class AwsBackEnd:
         *,
         model: Source | None = None,
         model_name: str | None = None,
-        image_size: str | None = None,
+        how: How = SAYS_NOTHING,
     ) -> Classified:
         given = {"image": image, "model": model}
         files: dict[str, Path | bytes] = {n: s for n, s in given.items() if isinstance(s, Path)}
@@ -124,7 +125,7 @@ class AwsBackEnd:
                 keys=keys,
                 urls=urls,
                 model_name=model_name,
-                image_size=image_size,
+                how=vars(how),
             )
 
     # ── corrections ──────────────────────────────────────────────────────────────────────────────

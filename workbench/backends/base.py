@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Protocol
 
 from workbench.backends.correction_values import Correction, CorrectionPage, Counts, State, Verdict
+from workbench.backends.how import SAYS_NOTHING, How
 from workbench.backends.values import Change, Classified, Comparison, Deployment, Prediction, Source
 from workbench.models.registry import Version
 
@@ -82,7 +83,7 @@ class BackEnd(Protocol):
         *,
         model: Source | None = None,
         model_name: str | None = None,
-        image_size: str | None = None,
+        how: How = SAYS_NOTHING,
     ) -> Classified:
         """Ask any model about a picture.
 
@@ -92,8 +93,8 @@ class BackEnd(Protocol):
             A URL or a file here; ``model`` is a zip, ``.keras`` or ``.onnx`` file.
         model_name
             A model that serves there; beside ``model`` the labels: ``Mnist``, ``Cifar10`` or ``FashionMnist``.
-        image_size
-            ``WIDTHxHEIGHTxCHANNELS``, what the model takes.
+        how
+            What the model does not say of itself.
         """
 
     def link(self, version: Version, *, expires_s: int = 3600) -> str:

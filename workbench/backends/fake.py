@@ -12,6 +12,7 @@ import numpy as np
 
 from workbench import artifact
 from workbench.backends.correction_values import Correction, CorrectionPage, Counts, State, Verdict
+from workbench.backends.how import SAYS_NOTHING, How
 from workbench.backends.values import (
     Canary,
     Change,
@@ -175,11 +176,13 @@ class FakeBackEnd:
         *,
         model: Source | None = None,
         model_name: str | None = None,
-        image_size: str | None = None,
+        how: How = SAYS_NOTHING,
     ) -> Classified:
         self._answer()
         if isinstance(image, Path):
             opened(image).close()
+        if how.output not in ("", "output"):
+            raise BadInput(f"the model has no output {how.output!r}; it has: output")
         asked = model_name
         if isinstance(model, str) and model.startswith("fake:/models/"):
             asked = model.removeprefix("fake:/models/").removesuffix(".zip").replace("/versions/", ":")
@@ -192,7 +195,9 @@ class FakeBackEnd:
         index, scores = version % 10, [0.0] * 10
         scores[index] = 1.0
         labels = chosen.manifest.labels
-        return Classified(index, labels[index], tuple(scores), str(chosen), labels, PICTURE)
+        return Classified(
+            index, labels[index], tuple(scores), str(chosen), labels, PICTURE, "", "output", "probabilities"
+        )
 
     # ── corrections ──────────────────────────────────────────────────────────────────────────────
 

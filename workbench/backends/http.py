@@ -10,6 +10,7 @@ from typing import IO, Any
 from workbench import artifact
 from workbench.backends.calls import BrokenOff, Calls
 from workbench.backends.correction_values import Correction, CorrectionPage, Counts, State, Verdict
+from workbench.backends.how import SAYS_NOTHING, How
 from workbench.backends.values import Change, Classified, Comparison, Deployment, Prediction, Source, opened
 from workbench.manifest import File
 from workbench.models.registry import Version
@@ -107,11 +108,11 @@ class HttpBackEnd:
         *,
         model: Source | None = None,
         model_name: str | None = None,
-        image_size: str | None = None,
+        how: How = SAYS_NOTHING,
     ) -> Classified:
         form: dict[str, str | IO[bytes]] = {}
         form |= {"modelName": model_name} if model_name else {}
-        form |= {"imageSize": image_size} if image_size else {}
+        form |= how.as_form()
         with ExitStack() as stack:
             for name, source in (("image", image), ("model", model)):
                 if isinstance(source, Path):

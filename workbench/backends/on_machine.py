@@ -15,6 +15,7 @@ from workbench import artifact
 from workbench.aws.bucket import Bucket
 from workbench.aws.session import Session
 from workbench.backends.base import BackEnd
+from workbench.backends.how import How
 from workbench.backends.http import HttpBackEnd
 from workbench.backends.values import Source
 from workbench.errors import BadInput, WorkbenchError
@@ -90,7 +91,7 @@ class FarEnd:
             given["image"],
             model=given.get("model"),
             model_name=asked["model_name"],
-            image_size=asked["image_size"],
+            how=How.from_json(asked["how"]),
         ).as_json()
 
     def _review(self, asked: Asked) -> object:

@@ -10,6 +10,7 @@ from workbench.errors import BadInput
 from workbench.settings import Settings
 
 if TYPE_CHECKING:
+    from workbench.backends.how import How
     from workbench.verbs.models import Version
 
 
@@ -57,10 +58,26 @@ def add(verbs: output.Verbs) -> None:
     corrections.add_argument(
         "--anyway", action="store_true", help="accept also what the model is certain of being another digit"
     )
-    for verb in (deploy, rollback, corrections):
-        verb.add_argument("--to", metavar="URL", help="another back end than the one here, or: aws")
     predict = verbs.add("predict", _predict, "ask the back end which digit a picture shows", json=True)
-    predict.add_argument("image", metavar="IMAGE", type=Path)
+    for verb in (deploy, rollback, corrections, predict):
+        verb.add_argument("--to", metavar="URL", help="another back end than the one here, or: aws")
+    predict.add_argument("image", metavar="IMAGE", help="a file; with --model a URL, too")
+    predict.add_argument(
+        "--model",
+        metavar="MODEL",
+        help="another one: NAME[:V] that serves, or a .zip, .keras or .onnx file or its URL",
+    )
+    predict.add_argument(
+        "--labels", metavar="SET", help="Mnist, Cifar10 or FashionMnist, for a model file or URL"
+    )
+    for option, name, said in (
+        ("--size", "WxHxC", "what the model takes"),
+        ("--layout", "AXES", "which axis of its input is which, NHWC or NCHW"),
+        ("--signature", "NAME", "of a SavedModel"),
+        ("--output", "NAME", "the one that is meant, of several"),
+        ("--range", "LOW,HIGH", "what black and white are for it, as 0,1"),
+    ):
+        predict.add_argument(option, metavar=name, default="", help=said)
 
 
 def _models(arguments: argparse.Namespace, settings: Settings) -> None:
@@ -247,7 +264,15 @@ def _list_corrections(arguments: argparse.Namespace, settings: Settings) -> None
 def _predict(arguments: argparse.Namespace, settings: Settings) -> None:
     from workbench.verbs import backends
 
-    said = backends.predict(arguments.image, settings)
+    how = backends.How(
+        arguments.size, arguments.layout, arguments.signature, arguments.output, arguments.range
+    )
+    if arguments.model:
+        _serve(arguments, how, settings)
+        return
+    if arguments.labels or how.as_form():
+        raise BadInput("--labels, --size, --layout, --signature, --output and --range are about a --model")
+    said = backends.predict(Path(arguments.image), settings, to=arguments.to)
     if arguments.json:
         output.json(said.as_json())
     elif said.digit is None or said.probabilities is None:
@@ -256,6 +281,25 @@ def _predict(arguments: argparse.Namespace, settings: Settings) -> None:
         print(
             f"{said.label or said.digit} ({output.percent(max(said.probabilities))}, {said.model}:{said.version})"
         )
+
+
+def _serve(arguments: argparse.Namespace, how: "How", settings: Settings) -> None:
+    from workbench.verbs import backends, models
+
+    said = backends.serve(
+        arguments.image, arguments.model, settings, labels=arguments.labels or "", how=how, to=arguments.to
+    )
+    if arguments.json:
+        output.json(said.as_json())
+    elif said.scores is None:
+        print(said.reason)
+    elif said.kind == "values" or said.label is None:
+        print(", ".join("–" if value is None else f"{value:.6g}" for value in said.scores), f"({said.model})")
+    elif not said.scores or None in said.scores:
+        print(f"{said.label} ({said.model})")
+    else:
+        sure = models.sure(said.scores, said.kind)
+        print(f"{said.label} ({output.percent(max(sure))}, {said.model})")
 
 
 def _describe(version: "Version") -> dict[str, Any]:

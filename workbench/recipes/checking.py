@@ -2,12 +2,15 @@
 
 import ast
 import contextlib
+import re
 import traceback
 from pathlib import Path
 
 from workbench.errors import RecipeError
 from workbench.recipes import advice, encoding
 from workbench.recipes.source import FIELDS, REQUIRED, Recipe
+
+_LINES = re.compile(r"\r\n?|\n")
 
 
 def check(recipe: Recipe) -> None:
@@ -23,7 +26,7 @@ def check(recipe: Recipe) -> None:
             tree = parse(recipe, field)
         except (SyntaxError, ValueError) as error:
             line = getattr(error, "lineno", None)
-            lines = getattr(recipe, field).splitlines()
+            lines = _LINES.split(getattr(recipe, field))  # as Python counts them
             written = lines[line - 1] if line and line <= len(lines) else ""
             raise RecipeError(
                 f"{field}, line {line}: {advice.explain_syntax(written) or getattr(error, 'msg', error)}",

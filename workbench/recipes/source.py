@@ -82,10 +82,10 @@ def read_notebook(content: bytes, name: str) -> Recipe:
         code = [cell for cell in cells if cell["cell_type"] == "code"]
         found: dict[str, list[str]] = {field: [] for field in FIELDS}
         for cell in code:
-            for tag in cell.get("metadata", {}).get("tags", []):
+            for tag in dict.fromkeys(cell.get("metadata", {}).get("tags", [])):
                 if tag in found:
                     found[tag].append("".join(cell["source"]))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise BadInput(
             f"{name} is not a notebook that can be read: {type(error).__name__}: {error}"
         ) from error

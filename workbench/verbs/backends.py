@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from workbench.backends.base import BackEnd
 from workbench.backends.choice import open_backend
 from workbench.backends.correction_values import Correction, State, Verdict
-from workbench.backends.values import Deployment, Prediction
+from workbench.backends.how import How
+from workbench.backends.values import Classified, Deployment, Prediction
 from workbench.errors import BadInput, NotFound
 from workbench.models import registry
 from workbench.models.registry import Version
@@ -22,8 +23,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BackEnd",
+    "Classified",
     "Correction",
     "Deployment",
+    "How",
     "Prediction",
     "Reviewed",
     "corrections",
@@ -34,6 +37,7 @@ __all__ = [
     "predict",
     "review",
     "rollback",
+    "serve",
 ]
 
 
@@ -82,6 +86,37 @@ def predict(image: Path, settings: Settings, *, to: str | None = None) -> Predic
     except OSError as error:
         raise BadInput(f"{image} cannot be read: {error.strerror}") from error
     return open_backend(to, settings).predict(picture)
+
+
+def serve(
+    image: str, model: str, settings: Settings, *, labels: str = "", how: How, to: str | None = None
+) -> Classified:
+    """Ask any model about a picture; both are a file here or a URL, and the model may be one that serves there.
+
+    Parameters
+    ----------
+    model
+        A zip, ``.keras`` or ``.onnx`` file, its URL, or ``NAME[:V]``.
+    labels
+        A label set that the back end knows, beside a file or URL.
+
+    Raises
+    ------
+    NotFound, BadInput
+        There is no such file, or it cannot be read.
+    """
+    found = _source(model) or (Path(model) if Path(model).exists() else None)
+    if found is None and (labels or "/" in model or Path(model).suffix):
+        raise NotFound(f"there is no model file {model}")
+    picture = _source(image) or Path(image)
+    if isinstance(picture, Path) and not picture.exists():
+        raise NotFound(f"there is no picture {image}")
+    name = labels if found is not None else model
+    return open_backend(to, settings).serve(picture, model=found, model_name=name or None, how=how)
+
+
+def _source(text: str) -> str | None:
+    return text if text.startswith(("http://", "https://", "data:")) else None
 
 
 def corrections(

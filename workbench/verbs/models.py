@@ -1,7 +1,7 @@
 """The published model versions: list, find, download."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from workbench.errors import BadInput
 from workbench.manifest import OutputKind
@@ -9,10 +9,7 @@ from workbench.models import at_home, registry
 from workbench.models.registry import Damaged, Version
 from workbench.settings import Settings
 
-if TYPE_CHECKING:
-    import numpy as np
-
-__all__ = ["Damaged", "Version", "damaged", "download", "find", "probabilities", "take_home", "versions"]
+__all__ = ["Damaged", "Version", "damaged", "download", "find", "sure", "take_home", "versions"]
 
 
 def versions(settings: Settings, name: str | None = None) -> list[Version]:
@@ -60,8 +57,11 @@ def take_home(reference: str, file: Path, settings: Settings) -> Path:
     return at_home.write(registry.find(reference, settings), file)
 
 
-def probabilities(outputs: "np.ndarray", kind: OutputKind | None) -> "np.ndarray":
-    """Probabilities ``(n, classes)`` of a model's outputs ``(n, k)``, by what they are; ``(n, 1)`` for two classes."""
-    from workbench import scores  # NumPy comes with it
+def sure(said: Sequence[float | None], kind: OutputKind | None) -> list[float]:
+    """How sure a model is of each class, of the scores that ``/serve`` answered: of two classes where it gave one."""
+    import numpy as np
 
-    return scores.probabilities(outputs, kind or scores.measure(outputs))
+    from workbench import scores
+
+    row = np.array([said], np.float64)
+    return [float(p) for p in scores.probabilities(row, kind or scores.measure(row))[0]]

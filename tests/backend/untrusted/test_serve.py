@@ -23,6 +23,7 @@ from tests.backend import making
 from tests.backend.real_server import BEARER, Answer, Server, start, stop, wait_for
 from tests.test_fetching import Site
 from workbench import manifest
+from workbench.backends.how import How
 from workbench.backends.http import HttpBackEnd
 from workbench.manifest import write_listing as rewrite
 from workbench.settings import PROJECT, Settings
@@ -250,7 +251,7 @@ def test_the_typed_function_serves_files_and_urls(server: Server, site: Site, tm
         tmp_path / "four.png",
         model=f"http://{site.host}/mnist.zip",
         model_name="Mnist",
-        image_size="28x28x1",
+        how=How(image_size="28x28x1", layout="nhwc", output="scores", input_range="0,255"),
     )
     assert (said.index, said.label) == (4, "4")
 

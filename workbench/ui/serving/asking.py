@@ -80,7 +80,7 @@ def show_answer(said: Classified, labels: Sequence[str], took_s: float) -> str:
         return (
             f'<div class="wb-answer-top">{top}</div><p>The model gave values that are no numbers.</p>{foot}'
         )
-    sure = [float(p) for p in models.probabilities(np.array([said.scores], np.float64), said.kind)[0]]
+    sure = models.sure(said.scores, said.kind)
     most = percent(sure[said.index] if said.index < len(sure) else max(sure), 1)
     words = f'<span class="wb-muted">{most} sure</span>'
     shown = bars(sure, said.labels or labels)

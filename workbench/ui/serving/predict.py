@@ -10,6 +10,7 @@ from typing import Any
 import ipywidgets
 import numpy as np
 
+from workbench.backends.how import How
 from workbench.backends.values import Deployment, Source
 from workbench.errors import BadInput, WorkbenchError
 from workbench.ui.serving.asking import AskingCanvas, show_answer
@@ -99,6 +100,18 @@ class PredictPanel:
         self.width, self.height, self.channels = (
             ipywidgets.Text(description=name) for name in ("Width", "Height", "Channels")
         )
+        self.layout = ipywidgets.Dropdown(
+            options=[("as its sizes say", ""), ("channels last", "NHWC"), ("channels first", "NCHW")],
+            description="Layout",
+        )
+        self.signature, self.output, self.range = (
+            ipywidgets.Text(description=name, placeholder=hint)
+            for name, hint in (
+                ("Signature", "serving_default"),
+                ("Output", "the only one"),
+                ("Black, white", "0,255"),
+            )
+        )
         for upload in (self.file, self.model_file):
             upload.observe(lambda _, u=upload: self._uploaded(u), "value")
 
@@ -116,10 +129,14 @@ class PredictPanel:
             UPLOAD: [self.file, self.uploaded],
             URL: [form(self.url)],
         }
+        more = ipywidgets.Accordion(
+            [form(self.layout, self.signature, self.output, self.range)],
+            titles=["What the model does not say"],
+        )
         self._models = {
             PUBLISHED: [form(self.published)],
-            BY_URL: [form(self.model_url, self.labels)],
-            ZIP: [self.model_file, self.model_uploaded, form(self.labels)],
+            BY_URL: [form(self.model_url, self.labels), more],
+            ZIP: [self.model_file, self.model_uploaded, form(self.labels), more],
         }
         self.url.add_class("wb-long")
         self.model_url.add_class("wb-long")
@@ -209,15 +226,22 @@ class PredictPanel:
             aside = Path(temporary)
             image = self._image(aside)
             model, name = self._asked_model(aside)
-            size = [field.value.strip() for field in (self.width, self.height, self.channels)]
-            wanted = "x".join(size) if any(size) else None
+            how = self._how()
             began = time.perf_counter()
-            said = self._choice.backend.serve(image, model=model, model_name=name, image_size=wanted)
+            said = self._choice.backend.serve(image, model=model, model_name=name, how=how)
             took_s = time.perf_counter() - began
         labels: Sequence[str] = ()
         if self._is_live:
             labels = models.find(str(self.published.value), self._workbench.settings).manifest.labels
         self.answer.html = show_answer(said, labels, took_s)
+
+    def _how(self) -> How:
+        size = [field.value.strip() for field in (self.width, self.height, self.channels)]
+        wanted = "x".join(size) if any(size) else ""
+        if self._is_live:  # ours says all else itself
+            return How(wanted)
+        texts = (field.value.strip() for field in (self.signature, self.output, self.range))
+        return How(wanted, self.layout.value, *texts)
 
     def _image(self, aside: Path) -> str | Path:
         kind = self.picture.value
