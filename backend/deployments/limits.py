@@ -73,6 +73,9 @@ class DeafRuns:
         return max(0.0, times[-1] + self.PAUSE_S - now)
 
 
+NOWHERE = DeafRuns(None)
+
+
 def end_process() -> None:
     """End this process at once; whoever started it starts another."""
     os.kill(os.getpid(), signal.SIGKILL)
@@ -95,7 +98,7 @@ class RunWatch:
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
 
-    def begin(self, run: LimitedRun, limit_s: float, deaf: DeafRuns) -> None:
+    def begin(self, run: LimitedRun, limit_s: float, deaf: DeafRuns = NOWHERE) -> None:
         """Watch a run from now on; :meth:`end` must follow. ``deaf`` is told if it does not end."""
         self._deaf[run] = deaf
         self._running[run] = time.monotonic() + limit_s

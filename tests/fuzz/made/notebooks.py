@@ -4,6 +4,8 @@ import json
 import random
 from typing import Any
 
+import pytest
+
 from tests.fuzz.made.case import Case, Generator
 from workbench import recipes
 from workbench.errors import BadInput, RecipeError
@@ -179,29 +181,23 @@ def _write(chance: random.Random, notebook: dict[str, Any]) -> bytes:
 
 def check(case: Case) -> None:
     """Every tagged cell's code is found as it is; what cannot be a recipe is named for what it is."""
-    try:
-        recipe = recipes.read_notebook(case.data, "made.ipynb")
-    except BadInput as error:
-        assert case.told["refused"], f"refused: {error}"
-        assert str(case.told["refused"]) in str(error)
+    refused, magic = str(case.told["refused"]), str(case.told["magic"])
+    if refused:
+        with pytest.raises(BadInput, match=refused):
+            recipes.read_notebook(case.data, "made.ipynb")
         return
-    assert not case.told["refused"], "an old format is read as if it were a new one"
+    recipe = recipes.read_notebook(case.data, "made.ipynb")
     fields = case.told["fields"]
     assert isinstance(fields, dict)
     for name in recipes.FIELDS:
         assert getattr(recipe, name) == fields.get(name, ""), f"{name} differs"
-    magic = str(case.told["magic"])
-    if not magic:
-        for name in recipes.FIELDS:
-            recipes.parse(recipe, name)
+    if magic:
+        with pytest.raises(RecipeError, match="IPython") as told:
+            recipes.check(recipe)
+        assert told.value.field == magic
         return
-    try:
-        recipes.check(recipe)
-    except RecipeError as error:
-        assert "IPython" in str(error), f"a line of IPython's is called: {error}"
-        assert error.field == magic
-        return
-    raise AssertionError("a line of IPython's is taken for Python")
+    for name in recipes.FIELDS:
+        recipes.parse(recipe, name)
 
 
 NOTEBOOKS = Generator("notebooks of editors", make, check)
