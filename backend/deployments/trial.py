@@ -22,7 +22,7 @@ from workbench.manifest import Manifest
 from workbench.system import linux
 from workbench.system.endings import describe_code
 
-WAITS_S = 120.0
+WAITS_S = 300.0
 MOST_SAID = 64 * 1024
 _one = threading.Semaphore(1)
 
@@ -31,7 +31,7 @@ _one = threading.Semaphore(1)
 class TrialLimits:
     """What a trial may take."""
 
-    wall_s: float = 60.0
+    wall_s: float = 240.0
     """With what a busy machine lets it wait."""
     cpu_s: int = 40
     memory_bytes: int = engines.WORKING_BYTES + 1024**3
