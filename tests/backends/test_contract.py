@@ -138,7 +138,7 @@ def test_any_version_is_asked_by_name_or_by_a_link(bench: Bench, name: str, tmp_
     assert len(said.scores) == 10
     drawn = making.data_url(making.png(making.seven())).decode()
     assert bench.backend.serve(drawn, model_name=name, how=How(output="output")).index == 4
-    with pytest.raises(BadInput, match="no output 'other'"):
+    with pytest.raises(WorkbenchError, match="no output 'other'"):
         bench.backend.serve(drawn, model_name=name, how=How(output="other"))
     link = bench.backend.link(bench.version(name, 6))
     assert bench.backend.serve(drawn, model=link).index == 6
