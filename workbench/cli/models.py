@@ -10,7 +10,7 @@ from workbench.errors import BadInput
 from workbench.settings import Settings
 
 if TYPE_CHECKING:
-    from workbench.backends.how import How
+    from workbench.verbs import backends
     from workbench.verbs.models import Version
 
 
@@ -283,7 +283,7 @@ def _predict(arguments: argparse.Namespace, settings: Settings) -> None:
         )
 
 
-def _serve(arguments: argparse.Namespace, how: "How", settings: Settings) -> None:
+def _serve(arguments: argparse.Namespace, how: "backends.How", settings: Settings) -> None:
     from workbench.verbs import backends, models
 
     said = backends.serve(
