@@ -1,4 +1,4 @@
-"""The default recipe on each layout beside plain Keras ``fit``: images a second, and seconds to a model of 99 %.
+"""A small net on each layout beside plain Keras ``fit``: images a second, and seconds to a model of 99 %.
 
 All train the same model on the same data for the same epochs on the same cores, in turns, each alone.
 """
@@ -35,6 +35,8 @@ LAYOUTS = {
 }
 SHARES = {"2 synchronous workers": 0.95, "1 ps + 2 workers": 0.9}
 """Of one process' images a second, on the same cores."""
+RECIPE = PROJECT / "benchmarks" / "peers" / "keras-net"
+"""Does not change with the tutorial: figures of other days and the peers' nets are of the same one."""
 BATCH = 256
 WANTED = 0.99
 """Accuracy on the test part, which the finished model is asked about once."""
@@ -113,7 +115,7 @@ def measure(home: Path, way: Callable[[Path], AbstractContextManager[Training]])
     job = home / "jobs" / "1"
     job.mkdir(parents=True)
     try:
-        recipes.read(recipes.DEFAULT).write(job / "recipe")
+        recipes.read(RECIPE).write(job / "recipe")
         with way(job) as training:
             began = time.monotonic()
             found: list[events.Metric] = []
@@ -158,7 +160,7 @@ def _cpu_s(found: Sequence[psutil.Process]) -> float:
 def machines(
     provider: LocalProvider, home: Path, layout: Layout, job: Path, *, epochs: int | None = None
 ) -> Iterator[Training]:
-    """The default recipe on machines of ours; ``epochs`` if not those of the recipe."""
+    """The recipe on machines of ours; ``epochs`` if not its own."""
     values = {"job": 1, "epochs": epochs, "seed": 0, "ps": layout.ps, "workers": layout.workers}
     (job / "job.json").write_text(json.dumps(values))
     provider.launch("job-1", layout, job)

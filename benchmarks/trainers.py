@@ -1,7 +1,7 @@
 """Two synchronous workers of ours beside torch's DistributedDataParallel and Ray Train: images a second, and their CPU.
 
-The tutorial's network, pictures, batch and optimizer in each framework, two processes on the same cores, in turns, each
-alone. Fewer epochs than the tutorial's: what is compared is the pace.
+The same network, pictures, batch and optimizer in each framework, two processes on the same cores, in turns, each
+alone. Few epochs: what is compared is the pace.
 """
 
 import statistics

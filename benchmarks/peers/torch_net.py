@@ -1,4 +1,4 @@
-"""The tutorial's recipe in PyTorch, for its trainers: the same layers, pictures, batch, optimizer and rate."""
+"""The recipe ``keras-net`` in PyTorch, for its trainers: the same layers, pictures, batch, optimizer and rate."""
 
 import json
 import math
