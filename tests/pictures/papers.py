@@ -216,6 +216,74 @@ def faint(ink: Ink, random: Random) -> Picture:
     return _seen(_lit(picture, random, 0.2), random, 2.5, 75)
 
 
+def double_frame(ink: Ink, random: Random) -> Picture:
+    """Two frames, one within the other, near the picture's edge."""
+    side = len(ink)
+    sheet = _written(_shrunk(ink, 0.68, random), random)
+    pen = tuple(_colour(DARK, random))
+    outer, width = int(random.choice([0, 2, side // 40])), int(random.integers(1, 6))
+    inner = outer + width + int(random.integers(3, max(5, side // 14)))
+    for at, wide in ((outer, width), (inner, int(random.integers(1, 5)))):
+        far = side - 1 - at - wide // 2
+        cv2.rectangle(sheet, (at + wide // 2, at + wide // 2), (far, far), pen, wide)
+    return sheet.astype(np.uint8) if random.random() < 0.5 else _seen(sheet, random)
+
+
+def hand_shadow(ink: Ink, random: Random) -> Picture:
+    """The soft shadow of a hand that reaches onto the sheet, with fingers."""
+    side = len(ink)
+    shade = np.zeros((side, side))
+    corner = np.array([random.choice([0, side]), side * random.uniform(0.5, 1)])
+    for _ in range(int(random.integers(2, 5))):
+        tip = np.array([random.uniform(0.25, 0.75), random.uniform(0.25, 0.75)]) * side
+        root = corner + random.normal(0, 0.08 * side, 2)
+        ends = [tuple(int(x) for x in point) for point in (root, tip)]
+        cv2.line(shade, ends[0], ends[1], 1.0, int(side * random.uniform(0.08, 0.16)), cv2.LINE_AA)
+    cv2.circle(shade, tuple(int(x) for x in corner), int(side * random.uniform(0.2, 0.4)), 1.0, -1)
+    soft = cv2.GaussianBlur(shade, (0, 0), random.uniform(2, 10))
+    dark = 1 - random.uniform(0.25, 0.55) * soft
+    return _seen(_lit(_written(ink, random), random, 0.2) * dark[..., None], random)
+
+
+def thin_on_squares(ink: Ink, random: Random) -> Picture:
+    """A thin pen on squared paper, hardly wider than the squares' lines and darker."""
+    side = len(ink)
+    wider = cv2.dilate(_middle_line(ink), np.ones((3, 3)), iterations=int(random.integers(1, 3)))
+    thin = np.asarray(wider, np.float64)
+    sheet = np.broadcast_to(_colour(LIGHT, random), (side, side, 3)).copy()
+    pitch, turn, shade = random.uniform(0.06, 0.16) * side, random.uniform(-4, 4), random.uniform(0.7, 1)
+    for angle in (turn, turn + 90):
+        _rule(sheet, random, pitch, int(random.integers(1, 3)), angle, shade)
+    return _seen(_lit(_lay(thin, sheet, _colour(DARK[:4], random)), random), random)
+
+
+def _middle_line(ink: Ink) -> Ink:
+    """The ink's skeleton: what each erosion takes away that an opening would not give back."""
+    rest, line, cross = (ink > 0.5).astype(np.uint8), np.zeros(ink.shape, np.uint8), np.ones((3, 3), np.uint8)
+    while rest.any():
+        smaller = np.asarray(cv2.erode(rest, cross), np.uint8)
+        line |= rest - np.asarray(cv2.dilate(smaller, cross), np.uint8) * rest
+        rest = smaller
+    return cv2.morphologyEx(line, cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8)).astype(np.float64)
+
+
+def crossed_frame(ink: Ink, random: Random) -> Picture:
+    """A frame that the digit crosses on one side, as one writes over a form's box."""
+    side = len(ink)
+    sheet_ink = _shrunk(ink, 0.72, random)
+    rows, columns = np.nonzero(sheet_ink > 0.3)
+    room = round(side * 0.05)
+    box = [columns.min() - room, rows.min() - room, columns.max() + room, rows.max() + room]
+    over = int(random.integers(4))
+    box[over] += (1 if over < 2 else -1) * (room + round(side * random.uniform(0.03, 0.08)))
+    sheet = _written(np.pad(sheet_ink, room), random)
+    left, top, right, bottom = (int(edge) + room for edge in box)
+    cv2.rectangle(
+        sheet, (left, top), (right, bottom), tuple(_colour(DARK, random)), int(random.integers(1, 4))
+    )
+    return sheet.astype(np.uint8) if random.random() < 0.5 else _seen(sheet, random)
+
+
 KINDS: dict[str, Paper] = {
     paper.__name__: paper
     for paper in (
@@ -229,5 +297,9 @@ KINDS: dict[str, Paper] = {
         shadowed,
         coloured,
         faint,
+        double_frame,
+        hand_shadow,
+        thin_on_squares,
+        crossed_frame,
     )
 }

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.pictures.decoders import Plane
+from workbench.pictures.frames import without_crossed_frame
 
 LEAN = 10
 """Degrees, at most, that lines of paper are off the picture's own directions."""
@@ -33,6 +34,7 @@ def without_lines(ink: Plane, level: int) -> Plane:
     line = cv2.threshold(ink, level - 1, 1, cv2.THRESH_BINARY)[1]
     kept = _without_spanning(line, ink)
     kept = _without_edges(kept)
+    kept = without_crossed_frame(kept, runs_along(kept), runs_along(kept.T).T)
     kept = without_underline(kept)
     if (kept == line).all() or not _is_substantial(kept):
         return ink
@@ -117,7 +119,7 @@ def _follow(found: Plane, line: Plane, ink: Plane, between: tuple[float, float],
         a, b = int(first[way]), int(first[way] + length[way])
         if min(seen[way, a : a + end].mean(), seen[way, b - end : b].mean()) < 0.5:
             continue
-        runs = _runs(line) if runs is None else runs
+        runs = runs_along(line) if runs is None else runs
         _take(found, line, ink, runs, rows[way, a:b], columns[a:b])
         taken.append(float(turns[way, 0]))
     return taken or [0.0]
@@ -145,7 +147,7 @@ def _take(
         found[beside[of_line], columns[of_line]] = line[beside[of_line], columns[of_line]]
 
 
-def _runs(line: Plane) -> NDArray[Any]:
+def runs_along(line: Plane) -> NDArray[Any]:
     """For each pixel of ink, how many lie above and below it without a gap, itself included."""
     height = len(line)
     row = np.arange(height, dtype=np.int32)[:, None]
@@ -219,7 +221,7 @@ def without_underline(line: Plane) -> Plane:
     bars = cv2.morphologyEx(thick, cv2.MORPH_OPEN, np.ones((1, max(3, round(0.6 * width))), np.uint8))
     if not bars.any():
         return line
-    runs = _runs(box)
+    runs = runs_along(box)
     count, labels, stats, _ = cv2.connectedComponentsWithStats(bars)
     for k in range(1, count):
         bar = (labels == k) & (box != 0)

@@ -32,6 +32,8 @@ EVEN = 3
 """Grey levels by which one shade may vary."""
 CLEAR = 0.4
 """Part of the difference between a sheet and the even margin around it by which ink differs from the sheet, at least."""
+SHADE = 0.5
+"""Of what is surely ink, so much that is weaker may be its strokes' soft edges."""
 MARGIN = 0.04
 """Part of the shorter side that is left around a drawing at least, where the shade all round is that of paper."""
 
@@ -127,6 +129,8 @@ def _has_lines(ink: Plane) -> bool:
     if cv2.countNonZero(box) > 0.45 * box.size:
         return True  # a sheet, or a thick pen
     rows = cv2.reduce(box, 1, cv2.REDUCE_AVG)[:, 0]
+    if _are_two_sides(rows) and _are_two_sides(cv2.reduce(box, 0, cv2.REDUCE_AVG)[0]):
+        return True
     rim, edge = max(2, height // 12), max(1, width // 25)
     high, low = int(rows[:rim].max()), int(rows[-rim:].max())
     if max(high, low) < 128:
@@ -138,6 +142,12 @@ def _has_lines(ink: Plane) -> bool:
     is_bar = high >= 128 and not _goes_on_at_one_end(box, rows, rim)
     rests = [box[: -2 * rim]] * (low >= 128) + [box[2 * rim :]] * is_bar
     return any(not (cv2.hasNonZero(r[:, :edge]) or cv2.hasNonZero(r[:, -edge:])) for r in rests)
+
+
+def _are_two_sides(means: Plane) -> bool:
+    """Tell whether two rows, or columns, far apart are inked on most of their way, as two sides of a frame are."""
+    strong = np.flatnonzero(means > 0.6 * 255)
+    return len(strong) > 1 and int(strong[-1] - strong[0]) > 0.4 * len(means)
 
 
 def _goes_on_at_one_end(box: Plane, rows: Plane, rim: int) -> bool:
@@ -256,8 +266,31 @@ def _find_ink_in_photo(colours: tuple[Plane, ...]) -> Plane:
     if peak < max(0.8 * FAINT, 3 * grain):
         return np.zeros_like(grey)
     depth = without_lines(depth, max(10, int(2 * grain), int(0.25 * peak)))
+    depth = _without_shadows(depth, grey, polarity, peak)
     peak = float(np.percentile(depth[depth > 0.25 * peak], 90)) if (depth > 0.25 * peak).any() else peak
     return ((depth / np.float32(peak) - 0.3) * (255 / 0.4)).clip(0, 255).astype(np.uint8)
+
+
+def _without_shadows(depth: Plane, grey: Plane, polarity: int, peak: float) -> Plane:
+    """The ink without shades that are wider than its strokes and weaker: of a hand, of a fold.
+
+    The width is that of what is surely ink. What is as weak as a shadow is kept where it differs from what lies as near as
+    a stroke is wide.
+    """
+    sure = (depth > 0.6 * peak).astype(np.uint8)
+    area = cv2.countNonZero(sure)
+    outline = area - cv2.countNonZero(cv2.erode(sure, np.ones((3, 3), np.uint8)))
+    weak = cv2.countNonZero((depth > 0.2 * peak).astype(np.uint8)) - area
+    size = max(3, round(1.6 * 2 * area / max(1, outline))) | 1
+    if weak < SHADE * area or size >= WIDEST * min(grey.shape):
+        return depth
+    pen = np.ones((size, size), np.uint8)
+    near = cv2.morphologyEx(grey, cv2.MORPH_BLACKHAT if polarity > 0 else cv2.MORPH_TOPHAT, pen)
+    strokes = (near > 0.4 * float(np.percentile(near, 99.8))).astype(np.uint8)
+    count, labels = cv2.connectedComponents(sure | strokes)
+    is_ink = np.bincount(labels[sure != 0], minlength=count) > 0
+    is_ink[0] = False
+    return depth * cv2.dilate(is_ink[labels].astype(np.uint8), np.ones((3, 3), np.uint8))
 
 
 def _contrast(colours: tuple[Plane, ...]) -> tuple[Plane, int]:
