@@ -21,6 +21,8 @@ ALIKE = "alike.npz"
 """A small sample of what a version was trained on: pixels ``x`` ``(n, h, w, c)`` and classes ``y`` ``(n,)``."""
 BROWSER = "browser.json"
 """The model as a page computes it by itself, where it can be one: ``workbench.node.companions.browser``."""
+FILM = "film.json"
+"""The model after so and so many steps of its training: ``workbench.node.companions.film``."""
 MAX_MEMBERS = 1_000
 MAX_BYTES = 2 * 1024**3
 MAX_RATIO = 200

@@ -114,6 +114,11 @@ def test_what_no_step_computes_is_named(tmp_path: Path) -> None:
 
     assert "GroupNormalization" in refused(layers.GroupNormalization(1))
     assert "groups" in refused(layers.Conv2D(4, 1), layers.Conv2D(4, 3, groups=2))
+    inner = keras.Sequential([keras.Input((28, 28, 1)), layers.Conv2D(2, 3)])
+    twice = keras.Input((28, 28, 1))
+    model = keras.Model(twice, layers.Add()([inner(twice), inner(twice)]))
+    with pytest.raises(browser.NotForBrowsers):
+        browser.steps(model, TAKES)
     assert "numbers" in refused(layers.Conv2D(300, 1))
 
 

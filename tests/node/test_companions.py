@@ -1,12 +1,16 @@
 """What travels with a version besides its forms."""
 
+import base64
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 
+from workbench import recipes
 from workbench.manifest import Input
-from workbench.node.companions import sample
+from workbench.node import data, training
+from workbench.node.companions import browser, film, sample
 
 GREY = Input((4, 4, 1), "image", range=(0.0, 1.0))
 
@@ -43,3 +47,44 @@ def test_what_is_no_small_grey_picture_with_a_class_has_none(
 ) -> None:
     sample.write(tmp_path, (x, y), wanted)
     assert list(tmp_path.iterdir()) == []
+
+
+# ── the film of learning ──
+
+
+def test_a_training_is_filmed_at_its_first_steps_and_at_its_end() -> None:
+    chance = np.random.default_rng(0)
+    y = np.arange(600) % 2
+    x = (chance.random((600, 8, 8, 1)) * 0.4 + y[:, None, None, None] * 0.6).astype(np.float32)
+
+    def build_model() -> keras.Model:
+        inner = [keras.layers.Conv2D(3, 3), keras.layers.BatchNormalization(), keras.layers.Flatten()]
+        model = keras.Sequential(
+            [keras.Input((8, 8, 1)), *inner, keras.layers.Dense(2, activation="softmax")]
+        )
+        model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+        return model
+
+    made = {"load_data": lambda: ((x, y), (x, y)), "build_model": build_model, "EPOCHS": 2, "BATCH_SIZE": 32}
+    seen: list[int] = []
+    trained = training.train(
+        recipes.from_namespace(made),
+        (x, y),
+        on_progress=lambda p: seen.append(len(p.film.frames) if p.film else 0),
+    )
+    assert trained.film is not None
+    frames = trained.film.frames
+    assert [frame.step for frame in frames] == [0, 1, 2, 5, 10, 20, trained.steps]
+    assert seen == sorted(seen)
+    assert seen[0] == 2  # before the first step and after it
+    first, last = (np.frombuffer(frame.numbers, "<f2") for frame in (frames[0], frames[-1]))
+    form = browser.describe(trained.model, Input((8, 8, 1), "image"))
+    whole = np.frombuffer(base64.b64decode(str(form["weights"])), "<f4")
+    assert np.allclose(last, whole, atol=2e-3, rtol=1e-3)
+    assert np.abs(first - last).max() > 0.01
+
+
+def test_what_no_page_could_compute_is_not_filmed() -> None:
+    x, y = np.zeros((40, 5), np.float32), np.arange(40) % 2
+    model = keras.Sequential([keras.Input((5,)), keras.layers.Dense(2)])
+    assert film.begin(model, data.prepare((x, y), batch_size=8, augment=None, seed=0)) is None

@@ -13,7 +13,20 @@ import pytest
 
 from workbench import ui
 from workbench.node.training import TrainingProgress
+from workbench.ui.tutorial.film import Film
 from workbench.ui.tutorial.training import TrainingPanel
+
+
+@dataclass
+class Frame:
+    step: int
+    numbers: bytes
+
+
+@dataclass
+class Kept:
+    form: dict[str, object]
+    frames: list[Frame]
 
 
 def report(step: int, of: int, epochs: int, **more: Any) -> TrainingProgress:
@@ -344,3 +357,17 @@ def test_a_cell_that_is_run_twice_leaves_one_section_that_follows() -> None:
     panel.start()
     until(lambda: idle(panel) and section.ready)
     assert calls == [1]
+
+
+def test_the_film_grows_while_it_trains_and_each_frame_is_sent_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[object] = []
+    monkeypatch.setattr(Film, "send", lambda self, content, buffers=None: sent.append((content, buffers)))
+    film, kept = Film(), Kept({"format": 1}, [Frame(0, b"ab")])
+    film.show(kept)
+    kept.frames.append(Frame(1, b"cd"))
+    film.show(kept)
+    told = [({"kind": "form", "form": {"format": 1}}, None), ({"kind": "frame", "step": 0}, [b"ab"])]
+    assert sent == [*told, ({"kind": "frame", "step": 1}, [b"cd"])]
+    del sent[:]
+    film._ready({"kind": "ready"})
+    assert sent == [*told, ({"kind": "frame", "step": 1}, [b"cd"])]

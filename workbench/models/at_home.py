@@ -5,6 +5,7 @@ import hashlib
 import html
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from workbench.artifact import BROWSER
@@ -78,10 +79,10 @@ def page(version: Version) -> str:
     return re.sub(r"@([A-Z-]+)@", lambda found: values[found[1]], template)
 
 
-def bundle() -> str:
+def bundle(paths: Sequence[str] = MODULES) -> str:
     """The modules of the page as one script: each a function that gives what it exports."""
     parts = ["const modules = {};"]
-    for path in MODULES:
+    for path in paths:
         source = (STATIC / f"{path}.js").read_text()
         names = _EXPORT.findall(source)
         source = _IMPORT.sub(

@@ -49,6 +49,8 @@ def write_version(
     evaluation.save(folder, x)
     np.savez_compressed(folder / "examples.npz", x=x[:EXAMPLES], y=made.answers)
     sample.write(folder, trained.examples, wanted)
+    if trained.film is not None:
+        trained.film.write(folder)
     preprocessing, labels = (program.input_ or {}).get("preprocessing", "none"), tuple(program.labels)
     detector = doubting.find(labels, preprocessing, settings or from_environment())
     if detector is not None:

@@ -16,6 +16,7 @@ from workbench.errors import RecipeError
 from workbench.events import Progress
 from workbench.node import data
 from workbench.node.checkpoint import Checkpoints
+from workbench.node.companions import film as films
 from workbench.node.companions import sample
 from workbench.node.model import make_evaluation, predict, says_logits
 from workbench.node.strategies.peers import Cluster
@@ -41,12 +42,15 @@ class TrainingProgress(Progress):
         Set in the last report of an epoch only.
     seconds
         Spent since the first batch.
+    film
+        The model as it was after the first steps; ``None`` where there is no such film.
     """
 
     loss: float = field()
     images_per_s: float = field()
     epochs: int
     seconds: float
+    film: films.Film | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,7 @@ class Trained:
     """The epoch whose weights these are, where the recipe's ``PATIENCE`` chose them; else they are the last."""
     examples: tuple[np.ndarray, np.ndarray] | None = None
     """Some of what it was trained on, ``(x, y)``, as the recipe gave them."""
+    film: films.Film | None = None
 
     @property
     def says_logits(self) -> bool:
@@ -192,9 +197,16 @@ def _loop(
     total = epochs * per_epoch
     saved, stopped, pace, watch = state.step, False, 0.0, _Watch(state.seconds)
     timer = _SaveTimer()
+    seen = (
+        films.begin(strategy.copy, batches) if state.step == 0 else None
+    )  # a training that goes on has none
+    if seen is not None:
+        seen.take(0)
     while state.step < total and not stopped and not state.out_of_patience(program.patience, per_epoch):
         due = checkpoints is not None and timer.due()
-        advance = strategy.advance(total, pace, (stop(), due))
+        # Steps that go on by themselves cannot be stopped at a mark: their frames are a little later.
+        until = seen.next_mark(state.step) if seen is not None and strategy.waits else total
+        advance = strategy.advance(min(total, until), pace, (stop(), due))
         count, before, state.step = advance.done - state.step, state.step, advance.done
         took = watch.lap()
         # The first call traces the graph: its pace says nothing.
@@ -209,8 +221,11 @@ def _loop(
         ended = state.step // per_epoch > before // per_epoch
         val_loss: float | None = None
         val_accuracy: float | None = None
-        if ended or advance.asked[1]:
+        framed = seen is not None and seen.is_due(state.step)
+        if ended or advance.asked[1] or framed:
             strategy.collect()
+        if seen is not None and framed:
+            seen.take(state.step)
         if ended and validation is not None:
             val_loss, val_accuracy = _validate(strategy, evaluate, validation)
         state.seconds = watch.total
@@ -226,6 +241,7 @@ def _loop(
             images_per_s=count * batches.batch_size / took,
             seconds=watch.total,
             eta_s=watch.left(state.step, total),
+            film=seen,
         )
         on_progress(progress)
         better = val_loss is not None and val_loss < state.best_loss
@@ -253,7 +269,10 @@ def _loop(
         say(
             f"taking the weights of epoch {best_epoch}, whose validation loss of {state.best_loss:.4g} was the lowest"
         )
-    return Trained(model, [], state.seconds, stopped, state.step, best_epoch, sample.take(batches))
+    if seen is not None:
+        seen.take(state.step)
+    examples = sample.take(batches)
+    return Trained(model, [], state.seconds, stopped, state.step, best_epoch, examples, seen)
 
 
 def _validate(

@@ -6,9 +6,13 @@ const value = (shape, data = new Float32Array(shape.reduce((a, b) => a * b, 1)))
 /** The numbers of the form, cut into the arrays of its steps. */
 export function opened(form) {
   const bytes = Uint8Array.from(atob(form.weights), (c) => c.charCodeAt(0));
-  const numbers = new Float32Array(bytes.buffer);
+  return withNumbers(form.steps, new Float32Array(bytes.buffer));
+}
+
+/** The steps, each with its own arrays of the numbers. */
+export function withNumbers(steps, numbers) {
   let at = 0;
-  return form.steps.map((step) => ({
+  return steps.map((step) => ({
     ...step,
     weights: (step.shapes ?? []).map((shape) => {
       const size = shape.reduce((a, b) => a * b, 1);

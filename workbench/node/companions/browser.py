@@ -109,7 +109,14 @@ def steps(model: keras.Model, takes: Input) -> list[Step]:
         or len(model.inputs) != 1
     ):
         raise NotForBrowsers("it does not take one picture and give one answer")
-    return list(_Walk().whole(model))
+    try:
+        return list(_Walk().whole(model))
+    except NotForBrowsers:
+        raise
+    except (
+        Exception
+    ) as error:  # whatever Keras raises of a model that is put together in a way not known here
+        raise NotForBrowsers(f"its layers cannot be told one by one: {str(error)[:200]}") from error
 
 
 class _Walk:

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Protocol
 import ipywidgets
 from IPython.display import display
 
+from workbench.ui.tutorial.film import Film, FilmOfLearning
 from workbench.ui.tutorial.sections import Observable, is_page
 from workbench.ui.widgets.curves import Curves, Series
 from workbench.ui.widgets.formats import duration, percent, time_left
@@ -43,6 +44,8 @@ class Report(Protocol):
     def seconds(self) -> float: ...
     @property
     def eta_s(self) -> float | None: ...
+    @property
+    def film(self) -> FilmOfLearning | None: ...
 
 
 class TrainingPanel(Observable):
@@ -78,9 +81,10 @@ class TrainingPanel(Observable):
         self.loss = Curves(title="Loss", x_label="epochs")
         self.accuracy = Curves(title="Accuracy", x_label="epochs", percent=True)
         self.message = Html()
+        self.film = Film()
         controls = ipywidgets.HBox([self.epochs, self.train_button, self.stop_button])
         charts = ipywidgets.HBox([self.loss, self.accuracy])
-        self.widget = ipywidgets.VBox([controls, self.progress, self.message, charts])
+        self.widget = ipywidgets.VBox([controls, self.progress, self.message, charts, self.film])
         controls.add_class("wb-controls")
         charts.add_class("wb-side")
         self.widget.add_class("wb").add_class("wb-card")
@@ -175,10 +179,13 @@ class TrainingPanel(Observable):
 
     def _forget(self) -> None:
         self._reports: list[Report] = []
+        self.film.clear()
         self._draw()
 
     def _show(self, report: Report) -> None:
         self._reports.append(report)
+        if report.film is not None:
+            self.film.show(report.film)
         self.progress.value = report.step / report.of
         if not self._stop.is_set():
             self.progress.text = (
