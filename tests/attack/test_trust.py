@@ -50,6 +50,7 @@ REASONS = {
         "give",
     ): "what the runner has just written, before any machine has it",
     ("machines/aws/exchange/requests.py", "give_data"): "the data sets",
+    ("machines/aws/exchange/requests.py", "_kept"): "the manifests of data sets, which are the home's own",
     ("machines/aws/exchange/requests.py", "_named"): "the corrections and versions that go along",
     (
         "machines/aws/exchange/requests.py",

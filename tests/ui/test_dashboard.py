@@ -9,6 +9,8 @@ from jupyter_server.services.contents.largefilemanager import LargeFileManager
 from traitlets.config import Config
 
 from tests.chain import make_settings
+from workbench.dashboard.catalogue import PAGES
+from workbench.dashboard.forked import client
 from workbench.dashboard.kernels import PageKernels
 from workbench.dashboard.pages import complete_page
 from workbench.services import dashboard
@@ -66,15 +68,22 @@ def test_the_token_is_in_the_private_file_alone_and_in_the_url(settings: Setting
     assert not [p for p in readable if settings.token in p.read_text()]
 
 
-def test_only_pages_that_leave_tensorflow_alone_have_kernels_ready(settings: Settings) -> None:
+@pytest.mark.parametrize("forks", [True, False])
+def test_pages_with_tensorflow_have_kernels_ready_where_these_are_forks(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, forks: bool
+) -> None:
     def sizes(settings: Settings) -> dict[str, int]:
         config = Config()
         exec(dashboard.configuration(settings), {"get_config": lambda: config})
         return PageKernels(config=config).pool_sizes
 
-    assert sizes(settings) == {"deploy_cluster.ipynb": 1, "serve_and_predict.ipynb": 1}
-    none = make_settings(settings.home, WORKBENCH_PREPARED_KERNELS="0")
-    assert sizes(none) == {"deploy_cluster.ipynb": 0, "serve_and_predict.ipynb": 0}
+    monkeypatch.setattr(client, "supported", lambda: forks)
+    for wanted in (1, 0):
+        asked = make_settings(settings.home, WORKBENCH_PREPARED_KERNELS=str(wanted))
+        light = {page.notebook: wanted for page in PAGES if page.light}
+        heavy = {page.notebook: wanted for page in PAGES if not page.light}
+        assert heavy, "the tutorial trains in its kernel"
+        assert sizes(asked) == (light | heavy if forks else light)
 
 
 def test_the_bar_names_the_pages_that_exist_and_marks_this_one(tmp_path: Path) -> None:
