@@ -55,8 +55,8 @@ hooks:  ## check what each commit changes before it is made (.pre-commit-config.
 protos:  ## compile backend/tfserving/protos/*.proto to the modules beside them
 	@$(RUN) python tools/compile_protos.py
 
-fuzz:  ## feed every reader of untrusted input INPUTS damaged ones (50000); what breaks one is kept as a test
-	@$(RUN) python -W ignore -m tests.fuzz --inputs $(or $(INPUTS),50000)
+fuzz:  ## feed every reader INPUTS damaged inputs (50000), and MADE of other programs' pictures, models and notebooks (5000)
+	@$(RUN) python -W ignore -m tests.fuzz --inputs $(or $(INPUTS),50000) --made $(or $(MADE),5000)
 
 supply:  ## licences and known vulnerabilities of what users install, and an SBOM in build/
 	@tools/prepare up --inexact

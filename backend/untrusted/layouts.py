@@ -75,7 +75,9 @@ def find_layout(shape: tuple[int, ...] | None, sent: Size | None, told: str) -> 
             f"the model's input {show_shape(shape)} cannot be laid out as {told[:12]!r}; "
             f"there {'is' if len(known) == 1 else 'are'} {', '.join(known) or 'none'}"
         )
-    possible = [axes for axes in ((told,) if told else known) if _is_possible(axes, shape)]
+    possible = [
+        axes for axes in ((told,) if told else known) if _is_possible(axes, shape, is_told=bool(told))
+    ]
     sure = [axes for axes in possible if "C" not in axes or shape[axes.index("C")] > 0]
     options = sure or possible
     if not options:
@@ -93,12 +95,13 @@ def find_layout(shape: tuple[int, ...] | None, sent: Size | None, told: str) -> 
     return _filled(fitting[0], shape, sent)
 
 
-def _is_possible(axes: str, shape: Sequence[int]) -> bool:
+def _is_possible(axes: str, shape: Sequence[int], *, is_told: bool) -> bool:
     sides = dict(zip(axes, shape, strict=True))
     if "N" in sides:
         possible = sides["N"] == -1 or 1 <= sides["N"] <= MAX_BATCH
     else:  # an open first axis is the pictures'; one picture alone is the same with and without that axis
-        possible = shape[0] != -1 and not (len(shape) == 3 and axes == "CHW" and shape[0] == 1)
+        is_one = len(shape) == 3 and axes == "CHW" and shape[0] == 1
+        possible = is_told or (shape[0] != -1 and not is_one)
     return possible and sides.get("C", 1) in (-1, *CHANNELS)
 
 
