@@ -2,6 +2,7 @@
 
 import os
 import socket
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from tests.chain import make_settings, wait_until
 from tests.dashboard.serving import Dashboard, serving
 
 Leave = Callable[[Dashboard, str, socket.socket], None]
-WARM_UP, VISITS, SPARE = 3, 9, 4
+WARM_UP, VISITS, SPARE = 4, 12, 4
 """Before it was mended a visit left about three descriptors."""
 
 
@@ -39,13 +40,21 @@ def socket_first(dashboard: Dashboard, kernel: str, page: socket.socket) -> None
     dashboard.ask(f"api/kernels/{kernel}", "DELETE")
 
 
+def both_at_once(dashboard: Dashboard, kernel: str, page: socket.socket) -> None:
+    """As mostly: the socket goes while the kernel, after the farewell, comes to its end."""
+    farewell = threading.Thread(target=dashboard.ask, args=(f"api/kernels/{kernel}", "DELETE"))
+    farewell.start()
+    page.close()
+    farewell.join()
+
+
 def comes_back(dashboard: Dashboard, kernel: str, page: socket.socket) -> None:
     """A second page of the same kernel, while the first one's socket is still open."""
     connect(dashboard, kernel).close()
     farewell_first(dashboard, kernel, page)
 
 
-KINDS: tuple[Leave, ...] = (farewell_first, socket_first, comes_back)
+KINDS: tuple[Leave, ...] = (farewell_first, socket_first, both_at_once, comes_back)
 
 
 def visit(dashboard: Dashboard, number: int) -> None:

@@ -91,12 +91,26 @@ class KernelManager(AsyncMappingKernelManager):
         """
         if kernel_id in self:
             super().start_buffering(kernel_id, session_key, channels)
-            return
-        for stream in channels.values():
-            if not stream.socket.closed:
-                stream.on_recv(None)
-                stream.close()
+        else:
+            _close(channels)
+
+    def remove_kernel(self, kernel_id: str) -> Any:
+        """Forget a kernel that has ended, with what began to be kept for its page while it ended.
+
+        A page's websocket mostly closes between the farewell and the kernel's end.
+        """
+        removed = super().remove_kernel(kernel_id)
+        if (kept := self._kernel_buffers.pop(kernel_id, None)) is not None:
+            _close(kept["channels"])
+        return removed
 
     def touch(self, kernel_id: str) -> None:
         """Have the kernel count as active now; else one that was prepared counts as idle since then."""
         self.get_kernel(kernel_id).last_activity = datetime.now(UTC)  # type: ignore[attr-defined]
+
+
+def _close(channels: dict[str, Any]) -> None:
+    for stream in channels.values():
+        if not stream.socket.closed:
+            stream.on_recv(None)
+            stream.close()
