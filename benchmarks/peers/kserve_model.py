@@ -1,6 +1,7 @@
 """kserve: ``kserve_model.py --http_port=PORT --workers=2 --enable_grpc=false --model=MODEL.onnx``, its v1 protocol.
 
-It listens on all interfaces and has no setting for that, so uvicorn's own is given another default here.
+It listens on all interfaces and has no setting for that, so uvicorn's own is given another default here. It ends workers
+that are not imported within 5 s, again and again on a busy machine, so it is given more patience.
 """
 
 import argparse
@@ -11,6 +12,7 @@ from typing import Any
 import kserve
 import numpy as np
 import uvicorn
+from kserve.protocol.rest.multiprocess.server import RESTServerProcess
 from numpy.typing import NDArray
 from reading import open_model, read
 
@@ -42,4 +44,5 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(parents=[kserve.model_server.parser], conflict_handler="resolve")
     parser.add_argument("--model", required=True)
     uvicorn.Config = OnLoopback
+    RESTServerProcess.is_alive.__defaults__ = (60.0,)
     kserve.ModelServer().start([Digits(parser.parse_known_args()[0].model)])
