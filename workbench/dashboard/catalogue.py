@@ -30,6 +30,12 @@ PAGES = (
         light=False,
     ),
     NotebookPage(
+        "datasets.ipynb",
+        "Data sets",
+        "Bring your own pictures, tables, texts or arrays, look at what is in them, and make a recipe of them.",
+        light=True,
+    ),
+    NotebookPage(
         "deploy_cluster.ipynb",
         "Train on a cluster",
         "Ask for machines, train a model on them with parameter servers and workers, and watch it learn.",

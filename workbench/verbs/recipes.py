@@ -52,6 +52,9 @@ def offered(settings: Settings) -> dict[str, Path]:
     """The recipes that one can begin with, by name: the tutorial's, the shipped ones, and other notebooks that are one."""
     found = {recipes.DEFAULT.stem: recipes.DEFAULT}
     found |= {folder.name: folder for folder in sorted(SHIPPED.iterdir()) if folder.is_dir()}
+    for folder in sorted((settings.home / "recipes").glob("*")):
+        if (folder / "training.py").is_file():
+            found.setdefault(folder.name, folder)
     for path in sorted(settings.notebooks.glob("*.ipynb")):
         if _is_recipe(path):
             found.setdefault(path.stem, path)

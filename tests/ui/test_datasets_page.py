@@ -1,0 +1,115 @@
+"""The page of data sets without a browser: pieces of a file, a form, what is shown, and what is refused."""
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.datasets import bringing
+from workbench.settings import from_environment
+from workbench.ui.datasets import DatasetsPage
+from workbench.ui.datasets.upload import Upload
+from workbench.verbs.workbench import Workbench, open_store
+
+pytest.importorskip("pyarrow")
+DEADLINE_S = 120
+
+
+def until(true: Callable[[], bool], page: DatasetsPage) -> None:
+    give_up = time.monotonic() + DEADLINE_S
+    while not true():
+        assert time.monotonic() < give_up, (page.form.message.html, page.message.html)
+        time.sleep(0.01)
+
+
+@pytest.fixture
+def page(tmp_path: Path) -> DatasetsPage:
+    settings = replace(from_environment(), home=tmp_path / "home", database_url=f"sqlite:///{tmp_path}/w.db")
+    return DatasetsPage(Workbench(settings, open_store(settings)))
+
+
+def begin(upload: Upload, name: str, size: int) -> None:
+    upload._heard(upload, {"kind": "begin", "name": name, "size": size, "changed": 1}, [])
+
+
+def piece(upload: Upload, offset: int, content: bytes) -> None:
+    upload._heard(upload, {"kind": "piece", "offset": offset}, [memoryview(content)])
+
+
+def end(upload: Upload) -> None:
+    upload._heard(upload, {"kind": "end"}, [])
+
+
+def test_an_upload_goes_on_where_it_broke_off(tmp_path: Path) -> None:
+    taken: list[Path] = []
+    refused: list[str] = []
+    content = bytes(range(256)) * 50
+
+    def fresh() -> Upload:
+        return Upload(tmp_path / "up", 1_000_000, taken.append, refused.append)
+
+    first = fresh()
+    begin(first, "../../a b.csv", len(content))
+    piece(first, 0, content[:5_000])
+    piece(first, 0, content[:5_000])  # once more: it is there already
+    second = fresh()
+    begin(second, "../../a b.csv", len(content))
+    assert second.progress.value == 5_000 / len(content)
+    piece(second, 5_000, content[5_000:])
+    end(second)
+    (path,) = taken
+    assert (path.read_bytes(), path.name, path.parent.parent) == (content, "a_b.csv", tmp_path / "up")
+    begin(second, "large.zip", 2_000_000)
+    begin(second, "half.csv", 100)
+    piece(second, 0, b"x" * 50)
+    end(second)
+    piece(second, 50, b"x" * 50)
+    assert ["1,000,000" in said or "did not arrive whole" in said for said in refused] == [True, True]
+    assert len(taken) == 1
+
+
+def test_a_file_becomes_a_data_set_that_is_looked_at_made_a_recipe_of_and_removed(
+    page: DatasetsPage, tmp_path: Path
+) -> None:
+    content = bringing.garden(tmp_path / "g.csv").read_bytes()
+    upload = page.form.upload
+    begin(upload, "My Garden.csv", len(content))
+    piece(upload, 0, content)
+    end(upload)
+    assert page.form.name.value == "my-garden"
+    page.form.add.press()
+    until(lambda: "my-garden:1 is added" in page.form.message.html, page)
+    until(lambda: page.choice.value == "my-garden:1", page)
+    until(lambda: "wb-columns" in page.look.html, page)
+    for text in ("wb-histogram", "no need", "nothing yet", "rain (18)"):
+        assert text in page.look.html
+    assert list((page.workbench.settings.data / ".uploads").iterdir()) == []
+    page.recipe.press()
+    until(lambda: "begin there with" in page.message.html, page)
+    assert (page.workbench.settings.home / "recipes" / "my-garden" / "training.py").is_file()
+    page.remove.press()
+    page.remove.yes.click()
+    until(lambda: "my-garden:1 is removed" in page.message.html, page)
+    assert page.choice.value is None
+
+
+@pytest.mark.parametrize(
+    ("source", "name", "said"),
+    [("", "x", "choose a file first"), ("/no/such.csv", "x", "there is nothing at"), ("/tmp", "", "a name")],
+)
+def test_what_cannot_be_added_is_said(page: DatasetsPage, source: str, name: str, said: str) -> None:
+    page.form.source.value, page.form.name.value = source, name
+    page.form.add.press()
+    until(lambda: said in page.form.message.html, page)
+
+
+def test_names_and_cells_of_strangers_are_shown_as_text(page: DatasetsPage, tmp_path: Path) -> None:
+    rows = "\n".join(f"{n},<b>{n % 2}</b>" for n in range(20))
+    (tmp_path / "t.csv").write_text(f"<script>alert(1)</script>,kind\n{rows}\n")
+    page.form.source.value, page.form.name.value = str(tmp_path / "t.csv"), "bad"
+    page.form.add.press()
+    until(lambda: page.choice.value == "bad:1" and "wb-columns" in page.look.html, page)
+    assert "<script>" not in page.look.html
+    assert "<b>" not in page.look.html

@@ -1,0 +1,162 @@
+"""The page of data sets: bring one, look at it, make a recipe of it, remove it."""
+
+import html
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import ipywidgets
+from IPython.display import display
+
+from workbench.settings import Settings, from_environment
+from workbench.ui.datasets.adding import AddingForm
+from workbench.ui.draft import DRAFT
+from workbench.ui.widgets import theme
+from workbench.ui.widgets.actions import Action, Message
+from workbench.ui.widgets.browser import Browser
+from workbench.ui.widgets.pieces import Html, banner, error_banner, waiting
+from workbench.ui.widgets.poll import Poll
+from workbench.verbs import datasets
+from workbench.verbs.datasets import looking
+from workbench.verbs.workbench import Workbench, open_store
+
+if TYPE_CHECKING:
+    from workbench.verbs.datasets import DatasetManifest
+
+
+class Look(Html):
+    """A data set as it is looked at."""
+
+    _css = theme.css("cluster") + theme.css("serving") + theme.css("datasets")
+
+
+class DatasetsPage:
+    """The parts of the page; each cell of the notebook shows one. What is shown comes from the store of data sets."""
+
+    def __init__(self, workbench: Workbench) -> None:
+        self.workbench = workbench
+        self._shown = ""
+        self._there: tuple[DatasetManifest, ...] = ()
+        self.browser = Browser(DRAFT)
+        self.form = AddingForm(workbench, self._added)
+        self.message, self.look = Message(), Look(waiting("No data set was added yet."))
+        self.choice = ipywidgets.Dropdown(options=[], description="Data set")
+        self.choice.add_class("wb-long")
+        self.choice.observe(lambda _: self._show_chosen(), "value")
+        self.recipe = Action("Make a recipe", self._make_recipe, self.message)
+        self.remove = Action(
+            "Remove",
+            self._remove,
+            self.message,
+            confirm=lambda: f"Remove {html.escape(self.choice.value or '')} for good?",
+            danger=True,
+        )
+        self.poll: Poll[tuple[DatasetManifest, ...]] = Poll(
+            lambda: tuple(datasets.versions(workbench.settings)), browser=self.browser
+        )
+        self.poll.follow(self._follow)
+        self.poll.on_problem(self._tell)
+
+    def show_adding(self) -> None:
+        """Show the form that adds a data set."""
+        display(self.browser, self.form.widget)
+
+    def show_datasets(self) -> None:
+        """Show what there is; from now on the page is kept up to date."""
+        form = ipywidgets.Box([self.choice])
+        form.add_class("wb-form")
+        buttons = ipywidgets.HBox([self.recipe.widget, self.remove.widget])
+        buttons.add_class("wb-start")
+        display(ipywidgets.VBox([form, self.look, buttons, self.message]))
+        self.poll.start()
+
+    def _follow(self, there: "tuple[DatasetManifest, ...]") -> None:
+        self._there = there
+        options = [str(one) for one in reversed(there)]
+        if tuple(options) != tuple(self.choice.options):
+            kept = self.choice.value
+            self.choice.options = options
+            self.choice.value = kept if kept in options else next(iter(options), None)
+        for action in (self.recipe, self.remove):
+            action.allow(bool(options), "add a data set first")
+        self._show_chosen()
+
+    def _show_chosen(self) -> None:
+        name = self.choice.value or ""
+        found = next((one for one in self._there if str(one) == name), None)
+        if found is None:
+            self._shown, self.look.html = "", waiting("No data set was added yet.")
+            return
+        if name == self._shown:
+            return
+        self._shown = name
+        self.look.html = waiting(f"Opening {name} …", working=True)
+        try:
+            shown = looking.look(found, self.workbench.settings).html
+            made = datasets.made_of(found, self.workbench.settings, self.workbench.store)
+        except Exception as error:
+            self.look.html = error_banner(error, f"Opening {name}")
+            return
+        self.look.html = shown.removesuffix("</div>") + _about(found, made) + "</div>"
+
+    def _added(self, made: "DatasetManifest") -> None:
+        self._follow(tuple(datasets.versions(self.workbench.settings)))
+        self.choice.value = str(made)
+
+    def _make_recipe(self) -> None:
+        name = (self.choice.value or "").partition(":")[0]
+        top = self.workbench.settings.home / "recipes"
+        top.mkdir(parents=True, exist_ok=True)
+        folder = _free(top, name)
+        datasets.recipe(name, folder, self.workbench.settings)
+        link = '<a href="deploy_cluster.ipynb">Train on a cluster</a>'
+        self.message.html = banner("The recipe is made", "", kind="done") + (
+            f'<p class="wb">{link}: begin there with <strong>{html.escape(folder.name)}</strong>.</p>'
+        )
+
+    def _remove(self) -> str:
+        gone = datasets.remove(self.choice.value or "", self.workbench.settings, self.workbench.store)
+        self._follow(tuple(datasets.versions(self.workbench.settings)))
+        return f"{gone} is removed"
+
+    def _tell(self, error: Exception | None) -> None:
+        if error is not None:
+            self.message.html = error_banner(error, "Reading the data sets")
+
+
+def _about(found: "DatasetManifest", made: datasets.Made) -> str:
+    twice = found.duplicates
+    rows = [
+        ("added", found.created),
+        ("source", found.source),
+        ("licence", found.licence or "not said"),
+        ("size", f"{found.bytes / 1e6:,.1f} MB in {len(found.shards)} files"),
+        ("test part", f"by {found.split.by} {found.split.column}".strip()),
+        (
+            "duplicates",
+            "not compared, there are too many examples"
+            if twice.train is None
+            else f"{twice.train:,} in train, {twice.test:,} in test, {twice.between:,} of the test part in train too",
+        ),
+        ("made of it", str(made)),
+        ("sha256", found.sha256),
+        *(("note", note) for note in found.notes),
+    ]
+    cells = "".join(f"<dt>{name}</dt><dd>{html.escape(text)}</dd>" for name, text in rows)
+    use = html.escape(
+        f'from workbench import datasets\n\n(x, y), (x_test, y_test) = datasets.load("{found.name}")'
+    )
+    return f"<dl>{cells}</dl><pre>{use}</pre>"
+
+
+def _free(top: Path, name: str) -> Path:
+    """A folder that is not there yet."""
+    folder, number = top / name, 2
+    while folder.exists():
+        folder, number = top / f"{name}-{number}", number + 1
+    return folder
+
+
+def open_datasets_page(settings: Settings | None = None) -> DatasetsPage:
+    """Open the page of the workbench that the environment names."""
+    settings = settings or from_environment()
+    return DatasetsPage(Workbench(settings, open_store(settings)))
