@@ -4,7 +4,7 @@ import numpy as np
 from playwright.sync_api import Browser, Page, expect
 
 from workbench.models import at_home
-from workbench.ui.tutorial import film
+from workbench.ui import film
 from workbench.ui.widgets import theme
 
 FORM = {

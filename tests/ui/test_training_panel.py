@@ -13,7 +13,7 @@ import pytest
 
 from workbench import ui
 from workbench.node.training import TrainingProgress
-from workbench.ui.tutorial.film import Film
+from workbench.ui.film import Film
 from workbench.ui.tutorial.training import TrainingPanel
 
 

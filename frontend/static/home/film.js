@@ -105,7 +105,6 @@ export function render({ model, el }) {
     root.hidden = !frames.length;
     if (root.hidden) return;
     const at = chosen < 0 ? frames.length - 1 : chosen;
-    slider.max = frames.length - 1;
     slider.value = at;
     const { step } = frames[at];
     when.textContent = step ? `after ${step.toLocaleString("en")} ${step === 1 ? "step" : "steps"}` : "before the first step: random numbers";
@@ -128,6 +127,7 @@ export function render({ model, el }) {
       const steps = withNumbers(form.steps, fromHalf(new Uint8Array(buffers[0].buffer ?? buffers[0], buffers[0].byteOffset ?? 0, buffers[0].byteLength)));
       frames = [...frames.filter((frame) => frame.step !== message.step), { step: message.step, steps }].sort((a, b) => a.step - b.step);
     }
+    slider.max = Math.max(0, frames.length - 1); // at once: a key may come before the next frame of the screen
     ask();
   }
   model.on("msg:custom", receive);

@@ -6,7 +6,9 @@ from html import escape
 import ipywidgets
 
 from workbench.errors import BadInput, NotFound, WorkbenchError
+from workbench.models import films
 from workbench.ui import evaluations
+from workbench.ui.film import Film
 from workbench.ui.serving import version_views
 from workbench.ui.serving.choice import BackEndChoice
 from workbench.ui.serving.snapshot import Snapshot
@@ -41,6 +43,7 @@ class VersionPage:
         self.head, self.facts, self.links = Html(), Html(), Html()
         self.history, self.evaluation = Html(), Html()
         self.message = Message()
+        self.film = Film()
         self._make_actions()
         self._lay_out(closed)
         requester.on_name(lambda _: self._allow())
@@ -50,6 +53,8 @@ class VersionPage:
         another = str(version or "") != str(self._version or "")
         if another:
             self.message.clear()
+            kept = films.read(version.folder) if version else None
+            self.film.clear() if kept is None else self.film.show(kept)
         self._version = version
         self.widget.layout.display = "" if version else "none"
         if version is None:
@@ -113,7 +118,7 @@ class VersionPage:
         buttons = ipywidgets.HBox([self.deploy.widget, self.rollback.widget, self.links, close])
         buttons.add_class("wb-buttons")
         parts = [self.head, self.facts, fields, self.anyway, buttons]
-        self.widget = ipywidgets.VBox([*parts, self.message, self.history, self.evaluation])
+        self.widget = ipywidgets.VBox([*parts, self.message, self.history, self.film, self.evaluation])
         self.widget.add_class("wb").add_class("wb-card").add_class("wb-version")
         self.widget.layout.display = "none"
 

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Protocol
 import ipywidgets
 from IPython.display import display
 
-from workbench.ui.tutorial.film import Film, FilmOfLearning
+from workbench.ui.film import Film, FilmOfLearning
 from workbench.ui.tutorial.sections import Observable, is_page
 from workbench.ui.widgets.curves import Curves, Series
 from workbench.ui.widgets.formats import duration, percent, time_left
