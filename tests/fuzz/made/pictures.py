@@ -16,7 +16,7 @@ from tests.backend import making
 from tests.fuzz.made.case import Case, Generator
 from workbench.pictures import ink
 
-SAME = 20.0
+SAME = 24.0
 """Grey levels by which two fitted pictures of one drawing may differ in the mean; another digit differs by 30 and more."""
 TAILS = (
     b"",
