@@ -65,14 +65,6 @@ def test_two_digits_are_told_and_read_one_by_one(chain: Chain, browser: Browser)
         assert not seen.complaints
 
 
-def test_a_scribble_is_no_digit_and_its_guess_is_grey(chain: Chain, browser: Browser) -> None:
-    with visit(browser, chain.page) as (page, _):
-        turns = [(140 + 90 * np.cos(k * 2.4), 140 + 80 * np.sin(k * 1.9)) for k in range(40)]
-        draw(page, [turns])
-        expect(page.locator("#doubt")).to_have_text("I don't see a digit")
-        expect(page.locator("#bars .top")).to_have_count(0)
-
-
 def test_what_a_writer_gives_is_with_the_back_end_until_it_is_taken_back(
     chain: Chain, browser: Browser
 ) -> None:
