@@ -60,6 +60,7 @@ REASONS = {
     ("machines/aws/on_machine/disk.py", "Disk"): "beside the job's folder; that itself: its parent is ours",
     ("machines/aws/on_machine/role.py", "begin"): "/proc",
     ("machines/aws/on_machine/role.py", "_is_ec2"): "/sys",
+    ("node/measuring.py", "measure"): "with the machine's rights: whether the export is a folder",
     ("node/measuring.py", "load_back"): "with the machine's rights, after all was found to be plain files",
     ("node/measuring.py", "_save"): "with the machine's rights, after all was found to be plain files",
     ("machines/local/folders.py", "open_home"): "the home and its data sets, which no machine can write",

@@ -2,7 +2,7 @@
 
 import contextlib
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -65,20 +65,28 @@ def measure(folder: Path, file: str, expected: str) -> MeasuredExport:
     if expected not in ("", digest):
         return MeasuredExport(digest, {})
     export_folder = folder / "export"
+    if not stat.S_ISDIR((folder / "export").lstat().st_mode):
+        raise ValueError("export is no folder")
     for _, path, found in untrusted_folders.walk(folder, "export"):  # a FIFO would be waited for
         _check_plain(stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode), path)
     load_back(export_folder)
-    stated = Manifest.parse(untrusted_folders.read_json(folder, "fields.json", MAX_FIELDS))
-    is_logits = stated.output is not None and stated.output.kind == "logits"
+    told = untrusted_folders.read_json(folder, "fields.json", MAX_FIELDS)
+    labels, output = _parse(told, "labels").labels, told.get("output")
+    is_logits = isinstance(output, dict) and output.get("kind") == "logits"
     ask = partial(predict, export_folder)
-    result = evaluation.evaluate(ask, (x, y), stated.labels, says_logits=is_logits)
+    result = evaluation.evaluate(ask, (x, y), labels, says_logits=is_logits)
     _save(result, export_folder, x)
     return MeasuredExport(
         digest,
         result.metrics,
         ModelOutput(result.output_kind, result.outputs.shape[1:]),
-        _corrections(stated, ask, result.output_kind),
+        _corrections(told, ask, result.output_kind),
     )
+
+
+def _parse(told: Mapping[str, object], *fields: str) -> Manifest:
+    """The fields alone that are a machine's to say."""
+    return Manifest.parse({field: told[field] for field in fields if field in told})
 
 
 def load_back(export_folder: Path) -> None:
@@ -111,11 +119,12 @@ def _save(result: Evaluation | Regression, export_folder: Path, x: np.ndarray) -
     result.save(export_folder, x)
 
 
-def _corrections(stated: Manifest, ask: Predict, kind: OutputKind) -> CorrectedPart | None:
+def _corrections(told: Mapping[str, object], ask: Predict, kind: OutputKind) -> CorrectedPart | None:
     """The corrections that the recipe says it read, and how many of them this model recognises."""
-    if stated.corrections is None or stated.input is None:
-        return None
     with contextlib.suppress(WorkbenchError, ValueError, OverflowError):
+        stated = _parse(told, "input", "corrections", "parent")
+        if stated.corrections is None or stated.input is None:
+            return None
         if stated.parent is not None:
             parent.remember(f"{stated.parent.name}:{stated.parent.version}")
         datasets.corrections(stated.corrections.version)
