@@ -54,7 +54,7 @@ def test_photos_and_a_table_go_in_by_the_page_alone(here: Settings, browser: Bro
     page.get_by_role("button", name="Make a recipe").click()
     expect(page.get_by_text("begin there with")).to_be_visible()
     assert (here.home / "recipes" / "my-photos" / "training.py").is_file()
-    page.get_by_label("or a URL").fill(str(bringing.garden(tmp_path / "garden.csv")))
+    page.get_by_label("or a URL", exact=True).fill(str(bringing.garden(tmp_path / "garden.csv")))
     page.get_by_label("Name", exact=True).fill("garden")
     page.get_by_role("button", name="Add", exact=True).click()
     expect(page.get_by_text("garden:1 is added")).to_be_visible()

@@ -66,7 +66,10 @@ class DatasetsPage:
         form.add_class("wb-form")
         buttons = ipywidgets.HBox([self.recipe.widget, self.remove.widget])
         buttons.add_class("wb-start")
-        display(ipywidgets.VBox([form, self.look, buttons, self.message]))
+        whole = ipywidgets.VBox([form, self.look, buttons, self.message])
+        for name in ("wb", "wb-card", "wb-wide", "wb-datasets"):
+            whole.add_class(name)
+        display(whole)
         self.poll.start()
 
     def _follow(self, there: "tuple[DatasetManifest, ...]") -> None:

@@ -58,6 +58,8 @@ class AddingForm:
         self.widget = ipywidgets.VBox(
             [self.upload, self.upload.progress, form, self.add.widget, self._stage, self.message]
         )
+        for name in ("wb", "wb-card", "wb-wide", "wb-datasets"):
+            self.widget.add_class(name)
 
     def _take(self, path: Path) -> None:
         self._file = path
@@ -77,8 +79,11 @@ class AddingForm:
             share=self.share.value,
             licence=self.licence.value.strip(),
         )
+        called = self._file.name if self._file and source == str(self._file) else None
         try:
-            made = datasets.add(self.name.value.strip(), source, how, self._settings, say=self._say)
+            made = datasets.add(
+                self.name.value.strip(), source, how, self._settings, say=self._say, called=called
+            )
         finally:
             self._stage.html = ""
         if self._file is not None and source == str(self._file):

@@ -28,9 +28,19 @@ Say = Callable[[str], None]
 
 
 def add(
-    name: str, source: str | Path, how: "How", settings: Settings, say: Say = lambda line: None
+    name: str,
+    source: str | Path,
+    how: "How",
+    settings: Settings,
+    say: Say = lambda line: None,
+    called: str | None = None,
 ) -> "DatasetManifest":
     """Add a version of a data set from a path, an ``https://`` or an ``s3://`` URL; the same data again give the version there is.
+
+    Parameters
+    ----------
+    called
+        How the source is called in the manifest, where that is not its path or URL.
 
     Raises
     ------
@@ -41,7 +51,7 @@ def add(
 
     text = str(source)
     if "://" not in text:
-        return adding.add(name, Path(text).expanduser(), how, settings, say=say)
+        return adding.add(name, Path(text).expanduser(), how, settings, source=called, say=say)
     settings.data.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=settings.data, prefix=".fetched-") as aside:
         path = _fetch(text, Path(aside), settings, say)
