@@ -122,7 +122,7 @@ def _ours(stack: ExitStack, folder: Path) -> tuple[Server, str]:
     with Path(service.command[-1].removeprefix("--config=")).open("a") as config:
         config.write(f"c.ServerApp.root_dir = {str(folder / 'notebooks')!r}\n")
         config.write("c.PageKernels.pool_sizes = {'ready.ipynb': 1}\n")
-    server = serve(service.command, port, service.environment, _answers("/api"), folder / "ours.log")
+    server = serve(service.command, port, service.environment, answers("/api"), folder / "ours.log")
     return stack.enter_context(server), settings.token
 
 
@@ -131,7 +131,7 @@ def _stock(stack: ExitStack, folder: Path) -> Server:
     options = ("--no-browser", f"--port={port}", "--Voila.ip=127.0.0.1", "--Voila.allow_root=True")
     command = (sys.executable, "-m", "voila", *options, str(folder / "notebooks"))
     environment = {"JUPYTER_CONFIG_DIR": str(folder / "stock"), "IPYTHONDIR": str(folder / "stock")}
-    return stack.enter_context(serve(command, port, environment, _answers("/"), folder / "stock.log"))
+    return stack.enter_context(serve(command, port, environment, answers("/"), folder / "stock.log"))
 
 
 def _peers(stack: ExitStack, folder: Path) -> tuple[dict[str, tuple[Server, str]], dict[str, str]]:
@@ -142,7 +142,7 @@ def _peers(stack: ExitStack, folder: Path) -> tuple[dict[str, tuple[Server, str]
         path = "" if name == "Solara" else page.stem
         try:
             command = f"{environments.make(environment)} {words.format(port=port, page=page)}".split()
-            server = serve(command, port, QUIET, _answers(f"/{path}"), folder / f"{environment}.log")
+            server = serve(command, port, QUIET, answers(f"/{path}"), folder / f"{environment}.log")
             served[name] = stack.enter_context(server), path
         except Unavailable as error:
             print(f"{name}: {error}", file=sys.stderr)
@@ -178,7 +178,7 @@ def _kernels(server: Server) -> dict[int, float]:
     return found
 
 
-def _answers(path: str) -> Callable[[int], bool]:
+def answers(path: str) -> Callable[[int], bool]:
     def probe(port: int) -> bool:
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5):

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
 from tests.browser import page_scripts
 from tests.chain import make_settings, wait_until
@@ -59,12 +59,15 @@ class Watch:
 
     def __init__(self, context: BrowserContext, dashboard: Dashboard) -> None:
         self.complaints: list[str] = []
+        self.noise: list[str] = []
+        """What a page leaves in the console besides, warnings and errors."""
         self._origin = dashboard.origin
         context.on("page", self._follow)
 
     def _follow(self, page: Page) -> None:
         page.on("pageerror", lambda error: self.complaints.append(f"error: {error}"))
         page.on("console", lambda m: self._console(m.text))
+        page.on("console", lambda m: self.noise.append(m.text) if m.type in ("warning", "error") else None)
         page.on("request", lambda request: self._requested(request.url))
 
     def _console(self, text: str) -> None:
@@ -157,6 +160,7 @@ def test_a_prepared_page_knows_the_visitor_only_when_it_is_shown(
     page.goto(url)
     expect(page.get_by_label("Who are you?")).to_have_value("login")
     expect(page.get_by_text("seen: True")).to_be_visible()
+    assert watch.noise == []
     assert dashboard.kernels() >= prepared, "another kernel than the prepared one serves the page"
 
     page.get_by_label("Who are you?").fill(" ")
@@ -180,6 +184,28 @@ def test_a_prepared_page_knows_the_visitor_only_when_it_is_shown(
     expect(other.locator("#wb-corner")).to_contain_text("Eve")
     expect(corner).to_contain_text("Eve")
     assert watch.complaints == []
+
+
+def test_while_a_page_comes_its_outline_stands_where_its_widgets_will_be(
+    context: BrowserContext, dashboard: Dashboard
+) -> None:
+    dashboard.wait_ready()
+    page = log_in(context, dashboard)
+    held: list[Route] = []
+    page.route("**/workbench/scripts/*", held.append)
+    page.goto(f"{dashboard.origin}/voila/render/serve_and_predict.ipynb", wait_until="commit")
+    outline = page.locator(".jp-OutputArea-child").first
+    expect(outline).to_be_visible()
+    before = outline.bounding_box()
+    assert before
+    assert before["height"] > 50
+    assert before["width"] > 300
+    expect(page.locator(".wb-outline")).to_be_hidden()  # all cells are there
+    expect(page.get_by_text("Almost there")).to_have_css("position", "absolute")  # for screen readers alone
+    assert held, "the scripts did not come from the one file"
+    held[0].continue_()
+    expect(page.get_by_role("button", name="Here")).to_be_visible()
+    expect(page.locator("#loading")).to_have_count(0)
 
 
 def test_a_notebook_that_was_edited_and_a_kernel_that_died_are_prepared_anew(

@@ -1,5 +1,6 @@
 """The scripts of a page as one file."""
 
+import gzip
 from pathlib import Path
 
 from workbench.dashboard.scripts import LIST, Scripts, page_scripts
@@ -19,6 +20,12 @@ def test_maps_of_their_sources_are_left_out(tmp_path: Path) -> None:
     made = make(tmp_path, a="push(1)\n//# sourceMappingURL=data:application/json;base64,AAAA", b="push(2)")
     assert b"sourceMappingURL" not in made.content
     assert made.content.endswith(b"push(2)")
+
+
+def test_they_are_compressed_to_the_same(tmp_path: Path) -> None:
+    made = make(tmp_path, a="push(1)" * 1000, b="push(2)")
+    assert gzip.decompress(made.compressed) == made.content
+    assert len(made.compressed) < len(made.content) / 10
 
 
 def test_other_scripts_have_another_address(tmp_path: Path) -> None:

@@ -203,7 +203,8 @@ def test_machines_come_after_pages_and_answers_where_cores_do_not_suffice(
     for machine in machines:
         assert machine.pid
         wait_until(partial(_weighs, machine.pid, BACKGROUND), 5, "its weight")
-        assert psutil.Process(machine.pid).nice() == BACKGROUND
+        # Ten more than who began them has: the tests themselves may be nice to others.
+        assert psutil.Process(machine.pid).nice() == min(19, psutil.Process().nice() + BACKGROUND)
 
 
 def test_a_machine_that_takes_too_much_memory_gets_an_error_in_its_own_code(local: Bench) -> None:

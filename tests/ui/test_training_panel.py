@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,7 +15,9 @@ import pytest
 from workbench import ui
 from workbench.node.training import TrainingProgress
 from workbench.ui.film import Film
+from workbench.ui.tutorial import training
 from workbench.ui.tutorial.training import TrainingPanel
+from workbench.ui.tutorial.turns import Turn
 
 
 @dataclass
@@ -69,6 +72,13 @@ class FakeTraining:
             while self.hold and not self.hold.wait(0.01) and not stop():
                 pass
         return "model"
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home of their own: trainings of this computer queue in it."""
+    monkeypatch.setenv("WORKBENCH_HOME", str(tmp_path))
+    return tmp_path
 
 
 @pytest.fixture
@@ -371,3 +381,46 @@ def test_the_film_grows_while_it_trains_and_each_frame_is_sent_once(monkeypatch:
     del sent[:]
     film._ready({"kind": "ready"})
     assert sent == [*told, ({"kind": "frame", "step": 1}, [b"cd"])]
+
+
+@pytest.mark.usefixtures("page")
+def test_a_training_waits_for_those_of_other_kernels_and_says_so(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(training, "AT_ONCE", 1)
+    monkeypatch.setattr(training, "TURN_POLL_S", 0.01)
+    train = FakeTraining()
+    panel = TrainingPanel(train, epochs=1)
+    with Turn(home / "run" / "training", 1):
+        panel.start()
+        until(lambda: panel.progress.text == "Waiting: 1 training is before this one …")
+        panel.stop()
+        until(lambda: idle(panel))
+        assert panel.progress.text == "Stopped before its turn came."
+        assert not panel.train_button.disabled
+        panel.start()
+        until(lambda: "Waiting" in panel.progress.text)
+        assert train.epochs == []
+    until(lambda: idle(panel))
+    assert panel.value == "model"
+
+
+@pytest.mark.usefixtures("page")
+def test_a_long_training_gives_way_to_one_that_waits_and_goes_on(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(training, "AT_ONCE", 1)
+    monkeypatch.setattr(training, "TURN_POLL_S", 0.01)
+    monkeypatch.setattr(training, "TURN_S", 0.0)
+    hold = threading.Event()
+    panel = TrainingPanel(FakeTraining(hold=hold), epochs=1)
+    panel.start()
+    until(lambda: panel.progress.value)
+    other = Turn(home / "run" / "training", 1)
+    assert other.ahead == 1
+    hold.set()
+    until(lambda: "Waiting: 1 training is" in panel.progress.text)
+    assert (other.ahead, other.has_come, panel.ready) == (0, True, False)
+    other.close()
+    until(lambda: idle(panel))
+    assert panel.value == "model"

@@ -27,6 +27,8 @@ from workbench.upstream import voila
 from workbench.upstream.jupyter_server import KernelManager
 
 SETTLE_S = 20.0
+RESERVED_BYTES = 2 * 1024**3 + (os.cpu_count() or 1) * 256 * 1024**2
+"""That count as a kernel's own and are never used, most of them the stacks of TensorFlow's threads."""
 CAP_SYS_NICE = 23
 """From ``linux/capability.h``."""
 
@@ -54,6 +56,10 @@ class PageKernels(KernelManager):
         config=True,
         help="What the process imports that kernels are forked from; there is none without modules.",
     )
+    kernel_memory_mb = Int(
+        config=True,
+        help="What a forked kernel may have of its own, besides what TensorFlow reserves; 0 for no limit.",
+    )
     fill_after_s = Float(
         3.0, config=True, help="When the pool begins to fill, seconds after the server's start."
     )
@@ -65,6 +71,10 @@ class PageKernels(KernelManager):
         config=True,
         help="How long a visitor's page has the machine to itself before the next is prepared.",
     )
+
+    @default("kernel_memory_mb")
+    def _a_quarter(self) -> int:
+        return psutil.virtual_memory().total // 4_000_000
 
     @default("pool_sizes")
     def _each_page(self) -> dict[str, int]:
@@ -81,7 +91,11 @@ class PageKernels(KernelManager):
         self._preparing: set[str] = set()
         self.fork_server: client.ForkServer | None = None
         if self.forked_modules and client.supported():
-            self.fork_server = client.ForkServer(self.forked_modules, self.log)
+            self.fork_server = client.ForkServer(
+                self.forked_modules,
+                self.log,
+                RESERVED_BYTES + self.kernel_memory_mb * 1_000_000 if self.kernel_memory_mb else 0,
+            )
 
     def open_pool(self, site: voila.VoilaSite) -> None:
         """Begin to keep kernels ready; called once the server's loop runs."""
@@ -124,10 +138,17 @@ class PageKernels(KernelManager):
 
     # A visit needs
 
+    async def await_imports(self, page: str) -> None:
+        """Wait as :meth:`imported_for`, with a visitor who waits too."""
+        if self.fork_server and not self.get_pool_size(page):
+            self.fork_server.hurry()
+        await self.imported_for(page)
+
     async def imported_for(self, page: str) -> bool:
         """Wait until a kernel for the page need not import TensorFlow; ``False`` if there is no use in waiting."""
-        heavy = any(page == one.notebook and not one.light for one in PAGES)
-        return not heavy or self.fork_server is None or await self.fork_server.ready()
+        if self.fork_server is None or not any(page == one.notebook and not one.light for one in PAGES):
+            return True
+        return await self.fork_server.ready()
 
     def expect(self, kernel_id: str) -> None:
         """End the kernel unless somebody is connected to it soon: a page that was fetched but never shown."""

@@ -6,6 +6,8 @@ stand in one file before the loader; modules run when they are needed, as ever. 
 version of Voilà, is fetched by the loader itself.
 """
 
+import asyncio
+import gzip
 import hashlib
 import re
 from collections.abc import Iterable, Sequence
@@ -44,6 +46,11 @@ class Scripts:
         return b";\n".join(ipywidgets.mend(_SOURCE_MAP.sub(b"", text)) for text in found if text is not None)
 
     @cached_property
+    def compressed(self) -> bytes:
+        """The same, a quarter as large: for a class on one wireless network; made once, not for each visitor."""
+        return gzip.compress(self.content, 6)
+
+    @cached_property
     def path(self) -> str:
         """The address below the server's base URL; another one for other content."""
         return f"workbench/scripts/{hashlib.sha256(self.content).hexdigest()[:16]}.js"
@@ -72,4 +79,9 @@ class ScriptsHandler(JupyterHandler):
             raise web.HTTPError(404, "these scripts are not of this server")
         self.set_header("Content-Type", "text/javascript; charset=utf-8")
         self.set_header("Cache-Control", f"private, max-age={FOREVER_S}, immutable")
-        self.finish(self.scripts.content)
+        self.set_header("Vary", "Accept-Encoding")
+        if "gzip" in self.request.headers.get("Accept-Encoding", ""):
+            self.set_header("Content-Encoding", "gzip")
+            self.finish(await asyncio.to_thread(lambda: self.scripts.compressed))
+        else:
+            self.finish(self.scripts.content)

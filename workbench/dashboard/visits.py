@@ -65,7 +65,7 @@ class PageHandler(voila.PageHandler):
         # Reading it sets the cookie that the page sends back when it is left, so that its kernel ends with it;
         # without the cookie the server refuses that message and the kernel stays (voila issue 1458).
         assert self.xsrf_token
-        await self.kernel_manager.imported_for(path or "")
+        await self.kernel_manager.await_imports(path or "")
         await super().get(path)
         self.kernel_manager.delivered()
 

@@ -20,7 +20,8 @@ def start(command: Sequence[str], environment: Mapping[str, str], log: Path, fol
     log.parent.mkdir(parents=True, exist_ok=True)
     # The shell ends at once, so the system adopts the command, and nobody here has to wait for it.
     done = subprocess.run(
-        ["/bin/sh", "-c", '"$@" >>"$0" 2>&1 & echo $!', str(log), *command],
+        # Of memory it may have what the system lets it: a kernel that starts it has a limit of its own.
+        ["/bin/sh", "-c", 'ulimit -S -d "$(ulimit -H -d)"; "$@" >>"$0" 2>&1 & echo $!', str(log), *command],
         env=dict(environment),
         stdin=subprocess.DEVNULL,
         capture_output=True,

@@ -45,10 +45,10 @@ def forked_by_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @contextlib.asynccontextmanager
-async def opened(*modules: str) -> AsyncIterator[Kernels]:
+async def opened(*modules: str, memory_bytes: int = 0) -> AsyncIterator[Kernels]:
     kernels = Kernels()
     kernels.clients = []
-    kernels.fork_server = ForkServer(modules or (*dashboard.FOR_KERNELS, "numpy.random"), LOG)
+    kernels.fork_server = ForkServer(modules or (*dashboard.FOR_KERNELS, "numpy.random"), LOG, memory_bytes)
     kernels.fork_server.open()
     assert await asyncio.wait_for(kernels.fork_server.ready(), PATIENCE_S)
     try:
@@ -252,5 +252,27 @@ def test_a_module_that_cannot_be_imported_leaves_kernels_to_jupyter() -> None:
         command = [sys.executable, "-m", "ipykernel_launcher"]
         assert await server.launch(command, dict(os.environ), "/") is None
         await server.close()
+
+    asyncio.run(look())
+
+
+DETACHED = """[
+    __import__("workbench.system.detached").system.detached.start(
+        [sys.executable, "-c", "import resource as r; print(*r.getrlimit(r.RLIMIT_DATA))"],
+        os.environ, __import__("pathlib").Path("said"), __import__("pathlib").Path(".")),
+][0]"""
+
+
+def test_a_kernel_has_its_own_limit_of_memory_and_what_it_leaves_behind_has_none(tmp_path: Path) -> None:
+    async def look() -> None:
+        async with opened(memory_bytes=700_000_000) as kernels:
+            _, asking = await start(kernels, cwd=str(tmp_path), env=dict(os.environ))
+            answer = await asking.execute_interactive("bytearray(10**9)", timeout=PATIENCE_S)
+            assert answer["content"]["ename"] == "MemoryError"
+            assert (await ask(asking, "len(bytearray(10**8))")) == ["100000000"]
+            await ask(asking, DETACHED)
+            await until(lambda: (tmp_path / "said").exists() and (tmp_path / "said").read_text().strip())
+            soft, hard = (tmp_path / "said").read_text().split()
+            assert soft == hard != "700000000"
 
     asyncio.run(look())

@@ -15,6 +15,7 @@ from pathlib import Path
 from workbench.dashboard.forked import kernel, messages
 from workbench.dashboard.forked.messages import Begun, Declined, Launch, Ready
 from workbench.settings import PROJECT
+from workbench.system import priority
 
 SERVER = "workbench.dashboard.forked.server"
 ANSWER_S = 20.0
@@ -108,10 +109,12 @@ class ForkServer:
     ----------
     modules
         What it imports.
+    memory_bytes
+        What each kernel may have of its own; 0 for no limit.
     """
 
-    def __init__(self, modules: Sequence[str], log: logging.Logger) -> None:
-        self._modules, self._log = tuple(modules), log
+    def __init__(self, modules: Sequence[str], log: logging.Logger, memory_bytes: int = 0) -> None:
+        self._modules, self._log, self._memory_bytes = tuple(modules), log, memory_bytes
         self._running: _Running | None = None
         self._renew = asyncio.Event()
         self._ready = asyncio.Event()
@@ -167,6 +170,11 @@ class ForkServer:
                 await asyncio.sleep(pause_s)
                 pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
 
+    def hurry(self) -> None:
+        """Let what is imported come before other work: somebody waits for it."""
+        if self._processes and self._running is None:
+            priority.weigh_session(self._processes[-1].pid, 0)
+
     async def ready(self) -> bool:
         """Wait until kernels can be forked; ``False`` if the process died on the way."""
         waiting = [asyncio.ensure_future(event.wait()) for event in (self._ready, self._hopeless)]
@@ -186,7 +194,9 @@ class ForkServer:
         if running is None or arguments is None or _differ(environment, running.environment):
             return None
         # To the end, come what may: a kernel that nobody heard of would stay.
-        asking = asyncio.ensure_future(self._ask(running, Launch(arguments, environment, folder)))
+        asking = asyncio.ensure_future(
+            self._ask(running, Launch(arguments, environment, folder, self._memory_bytes))
+        )
         self._asking.add(asking)
         asking.add_done_callback(self._asking.discard)
         try:

@@ -2,6 +2,7 @@
 
 import os
 import random
+import resource
 import runpy
 import select
 import sys
@@ -49,6 +50,10 @@ class Place:
         os.environ.update(self.launch.environment)
         os.chdir(self.launch.folder)
         sys.argv = [LAUNCHER, *self.launch.arguments, *NO_PARENT]
+        if self.launch.memory_bytes:
+            # The soft one: what a kernel starts that is no part of it, as a job's runner, takes it back.
+            _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+            resource.setrlimit(resource.RLIMIT_DATA, (_lower(self.launch.memory_bytes, hard), hard))
         time.tzset()
         tempfile.tempdir = None  # it was found by another environment
         random.seed()
@@ -61,3 +66,7 @@ class Place:
         poll.register(self.dashboard, select.POLLIN)
         poll.poll()
         os._exit(1)
+
+
+def _lower(asked: int, hard: int) -> int:
+    return asked if hard == resource.RLIM_INFINITY else min(asked, hard)

@@ -24,6 +24,8 @@ class Launch:
     environment: Mapping[str, str]
     """All of it."""
     folder: str
+    memory_bytes: int = 0
+    """That it may have of its own, what TensorFlow's threads reserve and never use in it; 0 for no limit."""
 
 
 @dataclass(frozen=True)

@@ -55,6 +55,7 @@ class ForkServer:
         poll = select.poll()
         for descriptor in (self._connection.fileno(), self._ended, self._dashboard):
             poll.register(descriptor, select.POLLIN)
+        priority.weigh_session("self", 0)  # from here on somebody waits for what it does
         send(self._connection, Ready(time.process_time()))
         listening = True
         while listening or self._exits:

@@ -1,22 +1,35 @@
 """The training panel: choose the epochs, train, watch the curves, stop."""
 
 import asyncio
+import contextlib
 import contextvars
+import os
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from typing import Any, ClassVar, Protocol
 
 import ipywidgets
 from IPython.display import display
 
+from workbench.settings import from_environment
+from workbench.system import priority
 from workbench.ui.film import Film, FilmOfLearning
 from workbench.ui.tutorial.sections import Observable, is_page
+from workbench.ui.tutorial.turns import Turn
 from workbench.ui.widgets.curves import Curves, Series
 from workbench.ui.widgets.formats import duration, percent, time_left
 from workbench.ui.widgets.pieces import Html, ProgressBar, error_banner
 
 MAX_EPOCHS = 100
 POLL_S = 0.1
+AT_ONCE = max(1, (os.cpu_count() or 1) // 2)
+"""How many kernels of this computer train at a time."""
+TURN_POLL_S = 0.5
+TURN_S = 120.0
+"""After so long a training gives way to those that wait, and goes on when its turn comes again."""
+
+PREPARING = "Getting ready: reading the data, building the network …"
 
 
 class Report(Protocol):
@@ -136,12 +149,27 @@ class TrainingPanel(Observable):
             self._begin()
             if other := TrainingPanel._training:
                 other.stop()  # a kernel trains one network at a time, the newest
-            with TrainingPanel._turn:
+            with TrainingPanel._turn, self._queue() as turn:
                 TrainingPanel._training = self
                 try:
-                    value = self._train(
-                        epochs=self.epochs.value, on_progress=self._show, stop=self._stop.is_set
-                    )
+                    if not self._wait(turn):
+                        self._end("stopped", "Stopped before its turn came.")
+                        return
+                    self.progress.text, self.progress.aside = PREPARING, ""
+                    began = time.monotonic()
+
+                    def show(report: Report) -> None:
+                        nonlocal began
+                        self._show(report)
+                        if time.monotonic() - began > TURN_S and turn.others_wait:
+                            turn.give_way()
+                            self._wait(turn)
+                            began = time.monotonic()
+
+                    with _after_others():
+                        value = self._train(
+                            epochs=self.epochs.value, on_progress=show, stop=self._stop.is_set
+                        )
                 finally:
                     TrainingPanel._training = None
         except Exception as error:
@@ -155,6 +183,18 @@ class TrainingPanel(Observable):
         finally:
             self._busy.release()
 
+    def _queue(self) -> Turn:
+        """Queue for the processors, with all kernels of this computer: a class presses *Train* at the same moment."""
+        return Turn(from_environment().run / "training", AT_ONCE)
+
+    def _wait(self, turn: Turn) -> bool:
+        def tell(ahead: int) -> None:
+            if not self._stop.is_set():
+                many = "1 training is" if ahead == 1 else f"{ahead} trainings are"
+                self.progress.text, self.progress.aside = f"Waiting: {many} before this one …", ""
+
+        return turn.wait(TURN_POLL_S, self._stop.is_set, tell)
+
     def _begin(self) -> None:
         self.error = None
         self._stop.clear()
@@ -164,10 +204,7 @@ class TrainingPanel(Observable):
         self.train_button.disabled = self.epochs.disabled = True
         self.stop_button.disabled = False
         self.progress.value, self.progress.state = None, "running"
-        self.progress.text, self.progress.aside = (
-            "Getting ready: reading the data, building the network …",
-            "",
-        )
+        self.progress.text, self.progress.aside = PREPARING, ""
 
     def _end(self, state: str, text: str) -> None:
         self.progress.state = state
@@ -222,3 +259,19 @@ class TrainingPanel(Observable):
 def _there(x: list[float], y: list[Any]) -> tuple[list[float], list[float]]:
     pairs = [(a, b) for a, b in zip(x, y, strict=True) if b is not None]
     return [a for a, _ in pairs], [b for _, b in pairs]
+
+
+@contextlib.contextmanager
+def _after_others() -> Iterator[None]:
+    """Let a kernel that trains come after those that answer somebody, where the system weighs sessions.
+
+    A kernel has a session of its own; whoever runs a notebook in another way shares theirs with a terminal.
+    """
+    alone = os.getsid(0) == os.getpid()
+    if alone:
+        priority.weigh_session("self", priority.BACKGROUND)
+    try:
+        yield
+    finally:
+        if alone:
+            priority.weigh_session("self", 0)
