@@ -62,7 +62,7 @@ def write_version(
         labels=labels,
         output=ModelOutput(evaluation.output_kind, made.answers.shape[1:]),
         metrics=evaluation.metrics,
-        training=Training(round(trained.seconds, 3), trained.stopped, program.epochs),
+        training=Training(round(trained.seconds, 3), trained.stopped, program.epochs, trained.best_epoch),
         frameworks=frameworks(),
         missing=made.missing,
         corrections=describe_corrections(trained.predict, wanted, evaluation.output_kind),
