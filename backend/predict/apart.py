@@ -46,14 +46,21 @@ class Part:
         return max(self.probabilities)
 
 
-def read_apart(drawn: ink.Ink, predict: Predict, detector: Detector | None) -> tuple[Part, ...]:
-    """Read the digits of a drawing from left to right, or from above; empty where it is not cut into digits alone."""
+def read_apart(
+    drawn: ink.Ink, predict: Predict, detector: Detector | None, *, cut: bool = True
+) -> tuple[Part, ...]:
+    """Read the digits of a drawing from left to right, or from above; empty where it is not cut into digits alone.
+
+    Without ``cut`` only pieces that do not touch are read.
+    """
     crop = _crop(drawn)
     if crop is None:
         return ()
     read = _Reader(predict, detector)
     if parts := read.whole(_pieces(crop)):
         return parts
+    if not cut:
+        return ()
     found = [_cut(crop, read), tuple(_cut(np.ascontiguousarray(crop.T), read, turned=True))]
     return max(found, key=lambda parts: min((part.probability for part in parts), default=0.0))
 

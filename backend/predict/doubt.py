@@ -56,18 +56,18 @@ def find_doubt(
     is_doubted = detector is not None and judged is not None and judged.score > detector.limit
     if not is_doubted and (not _has_gap(seen) or (judged is not None and judged.score < HARDLY)):
         return None
-    if judged is not None and is_doubted and judged.kind == "no_digit":
-        return Doubt("no_digit", judged.score)
     low, high = manifest.takes.range
 
     def predict(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
         x = pictures.reshape(len(pictures), *manifest.takes.shape).astype(np.float32)
         return deployment.classify(x * np.float32((high - low) / 255) + np.float32(low))
 
-    parts = read_apart(read_ink(), predict, detector)
+    # Digits far apart are small and thin in the fitted picture, so that it may look like anything else.
+    is_one = judged is not None and is_doubted and judged.kind == "no_digit"
+    parts = read_apart(read_ink(), predict, detector, cut=not is_one)
     if parts:
         return Doubt("several", float(np.prod([part.probability for part in parts])), parts)
-    return Doubt("several", judged.score) if judged is not None and is_doubted else None
+    return Doubt(judged.kind, judged.score) if judged is not None and is_doubted else None
 
 
 def _has_gap(seen: NDArray[np.uint8]) -> bool:

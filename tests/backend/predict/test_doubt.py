@@ -1,6 +1,7 @@
 """Several digits in one drawing, and what is no digit, are told as such; one digit of several strokes is not."""
 
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import cv2
@@ -9,10 +10,12 @@ import pytest
 from numpy.typing import NDArray
 
 from backend.predict.apart import read_apart
+from backend.predict.doubt import find_doubt
 from tests import drawings
 from tests.backend import making
 from tests.backend.client import Client
 from workbench import doubt
+from workbench.pictures import ink
 
 JSON = {"Accept": "application/json"}
 
@@ -89,6 +92,31 @@ def test_several_digits_that_cannot_be_told_apart_are_doubted_without_parts(tell
 @pytest.mark.parametrize("digits", [[4, 2], [1, 2, 3, 4, 5]])
 def test_a_detector_that_sees_one_digit_is_believed(telling: Told, digits: list[int]) -> None:
     assert ask(telling(3), row(digits))["doubt"] is None
+
+
+def test_digits_far_apart_are_read_although_together_they_look_like_no_digit() -> None:
+    detector: Any = SimpleNamespace(
+        limit=0.5,
+        judge=lambda seen: doubt.Judgement("no_digit", 0.9),
+        scores=lambda seen: np.zeros(len(seen), np.float32),
+    )
+    manifest = SimpleNamespace(
+        preprocessing="mnist", labels=doubt.DIGITS, takes=SimpleNamespace(range=(0, 255), shape=(28, 28, 1))
+    )
+    sure = np.eye(10, dtype=np.float32)
+    deployment: Any = SimpleNamespace(
+        detector=detector, manifest=manifest, classify=lambda x: sure[np.full(len(x), 3)]
+    )
+
+    def kind(canvas: NDArray[np.uint8]) -> tuple[str, int]:
+        fitted = ink.fit(canvas)
+        assert fitted is not None
+        found = find_doubt(np.asarray(fitted, np.uint8), deployment, lambda: canvas)
+        assert found is not None
+        return found.kind, len(found.parts)
+
+    assert kind(row([4, 2], gap=160)) == ("several", 2)
+    assert kind(drawings.drawing(7, np.random.default_rng(1))) == ("no_digit", 0)
 
 
 def test_nothing_drawn_is_no_doubt(telling: Told) -> None:
