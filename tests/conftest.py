@@ -66,11 +66,18 @@ SLOW = {
 }
 """What ``make test-fast`` leaves out, below ``tests``."""
 SLOW_TESTS = {"test_the_code_is_formatted_linted_and_typed"}
+LONGEST_NAME = 24
+"""Bytes of a parameter that still stand in a test's name."""
 SLOW_FIXTURES = {"chain", "mariadb", "server", "strange", "warm_home"}
 """Of tests in the other files; ``mariadb`` is the parameter of one."""
 PORTS = range(12_000, 20_000)
 """Below those that Linux gives to outgoing connections, and beside the machines' (``machines.local.provider.PORTS``)."""
 PORTS_EACH = 1_000
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Name a test by what it is given, but not by the bytes of a file, which may hold the time when it was made."""
+    return argname if isinstance(val, bytes) and len(val) > LONGEST_NAME else None
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
