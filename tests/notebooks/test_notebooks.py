@@ -74,7 +74,7 @@ def test_the_default_recipe_imports_nothing_that_a_machine_has_not() -> None:
 
 def test_the_default_recipe_makes_a_compiled_model_whose_rate_ends_with_the_training(tmp_path: Path) -> None:
     program = recipes.load(recipes.read(recipes.DEFAULT), tmp_path)
-    assert (program.epochs, program.batch_size, program.labels) == (2, 128, tuple("0123456789"))
+    assert (program.epochs, program.batch_size, program.labels) == (3, 128, tuple("0123456789"))
     model = program.set_epochs(5).build_model()
     assert model.compiled
     assert model.output_shape == (None, 10)
