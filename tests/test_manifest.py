@@ -6,17 +6,8 @@ import pytest
 
 from workbench import manifest
 from workbench.errors import ModelRefused
-from workbench.manifest import (
-    BeforeAfter,
-    CorrectedPart,
-    Input,
-    Manifest,
-    ModelOutput,
-    Parent,
-    Share,
-    Training,
-    WritersPart,
-)
+from workbench.lineage import BeforeAfter, CorrectedPart, Parent, Share, WritersPart
+from workbench.manifest import Input, Manifest, ModelOutput, Training
 
 WHOLE = Manifest(
     name="mnist-cnn",

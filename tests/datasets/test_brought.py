@@ -20,7 +20,7 @@ from workbench.datasets.kept.values import DatasetManifest, Split
 from workbench.datasets.sources import How
 from workbench.datasets.sources.unpacking import unpack
 from workbench.errors import BadInput, Conflict, NotFound, TooLarge, WorkbenchError
-from workbench.manifest import DatasetPin
+from workbench.lineage import DatasetPin
 from workbench.settings import Settings, from_environment
 
 pytest.importorskip("pyarrow")

@@ -13,7 +13,8 @@ from tests.datasets.test_corrected import exported, name, written
 from workbench import datasets
 from workbench.datasets import corrected as corrected_module
 from workbench.datasets.writers import Drawing
-from workbench.manifest import Input, Parent, Share
+from workbench.lineage import Parent, Share
+from workbench.manifest import Input
 from workbench.node.model import predict
 from workbench.node.retraining import continue_from
 from workbench.node.retraining import parent as parent_module

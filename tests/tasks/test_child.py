@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from workbench.errors import RecipeError
+from workbench.lineage import BeforeAfter, CorrectedPart, Share, WritersPart
 from workbench.machines import Exit, Machine
-from workbench.manifest import BeforeAfter, CorrectedPart, ModelOutput, Share, WritersPart
+from workbench.manifest import ModelOutput
 from workbench.system import wire
 from workbench.tasks.check import Task, run_child
 from workbench.tasks.verification import Measured

@@ -11,7 +11,7 @@ from workbench.datasets.fetching import SOURCES, Progress
 from workbench.datasets.kept import loading, store
 from workbench.datasets.kept.values import DatasetManifest
 from workbench.errors import NotFound
-from workbench.manifest import DatasetPin
+from workbench.lineage import DatasetPin
 from workbench.settings import Settings, from_environment
 
 _pins: dict[str, DatasetPin] = {}

@@ -12,7 +12,7 @@ from workbench.events import Error, Progress
 from workbench.fields import Fields
 from workbench.jobs.tables import errors, job_times, jobs, machines, phases, recipes
 from workbench.jobs.values import ACTIVE, Job, Lease, MachineRecord, StateChange
-from workbench.manifest import DatasetPin, parse_pins
+from workbench.lineage import DatasetPin, parse_pins
 from workbench.recipes import FIELDS, Recipe
 
 Row = sa.RowMapping

@@ -21,7 +21,7 @@ from workbench.jobs.reading import MANY, ONE, no_job, read_errors, read_jobs
 from workbench.jobs.requests import Submission
 from workbench.jobs.tables import LARGEST, jobs
 from workbench.jobs.values import STATES, Curve, Job, MachineRecord
-from workbench.manifest import DatasetPin
+from workbench.lineage import DatasetPin
 from workbench.recipes import Recipe
 
 LEASE_S = 30.0

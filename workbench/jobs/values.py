@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 
 from workbench.events import Error, Progress
-from workbench.manifest import DatasetPin
+from workbench.lineage import DatasetPin
 from workbench.recipes import Recipe
 
 STATES = ("queued", "initializing", "training", "exporting", "completed", "failed", "terminated")

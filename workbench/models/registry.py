@@ -13,7 +13,8 @@ import psutil
 
 from workbench import artifact, manifest
 from workbench.errors import BadInput, ModelRefused, NotFound
-from workbench.manifest import CorrectedPart, Manifest
+from workbench.lineage import CorrectedPart
+from workbench.manifest import Manifest
 from workbench.settings import Settings
 from workbench.system import files
 from workbench.system.locks import locked

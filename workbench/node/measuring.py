@@ -11,7 +11,8 @@ import numpy as np
 
 from workbench import datasets
 from workbench.errors import WorkbenchError
-from workbench.manifest import CorrectedPart, Manifest, ModelOutput, OutputKind
+from workbench.lineage import CorrectedPart
+from workbench.manifest import Manifest, ModelOutput, OutputKind
 from workbench.models import evaluation, held_out, published_evaluation
 from workbench.models.measured import Evaluation, Regression
 from workbench.node import forms

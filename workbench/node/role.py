@@ -17,7 +17,8 @@ from workbench import datasets, recipes
 from workbench.errors import RecipeError, WorkbenchError
 from workbench.events import Writer
 from workbench.fields import Fields
-from workbench.manifest import DatasetPin, Manifest, parse_pins
+from workbench.lineage import DatasetPin, parse_pins
+from workbench.manifest import Manifest
 from workbench.models import evaluation, held_out
 from workbench.node import data, export, strategy, training
 from workbench.node.strategies.peers import BROKEN, DONE_FILE, Cluster, serve

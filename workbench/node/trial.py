@@ -18,7 +18,7 @@ import tensorflow as tf
 from workbench import datasets, recipes
 from workbench.errors import ModelRefused, RecipeError
 from workbench.fields import Fields
-from workbench.manifest import parse_pins
+from workbench.lineage import parse_pins
 from workbench.models import evaluation, held_out
 from workbench.node import data, export, measuring, parts
 from workbench.node import model as models

@@ -19,9 +19,9 @@ from typing import TypeVar
 
 from workbench import recipes
 from workbench.errors import NotFound, RecipeError, Unavailable, WorkbenchError
+from workbench.lineage import DatasetPin
 from workbench.machines import Layout, Machine, Place, Provider, machine_folder
 from workbench.machines.local.provider import LocalProvider, default_limits
-from workbench.manifest import DatasetPin
 from workbench.recipes import Recipe
 from workbench.settings import Settings
 from workbench.system import untrusted_changes, wire

@@ -10,8 +10,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from workbench.errors import ModelRefused, RecipeError
+from workbench.lineage import CorrectedPart
 from workbench.machines.local.provider import LocalProvider
-from workbench.manifest import CorrectedPart, ModelOutput
+from workbench.manifest import ModelOutput
 from workbench.models.held_out import AGAIN, FILE
 from workbench.tasks.check import TIMEOUT_S, Task, run_child
 

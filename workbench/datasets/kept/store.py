@@ -16,7 +16,7 @@ from pathlib import Path
 
 from workbench.datasets.kept.values import DatasetManifest, Shard
 from workbench.errors import BadInput, Conflict, NotFound, Unavailable
-from workbench.manifest import DatasetPin
+from workbench.lineage import DatasetPin
 from workbench.settings import Settings
 from workbench.system import files, wire
 from workbench.system.locks import locked

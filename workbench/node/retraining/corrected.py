@@ -6,7 +6,8 @@ import numpy as np
 
 from workbench import datasets, scores
 from workbench.datasets import Corrected
-from workbench.manifest import BeforeAfter, CorrectedPart, Input, OutputKind, Share, WritersPart
+from workbench.lineage import BeforeAfter, CorrectedPart, Share, WritersPart
+from workbench.manifest import Input, OutputKind
 from workbench.node.retraining.parent import ask_parent
 
 Read = Callable[[np.ndarray], np.ndarray]

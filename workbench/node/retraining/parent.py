@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from workbench.datasets import find_parent
 from workbench.errors import NotFound
-from workbench.manifest import Parent
+from workbench.lineage import Parent
 from workbench.node.model import predict
 from workbench.settings import Settings
 

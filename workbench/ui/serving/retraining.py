@@ -5,7 +5,7 @@ from html import escape
 
 import ipywidgets
 
-from workbench.manifest import BeforeAfter, Share
+from workbench.lineage import BeforeAfter, Share
 from workbench.ui.draft import DRAFT, Draft
 from workbench.ui.serving.choice import BackEndChoice
 from workbench.ui.widgets.actions import Action, Message

@@ -12,7 +12,7 @@ from workbench import recipes
 from workbench.errors import BadInput, Conflict, NotFound, TooLarge
 from workbench.fetching import Fetcher, shown
 from workbench.jobs import Job, Store
-from workbench.manifest import DatasetPin
+from workbench.lineage import DatasetPin
 from workbench.models import registry
 from workbench.recipes import Recipe
 from workbench.settings import Settings

@@ -12,9 +12,9 @@ from workbench.aws import names
 from workbench.aws.bucket import Bucket
 from workbench.errors import BadInput
 from workbench.fields import Fields
+from workbench.lineage import DatasetPin, parse_pins
 from workbench.machines.aws.exchange import reports, requests
 from workbench.machines.aws.exchange.assignments import AssignedJob, Assignment
-from workbench.manifest import DatasetPin, parse_pins
 from workbench.settings import Settings
 from workbench.system import untrusted_changes, untrusted_folders
 

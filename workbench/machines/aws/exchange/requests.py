@@ -10,7 +10,7 @@ from pathlib import Path
 from workbench.aws.bucket import Bucket
 from workbench.errors import BadInput, Unavailable
 from workbench.fields import Fields
-from workbench.manifest import DatasetPin
+from workbench.lineage import DatasetPin
 
 MAX_JOB_BYTES = 64 * 1024 * 1024
 TRAVELLING = ("corrections", "parents")
