@@ -367,7 +367,9 @@ def test_corrections_are_listed_reviewed_and_exported_by_command(server: Server)
         "ID",
         "STATE",
         "SAID",
+        "SURE",
         "IS",
+        "BY",
         "MODEL",
         "SENT",
     ]

@@ -192,7 +192,7 @@ def test_while_a_page_comes_its_outline_stands_where_its_widgets_will_be(
     dashboard.wait_ready()
     page = log_in(context, dashboard)
     held: list[Route] = []
-    page.route("**/workbench/scripts/*", held.append)
+    page.route("**/workbench/scripts/*", lambda route: held.append(route))
     page.goto(f"{dashboard.origin}/voila/render/serve_and_predict.ipynb", wait_until="commit")
     outline = page.locator(".jp-OutputArea-child").first
     expect(outline).to_be_visible()

@@ -3,12 +3,12 @@
 import asyncio
 import contextlib
 import itertools
-from collections.abc import AsyncIterator, Callable, Coroutine
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
 
+from tests.apart import run_apart
 from workbench.dashboard.pool import Pool, Supply
 
 
@@ -53,12 +53,6 @@ class Bakery:
             filling.cancel()
 
 
-def play(scene: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    """Run it in a thread: a browser that other tests use has a loop in this one."""
-    with ThreadPoolExecutor(1) as thread:
-        thread.submit(lambda: asyncio.run(scene())).result()
-
-
 async def until(condition: Callable[[], Any]) -> None:
     async with asyncio.timeout(5):
         while not condition():
@@ -76,7 +70,7 @@ def test_it_is_filled_one_at_a_time_and_again_after_something_was_taken() -> Non
         assert bakery.made == ["rye 1", "rye 2", "oat 3", "rye 4"]
         assert bakery.ended == []
 
-    play(scene)
+    run_apart(scene())
 
 
 def test_nothing_out_of_date_is_given_and_it_is_ended_and_made_anew() -> None:
@@ -93,7 +87,7 @@ def test_nothing_out_of_date_is_given_and_it_is_ended_and_made_anew() -> None:
             bakery.stale = {"oat 2"}
             await until(lambda: pool.things() == ["rye 3", "oat 4"])
 
-    play(scene)
+    run_apart(scene())
 
 
 def test_what_is_no_more_is_ended_and_what_comes_is_made() -> None:
@@ -106,7 +100,7 @@ def test_what_is_no_more_is_ended_and_what_comes_is_made() -> None:
             await until(lambda: pool.things() == ["oat 2"])
         assert bakery.ended == ["rye 1"]
 
-    play(scene)
+    run_apart(scene())
 
 
 def test_what_fails_is_tried_later_or_when_it_was_changed_and_keeps_nobody_waiting() -> None:
@@ -121,7 +115,7 @@ def test_what_fails_is_tried_later_or_when_it_was_changed_and_keeps_nobody_waiti
             bakery.recipes["rye"] = 2
             await until(lambda: pool.count("rye") == 1)
 
-    play(scene)
+    run_apart(scene())
 
 
 def test_what_cannot_be_ended_keeps_nothing_else_from_being_made() -> None:
@@ -133,4 +127,4 @@ def test_what_cannot_be_ended_keeps_nothing_else_from_being_made() -> None:
             bakery.stale = {"rye 1"}
             await until(lambda: pool.things() == ["rye 2"])
 
-    play(scene)
+    run_apart(scene())

@@ -9,8 +9,10 @@ import keras
 import numpy as np
 import pytest
 from keras import layers
+from numpy.typing import NDArray
 from playwright.sync_api import sync_playwright
 
+from tests.apart import in_a_thread
 from tests.browser import chromium
 from workbench.artifact import BROWSER
 from workbench.errors import BadInput
@@ -79,6 +81,25 @@ def settle(model: keras.Model) -> keras.Model:
     return model
 
 
+def _ask_chromium(program: str, form: object, pictures: NDArray[np.uint8]) -> list[list[float]]:
+    with sync_playwright() as playwright:
+        chrome = chromium.launch(playwright, program)
+        try:
+            page = chrome.new_page()
+            page.evaluate(f"(() => {{ {at_home.bundle()}; window.modules = modules; }})()")
+            found: list[list[float]] = page.evaluate(
+                """([form, pictures]) => {
+                    const { opened, probabilities } = window.modules.network;
+                    const steps = opened(form);
+                    return pictures.map((pixels) => probabilities(form, steps, pixels));
+                }""",
+                [form, pictures.reshape(len(pictures), -1).tolist()],
+            )
+            return found
+        finally:
+            chrome.close()
+
+
 @pytest.mark.parametrize("make", [usual, joined, within])
 def test_a_browser_computes_what_the_model_does(make: Callable[[], keras.Model], tmp_path: Path) -> None:
     program = chromium.find()
@@ -88,21 +109,7 @@ def test_a_browser_computes_what_the_model_does(make: Callable[[], keras.Model],
     browser.write(tmp_path, model, TAKES, {"labels": list("0123456789"), "output": "probabilities"})
     form = json.loads((tmp_path / BROWSER).read_text())
     x = np.random.default_rng(1).integers(0, 256, (20, 28, 28, 1)).astype(np.uint8)
-    with sync_playwright() as playwright:
-        chrome = chromium.launch(playwright, program)
-        try:
-            page = chrome.new_page()
-            page.evaluate(f"(() => {{ {at_home.bundle()}; window.modules = modules; }})()")
-            found = page.evaluate(
-                """([form, pictures]) => {
-                    const { opened, probabilities } = window.modules.network;
-                    const steps = opened(form);
-                    return pictures.map((pixels) => probabilities(form, steps, pixels));
-                }""",
-                [form, x.reshape(20, -1).tolist()],
-            )
-        finally:
-            chrome.close()
+    found = in_a_thread(lambda: _ask_chromium(program, form, x))
     assert np.abs(np.array(found) - model.predict(x, verbose=0)).max() <= TOLERANCE
 
 

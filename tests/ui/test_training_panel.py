@@ -3,8 +3,7 @@
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Coroutine
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.apart import run_apart
 from workbench import ui
 from workbench.node.training import TrainingProgress
 from workbench.ui.film import Film
@@ -94,12 +94,6 @@ def until(condition: Callable[[], Any]) -> None:
         time.sleep(0.005)
 
 
-def finish(cell: Coroutine[Any, Any, None]) -> None:
-    """Run a cell's coroutine to its end, in a thread: where a browser is open, this one has a loop already."""
-    with ThreadPoolExecutor(1) as pool:
-        pool.submit(asyncio.run, cell).result()
-
-
 def idle(panel: TrainingPanel) -> bool:
     return not panel.running
 
@@ -110,7 +104,7 @@ def html(section: ui.Section) -> str:
 
 def test_step_by_step_opening_trains_and_the_next_cell_finds_the_model() -> None:
     panel = TrainingPanel(FakeTraining(), epochs=4)
-    finish(panel.open())
+    run_apart(panel.open())
     assert panel.value == "model"
     assert panel.progress.state == "done"
     assert "98.70 %" in panel.progress.text
@@ -119,7 +113,7 @@ def test_step_by_step_opening_trains_and_the_next_cell_finds_the_model() -> None
 def test_step_by_step_an_error_is_raised_in_the_cell_and_shown() -> None:
     panel = TrainingPanel(FakeTraining(fails=ValueError("loss is nan")), epochs=1)
     with pytest.raises(ValueError, match="loss is nan"):
-        finish(panel.open())
+        run_apart(panel.open())
     assert panel.progress.state == "failed"
     assert "loss is nan" in panel.message.html
     assert not panel.ready
@@ -131,7 +125,7 @@ def test_step_by_step_an_error_is_raised_in_the_cell_and_shown() -> None:
 def test_a_page_that_is_opened_waits_for_the_button() -> None:
     train = FakeTraining()
     panel = TrainingPanel(train, epochs=3)
-    finish(panel.open())
+    run_apart(panel.open())
     assert train.epochs == []
     panel.epochs.value = 2
     panel.train_button.click()
@@ -141,7 +135,7 @@ def test_a_page_that_is_opened_waits_for_the_button() -> None:
 
 def test_the_curves_follow_the_training_in_epochs() -> None:
     panel = TrainingPanel(FakeTraining(), epochs=2)
-    finish(panel.open())
+    run_apart(panel.open())
     training, validation = panel.accuracy.series
     assert training["x"] == [pytest.approx(0.2 * i) for i in range(1, 11)]
     assert (validation["x"], validation["y"]) == ([2.0], [0.987])
@@ -177,7 +171,7 @@ def test_a_kernel_trains_one_network_at_a_time_the_newest() -> None:
     first.start()
     until(lambda: first.progress.value)
     second = TrainingPanel(FakeTraining(), epochs=1)
-    finish(second.open())
+    run_apart(second.open())
     until(lambda: idle(first))
     assert first.progress.state == "stopped"
     assert second.value == "model"
@@ -193,14 +187,14 @@ def test_an_interrupted_cell_stops_the_training() -> None:
 
     panel = TrainingPanel(FakeTraining(hold=threading.Event()), epochs=1)
     with pytest.raises(asyncio.CancelledError):
-        finish(interrupt())
+        run_apart(interrupt())
     until(lambda: idle(panel))
     assert panel.progress.state == "stopped"
 
 
 def test_step_by_step_a_section_runs_at_once() -> None:
     panel = TrainingPanel(FakeTraining(), epochs=1)
-    finish(panel.open())
+    run_apart(panel.open())
 
     @ui.after(panel, show=lambda value: f"<b>{value}</b>")
     def section(trained: str) -> str:
@@ -212,7 +206,7 @@ def test_step_by_step_a_section_runs_at_once() -> None:
 
 def test_step_by_step_the_error_of_a_section_is_raised_in_its_cell() -> None:
     panel = TrainingPanel(FakeTraining(), epochs=1)
-    finish(panel.open())
+    run_apart(panel.open())
     with pytest.raises(AssertionError, match="far too little"):
 
         @ui.after(panel)
@@ -356,7 +350,7 @@ def test_running_all_cells_publishes_nothing_that_was_stopped_half_way(stopped: 
 
 def test_a_cell_that_is_run_twice_leaves_one_section_that_follows() -> None:
     panel, calls = TrainingPanel(FakeTraining(), epochs=1), []
-    finish(panel.open())
+    run_apart(panel.open())
     for run in range(2):
 
         @ui.after(panel)

@@ -69,7 +69,7 @@ export function render({ model, el }) {
   const maps = make("div", { className: "wb-film-maps" });
   const clear = make("button", { type: "button", textContent: "Clear" });
   const root = make("div", { className: "wb wb-film", hidden: true },
-    make("h3", { textContent: "Watch it learn" }),
+    make("h4", { textContent: "Watch it learn" }),
     make("p", { textContent: "Your drawing, as the network read it after so many steps of training. Draw another one." }),
     make("div", { className: "wb-film-scale" }, make("span", { textContent: "random" }), slider, make("span", { textContent: "now" })),
     when,

@@ -17,6 +17,7 @@ from jupyter_client.manager import AsyncKernelManager
 from jupyter_client.multikernelmanager import AsyncMultiKernelManager
 from jupyter_client.provisioning.factory import KernelProvisionerFactory
 
+from tests.apart import run_apart
 from workbench.dashboard.forked import client
 from workbench.dashboard.forked.client import ForkServer
 from workbench.services import dashboard
@@ -132,7 +133,7 @@ def test_a_forked_kernel_is_as_one_that_was_started(tmp_path: Path) -> None:
             pids = [pid_of(kernel), pid_of(alone)]
         assert all(gone(pid) for pid in pids)
 
-    asyncio.run(look())
+    run_apart(look())
 
 
 def test_a_forked_kernel_is_interrupted_started_again_and_killed(tmp_path: Path) -> None:
@@ -162,7 +163,7 @@ def test_a_forked_kernel_is_interrupted_started_again_and_killed(tmp_path: Path)
             assert process.wait() == -signal.SIGKILL
             await until(lambda: gone(process.pid))
 
-    asyncio.run(look())
+    run_apart(look())
 
 
 def test_kernels_outlive_the_process_that_forked_them_and_later_ones_come_from_another() -> None:
@@ -184,7 +185,7 @@ def test_kernels_outlive_the_process_that_forked_them_and_later_ones_come_from_a
             # Nobody of ours is asked how it ended, so it may wait for whoever adopted it.
             assert gone(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
 
-    asyncio.run(look())
+    run_apart(look())
 
 
 def test_a_package_that_was_installed_is_found_by_the_next_kernel(
@@ -211,7 +212,7 @@ def test_a_package_that_was_installed_is_found_by_the_next_kernel(
             _, newest = await start(kernels)
             assert (await ask(newest, "os.getppid()"))[0] == str(kernels.fork_server.pid)
 
-    asyncio.run(look())
+    run_apart(look())
 
 
 def test_a_launch_that_is_given_up_leaves_no_kernel() -> None:
@@ -227,7 +228,7 @@ def test_a_launch_that_is_given_up_leaves_no_kernel() -> None:
             await until(lambda: not kernels.fork_server._asking)
             await until(lambda: not server.children())
 
-    asyncio.run(look())
+    run_apart(look())
 
 
 @pytest.mark.parametrize(
@@ -241,7 +242,7 @@ def test_what_cannot_be_forked_is_left_to_jupyter(command: list[str] | None, fol
             asked = command or [sys.executable, "-m", "ipykernel_launcher"]
             assert await kernels.fork_server.launch(asked, dict(os.environ), folder) is None
 
-    asyncio.run(look())
+    run_apart(look())
 
 
 def test_a_module_that_cannot_be_imported_leaves_kernels_to_jupyter() -> None:
@@ -253,7 +254,7 @@ def test_a_module_that_cannot_be_imported_leaves_kernels_to_jupyter() -> None:
         assert await server.launch(command, dict(os.environ), "/") is None
         await server.close()
 
-    asyncio.run(look())
+    run_apart(look())
 
 
 DETACHED = """[
@@ -275,4 +276,4 @@ def test_a_kernel_has_its_own_limit_of_memory_and_what_it_leaves_behind_has_none
             soft, hard = (tmp_path / "said").read_text().split()
             assert soft == hard != "700000000"
 
-    asyncio.run(look())
+    run_apart(look())

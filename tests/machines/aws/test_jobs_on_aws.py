@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests import stub_runner
+from tests import stub_runner, stub_tools
 from tests.chain import make_settings, wait_until
 from tests.emulator import Emulator, Fault
 from tests.machines.aws.ground import make_ground, make_stub_provider
@@ -112,7 +112,13 @@ def test_a_job_trains_on_instances_and_its_model_comes_back(stand: Stand) -> Non
     stand.kill_runner(id)
     job = stand.ended(id)
 
-    assert (job.state, job.version, job.accuracy, job.step, job.of) == ("completed", 1, 0.9, 40, 40)
+    assert (job.state, job.version, job.accuracy, job.step, job.of) == (
+        "completed",
+        1,
+        stub_tools.ACCURACY,
+        40,
+        40,
+    )
     assert instances == {m.instance for m in training.machines}, "no machine was made twice"
     assert job.cost
     assert job.cost > 0
