@@ -230,8 +230,17 @@ def plain(model: keras.Model, x: np.ndarray) -> keras.Model:
 
 def predict(model: keras.Model, x: np.ndarray) -> np.ndarray:
     """The model's outputs in inference mode and full precision, float32 ``(n, …)``, computed in batches."""
+    return predictor(model)(x)
+
+
+def predictor(model: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
+    """What ``predict`` calls, made once: whatever it draws by chance is drawn anew at each call."""
     forward = tf.function(lambda batch: model(batch, training=False), reduce_retracing=True)
-    starts = range(0, len(x), PREDICT_BATCH)
-    with full_precision(model):
-        found = [forward(tf.constant(x[i : i + PREDICT_BATCH])).numpy() for i in starts]
-    return np.concatenate(found).astype(np.float32)
+
+    def predict(x: np.ndarray) -> np.ndarray:
+        starts = range(0, len(x), PREDICT_BATCH)
+        with full_precision(model):
+            found = [forward(tf.constant(x[i : i + PREDICT_BATCH])).numpy() for i in starts]
+        return np.concatenate(found).astype(np.float32)
+
+    return predict
