@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect, sync_playwright
 
+from tests.apart import in_a_thread
 from tests.application.steps import User
 from tests.backend import making
 from tests.browser import chromium, drawing
@@ -124,7 +125,7 @@ def test_the_application_is_launched_deployed_to_stopped_started_and_released(pe
     drawn = making.data_url(making.png(making.seven()))
     assert ask(f"{page}api/predict", drawn) == (200, "7")
 
-    look_at_the_page(page)
+    in_a_thread(lambda: look_at_the_page(page))
     making.version(person.home / "models" / "mnist-cnn" / "2", 2, answer=3)
     person.types("deploy", "mnist-cnn:2", "--to", "aws", "--reason", "a better one")
     assert ask(f"{page}api/predict", drawn) == (200, "3")

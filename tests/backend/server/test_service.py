@@ -15,6 +15,7 @@ import uvloop
 from backend.server.connection import Connection
 from backend.server.message import PIECE
 from backend.server.service import SLOW_S, Service
+from tests.apart import in_a_thread
 
 LONG = 40 * PIECE
 Client = socket.socket
@@ -25,9 +26,12 @@ CLIENTS: list[Client] = []
 def on_loop(test: Callable[[], Coroutine[Any, Any, None]]) -> Callable[[], None]:
     """Run a test on the worker's loop."""
 
-    def run() -> None:
+    def play() -> None:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(asyncio.wait_for(test(), 60))
+
+    def run() -> None:
+        in_a_thread(play)
 
     run.__name__ = test.__name__
     return run
@@ -191,7 +195,10 @@ async def test_room_is_made_by_the_connection_that_has_idled_longest() -> None:
 
 
 def test_a_service_without_idle_connections_makes_no_room() -> None:
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        service = Service(application, lambda *_: False, runner.get_loop(), threads=1, keep_s=1.0)
-        assert not service.make_room()
-        service.close()
+    def play() -> None:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            service = Service(application, lambda *_: False, runner.get_loop(), threads=1, keep_s=1.0)
+            assert not service.make_room()
+            service.close()
+
+    in_a_thread(play)
