@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 def in_a_thread(do: Callable[[], T]) -> T:
     """Do it in a thread of its own, and wait for what it gives or raises."""
-    with ThreadPoolExecutor(1) as pool:
+    with ThreadPoolExecutor(1, thread_name_prefix="apart") as pool:
         return pool.submit(do).result()
 
 

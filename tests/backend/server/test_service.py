@@ -119,7 +119,7 @@ async def test_who_reads_a_long_answer_slowly_holds_no_thread() -> None:
 
 @on_loop
 async def test_the_loop_answers_what_is_quick_and_threads_the_rest() -> None:
-    for quick, name in ((True, b"MainThread"), (False, b"answering_0")):
+    for quick, name in ((True, b"apart_0"), (False, b"answering_0")):
         async with serving(application, quick=quick) as service:
             client = await connect(service)
             await ask(client, "/short")
@@ -141,7 +141,7 @@ async def test_after_a_slow_answer_threads_give_them_all_for_a_while() -> None:
             client = await connect(service)
             await ask(client, "/")
             names.append(body(await everything(client)))
-        assert names == [b"MainThread", b"answering_0"]
+        assert names == [b"apart_0", b"answering_0"]
 
 
 @on_loop
