@@ -113,11 +113,9 @@ def test_what_an_earlier_revision_wrote_is_kept(fresh_url: str, engine: sa.Engin
     after = read_all(engine, now)
     changed = {"state", "runner", "lease_until", "turn", "taken", *REPORTED}
     for name, rows in before.items():
-        for row, kept in zip(rows, after[name], strict=False):
-            assert {k: kept[k] for k in row if k not in changed} == {
-                k: v for k, v in row.items() if k not in changed
-            }
-        assert len(after[name]) >= len(rows)
+        for row in rows:  # in whatever order a database gives them, and whatever was added
+            wanted = {k: v for k, v in row.items() if k not in changed}
+            assert wanted in [{k: kept[k] for k in wanted} for kept in after[name]]
 
 
 @pytest.mark.parametrize("revision", PREVIOUS)
