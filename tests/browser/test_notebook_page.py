@@ -162,7 +162,7 @@ def test_the_page_waits_for_the_button_then_fills_in(server: Running, page: Page
     train.click()
     expect(page.get_by_role("button", name="Stop")).to_be_enabled()
     expect(page.get_by_text("Getting ready")).to_be_visible()
-    expect(page.get_by_text("Epoch 1 of 2")).to_be_visible(timeout=TRAINING_MS)
+    expect(page.get_by_text("Epoch 1 of 3")).to_be_visible(timeout=TRAINING_MS)
     expect(page.get_by_role("progressbar", name="Training")).to_have_attribute(
         "aria-valuenow", "100", timeout=TRAINING_MS
     )
@@ -228,7 +228,7 @@ def test_in_jupyterlab_all_cells_run_and_stop_works_on_the_way(server: Running, 
     expect(page.get_by_text("| Idle")).to_be_visible(timeout=WAIT_MS)
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
-    expect(page.get_by_text("Epoch 1 of 2")).to_be_visible(timeout=TRAINING_MS)
+    expect(page.get_by_text("Epoch 1 of 3")).to_be_visible(timeout=TRAINING_MS)
     page.get_by_role("button", name="Stop", exact=True).click()
     expect(page.locator(".wb-progress[data-state=stopped]")).to_be_visible(timeout=WAIT_MS)
     expect(page.get_by_text("Published as mnist-cnn")).to_be_visible(timeout=TRAINING_MS)
