@@ -182,7 +182,7 @@ function softmax({ shape, data }, log = false) {
   return out;
 }
 
-/** https://en.wikipedia.org/wiki/Error_function: Abramowitz and Stegun 7.1.26, within 1.5e-7 */
+/** The error function, as Abramowitz and Stegun 7.1.26 have it, within 1.5e-7. */
 function erf(x) {
   const t = 1 / (1 + 0.3275911 * Math.abs(x));
   const y = 1 - ((((1.061405429 * t - 1.453152027) * t + 1.421413741) * t - 0.284496736) * t + 0.254829592) * t * Math.exp(-x * x);
