@@ -38,7 +38,24 @@ def _probes(inputs: Arrays) -> Iterator[Arrays]:
     ((name, x),) = inputs.items()
     if x.dtype.kind not in "fiu" or not x.size:
         return
-    low, high = x.min(), x.max()
+    low, high = _range(x)
     grains = np.random.default_rng(0).permutation(x.ravel()).reshape(x.shape)
     for probe in (np.full_like(x, low), np.full_like(x, high), high - (x - low), grains):
         yield {name: probe}
+
+
+def _range(x: NDArray[Any]) -> tuple[Any, Any]:
+    """The range that such inputs have: what is seen of it, and as far as pictures usually go from there.
+
+    A picture of one colour shows no range at all.
+
+    >>> _range(np.float32([0.5])), _range(np.float32([-0.2, 0.9])), _range(np.uint8([235])), _range(np.float32([-3, 300]))
+    ((0.0, 1.0), (-1.0, 1.0), (0, 255), (-3.0, 300.0))
+    """
+    least, most = float(x.min()), float(x.max())
+    usual = 1.0 if most <= 1 and x.dtype.kind == "f" else 255.0
+    low, high = min(least, -usual if least < 0 else 0.0), max(most, usual)
+    if x.dtype.kind == "f":
+        return low, high
+    bounds = np.iinfo(x.dtype)
+    return max(int(low), int(bounds.min)), min(int(high), int(bounds.max))
