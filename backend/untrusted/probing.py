@@ -50,7 +50,7 @@ def _range(x: NDArray[Any]) -> tuple[Any, Any]:
     A picture of one colour shows no range at all.
 
     >>> _range(np.float32([0.5])), _range(np.float32([-0.2, 0.9])), _range(np.uint8([235])), _range(np.float32([-3, 300]))
-    ((0.0, 1.0), (-1.0, 1.0), (0, 255), (-3.0, 300.0))
+    ((0.0, 1.0), (-1.0, 1.0), (0, 255), (-255.0, 300.0))
     """
     least, most = float(x.min()), float(x.max())
     usual = 1.0 if most <= 1 and x.dtype.kind == "f" else 255.0
