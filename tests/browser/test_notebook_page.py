@@ -231,6 +231,8 @@ def test_in_jupyterlab_all_cells_run_and_stop_works_on_the_way(server: Running, 
     expect(page.get_by_text("Epoch 1 of 3")).to_be_visible(timeout=TRAINING_MS)
     page.get_by_role("button", name="Stop", exact=True).click()
     expect(page.locator(".wb-progress[data-state=stopped]")).to_be_visible(timeout=WAIT_MS)
+    expect(page.get_by_text("it is published only if you want that")).to_be_visible(timeout=TRAINING_MS)
+    page.get_by_role("button", name="Publish", exact=True).click()
     expect(page.get_by_text("Published as mnist-cnn")).to_be_visible(timeout=TRAINING_MS)
     draw(page, SEVEN)
     expect(page.locator(".wb-answer-digit")).not_to_have_text("–", timeout=WAIT_MS)
