@@ -72,3 +72,16 @@ def test_the_version_is_the_same_wherever_it_stands() -> None:
 
 def test_what_the_fast_tests_leave_out_exists() -> None:
     assert not [name for name in SLOW if not (PROJECT / "tests" / name).exists()]
+
+
+def test_the_lock_knows_for_each_extra_what_the_project_asks_for() -> None:
+    """A lock that two changes were merged into may be true to neither, and ``uv lock --check`` does not see it."""
+    asked = tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    packages = tomllib.loads((PROJECT / "uv.lock").read_text())["package"]
+    (ours,) = (package for package in packages if package["name"] == "workbench")
+    locked = {extra: {one["name"] for one in found} for extra, found in ours["optional-dependencies"].items()}
+    for extra, lines in asked.items():
+        names = {re.split(r"[<>=\[]", line)[0] for line in lines} - {"workbench"}
+        assert names <= locked[extra], extra
+    used = [*(extra for extra in asked if extra not in ("all", "dev"))]
+    assert set().union(*(locked[extra] for extra in used)) - {"workbench"} <= locked["all"]
