@@ -17,6 +17,8 @@ from workbench.jobs import Store
 from workbench.machines.local.messages import FULL, NONE, USER, Standing
 from workbench.machines.local.provider import LocalProvider
 from workbench.recipes import Recipe
+from workbench.services import state
+from workbench.services.state import Row, State
 from workbench.settings import Settings
 
 Usage = namedtuple("Usage", "free")
@@ -129,3 +131,18 @@ def test_little_memory_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     memory = namedtuple("memory", "total available")
     monkeypatch.setattr(psutil, "virtual_memory", lambda: memory(2 * 1024**3, 1024**3))
     assert look(make_settings(tmp_path))["memory"].ok is False
+
+
+def test_services_are_told_without_the_token_that_their_addresses_carry(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = (
+        Row("dashboard", "ready", "http://127.0.0.1:8888/workbench?token=s3cret"),
+        Row("back end", "given up", "http://127.0.0.1:5000", message="ended with exit code 1"),
+    )
+    monkeypatch.setattr(state, "read", lambda settings: State(1, 0.0, rows))
+    found = look(make_settings(tmp_path))
+    assert found["dashboard"].ok
+    assert not [one for one in found.values() if "s3cret" in one.said + one.fix]
+    assert found["back end"].ok is False
+    assert "exit code 1" in found["back end"].said

@@ -27,7 +27,7 @@ LITTLE_DISK_GB, NO_DISK_GB = 5.0, 1.0
 LITTLE_MEMORY_GB, NO_MEMORY_GB = 4.0, 1.5
 """TensorFlow alone takes 0.6 GB in a training; the three services together 0.4."""
 EXTRAS = {
-    "backend": ("flask", "gunicorn", "onnxruntime", "cv2"),
+    "backend": ("flask", "gunicorn", "httptools", "uvloop", "onnxruntime", "cv2"),
     "train": ("tensorflow", "keras", "onnx"),
     "dashboard": ("jupyterlab", "voila", "ipywidgets"),
     "aws": ("boto3",),
@@ -157,7 +157,8 @@ def _services(settings: Settings) -> Iterator[Diagnosis]:
         yield Diagnosis("services", True, "none runs; start them with: workbench up")
         return
     for row in running.rows:
-        said = row.message or row.url or row.state
+        where = row.url.partition("?")[0]  # behind it stands the token, and a diagnosis is shown to others
+        said = row.message or where or row.state
         if row.state in ("given up", "failed"):
             yield Diagnosis(
                 row.name,
