@@ -1,5 +1,6 @@
 """Data sets that people bring: what comes in, what is kept of it, and what a recipe gets."""
 
+import gzip
 import json
 import os
 import signal
@@ -18,6 +19,7 @@ from workbench.datasets import adding, exporting
 from workbench.datasets.kept import store
 from workbench.datasets.kept.values import DatasetManifest, Split
 from workbench.datasets.sources import How
+from workbench.datasets.sources.lines import CsvLines
 from workbench.datasets.sources.unpacking import unpack
 from workbench.errors import BadInput, Conflict, NotFound, TooLarge, WorkbenchError
 from workbench.lineage import DatasetPin
@@ -268,3 +270,18 @@ def test_a_kill_at_any_moment_leaves_nothing_and_loses_nothing(tmp_path: Path, s
     assert {path.name for path in (settings.data / "blobs").glob("*/*")} == needed
     assert len(datasets.load("kept", settings)[0][0]) == first.train.examples
     json.loads((settings.data / "sets" / "kept" / "1" / "manifest.json").read_text())
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("noise.csv", b"a,b\n\x8f\x81\xff,1\n"),
+        ("noise.tsv", bytes(range(1, 256)) * 4),
+        ("cut.csv.gz", gzip.compress(b"a,b\n" + b"1,2\n" * 5000)[:-12]),
+        ("broken.csv.gz", gzip.compress(b"a,b\n1,2\n")[:10] + b"\xff" * 40),
+    ],
+)
+def test_what_is_no_text_is_told_in_words(tmp_path: Path, name: str, content: bytes) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(BadInput, match=r"not text|damaged"):
+        list(CsvLines(tmp_path / name).pieces())

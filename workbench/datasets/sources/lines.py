@@ -4,6 +4,7 @@ import csv
 import gzip
 import io
 import itertools
+import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -40,7 +41,10 @@ class CsvLines:
         except UnicodeDecodeError:
             self._encoding = "cp1252"
             self.notes.append("the file is not UTF-8; it was read as Windows-1252")
-            first = self._first()
+            try:
+                first = self._first()
+            except UnicodeDecodeError as error:
+                raise _no_text(path.name, error) from error
         self.separator = _find_separator(first, path.name)
         try:
             rows = list(csv.reader(first, delimiter=self.separator))
@@ -94,9 +98,7 @@ class CsvLines:
             except csv.Error as error:
                 raise _too_long(f"{self._path.name}, line {reader.line_num}", error) from error
             except UnicodeDecodeError as error:
-                raise BadInput(
-                    f"{self._path.name} is not text in one encoding: {error}; save it as UTF-8"
-                ) from error
+                raise _no_text(self._path.name, error) from error
             if rows:
                 yield rows
 
@@ -113,7 +115,7 @@ class CsvLines:
         with raw, io.TextIOWrapper(raw, encoding=self._encoding, newline="") as file:
             try:
                 yield file
-            except (gzip.BadGzipFile, EOFError) as error:
+            except (gzip.BadGzipFile, EOFError, zlib.error) as error:
                 raise BadInput(f"{self._path.name} is damaged: {error}") from error
 
 
@@ -182,6 +184,10 @@ class JoinedLines:
         for name, table in self._tables:
             for rows in table.pieces():
                 yield rows if self._has_part else [[*row, name] for row in rows]
+
+
+def _no_text(name: str, error: UnicodeDecodeError) -> BadInput:
+    return BadInput(f"{name} is not text in one encoding: {error}; save it as UTF-8")
 
 
 def _cell(value: object) -> str:
