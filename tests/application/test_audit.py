@@ -67,6 +67,10 @@ def test_leftovers_of_every_kind_are_found_and_removed(
     interface = ec2.create_network_interface(
         SubnetId=subnet["Subnet"]["SubnetId"], TagSpecifications=tagged("network-interface")
     )["NetworkInterface"]["NetworkInterfaceId"]
+    behind = ec2.allocate_address(Domain="vpc", TagSpecifications=tagged("elastic-ip"))["AllocationId"]
+    nat = ec2.create_nat_gateway(
+        SubnetId=subnet["Subnet"]["SubnetId"], AllocationId=behind, TagSpecifications=tagged("natgateway")
+    )["NatGateway"]["NatGatewayId"]
     session.ssm.put_parameter(Name="/workbench/gone/token", Value="x", Type="SecureString")
     instance = machine(session, cluster="job-7", role="worker", index="0")
 
@@ -77,6 +81,8 @@ def test_leftovers_of_every_kind_are_found_and_removed(
         subnet["Subnet"]["SubnetId"]: "subnet",
         group["GroupId"]: "group",
         address["AllocationId"]: "address",
+        behind: "address",
+        nat: "nat",
         volume["VolumeId"]: "volume",
         interface: "interface",
         "/workbench/gone/token": "parameter",

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from cfnlint.decode import cfn_yaml
@@ -16,6 +17,8 @@ from workbench.aws import prices, types
 from workbench.aws.refusals import NotAllowed, Refused
 from workbench.aws.session import Session
 from workbench.errors import BadInput
+from workbench.recipes import Recipe
+from workbench.verbs.workbench import open_store
 
 LOOKING = ("Describe", "Get", "List", "Simulate", "Head")
 
@@ -66,6 +69,52 @@ def test_a_quota_that_is_too_small_is_seen_before_anything_is_made(
     assert cli.main(["launch", "app", "--provider", "aws"]) == 1
     assert "6 vCPUs are needed" in capsys.readouterr().err
     assert still_emulator.resources() == {}
+
+
+@pytest.mark.parametrize("spot", ["0", "1"])
+def test_a_quota_that_is_too_small_for_a_cluster_is_told_with_its_plan(
+    still_emulator: Emulator,
+    home: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    spot: str,
+) -> None:
+    monkeypatch.setenv("WORKBENCH_AWS_SPOT", spot)
+    asked = ["plan", "cluster", "--provider", "aws", "--ps", "1", "--workers", "2"]
+    assert cli.main(asked) == 0
+    assert "processors: yes, 16 vCPUs are needed" in capsys.readouterr().out
+    still_emulator.quota(5)
+    assert cli.main(asked) == 0
+    said = capsys.readouterr().out
+    assert "processors: NO, 16 vCPUs are needed, 0 of the account's 5 are in use" in said
+    assert ("Spot" in said.partition("Service Quotas")[2]) is (spot == "1")
+
+
+def test_a_stack_that_aws_refuses_leaves_no_secret(still_emulator: Emulator, home: Path) -> None:
+    still_emulator.faults([Fault.denied("cloudformation:CreateStack")])
+    assert cli.main(["launch", "app", "--provider", "aws", "--from", "203.0.113.7/32"]) == 1
+    assert still_emulator.calls()["PutParameter"] == 2
+    assert set(still_emulator.resources()) == {"bucket"}
+
+
+def test_a_release_at_a_terminal_asks_before_it_ends_jobs(
+    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = make_settings(home)
+    with open_store(settings) as store:
+        id = store.submit(name="net", requester="ann", recipe=Recipe("", "", "x = 1\n"), provider="aws")
+        store.claim("a runner", 1, provider="aws")
+    asked: list[str] = []
+    monkeypatch.setattr("sys.stdin", SimpleNamespace(isatty=lambda: True))
+
+    def answer(words: str) -> str:
+        asked.append(words)
+        return "n"
+
+    monkeypatch.setattr("builtins.input", answer)
+    assert cli.main(["release", "app", "--provider", "aws"]) == 1
+    assert f"{id} (net of ann, initializing)" in asked[0]
+    assert "nothing was released" in capsys.readouterr().err
 
 
 def test_a_type_without_a_price_is_shown_as_unknown(still_emulator: Emulator, home: Path) -> None:

@@ -189,7 +189,7 @@ class Account:
         groups = [g for by_id in ec2.groups.values() for g in by_id.values()]
         yield from (("group", g.id) for g in groups if g.name != "default")
         yield from (("gateway", g) for g in ec2.internet_gateways)
-        yield from (("nat", n) for n in ec2.nat_gateways)
+        yield from (("nat", n.id) for n in ec2.nat_gateways.values() if n.state != "deleted")
         yield from (("routes", t.id) for t in ec2.route_tables.values() if t.vpc_id not in default)
         yield from (("template", t) for t in ec2.launch_templates)
         yield from (("key", k) for k in ec2.key_pairs)

@@ -19,7 +19,7 @@ from moto.ec2.models.iam_instance_profile import IamInstanceProfileAssociationBa
 from moto.ec2.models.instance_types import INSTANCE_TYPES
 from moto.ec2.responses.instances import InstanceResponse
 
-from tests.emulator import groups, limits
+from tests.emulator import groups, limits, nats
 from tests.emulator.world import Machine, World
 
 Instance = moto_instances.Instance
@@ -41,6 +41,7 @@ def install(world: World) -> None:
     _watch_groups(world)
     _make_quick()
     limits.install(world)
+    nats.install()
 
 
 def _wrap(owner: Any, name: str, make: Callable[[Callable[..., Any]], Callable[..., Any]]) -> None:

@@ -1,7 +1,7 @@
 """Leftovers on AWS: things with our tags that nobody owns, and things without a tag that look left behind."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -18,6 +18,7 @@ FOREIGN_AGE_S = 24 * 3600.0
 Kind = Literal[
     "stack",
     "instance",
+    "nat",
     "address",
     "volume",
     "interface",
@@ -61,6 +62,8 @@ def find(session: Session, settings: Settings, owned: Owned) -> list[Finding]:
     """Find everything that nobody owns, in the order in which it can be removed; changes nothing."""
     try:
         account = _account(session)
+        nats = list(_nats(session, account))
+        held = {id for _, addresses in nats for id in addresses}
         return [
             *(
                 Finding("stack", state.name, f"it is {state.status}")
@@ -68,7 +71,8 @@ def find(session: Session, settings: Settings, owned: Owned) -> list[Finding]:
                 if state.is_broken
             ),
             *_instances(session, account, owned),
-            *_addresses(session, account),
+            *(one for one, _ in nats),
+            *_addresses(session, account, held),
             *_volumes(session, account),
             *_interfaces(session, account),
             *_groups(session, settings, account),
@@ -120,9 +124,32 @@ def _why_instance(session: Session, account: _Account, one: Instance, owned: Own
     return ""
 
 
-def _addresses(session: Session, account: _Account) -> Iterator[Finding]:
+def _nats(session: Session, account: _Account) -> Iterator[tuple[Finding, frozenset[str]]]:
+    """NAT gateways of ours that no stack has, each with the addresses that it holds and that go after it."""
+    there = [{"Name": "state", "Values": ["pending", "failed", "available"]}]
+    wanted = [*names.filters(), *there]
+    for one in pages(session.ec2, "describe_nat_gateways", "NatGateways", Filter=wanted):
+        if one["NatGatewayId"] not in account.ids:
+            held = frozenset(a["AllocationId"] for a in one["NatGatewayAddresses"] if a.get("AllocationId"))
+            tags = names.read(one.get("Tags"))
+            yield (
+                _loose("nat", one["NatGatewayId"], tags, "its stack is gone, and it costs by the hour"),
+                held,
+            )
+
+
+def _addresses(session: Session, account: _Account, held: Collection[str]) -> Iterator[Finding]:
+    """Addresses that lead nowhere, or will once the NAT gateways are gone that hold these."""
     for one in session.ec2.describe_addresses()["Addresses"]:
         tags = names.read(one.get("Tags"))
+        if one.get("AllocationId") in held and tags.get("project") == names.PROJECT:
+            yield _loose(
+                "address",
+                one["AllocationId"],
+                tags,
+                f"{one['PublicIp']} is that of a NAT gateway of no stack",
+            )
+            continue
         if one.get("AssociationId") or one.get("InstanceId") or one.get("NetworkInterfaceId"):
             continue
         if one["PublicIp"] in account.ids or one.get("AllocationId") in account.ids:

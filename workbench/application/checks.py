@@ -11,10 +11,12 @@ from workbench.aws.outputs import StackState
 from workbench.aws.refusals import AwsError, AwsFailure, said
 from workbench.aws.session import Session
 from workbench.aws.types import MachineType
+from workbench.machines import Layout
+from workbench.machines.aws.controller import pricing
 from workbench.settings import Settings
 
-VCPU_QUOTA, ADDRESS_QUOTA = "L-1216C47A", "L-0263D0A3"
-"""Service Quotas' names for the vCPUs of standard instances on demand, and for Elastic IPs."""
+VCPU_QUOTA, SPOT_VCPU_QUOTA, ADDRESS_QUOTA = "L-1216C47A", "L-34B43A08", "L-0263D0A3"
+"""Service Quotas' names for the vCPUs of standard instances, on demand and as spot machines, and for Elastic IPs."""
 STANDARD = "acdhimrtz"
 """Families that count against that quota."""
 
@@ -68,28 +70,54 @@ def _stack(settings: Settings, state: StackState | AwsError | None) -> Check:
     )
 
 
+def cluster(session: Session, settings: Settings, layout: Layout) -> Check:
+    """Tell whether the account's quota lets such a cluster be launched now, on demand or as spot machines as is set."""
+    kind = pricing.type_of(layout)
+    try:
+        kinds = types.describe(session, [kind])
+        there = instances.find(session, [instances.in_states(instances.LIVING)], doing="look at the machines")
+        needed = len(layout.places) * kinds[kind].vcpus
+        return _count_processors(session, needed, kinds, there, spot=settings.aws_spot)
+    except (*AwsFailure, AwsError) as error:
+        return Check("processors", None, str(said(error, "ask for the quota")))
+
+
 def _processors(
     session: Session, wish: Wish, kinds: Mapping[str, MachineType], there: list[Instance] | AwsError
 ) -> Check:
     needed = sum(kinds[kind].vcpus for kind in wish.types.values() if kind[0] in STANDARD)
     try:
-        quota = _quota(session, VCPU_QUOTA)
         if isinstance(there, AwsError):
             raise there
-        running = [
-            one.type
-            for one in there
-            if one.state in ("pending", "running") and one.type[0] in STANDARD and not one.spot
-        ]
-        unknown = sorted(set(running) - set(kinds))
-        counts = {**kinds, **(types.describe(session, unknown) if unknown else {})}
+        found = _count_processors(session, needed, kinds, there)
     except (*AwsFailure, AwsError) as error:
         return Check("processors", None, f"{needed} vCPUs are needed; {said(error, 'ask for the quota')}")
+    if found.ok is False and _are_its_own(wish, there):
+        return Check("processors", True, found.said.partition("; ")[0])
+    return found
+
+
+def _count_processors(
+    session: Session,
+    needed: int,
+    kinds: Mapping[str, MachineType],
+    there: Sequence[Instance],
+    *,
+    spot: bool = False,
+) -> Check:
+    quota = _quota(session, SPOT_VCPU_QUOTA if spot else VCPU_QUOTA)
+    running = [
+        one.type
+        for one in there
+        if one.state in ("pending", "running") and one.type[0] in STANDARD and one.spot == spot
+    ]
+    unknown = sorted(set(running) - set(kinds))
+    counts = {**kinds, **(types.describe(session, unknown) if unknown else {})}
     used = sum(counts[kind].vcpus for kind in running)
     text = f"{needed} vCPUs are needed, {used} of the account's {quota:g} are in use"
-    if used + needed > quota and not _are_its_own(wish, there):
-        text += "; ask for more under Service Quotas, 'Running On-Demand Standard instances'"
-        return Check("processors", False, text)
+    if used + needed > quota:
+        which = "All Standard Spot Instance Requests" if spot else "Running On-Demand Standard instances"
+        return Check("processors", False, f"{text}; ask for more under Service Quotas, '{which}'")
     return Check("processors", True, text)
 
 

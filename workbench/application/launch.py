@@ -95,9 +95,11 @@ def _begin(session: Session, settings: Settings, wish: Wish, tell: Tell) -> Begu
             Tags=names.tags(session.home),
         )
     except AwsFailure as error:
-        if code_of(error) != "AlreadyExistsException":
-            raise said(error, "make the application's stack") from error
         there = outputs.describe(session, settings.aws_stack)
+        if code_of(error) != "AlreadyExistsException":
+            if there is None:
+                tokens.forget(session, settings.aws_stack)
+            raise said(error, "make the application's stack") from error
         return Begun(there.id if there else settings.aws_stack, as_wished=False)
     return Begun(str(made["StackId"]), as_wished=True)
 

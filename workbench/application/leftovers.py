@@ -9,10 +9,12 @@ from workbench.aws import instances, outputs
 from workbench.aws.instances import ENDING, Instance
 from workbench.aws.names import Filter
 from workbench.aws.refusals import AwsFailure, code_of, said
-from workbench.aws.session import Session
+from workbench.aws.session import Session, pages
 from workbench.system.waiting import wait_until
 
 ENDING_TIMEOUT_S = 600.0
+_GONE = (".NotFound", "ParameterNotFound", "NatGatewayNotFound")
+"""Ends of AWS's words for what is gone already."""
 VALUES = 200
 """As many as a filter takes."""
 
@@ -29,7 +31,7 @@ def remove(session: Session, found: Iterable[Finding], tell: Tell) -> None:
         try:
             _REMOVE[one.kind](session, one.id)
         except AwsFailure as error:
-            if not code_of(error).endswith(".NotFound") and code_of(error) != "ParameterNotFound":
+            if not code_of(error).endswith(_GONE):
                 raise said(error, f"remove the {one.kind} {one.id}") from error
         tell(f"removed: {one.kind} {one.id} ({one.why})")
 
@@ -68,6 +70,19 @@ def end_machines(
     )
 
 
+def _remove_nat(session: Session, id: str) -> None:
+    """Delete a NAT gateway and wait until it has let go of its address and its subnet."""
+    session.ec2.delete_nat_gateway(NatGatewayId=id)
+
+    def is_gone() -> bool:
+        wanted = [{"Name": "nat-gateway-id", "Values": [id]}]
+        found = pages(session.ec2, "describe_nat_gateways", "NatGateways", Filter=wanted)
+        return all(one["State"] == "deleted" for one in found)
+
+    late = f"the NAT gateway {id} does not end; look at it in the AWS console"
+    wait_until(is_gone, ENDING_TIMEOUT_S, POLL_S, late, longest_s=LONGEST_POLL_S)
+
+
 def _remove_stack(session: Session, name: str) -> None:
     if state := outputs.describe(session, name):
         stack_changes.remove(session, state, lambda line: None)
@@ -89,6 +104,7 @@ def _remove_gateway(session: Session, id: str) -> None:
 
 _REMOVE: Mapping[Kind, Callable[[Session, str], object]] = {
     "stack": _remove_stack,
+    "nat": _remove_nat,
     "address": lambda session, id: session.ec2.release_address(AllocationId=id),
     "volume": lambda session, id: session.ec2.delete_volume(VolumeId=id),
     "interface": lambda session, id: session.ec2.delete_network_interface(NetworkInterfaceId=id),

@@ -13,6 +13,8 @@ from workbench.settings import Settings
 
 if TYPE_CHECKING:
     from workbench.verbs.application import App, AppPlan, Finding, Wish
+    from workbench.verbs.jobs import Job
+    from workbench.verbs.machines import Layout
 
 ROLES = ("working", "frontend", "backend")
 MARKS = {True: "yes", False: "NO", None: "unknown"}
@@ -95,6 +97,14 @@ def _show_plan(plan: "AppPlan") -> None:
     )
 
 
+def check_cluster(layout: "Layout", settings: Settings) -> None:
+    """Say whether the account may have the machines of such a cluster now."""
+    from workbench.verbs.application import Application
+
+    found = Application(settings).check_cluster(layout)
+    print(f"{found.what}: {MARKS[found.ok]}, {found.said}")
+
+
 def launch_app(arguments: argparse.Namespace, settings: Settings) -> int:
     from workbench.verbs.application import Application
 
@@ -120,8 +130,21 @@ def start_app(arguments: argparse.Namespace, settings: Settings) -> None:
 def release_app(arguments: argparse.Namespace, settings: Settings) -> None:
     from workbench.verbs.application import Application
 
-    Application(settings).release(_Told(), arguments.bucket, everybody=arguments.everybody)
+    application = Application(settings)
+    if not sys.stdin.isatty() or _may_end(application.jobs_at_work()):
+        application.release(_Told(), arguments.bucket, everybody=arguments.everybody)
+    else:
+        raise WorkbenchError("nothing was released")
     print("the application on AWS is released", file=sys.stderr)
+
+
+def _may_end(jobs: "Sequence[Job]") -> bool:
+    """Ask a person whether jobs at work may end with the application; true where there are none."""
+    if not jobs:
+        return True
+    named = ", ".join(f"{job.id} ({job.name} of {job.requester}, {job.state})" for job in jobs)
+    asked = f"its end ends these jobs: {named}; what they have learnt since the last checkpoint is lost. Go on? [y/N] "
+    return input(asked).strip().lower() in ("y", "yes")
 
 
 def machines_of_app(arguments: argparse.Namespace, settings: Settings) -> None:

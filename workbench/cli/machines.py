@@ -57,6 +57,8 @@ def _plan(arguments: argparse.Namespace, settings: Settings) -> None:
     layout = Layout(arguments.ps, arguments.workers, arguments.type)
     with opened(settings) as workbench:
         _show_plan(workbench.machines.plan(arguments.provider, layout), arguments.json)
+    if arguments.provider == "aws" and not arguments.json:
+        aws.check_cluster(layout, settings)
 
 
 def _show_plan(plan: "Plan", as_json: bool) -> None:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from workbench.application.template import Wish
     from workbench.aws.prices import Prices
     from workbench.aws.session import Session
+    from workbench.jobs import Job
+    from workbench.machines import Layout
 
 __all__ = [
     "ROLES",
@@ -123,6 +125,20 @@ class Application:
         from workbench.application import release as releasing
 
         releasing.release(self._session(), self._settings, tell, bucket, everybody=everybody)
+
+    def jobs_at_work(self) -> "tuple[Job, ...]":
+        """This home's jobs that have machines there, which a release would end."""
+        from workbench.jobs import ACTIVE
+        from workbench.verbs.workbench import open_store
+
+        with open_store(self._settings) as store:
+            return tuple(job for job in store.jobs(state=ACTIVE, limit=1000) if job.provider == "aws")
+
+    def check_cluster(self, layout: "Layout") -> "Check":
+        """Ask whether the account may have the machines of such a cluster now; changes nothing."""
+        from workbench.application import checks
+
+        return checks.cluster(self._session(), self._settings, layout)
 
     def audit(self) -> Leftovers:
         """Find what exists on AWS and belongs to no job, stack or person; changes nothing."""

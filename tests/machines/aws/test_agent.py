@@ -1,6 +1,7 @@
 """A machine's agent follows its assignment, tells what it does and leaves what there is, with nobody else's help."""
 
 import json
+import re
 import signal
 import sys
 import threading
@@ -280,6 +281,14 @@ def test_where_memory_runs_out_systemd_leaves_the_rest_of_the_service_alone(scri
     text = (PROJECT / "workbench" / script).read_text()
     unit = text[text.index("[Service]") : text.index("[Install]")]
     assert "OOMPolicy=continue" in unit
+
+
+def test_machines_are_set_up_by_one_version_of_uv() -> None:
+    scripts = ["machines/aws/on_machine/boot.sh", "application/boot/app.sh"]
+    told = [(PROJECT / "workbench" / one).read_text() for one in scripts]
+    pinned = {re.search(r"install --quiet 'uv==([\d.]+)'\n", text) for text in told}
+    assert len({found[1] for found in pinned if found}) == 1
+    assert None not in pinned
 
 
 def test_a_standing_cluster_ends_when_it_has_had_no_job_for_long_and_not_while_one_is_at_work(

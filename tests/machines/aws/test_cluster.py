@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -15,12 +16,13 @@ from workbench.aws.bucket import Bucket
 from workbench.aws.refusals import NoCapacity, NoQuota
 from workbench.aws.session import Session
 from workbench.errors import BadInput, Unavailable, WorkbenchError
-from workbench.machines import Place
+from workbench.machines import Machine, Place
 from workbench.machines.aws.controller import making, members, waiting
 from workbench.machines.aws.controller.making import Ground, RoleWish
 from workbench.machines.aws.controller.members import Member
 from workbench.machines.aws.controller.observed import Sight
 from workbench.machines.aws.controller.user_data import user_data
+from workbench.system.waiting import Clock
 
 SCRIPT = "#!/bin/sh\n"
 
@@ -193,3 +195,15 @@ def test_a_machine_whose_first_boot_failed_is_named_with_its_words_at_once(
     bucket.put(key, b"its first boot ended with code 100: E: Unable to fetch some archives")
     with pytest.raises(Unavailable, match=rf"worker 0 \({member.id}\).*Unable to fetch some archives"):
         waiting.wait(session, sight, "lab", is_ended=lambda: False, timeout_s=30)
+
+
+def test_machines_at_work_that_take_no_commands_are_waited_for_no_longer_than_they_need(
+    session: Session,
+) -> None:
+    """They look by themselves for what is new; who closes Systems Manager to them does not wait for nothing."""
+    now = [0.0]
+    clock = Clock(lambda: now[0], lambda seconds: now.__setitem__(0, now[0] + seconds))
+    running = Machine("lab", "worker", 0, "running", instance="i-0123456789abcdef0")
+    sight: Any = SimpleNamespace(look=lambda name: [running], failed_boots=lambda name: {})
+    waiting.wait(session, sight, "lab", is_ended=lambda: False, clock=clock)
+    assert waiting.DEAF_S <= now[0] < waiting.DEAF_S + 10

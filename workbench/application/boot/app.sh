@@ -31,7 +31,7 @@ if [ ! -x "$root/env/bin/python" ] || [ -e "$root/env.unfinished" ]; then
     # shellcheck disable=SC2086 - several packages
     again apt-get -qq -o DPkg::Lock::Timeout=600 install -y --no-install-recommends $packages python3-venv openssl
     python3 -m venv "$root/uv"
-    again "$root/uv/bin/pip" install --quiet uv
+    again "$root/uv/bin/pip" install --quiet 'uv==0.13.9'
     # shellcheck disable=SC2086 - several extras
     export UV_PROJECT_ENVIRONMENT="$root/env"
     again "$root/uv/bin/uv" sync --directory "$root/code" --frozen --quiet \

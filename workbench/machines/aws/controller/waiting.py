@@ -11,12 +11,14 @@ from workbench.machines import Machine, Place
 from workbench.machines.aws.controller import members
 from workbench.machines.aws.controller.observed import Sight
 from workbench.machines.aws.exchange.machine import ROOT, WAKE
-from workbench.system.waiting import wait_until
+from workbench.system.waiting import REAL, Clock, wait_until
 
 READY_TIMEOUT_S = 1200.0
 """For a machine to install TensorFlow and begin."""
 ANSWER_TIMEOUT_S = 120.0
 """For a machine that runs to do what it was told."""
+DEAF_S = 90.0
+"""For a machine at work to take commands as well; Systems Manager may be closed to it."""
 POLL_S, LONGEST_POLL_S = 0.2, 3.0
 """First pause between two looks, and the longest."""
 TOUCH = f'touch "${{WORKBENCH_MACHINE_ROOT:-{ROOT}}}/{WAKE}"'
@@ -46,8 +48,12 @@ def wait(
     *,
     is_ended: Callable[[], bool],
     timeout_s: float = READY_TIMEOUT_S,
+    clock: Clock = REAL,
 ) -> None:
     """Wait until the machines do what they are to do, and take commands.
+
+    Where they work but take no commands, they are given ``DEAF_S`` for that and no more: they look by themselves for what
+    is new.
 
     Raises
     ------
@@ -56,12 +62,18 @@ def wait(
     """
     wanted = None if places is None else set(places)
     late: list[Machine] = []
+    deaf_since: float | None = None
 
     def all_answer() -> bool:
+        nonlocal deaf_since
         found = [m for m in sight.look(name) if wanted is None or m.place in wanted]
         late[:] = [m for m in found if m.state == "pending" or (m.state == "stopped" and m.exit is None)]
-        if not late:
-            late[:] = _deaf(session, found)
+        if late:
+            deaf_since = None
+        elif deaf := _deaf(session, found):
+            now = clock.now()
+            deaf_since = now if deaf_since is None else deaf_since
+            late[:] = deaf if now - deaf_since < DEAF_S else []
         if late and is_ended():
             raise Unavailable(f"the cluster {name} was ended meanwhile")
         if late and (failed := _failed_boots(sight, name, late)):
@@ -75,7 +87,7 @@ def wait(
             "aws ec2 get-console-output --output text --instance-id ID"
         )
 
-    wait_until(all_answer, timeout_s, POLL_S, say, longest_s=LONGEST_POLL_S)
+    wait_until(all_answer, timeout_s, POLL_S, say, longest_s=LONGEST_POLL_S, clock=clock)
 
 
 def _failed_boots(sight: Sight, name: str, late: Iterable[Machine]) -> str:

@@ -89,7 +89,7 @@ if [ ! -x "$ROOT/env/bin/python" ]; then
         python3-boto3 python3-venv nftables libgl1 libglib2.0-0
     again /usr/bin/python3 "$ROOT/start.py" "$ROOT" "$BUCKET" "$CODE"
     python3 -m venv "$ROOT/uv"
-    again "$ROOT/uv/bin/pip" install --quiet uv
+    again "$ROOT/uv/bin/pip" install --quiet 'uv==0.13.9'
     export UV_PROJECT_ENVIRONMENT="$ROOT/env" UV_CACHE_DIR="$ROOT/cache" UV_LINK_MODE=copy
     again "$ROOT/uv/bin/uv" sync --directory "$ROOT/code" --frozen --quiet --no-install-project --python /usr/bin/python3 \
         --extra train --extra aws
