@@ -1,5 +1,8 @@
 """The film of learning in a real browser, of a network whose numbers are told by hand."""
 
+import base64
+import re
+
 import numpy as np
 from playwright.sync_api import Browser, Page, expect
 
@@ -44,7 +47,7 @@ def open_film(page: Page) -> None:
             }};
             window.tell = (message, bytes) =>
                 heard.forEach((f) => f(message, bytes ? [new DataView(Uint8Array.from(bytes).buffer)] : []));
-            modules.film.render({{ model, el: document.getElementById("here") }});
+            modules.widget.render({{ model, el: document.getElementById("here") }});
         }}"""
     )
 
@@ -76,6 +79,49 @@ def test_the_newest_frame_is_shown_until_another_is_chosen(browser: Browser) -> 
         expect(page.locator(".wb-film-maps canvas")).to_have_count(0)
         page.evaluate("window.tell({kind: 'clear'})")
         expect(page.locator(".wb-film")).to_be_hidden()
+        assert complaints == []
+    finally:
+        page.close()
+
+
+def test_what_is_inside_of_a_frame_is_shown_and_explained(browser: Browser) -> None:
+    page = browser.new_page(viewport={"width": 900, "height": 1400})
+    complaints: list[str] = []
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    ink = np.zeros((2, 28, 28), np.uint8)
+    ink[0, 5:25, 12:16] = ink[1, 5:9, 6:22] = ink[1, 5:25, 16:20] = 255
+    examples = {"pixels": base64.b64encode(ink.tobytes()).decode(), "labels": ["1", "7"]}
+    tell = "([step, bytes]) => window.tell({kind: 'frame', step, kept: [step]}, bytes)"
+    try:
+        open_film(page)
+        page.evaluate("(form) => window.tell({kind: 'form', form})", {**FORM, "examples": examples})
+        page.evaluate(tell, [0, numbers(0)])
+        button = page.get_by_role("button", name="See inside")
+        button.click()
+        expect(button).to_have_attribute("aria-expanded", "true")
+        layers = page.locator(".inside-layers > li")
+        expect(layers).to_have_count(2)
+        expect(layers.first).to_contain_text("2 maps of 14 × 14, each made by one window of 2 × 2")
+        expect(layers.first).to_contain_text("what is below zero is cut off")
+        expect(layers.last.locator(".inside-columns > li")).to_have_count(3)
+        expect(page.locator(".inside-alike li").first).to_contain_text("7")
+        expect(page.locator(".inside-why p")).to_contain_text("was wiped away")
+        # The pixel, its window, and the sum that the network itself made of it.
+        layers.first.locator(".inside-map").first.focus()
+        page.keyboard.press("Tab")
+        page.keyboard.press("Shift+Tab")
+        expect(page.locator(".inside-window")).to_have_count(2)
+        # Four cells of ink, a quarter each.
+        expect(page.locator(".inside-result strong")).to_have_text(re.compile(r"^(1\.0|\.9\d)$"))
+        page.keyboard.press("ArrowLeft")
+        page.evaluate(tell, [3, numbers(1)])  # the panel stays as it is, with the new numbers
+        expect(page.locator(".wb-film-when")).to_have_text("after 3 steps")
+        expect(page.locator(".inside-columns .top")).to_contain_text("1")
+        expect(page.locator(".inside-window")).to_have_count(2)
+        page.get_by_role("button", name="Clear").click()
+        expect(page.locator(".inside-status")).to_contain_text("Draw something")
+        button.click()
+        expect(layers.first).to_be_hidden()
         assert complaints == []
     finally:
         page.close()

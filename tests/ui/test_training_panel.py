@@ -13,17 +13,12 @@ import pytest
 
 from tests.apart import run_apart
 from workbench import ui
+from workbench.film import Frame
 from workbench.node.training import TrainingProgress
 from workbench.ui.film import Film
 from workbench.ui.tutorial import training
 from workbench.ui.tutorial.training import TrainingPanel
 from workbench.ui.tutorial.turns import Turn
-
-
-@dataclass
-class Frame:
-    step: int
-    numbers: bytes
 
 
 @dataclass
@@ -370,11 +365,17 @@ def test_the_film_grows_while_it_trains_and_each_frame_is_sent_once(monkeypatch:
     film.show(kept)
     kept.frames.append(Frame(1, b"cd"))
     film.show(kept)
-    told = [({"kind": "form", "form": {"format": 1}}, None), ({"kind": "frame", "step": 0}, [b"ab"])]
-    assert sent == [*told, ({"kind": "frame", "step": 1}, [b"cd"])]
+    told: list[object] = [({"kind": "form", "form": {"format": 1}}, None)]
+    first = ({"kind": "frame", "step": 0, "kept": [0]}, [b"ab"])
+    assert sent == [*told, first, ({"kind": "frame", "step": 1, "kept": [0, 1]}, [b"cd"])]
+    del sent[:]
+    kept.frames[-1] = Frame(2, b"ef")
+    film.show(kept)
+    assert sent == [({"kind": "frame", "step": 2, "kept": [0, 2]}, [b"ef"])]
     del sent[:]
     film._ready({"kind": "ready"})
-    assert sent == [*told, ({"kind": "frame", "step": 1}, [b"cd"])]
+    frames = [({"kind": "frame", "step": n, "kept": [0, 2]}, [b]) for n, b in ((0, b"ab"), (2, b"ef"))]
+    assert sent == [*told, *frames]
 
 
 @pytest.mark.usefixtures("page")

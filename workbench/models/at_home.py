@@ -17,8 +17,8 @@ from workbench.system import files
 STATIC = PROJECT / "frontend" / "static"
 MODULES = ("drawing", "paper", "picture", "home/fit", "home/network", "home/main")
 """Of the drawing page, in the order in which they need each other."""
-_IMPORT = re.compile(r'^import \{([^}]*)\} from "[./]*([\w/]+)\.js";$', re.MULTILINE)
-_EXPORT = re.compile(r"^export (?:async )?(?:const|function) (\w+)", re.MULTILINE)
+_IMPORT = re.compile(r'^import (\{[^}]*\}|\* as \w+) from "[./]*([\w/]+)\.js";$', re.MULTILINE)
+_EXPORT = re.compile(r"^export (?:async )?(?:const|function\*?) (\w+)", re.MULTILINE)
 
 
 def read(version: Version) -> dict[str, object]:
@@ -86,7 +86,10 @@ def bundle(paths: Sequence[str] = MODULES) -> str:
         source = (STATIC / f"{path}.js").read_text()
         names = _EXPORT.findall(source)
         source = _IMPORT.sub(
-            lambda found: f'const {{{found[1]}}} = modules["{found[2].rpartition("/")[2]}"];', source
+            lambda found: (
+                f'const {found[1].removeprefix("* as ")} = modules["{found[2].rpartition("/")[2]}"];'
+            ),
+            source,
         )
         source = re.sub(r"^export ", "", source, flags=re.MULTILINE)
         name = path.rpartition("/")[2]

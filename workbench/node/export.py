@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from workbench import datasets, doubt
+from workbench import datasets, doubt, film
 from workbench.manifest import Input, Manifest, ModelOutput, Training
 from workbench.models.measured import Evaluation, Regression
 from workbench.node import forms
@@ -50,7 +50,7 @@ def write_version(
     np.savez_compressed(folder / "examples.npz", x=x[:EXAMPLES], y=made.answers)
     sample.write(folder, trained.examples, wanted)
     if trained.film is not None:
-        trained.film.write(folder)
+        film.write(trained.film, folder)
     preprocessing, labels = (program.input_ or {}).get("preprocessing", "none"), tuple(program.labels)
     detector = doubting.find(labels, preprocessing, settings or from_environment())
     if detector is not None:

@@ -13,7 +13,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from workbench import datasets, recipes
+from workbench import datasets, film, recipes
 from workbench.errors import RecipeError, WorkbenchError
 from workbench.events import Writer
 from workbench.fields import Fields
@@ -116,7 +116,7 @@ def _train(assignment: NodeAssignment, writer: Writer) -> None:
             program,
             batches,
             folder=assignment.folder / "checkpoints",
-            on_progress=_reporter(assignment.cluster, writer),
+            on_progress=_reporter(assignment, writer),
             stop=lambda: False,
             say=writer.log,
         )
@@ -134,16 +134,22 @@ def _train(assignment: NodeAssignment, writer: Writer) -> None:
     writer.phase("done")
 
 
-def _reporter(cluster: Cluster, writer: Writer) -> Callable[[training.TrainingProgress], None]:
-    begun = False
+def _reporter(assignment: NodeAssignment, writer: Writer) -> Callable[[training.TrainingProgress], None]:
+    begun, leads = False, assignment.cluster.leads
+    recorder = film.Recorder(assignment.folder / "checkpoints" / film.FOLDER)
 
     def report(progress: training.TrainingProgress) -> None:
         nonlocal begun
         if not begun:
             writer.phase("training")
             begun = True
-        if cluster.leads:
+        if leads:
             writer.metric(progress)
+        if leads and progress.film is not None:
+            try:
+                recorder.follow(progress.film)
+            except OSError as error:  # a full disk: the training is worth more than its film
+                writer.log(f"the film of learning was not written: {error}")
 
     return report
 

@@ -197,9 +197,9 @@ def _loop(
     total = epochs * per_epoch
     saved, stopped, pace, watch = state.step, False, 0.0, _Watch(state.seconds)
     timer = _SaveTimer()
-    seen = (
-        films.begin(strategy.copy, batches) if state.step == 0 else None
-    )  # a training that goes on has none
+    examples = sample.take(batches)
+    # A training that goes on has none.
+    seen = films.begin(strategy.copy, batches, program.labels, examples) if state.step == 0 else None
     if seen is not None:
         seen.take(0)
     while state.step < total and not stopped and not state.out_of_patience(program.patience, per_epoch):
@@ -224,7 +224,7 @@ def _loop(
         framed = seen is not None and seen.is_due(state.step)
         if ended or advance.asked[1] or framed:
             strategy.collect()
-        if seen is not None and framed:
+        if seen is not None and (framed or ended or advance.asked[1]):
             seen.take(state.step)
         if ended and validation is not None:
             val_loss, val_accuracy = _validate(strategy, evaluate, validation)
@@ -271,7 +271,6 @@ def _loop(
         )
     if seen is not None:
         seen.take(state.step)
-    examples = sample.take(batches)
     return Trained(model, [], state.seconds, stopped, state.step, best_epoch, examples, seen)
 
 

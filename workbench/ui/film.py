@@ -1,58 +1,47 @@
 """The film of learning: one's own drawing as the network reads it after 0, 1, 2, 5, … steps, live while it trains."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Mapping
+from typing import Any
 
 import anywidget
 
+from workbench.film import FilmSoFar, Frame
 from workbench.models import at_home
 from workbench.ui.widgets import theme
 
-MODULES = ("drawing", "paper", "picture", "home/fit", "home/network", "home/film")
-
-
-class Frame(Protocol):
-    """The network after ``step`` steps, its numbers as float16."""
-
-    @property
-    def step(self) -> int: ...
-    @property
-    def numbers(self) -> bytes: ...
-
-
-class FilmOfLearning(Protocol):
-    """What a training gives of itself: ``workbench.node.companions.film.Film``."""
-
-    @property
-    def form(self) -> Mapping[str, object]: ...
-    @property
-    def frames(self) -> Sequence[Frame]: ...
+MODULES = (
+    *("drawing", "paper", "picture", "home/fit", "home/network"),
+    *("inside/bitmaps", "inside/computed", "inside/says", "inside/windows", "inside/panel", "inside/own"),
+    *("film/frames", "film/shown", "film/widget"),
+)
 
 
 class Film(anywidget.AnyWidget):
-    """A drawing, ten bars and the first layers' maps under a slider from random to trained.
+    """A drawing, ten bars and the first layers' maps under a slider from random to trained; what is inside, to unfold.
 
     The page computes them itself, of the numbers that it is sent once: a training that goes on is not asked.
     """
 
-    _esm = at_home.bundle(MODULES) + "\nexport default { render: modules.film.render };\n"
-    _css = theme.css("film")
+    _esm = at_home.bundle(MODULES) + "\nexport default { render: modules.widget.render };\n"
+    _css = theme.css("film") + (at_home.STATIC / "inside" / "panel.css").read_text()
 
     def __init__(self) -> None:
         super().__init__()
-        self._film: FilmOfLearning | None = None
+        self._film: FilmSoFar | None = None
         self._sent: list[int] = []
         self.on_msg(lambda _, message, buffers: self._ready(message))
 
-    def show(self, film: FilmOfLearning) -> None:
+    def show(self, film: FilmSoFar) -> None:
         """Show the film as far as it is."""
         if film is not self._film:
             self._film, self._sent = film, []
             self.send({"kind": "form", "form": dict(film.form)})
-        for frame in film.frames:
+        frames = list(film.frames)
+        kept = [frame.step for frame in frames]
+        for frame in frames:
             if frame.step not in self._sent:
-                self._sent.append(frame.step)
-                self._tell(frame)
+                self._tell(frame, kept)
+        self._sent = kept
 
     def clear(self) -> None:
         """Show none."""
@@ -64,8 +53,9 @@ class Film(anywidget.AnyWidget):
         film = self._film
         if message.get("kind") == "ready" and film is not None:
             self.send({"kind": "form", "form": dict(film.form)})
-            for frame in film.frames:
-                self._tell(frame)
+            for frame in (frames := list(film.frames)):
+                self._tell(frame, [one.step for one in frames])
 
-    def _tell(self, frame: Frame) -> None:
-        self.send({"kind": "frame", "step": frame.step}, buffers=[frame.numbers])
+    def _tell(self, frame: Frame, kept: list[int]) -> None:
+        """Send a frame, and which frames the film has now: the newest takes the place of one that passed."""
+        self.send({"kind": "frame", "step": frame.step, "kept": kept}, buffers=[frame.numbers])

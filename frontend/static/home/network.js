@@ -45,7 +45,8 @@ export function probabilities(form, steps, pixels) {
 const each = ({ shape, data }, f) => value(shape, data.map(f));
 const last = (shape) => shape[shape.length - 1];
 
-function window2d(step, [height, width], [rows, columns]) {
+/** How a window of so many rows and columns goes over a picture: the size of what comes out, and where it begins. */
+export function window2d(step, [height, width], [rows, columns]) {
   const [sy, sx] = step.strides;
   const [dy, dx] = step.dilation ?? [1, 1];
   const [ry, rx] = [(rows - 1) * dy + 1, (columns - 1) * dx + 1];

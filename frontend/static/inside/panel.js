@@ -16,6 +16,8 @@ export function make(tag, attributes = {}, ...children) {
   return element;
 }
 
+const title = (level, text) => make(`h${level}`, { className: "inside-title" }, text);
+
 /** The grey pixels of a picture that is shown: {width, height, grey}. */
 function pixels(image) {
   const [width, height] = [image.naturalWidth, image.naturalHeight];
@@ -30,30 +32,32 @@ function pixels(image) {
 /**
  * @param root an empty element
  * @param say (text) => void, for screen readers
+ * @param level of its headings
  * @returns {show(told), name(named), fail(text)}
  */
-export function insidePanel(root, say = () => {}) {
+export function insidePanel(root, say = () => {}, level = 2) {
   const status = make("p", { className: "inside-status" });
   const whole = make("div", { className: "inside-parts", hidden: true });
   root.replaceChildren(status, whole);
-  const why = forAndAgainst();
-  const alike = likeness();
-  const stack = layerStack(say);
+  const why = forAndAgainst(level);
+  const alike = alikeList(level);
+  const stack = layerStack(say, level);
   const left = make("p", { className: "inside-missing" });
   whole.append(make("div", { className: "inside-first" }, why.element, alike.element), stack.element, left);
 
   return {
     /** @param named the answer of GET /inside: the numbers of the convolutions */
     name(named) { stack.name(named.layers ?? []); },
-    /** @param told the answer of POST /inside */
+    /** @param told the answer of POST /inside; `coming` names parts that come later and stay as they are meanwhile */
     show(told) {
       const drawn = told.layers?.length > 0;
       status.textContent = drawn ? "" : "Draw something: what each layer makes of it appears here, while you draw.";
       status.hidden = drawn;
       whole.hidden = !drawn;
       if (!drawn) return;
-      why.show(told);
-      alike.show(told.alike);
+      const coming = told.coming ?? [];
+      if (!coming.includes("for_and_against")) why.show(told);
+      if (!coming.includes("alike")) alike.show(told.alike);
       stack.show(told.layers);
       left.textContent = Object.values(told.missing ?? {}).map((text) => `${text[0].toUpperCase()}${text.slice(1)}.`).join(" ");
     },
@@ -66,15 +70,15 @@ export function insidePanel(root, say = () => {}) {
 
 // ── for and against ─────────────────────────────────────────────────────────────────────────────
 
-function forAndAgainst() {
+function forAndAgainst(level) {
   let told = null;
   let chosen = null; // the class that the visitor asks about; null follows the answer
   const image = make("img", { alt: "", width: 168, height: 168 });
   const overlay = make("div", { className: "inside-overlay", "aria-hidden": "true" });
   const choice = make("div", { className: "inside-choice", role: "group", "aria-label": "For and against which digit" });
   const text = make("p");
-  const element = make("section", { className: "inside-why" },
-    make("h2", {}, "What spoke for it"),
+  const element = make("section", { className: "inside-why", hidden: true },
+    title(level, "What spoke for it"),
     make("div", { className: "inside-why-row" },
       make("div", { className: "inside-seen" }, image, overlay),
       make("div", {}, choice, text)));
@@ -124,9 +128,9 @@ function forAndAgainst() {
   };
 }
 
-function likeness() {
+function alikeList(level) {
   const list = make("ul");
-  const element = make("section", { className: "inside-alike" }, make("h2", {}, "Most like it, of what it learned from"), list);
+  const element = make("section", { className: "inside-alike", hidden: true }, title(level, "Most like it, of what it learned from"), list);
   return {
     element,
     show(found) {
@@ -147,17 +151,18 @@ function likeness() {
 
 // ── layers ──────────────────────────────────────────────────────────────────────────────────────
 
-function layerStack(say) {
+function layerStack(say, level) {
   const list = make("ol", { className: "inside-layers" });
   const glass = make("div", { className: "inside-glass" });
   const element = make("section", { className: "inside-stack" },
-    make("h2", {}, "Layer by layer"),
+    title(level, "Layer by layer"),
     make("p", { className: "inside-hint" }, "Point at a pixel, or touch it, to see how it was made. With keys: Tab to a layer, arrow keys to a pixel, Page Up and Page Down to another map."),
     glass, list);
   let kernels = new Map();
   let shape = "";
   let rows = []; // {layer, tiles: [{button, image, mark}], taken: image | null}
   let picked = null; // {row, map, at: [row, column]}
+  const windows = () => [...kernels].map(([name, kernel]) => `${name}:${kernel.shape}`).join();
 
   function build(layers) {
     shape = signature(layers);
@@ -178,7 +183,7 @@ function layerStack(say) {
     });
     const maps = make("div", { className: "inside-maps", role: "group", "aria-label": `Maps of ${layer.name}` }, ...tiles.map(({ button }) => button));
     const rest = make("p", { className: "inside-rest" });
-    const item = make("li", {}, make("h3", {}, says.kind(layer), make("code", {}, layer.name)), make("p", {}, says.about(layer, kernels.get(layer.name))), maps, rest);
+    const item = make("li", {}, make(`h${level + 1}`, { className: "inside-layer" }, says.kind(layer), make("code", {}, layer.name)), make("p", {}, says.about(layer, kernels.get(layer.name))), maps, rest);
     const columns = flat && layer.shape[0] <= FEW ? columnChart(layer.shape[0]) : null;
     if (columns) maps.replaceChildren(columns.element);
     const self = { layer, tiles, item, rest, flat, columns, taken: null };
@@ -245,8 +250,9 @@ function layerStack(say) {
   return {
     element,
     name(layers) {
+      const before = windows();
       kernels = new Map(layers.filter(({ kernel }) => kernel).map(({ name, kernel }) => [name, kernel]));
-      shape = "";
+      if (windows() !== before) shape = ""; // the lines under the names tell of them
     },
     show(layers) {
       if (signature(layers) !== shape) build(layers);

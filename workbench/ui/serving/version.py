@@ -5,8 +5,8 @@ from html import escape
 
 import ipywidgets
 
+from workbench import film as films
 from workbench.errors import BadInput, NotFound, WorkbenchError
-from workbench.models import films
 from workbench.ui import evaluations
 from workbench.ui.film import Film
 from workbench.ui.serving import version_views

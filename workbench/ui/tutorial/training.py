@@ -12,9 +12,10 @@ from typing import Any, ClassVar, Protocol
 import ipywidgets
 from IPython.display import display
 
+from workbench.film import FilmSoFar
 from workbench.settings import from_environment
 from workbench.system import priority
-from workbench.ui.film import Film, FilmOfLearning
+from workbench.ui.film import Film
 from workbench.ui.tutorial.sections import Observable, is_page
 from workbench.ui.tutorial.turns import Turn
 from workbench.ui.widgets.curves import Curves, Series
@@ -58,7 +59,7 @@ class Report(Protocol):
     @property
     def eta_s(self) -> float | None: ...
     @property
-    def film(self) -> FilmOfLearning | None: ...
+    def film(self) -> FilmSoFar | None: ...
 
 
 class TrainingPanel(Observable):

@@ -1,0 +1,50 @@
+// The bars and the maps of a frame, painted.
+
+import { planesOf, answerOf } from "../inside/computed.js";
+import { input, values } from "../home/network.js";
+
+const MAPS = 8;
+const LAYERS = 3;
+
+export const make = (tag, attributes = {}, ...children) => {
+  const element = Object.assign(document.createElement(tag), attributes);
+  element.append(...children);
+  return element;
+};
+
+/** What a frame makes of a fitted drawing: {probabilities, layers: [{name, maps: [{width, height, data}]}]}. */
+export function read(form, steps, seen) {
+  const found = values(steps, input(form, seen));
+  const maps = steps.filter(({ op, gives }) => ["relu", "activation", "largest"].includes(op) && found[gives].shape.length === 3);
+  const layers = maps.slice(0, LAYERS).map(({ of, gives }) => ({ name: of, maps: planesOf(found[gives], MAPS) }));
+  return { probabilities: answerOf(form, found.at(-1).data), layers };
+}
+
+export function paintBars(list, probabilities, labels = []) {
+  while (list.children.length < probabilities.length) {
+    const name = labels[list.children.length] ?? String(list.children.length);
+    list.append(make("li", {}, make("span", { textContent: name }), make("span", { className: "wb-film-bar" }), make("span")));
+  }
+  const best = probabilities.indexOf(Math.max(...probabilities));
+  [...list.children].forEach((row, i) => {
+    const p = probabilities[i] ?? 0;
+    row.className = i === best ? "top" : "";
+    row.style.setProperty("--p", p);
+    row.lastChild.textContent = probabilities.length ? `${Math.round(100 * p)}%` : "";
+  });
+}
+
+export function paintMaps(box, layers) {
+  box.replaceChildren(...layers.map(({ name, maps }) => {
+    const most = Math.max(1e-9, ...maps.map(({ data }) => data.reduce((a, b) => Math.max(a, b), 0)));
+    const tiles = maps.map(({ width, height, data }) => {
+      const tile = make("canvas", { width, height });
+      const context = tile.getContext("2d");
+      const image = context.createImageData(width, height);
+      data.forEach((v, i) => image.data.set([255, 255, 255, Math.round(255 * Math.max(0, v / most))], 4 * i));
+      context.putImageData(image, 0, 0);
+      return tile;
+    });
+    return make("div", { role: "img", ariaLabel: `The first maps of ${name}` }, make("span", { textContent: name }), ...tiles);
+  }));
+}

@@ -1,0 +1,82 @@
+"""The film of a version is read back, one that grows is followed, and what is no film is none."""
+
+import base64
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from workbench import film as films
+
+
+def test_a_film_is_read_back(tmp_path: Path) -> None:
+    told = {
+        "format": 1,
+        "steps": [],
+        "frames": [{"step": 0, "weights": "YWI="}, {"step": 5, "weights": "Y2Q="}],
+    }
+    (tmp_path / "film.json").write_text(json.dumps(told))
+    found = films.read(tmp_path)
+    assert found is not None
+    assert found.form == {"format": 1, "steps": []}
+    assert [(frame.step, frame.numbers) for frame in found.frames] == [(0, b"ab"), (5, b"cd")]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        "{}",
+        '{"frames": []}',
+        '{"frames": 3}',
+        '{"frames": [{"step": 1, "weights": "?"}]}',
+        pytest.param("[" * 99_999, id="nested too deep"),
+    ],
+)
+def test_what_is_no_film_is_none(tmp_path: Path, text: str) -> None:
+    assert films.read(tmp_path) is None
+    (tmp_path / "film.json").write_text(text)
+    assert films.read(tmp_path) is None
+
+
+def test_a_versions_film_has_examples_of_each_class(tmp_path: Path) -> None:
+    y = np.repeat(np.arange(3), 100)
+    x = np.broadcast_to(y.astype(np.uint8)[:, None, None, None], (300, 2, 2, 1))
+    np.savez_compressed(tmp_path / "alike.npz", x=x, y=y)
+    kept = films.Film(
+        {"labels": ["a", "b"], "examples": {"pixels": "", "labels": []}}, (films.Frame(0, b"ab"),)
+    )
+    films.write(kept, tmp_path)
+    assert "examples" not in json.loads((tmp_path / "film.json").read_text())
+    found = films.read(tmp_path)
+    assert found is not None
+    examples = found.form["examples"]
+    assert isinstance(examples, dict)
+    assert examples["labels"] == ["a"] * 66 + ["b"] * 66 + ["2"] * 66
+    pixels = base64.b64decode(examples["pixels"])
+    assert pixels == x[:, 0, 0, 0][[*range(66), *range(100, 166), *range(200, 266)]].repeat(4).tobytes()
+
+
+def test_a_film_that_grows_is_followed_frame_by_frame(tmp_path: Path) -> None:
+    growing = films.Growing(tmp_path, "job", "film")
+    assert not growing.refresh()
+    first, second, third = (films.Frame(step, bytes([step])) for step in (0, 1, 7))
+    recorder = films.Recorder(tmp_path / "job" / "film")
+    recorder.follow(films.Film({"format": 1}, (first,)))
+    assert growing.refresh()
+    assert (growing.form, growing.frames) == ({"format": 1}, (first,))
+    recorder.follow(films.Film({"format": 1}, (first, second)))
+    recorder.follow(films.Film({"format": 1}, (first, third)))  # the second one only passed
+    assert growing.refresh()
+    assert growing.frames == (first, third)
+
+
+def test_no_link_in_a_film_is_followed(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_bytes(b"secret")
+    films.Recorder(tmp_path / "film").follow(films.Film({"format": 1}, (films.Frame(0, b"a"),)))
+    (tmp_path / "film" / "frame-1").symlink_to(tmp_path / "secret")
+    growing = films.Growing(tmp_path, "film")
+    assert not growing.refresh()
+    assert growing.frames == ()

@@ -1,0 +1,164 @@
+"""The film of learning: a network's numbers after so and so many steps, as a file of a version and as a folder that grows."""
+
+import base64
+import binascii
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from workbench.artifact import ALIKE, FILM, UNREADABLE
+from workbench.system import files, untrusted_folders
+
+FOLDER = "film"
+"""In the folder of a job's checkpoints, and in the back end's while the first model trains."""
+FORM = "form.json"
+MOST_BYTES, MOST_FRAMES = 16 * 1024 * 1024, 32
+EXAMPLES = 200
+"""Of what a network learned from, that come with a film."""
+_FRAME = re.compile(r"frame-([0-9]{1,12})")
+
+
+@dataclass(frozen=True)
+class Frame:
+    """The model after ``step`` steps: its numbers as little-endian float16, in the order of its steps' shapes."""
+
+    step: int
+    numbers: bytes
+
+
+class FilmSoFar(Protocol):
+    """The input and the steps of a model, and its frames."""
+
+    @property
+    def form(self) -> Mapping[str, object]: ...
+    @property
+    def frames(self) -> Sequence[Frame]: ...
+
+
+@dataclass(frozen=True)
+class Film:
+    """A film that does not grow."""
+
+    form: Mapping[str, object]
+    frames: tuple[Frame, ...]
+
+
+def write(film: FilmSoFar, folder: Path) -> None:
+    """Write ``film.json`` of a version; its examples lie beside it already, in ``alike.npz``."""
+    form = {name: value for name, value in film.form.items() if name != "examples"}
+    frames = [{"step": one.step, "weights": base64.b64encode(one.numbers).decode()} for one in film.frames]
+    (folder / FILM).write_text(json.dumps({**form, "frames": frames}, separators=(",", ":")))
+
+
+def read(folder: Path) -> Film | None:
+    """Read the film of the version in a folder; ``None`` where there is none that is sound."""
+    path = folder / FILM
+    try:
+        if path.stat().st_size > MOST_BYTES:
+            return None
+        told = json.loads(path.read_text())
+        frames = tuple(
+            Frame(int(frame["step"]), base64.b64decode(frame["weights"], validate=True))
+            for frame in told.pop("frames")[:MOST_FRAMES]
+        )
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError, binascii.Error):
+        return None
+    return Film({**told, **_examples(folder, told.get("labels"))}, frames) if frames else None
+
+
+def show_examples(x: np.ndarray, y: np.ndarray, labels: Sequence[str]) -> dict[str, object]:
+    """Some of the examples as a form has them: as many of each class.
+
+    Parameters
+    ----------
+    x, y
+        Pixels ``(n, h, w, 1)``, 0 to 255, and classes ``(n,)``.
+    """
+    classes = [int(one) for one in np.unique(y)]
+    each = max(1, EXAMPLES // max(1, len(classes)))
+    places = np.sort(
+        np.concatenate([np.flatnonzero(y == one)[:each] for one in classes] or [np.zeros(0, int)])
+    )
+    places = places[:EXAMPLES]
+    names = [labels[one] if 0 <= one < len(labels) else str(one) for one in map(int, y[places])]
+    return {"pixels": base64.b64encode(x[places].tobytes()).decode(), "labels": names}
+
+
+def _examples(folder: Path, labels: object) -> dict[str, object]:
+    try:
+        with np.load(folder / ALIKE, allow_pickle=False) as archive:
+            x, y = archive["x"], archive["y"]
+    except (*UNREADABLE, OSError, KeyError):
+        return {}
+    if x.dtype != np.uint8 or y.shape != x.shape[:1] or y.dtype.kind not in "iu":
+        return {}
+    names = [str(label) for label in labels] if isinstance(labels, list) else []
+    return {"examples": show_examples(x, y, names)}
+
+
+class Recorder:
+    """Writes a film that grows into a folder: its form, and a file for each frame; what was left there goes."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._written: set[int] | None = None
+
+    def follow(self, film: FilmSoFar) -> None:
+        """Write what is new, and remove the frames that have left the film."""
+        if self._written is None:
+            files.remove(self._folder)
+            self._folder.mkdir(parents=True)
+            files.write_json(self._folder / FORM, dict(film.form))
+            self._written = set()
+        steps = {frame.step for frame in film.frames}
+        for frame in film.frames:
+            if frame.step not in self._written:
+                files.write(self._folder / f"frame-{frame.step}", frame.numbers)
+        for gone in self._written - steps:
+            files.remove(self._folder / f"frame-{gone}")
+        self._written = steps
+
+
+class Growing:
+    """A film that somebody else's code writes into a folder, as far as it was read; no link there is followed.
+
+    Parameters
+    ----------
+    trusted, parts
+        A folder that is trusted, and the way from there to the film's.
+    """
+
+    def __init__(self, trusted: Path, *parts: str) -> None:
+        self._trusted, self._parts = trusted, parts
+        self.form: Mapping[str, object] = {}
+        self.frames: tuple[Frame, ...] = ()
+
+    def refresh(self) -> bool:
+        """Read what is new; whether there is a frame at all."""
+        try:
+            with untrusted_folders.opened(self._trusted, *self._parts) as folder:
+                self._read(folder)
+        except (OSError, ValueError):
+            return bool(self.frames)  # none yet, or just being replaced: the next look finds it
+        return bool(self.frames)
+
+    def _read(self, folder: int) -> None:
+        if not self.form:
+            self.form = untrusted_folders.read_json(folder, FORM, MOST_BYTES)
+        known = {frame.step: frame for frame in self.frames}
+        steps = sorted(
+            int(name[1]) for name in map(_FRAME.fullmatch, untrusted_folders.list_names(folder)) if name
+        )
+        found = []
+        for step in steps[:MOST_FRAMES]:
+            frame = known.get(step)
+            if frame is None:
+                numbers = untrusted_folders.read(folder, f"frame-{step}", MOST_BYTES // MOST_FRAMES)
+                frame = Frame(step, numbers)
+            found.append(frame)
+        self.frames = tuple(found)
