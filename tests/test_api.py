@@ -4,18 +4,21 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 import workbench
 from tests.backend import making, real_server
+from tests.chain import wait_until
 from workbench.errors import BadInput, JobFailed, NotFound, RecipeError, Unavailable
 from workbench.events import Error
 from workbench.recipes import Recipe
 from workbench.settings import PROJECT, Settings, from_environment
 from workbench.verbs.workbench import opened
 
+machines: Callable[[], Any] = workbench.machines  # type: ignore[assignment]  # a package, which can be called
 RECIPE = Recipe("", "def load_data(): ...\n", "def build_model(): ...\n")
 
 
@@ -160,3 +163,56 @@ def test_a_version_is_evaluated_on_the_test_part_of_its_recipe(
     making.version(home / "models" / "digits" / "1", 1, name="digits", job=job.id)
     found = workbench.model("digits").evaluate()
     assert found.accuracy == 0.25  # type: ignore[union-attr]
+
+
+def test_a_form_is_for_a_call_of_ours(home: Path) -> None:
+    for verb in (workbench.submit, workbench.predict, workbench.add_dataset):
+        assert workbench.form(verb).children
+    with pytest.raises(BadInput, match=r"workbench\.submit.*Received: <built-in function print>"):
+        workbench.form(print)
+
+
+def test_what_is_shown_belongs_together_and_asks_once_who_is_there(home: Path) -> None:
+    from workbench.ui import Requester, parts
+
+    shown = [workbench.form(workbench.submit), workbench.jobs().show(), machines().show()]
+    asked = [[isinstance(part, Requester) for part in one.children] for one in shown]
+    assert [any(each) for each in asked] == [True, False, False]
+    assert parts.cluster_page(from_environment()).jobs.widget in shown[1].children
+
+
+def test_a_job_and_a_version_are_shown_by_themselves(home: Path, settings: Settings) -> None:
+    from tests.browser import made_models
+
+    job = workbench.submit(RECIPE, name="net")
+    shown = job.show()
+    assert shown.children
+    made_models.publish(settings, 7)
+    assert workbench.model("mnist-cnn").show().children
+    assert workbench.models().show().children
+    assert job.draw().children
+
+
+def test_a_button_calls_when_it_is_pressed_and_never_before(home: Path) -> None:
+    calls = []
+
+    @workbench.button("Go")
+    def found() -> str:
+        """Go there."""
+        calls.append(1)
+        return "<there>"
+
+    assert calls == []
+    assert not found.ready
+    found.start()
+    wait_until(lambda: found.ready, 30, "the button's call")
+    assert found.value == "<there>"
+    assert "&lt;there&gt;" in found.widget.children[0].html
+
+
+def test_corrections_and_machines_are_asked_for_when_somebody_looks(home: Path) -> None:
+    there = workbench.corrections()
+    with pytest.raises(Unavailable):
+        len(there)
+    assert list(machines()) == []
+    assert there.show().children

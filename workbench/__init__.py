@@ -12,24 +12,24 @@ Errors are those of ``workbench.errors``. The import is instant: what a name nee
 import importlib
 import sys
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from workbench.verbs.api import (
-        Dataset,
-        Job,
-        Recipe,
-        Version,
-        add_dataset,
-        dataset,
-        job,
-        jobs,
-        model,
-        models,
-        submit,
-    )
+    from workbench.api.data import Dataset, add_dataset, dataset
+    from workbench.api.forms import button, form
+    from workbench.api.service import corrections
+    from workbench.api.trainings import Job, Recipe, job, jobs, submit
+    from workbench.api.versions import Version, model, models, predict, rollback
 
 __version__ = "0.2.0"
+_PLACES = {
+    "trainings": ("Job", "Recipe", "job", "jobs", "submit"),
+    "versions": ("Version", "model", "models", "predict", "rollback"),
+    "data": ("Dataset", "add_dataset", "dataset", "datasets"),
+    "service": ("corrections", "machines"),
+    "forms": ("button", "form"),
+}
+"""Modules of the API, and what is offered of each."""
 __all__ = [
     "Dataset",
     "Job",
@@ -37,26 +37,35 @@ __all__ = [
     "Version",
     "__version__",
     "add_dataset",
+    "button",
+    "corrections",
     "dataset",
     "datasets",
+    "form",
     "job",
     "jobs",
+    "machines",
     "model",
     "models",
+    "predict",
+    "rollback",
     "submit",
 ]
 
-_API = "workbench.verbs.api"
-_ROOMS = ("datasets", "jobs", "models")
+_ROOMS = ("datasets", "jobs", "machines", "models")
 """Packages whose names are calls too."""
+
+
+def _find(name: str) -> Any:
+    place = next(place for place, names in _PLACES.items() if name in names)
+    return getattr(importlib.import_module(f"{__name__}.api.{place}"), name)
 
 
 class _Room(ModuleType):
     """A package that can be called as the function of its name in the API."""
 
     def __call__(self, *arguments: object, **options: object) -> object:
-        call = getattr(importlib.import_module(_API), self.__name__.rpartition(".")[2])
-        return call(*arguments, **options)
+        return _find(self.__name__.rpartition(".")[2])(*arguments, **options)
 
 
 class _Workbench(ModuleType):
@@ -75,7 +84,7 @@ def __getattr__(name: str) -> object:
     if name in _ROOMS:
         return importlib.import_module(f"{__name__}.{name}")
     if name in __all__:
-        return getattr(importlib.import_module(_API), name)
+        return _find(name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

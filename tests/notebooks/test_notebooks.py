@@ -14,6 +14,7 @@ import nbformat
 import numpy as np
 import pytest
 
+import workbench
 from tests.browser import made_models
 from workbench import artifact, recipes
 from workbench.models import registry
@@ -99,6 +100,29 @@ def test_what_happens_to_pictures_keeps_their_shape_and_range(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.name)
+def test_each_cell_of_code_says_what_it_is_before_it_is_unfolded(notebook: Path) -> None:
+    captions = [cell["metadata"].get("caption") for cell in code(notebook)]
+    assert all(captions)
+    assert len(set(captions)) == len(captions)
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.name)
+def test_what_is_no_recipe_uses_the_public_api_alone(notebook: Path) -> None:
+    if notebook == recipes.DEFAULT:
+        return  # it makes a network, and says how in its own code
+    for cell in code(notebook):
+        for node in ast.walk(ast.parse(source(cell))):
+            if isinstance(node, ast.ImportFrom):
+                assert not (node.module or "").startswith("workbench"), cell["id"]
+            if (
+                isinstance(node, ast.Attribute)
+                and isinstance(node.value, ast.Name)
+                and node.value.id == "workbench"
+            ):
+                assert node.attr in workbench.__all__
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.name)
 def test_cells_show_and_test_nothing(notebook: Path) -> None:
     for cell in code(notebook):
         assert not [n for n in ast.walk(ast.parse(source(cell))) if isinstance(n, ast.Assert)], cell["id"]
@@ -140,7 +164,10 @@ def test_the_clusters_page_runs_top_to_bottom_and_starts_nothing(tmp_path: Path)
     home = run(
         "deploy_cluster.ipynb",
         tmp_path,
-        "from workbench import recipes\nassert page.request.recipe == recipes.read(recipes.DEFAULT)",
+        "from workbench import recipes\nfrom workbench.settings import from_environment\nfrom workbench.ui import parts",
+        "page = parts.cluster_page(from_environment())",
+        "assert page.request.recipe == recipes.read(recipes.DEFAULT)",
+        "assert not job.ready",
         'assert page.jobs.table.page["total"] == page.workbench.store.page().total == 0',
     )
     with open_store(from_environment({"WORKBENCH_HOME": str(home)})) as store:
@@ -154,7 +181,8 @@ def test_the_serving_page_runs_top_to_bottom_without_a_back_end(tmp_path: Path) 
     run(
         "serve_and_predict.ipynb",
         tmp_path,
-        'rows = page.models.table.page["rows"]\n'
+        "from workbench.settings import from_environment\nfrom workbench.ui import parts",
+        'rows = parts.serving_page(from_environment()).models.table.page["rows"]\n'
         'assert {row["key"] for row in rows} == {"mnist-cnn:1", "mnist-cnn:2"}',
     )
     assert len(registry.versions(settings)) == 2

@@ -29,7 +29,7 @@ FOR_KERNELS = (
     *("IPython.extensions.storemagic", "tornado.platform.asyncio", "tornado.queues"),
 )
 FOR_PAGES = (
-    *("anywidget", "ipywidgets", "numpy.random", "workbench.ui.cluster", "workbench.ui.serving"),
+    *("anywidget", "ipywidgets", "numpy.random", "workbench.api.forms", "workbench.ui.parts"),
     *("workbench.verbs.workbench", "workbench.jobs.database", "sqlalchemy.dialects.sqlite"),
 )
 FOR_TRAINING = (

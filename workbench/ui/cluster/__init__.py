@@ -1,6 +1,6 @@
 """The cluster's page: request, jobs and machines, kept up to date by one poll."""
 
-from IPython.display import display
+import ipywidgets
 
 from workbench.jobs import Pulse
 from workbench.settings import Settings, from_environment
@@ -25,7 +25,7 @@ MACHINES_EVERY = 3
 
 
 class ClusterPage:
-    """The parts of the page; each cell of the notebook shows one.
+    """The parts of the page, each for a cell of the notebook.
 
     Whatever is shown comes from the store and the providers, so a reload, another browser or a server that was
     started again shows the same.
@@ -47,6 +47,7 @@ class ClusterPage:
             self.request.wanted,
             self.request.offer,
         )
+        self._asked_in = ""
         self._beats = 0
         self._looking = Newest(self.machines.refresh)
         self._changes = -1
@@ -59,20 +60,39 @@ class ClusterPage:
         for field in (asked.ps, asked.workers, asked.provider, asked.type):
             field.observe(lambda _: self._looking.ask(), "value")
 
-    def show_request(self) -> None:
-        """Show who asks, and the request."""
-        display(self.browser, self.address, self.requester, self.problem, self.request.widget)
+    def request_part(self) -> ipywidgets.Widget:
+        """Who asks, and the request."""
+        return self._part(*self._who("request"), self.request.widget)
 
-    def show_jobs(self) -> None:
-        """Show the jobs."""
+    def jobs_part(self) -> ipywidgets.Widget:
+        """The jobs."""
         self.jobs.table.fetch_now()
-        display(self.jobs.widget)
+        return self._part(*self._who("jobs"), self.jobs.widget)
 
-    def show_machines(self) -> None:
-        """Show the machines; from now on the page is kept up to date."""
+    def machines_part(self) -> ipywidgets.Widget:
+        """The machines."""
         self.machines.refresh()
-        display(self.machines.widget)
+        return self._part(self.machines.widget)
+
+    def job_part(self, id: int) -> ipywidgets.Widget:
+        """One job; a request that is cloned from it stands below."""
+        self.jobs.open(id)
+        request = self.request.widget
+        request.layout.display = "none"
+        self.request.message.observe(lambda _: setattr(request.layout, "display", ""), "called")
+        return self._part(*self._who("job"), self.jobs.page.widget, request)
+
+    def _who(self, part: str) -> tuple[ipywidgets.Widget, ...]:
+        """Who asks: in one part of the page, the first that was shown."""
+        self._asked_in = self._asked_in or part
+        return (self.requester, self.problem) if part == self._asked_in else ()
+
+    def _part(self, *widgets: ipywidgets.Widget) -> ipywidgets.Widget:
+        """Put widgets together; from now on the page is kept up to date."""
         self.poll.start()
+        part = ipywidgets.VBox([self.browser, self.address, *widgets])
+        part.add_class("wb").add_class("wb-part-of-page")
+        return part
 
     def _submitted(self, id: int) -> None:
         self.jobs.lead_to(id)

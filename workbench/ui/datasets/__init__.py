@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import ipywidgets
-from IPython.display import display
 
 from workbench.settings import Settings, from_environment
 from workbench.ui.datasets.adding import AddingForm
@@ -30,7 +29,7 @@ class Look(Html):
 
 
 class DatasetsPage:
-    """The parts of the page; each cell of the notebook shows one. What is shown comes from the store of data sets."""
+    """The parts of the page, each for a cell of the notebook. What is shown comes from the store of data sets."""
 
     def __init__(self, workbench: Workbench) -> None:
         self.workbench = workbench
@@ -56,12 +55,12 @@ class DatasetsPage:
         self.poll.follow(self._follow)
         self.poll.on_problem(self._tell)
 
-    def show_adding(self) -> None:
-        """Show the form that adds a data set."""
-        display(self.browser, self.form.widget)
+    def adding_part(self) -> ipywidgets.Widget:
+        """The form that adds a data set."""
+        return self._part(self.form.widget)
 
-    def show_datasets(self) -> None:
-        """Show what there is; from now on the page is kept up to date."""
+    def datasets_part(self) -> ipywidgets.Widget:
+        """What there is."""
         form = ipywidgets.Box([self.choice])
         form.add_class("wb-form")
         buttons = ipywidgets.HBox([self.recipe.widget, self.remove.widget])
@@ -69,8 +68,14 @@ class DatasetsPage:
         whole = ipywidgets.VBox([form, self.look, buttons, self.message])
         for name in ("wb", "wb-card", "wb-wide", "wb-datasets"):
             whole.add_class(name)
-        display(whole)
+        return self._part(whole)
+
+    def _part(self, *widgets: ipywidgets.Widget) -> ipywidgets.Widget:
+        """Put widgets together; from now on the page is kept up to date."""
         self.poll.start()
+        part = ipywidgets.VBox([self.browser, *widgets])
+        part.add_class("wb").add_class("wb-part-of-page")
+        return part
 
     def _follow(self, there: "tuple[DatasetManifest, ...]") -> None:
         self._there = there

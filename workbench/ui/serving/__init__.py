@@ -1,6 +1,6 @@
 """The serving page: models, pictures, drawing at a model that trains, corrections; kept up to date by one poll."""
 
-from IPython.display import display
+import ipywidgets
 
 from workbench.settings import Settings, from_environment
 from workbench.ui.draft import DRAFT
@@ -28,7 +28,7 @@ class Problem(Html):
 
 
 class ServingPage:
-    """The parts of the page; each cell of the notebook shows one.
+    """The parts of the page, each for a cell of the notebook.
 
     What is shown comes from the registry, the chosen back end and the job store, so a reload shows the same.
 
@@ -69,24 +69,36 @@ class ServingPage:
         self.poll.each(self._tick)
         self.poll.on_problem(self._tell)
 
-    def show_models(self) -> None:
-        """Show who asks, the choice of a back end, and the models."""
-        parts = (self.browser, self.address, self.requester, self.problem)
-        display(*parts, self.choice.widget, self.models.widget)
-
-    def show_predict(self) -> None:
-        """Show the form that asks about pictures."""
-        display(self.predict.widget)
-
-    def show_live(self) -> None:
-        """Show the canvas for a model that trains."""
-        display(self.live.widget)
-
-    def show_corrections(self) -> None:
-        """Show the corrections; from now on the page is kept up to date."""
+    def models_part(self) -> ipywidgets.Widget:
+        """Who asks, the choice of a back end, and the models."""
         self.models.table.fetch_now()
-        display(self.corrections.widget)
+        return self._part(self.requester, self.problem, self.choice.widget, self.models.widget)
+
+    def version_part(self, reference: str) -> ipywidgets.Widget:
+        """One version."""
+        self.models.table.opened = reference
+        version = self.models.version.widget
+        return self._part(self.requester, self.problem, self.choice.widget, version)
+
+    def predict_part(self) -> ipywidgets.Widget:
+        """The form that asks about pictures."""
+        return self._part(self.predict.widget)
+
+    def live_part(self, job: int | None = None) -> ipywidgets.Widget:
+        """The canvas for a model that trains, of this job where one is named."""
+        self.live.prefer(job)
+        return self._part(self.live.widget)
+
+    def corrections_part(self) -> ipywidgets.Widget:
+        """The corrections."""
+        return self._part(self.corrections.widget)
+
+    def _part(self, *widgets: ipywidgets.Widget) -> ipywidgets.Widget:
+        """Put widgets together; from now on the page is kept up to date."""
         self.poll.start()
+        part = ipywidgets.VBox([self.browser, self.address, *widgets])
+        part.add_class("wb").add_class("wb-part-of-page")
+        return part
 
     def _show(self, snapshot: Snapshot) -> None:
         if snapshot.turn == self.choice.turn:

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from workbench import datasets
 from workbench.backends.correction_values import Correction
+from workbench.datasets import is_here, load
 from workbench.errors import WorkbenchError
 from workbench.models.sample import MOST, read_sample
 from workbench.pictures import ink
@@ -57,8 +57,8 @@ class AlikeTraining:
         """The sample that travels with the version; else some of MNIST, if it learned digits and that is here."""
         labels = version.manifest.labels
         found = read_sample(version)
-        if found is None and labels == DIGITS and datasets.is_here(MNIST, self._settings):
-            (x, y), _ = datasets.load(MNIST, self._settings)
+        if found is None and labels == DIGITS and is_here(MNIST, self._settings):
+            (x, y), _ = load(MNIST, self._settings)
             found = x[:: len(x) // MOST], y[:: len(x) // MOST]
         if found is None:
             return None

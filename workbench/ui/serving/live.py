@@ -40,6 +40,7 @@ class LivePanel:
         self._preview: Preview | None = None
         self._wanted: Wanted | None = None
         self._ended: str = ""
+        self._preferred: int | None = None
         self.canvas: AskingCanvas | None = None
         self.status, self.message = Html(NOTHING), Message()
         self.job = ipywidgets.Dropdown(options=[], description="Job")
@@ -70,11 +71,20 @@ class LivePanel:
         options = [(f"{job.id} {job.name}, {job.state}", job.id) for job in sorted(jobs, key=lambda j: -j.id)]
         if tuple(options) != tuple(self.job.options):
             kept, ids = self.job.value, [id for _, id in options]
+            before = [id for _, id in self.job.options]
             self.job.options = options
+            if self._preferred in ids and self._preferred not in before:
+                kept = self._preferred
             self.job.value = kept if kept in ids else next(iter(ids), None)
         if self._preview is not None and self._preview.job.id not in [job.id for job in jobs]:
             self._tell_end(self._workbench.store.job(self._preview.job.id))
         self._arrange()
+
+    def prefer(self, job: int | None) -> None:
+        """Offer this job first, as soon as it trains."""
+        self._preferred = job
+        if job in [id for _, id in self.job.options]:
+            self.job.value = job
 
     def tick(self) -> None:
         """Bring a newer checkpoint and look at it; called while somebody looks."""

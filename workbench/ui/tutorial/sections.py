@@ -182,3 +182,24 @@ def after(
         return section
 
     return decorate
+
+
+def on_press(label: str) -> Callable[[Callable[[], Any]], Section]:
+    """Show a button that calls the decorated function; below it what that gives, by ``show()`` where it has that.
+
+    Unlike a section of ``after`` it waits for the button step by step, too.
+    """
+
+    def show(value: Any) -> Any:
+        shown = value.show() if hasattr(value, "show") else value
+        if isinstance(shown, ipywidgets.Widget):
+            return shown
+        html: Callable[[], str] | None = getattr(shown, "_repr_html_", None)
+        return html() if html else f'<p class="wb-gave">{escape(str(shown))}</p>'
+
+    def decorate(function: Callable[[], Any]) -> Section:
+        section = Section(function, (), show, label)
+        display(section.widget)
+        return section
+
+    return decorate
