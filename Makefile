@@ -14,11 +14,11 @@ up:  ## install what is needed, start everything on loopback, train the first mo
 
 test:  ## install what the tests need and run all of them
 	@tools/prepare test
-	@$(RUN) pytest -n logical --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
+	@$(RUN) pytest -n auto --dist loadgroup --no-loadscope-reorder
 
 test-fast:  ## the tests that need no service, browser or TensorFlow: two minutes on two cores
 	@tools/prepare test
-	@$(RUN) pytest -n logical --maxprocesses 4 --dist loadgroup --no-loadscope-reorder --fast
+	@$(RUN) pytest -n auto --dist loadgroup --no-loadscope-reorder --fast
 
 test-python:  ## the tests on another Python, in an environment of its own: PY=3.12 TESTS="tests/jobs tests/node"
 	@tools/test-python $(or $(PY),3.12) $(TESTS)

@@ -19,6 +19,9 @@ import pytest
 
 from workbench.settings import PROJECT, Settings, from_environment
 
+PATIENCE = 5
+"""How much longer than on a computer of its own a test waits before it fails: beside other work, under ``nice``."""
+
 
 def make_settings(home: Path, **more: str) -> Settings:
     """The settings for a home, and what else the environment says; wherever the tests run, machines begin."""
@@ -92,7 +95,11 @@ def end_chain(chain: Chain, number: int = signal.SIGINT) -> None:
 
 
 def wait_until(condition: Callable[[], Any], timeout_s: float, what: str, chain: Chain | None = None) -> Any:
-    """Ask again and again; what the condition gave once it is true."""
+    """Ask again and again; what the condition gave once it is true.
+
+    ``timeout_s`` is what it may take on a computer that has nothing else to do.
+    """
+    timeout_s *= PATIENCE
     give_up = time.monotonic() + timeout_s
     while True:
         if value := condition():
@@ -104,7 +111,7 @@ def wait_until(condition: Callable[[], Any], timeout_s: float, what: str, chain:
                 f"{what}: not within {timeout_s:.0f} s"
                 + (f"\n{chain.log.read_text()[-3000:]}" if chain else "")
             )
-        time.sleep(0.1)
+        time.sleep(0.05)
 
 
 def answers(url: str, expect: int = 200) -> bool:

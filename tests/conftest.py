@@ -13,11 +13,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import hypothesis
+import psutil
 import pytest
 
 from tests.chain import Chain, answers, end_chain, make_settings, start_chain, wait_until
 from workbench import datasets
 from workbench.settings import Settings, from_environment
+from workbench.system.locks import locked
 
 hypothesis.settings.register_profile("ours", deadline=None)  # other work on the computer is no flaw
 hypothesis.settings.load_profile("ours")
@@ -73,6 +75,9 @@ SLOW_FIXTURES = {"chain", "mariadb", "server", "strange", "warm_home"}
 PORTS = range(12_000, 20_000)
 """Below those that Linux gives to outgoing connections, and beside the machines' (``machines.local.provider.PORTS``)."""
 PORTS_EACH = 1_000
+MOST_PROCESSES = 4
+MEMORY_EACH = 4 * 1024**3
+"""Bytes for one of the processes that run the tests, with what its tests start."""
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
@@ -84,6 +89,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--fast", action="store_true", help="leave out what starts services, browsers or TensorFlow"
     )
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Run three processes on two cores: many tests wait, for a browser, a machine's start or a job's end."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    room = psutil.virtual_memory().total // MEMORY_EACH
+    return max(1, min(cores * 3 // 2, room, MOST_PROCESSES))
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -153,14 +165,17 @@ def _is_free(port: int) -> bool:
 
 @pytest.fixture(scope="session")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with MNIST and the pen strokes in it, fetched and drawn at most once."""
-    folder = tmp_path_factory.mktemp("shared") / "data"
-    folder.mkdir()
+    """A folder with MNIST and the pen strokes in it, fetched and drawn at most once by all processes of a run."""
+    own = tmp_path_factory.getbasetemp()
+    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "shared" / "data"
+    folder.mkdir(parents=True, exist_ok=True)
     home = from_environment({})
-    for name in ("mnist", "pen-strokes"):
-        if datasets.is_here(name, home):
-            (folder / f"{name}.npz").symlink_to(home.data / f"{name}.npz")
-        datasets.load(name, make_settings(folder.parent))
+    with locked(folder.parent / ".lock"):
+        for name in ("mnist", "pen-strokes"):
+            file = folder / f"{name}.npz"
+            if not file.exists() and datasets.is_here(name, home):
+                file.symlink_to(home.data / file.name)
+            datasets.load(name, make_settings(folder.parent))
     return folder
 
 

@@ -26,13 +26,6 @@ JOB_MS = 240_000
 STRANGE = "# 'single' \"double\" \\n \\\\ `tick` ${x} ü 漢 🎉\u2028\r\nx = '''\t'''\n"
 
 
-@pytest.fixture(autouse=True)
-def _patient() -> Iterator[None]:
-    expect.set_options(timeout=WAIT_MS)
-    yield
-    expect.set_options(timeout=5_000)
-
-
 class Visitor:
     """Somebody before a browser."""
 

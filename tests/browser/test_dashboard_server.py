@@ -83,10 +83,8 @@ class Watch:
 def context(browser: Browser) -> Iterator[BrowserContext]:
     context = browser.new_context(viewport={"width": 1100, "height": 800}, color_scheme="light")
     context.set_default_timeout(WAIT_MS)
-    expect.set_options(timeout=WAIT_MS)
     yield context
     context.close()
-    expect.set_options(timeout=5_000)
 
 
 def log_in(context: BrowserContext, dashboard: Dashboard) -> Page:

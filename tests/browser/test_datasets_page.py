@@ -39,7 +39,6 @@ def opened(browser: Browser, settings: Settings, width: int = 1280) -> Page:
 
 
 def test_photos_and_a_table_go_in_by_the_page_alone(here: Settings, browser: Browser, tmp_path: Path) -> None:
-    expect.set_options(timeout=WAIT_MS)
     page = opened(browser, here)
     photos = bringing.zipped(bringing.photos(tmp_path / "photos"), tmp_path / "my photos.zip")
     with photos.open("ab") as file:  # what lies behind its end is not read
@@ -65,4 +64,3 @@ def test_photos_and_a_table_go_in_by_the_page_alone(here: Settings, browser: Bro
     narrow = opened(browser, here, 380)
     expect(narrow.locator(".wb-examples img")).to_have_count(12)
     assert narrow.evaluate("document.scrollingElement.scrollWidth") <= 380
-    expect.set_options(timeout=5_000)

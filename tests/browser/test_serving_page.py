@@ -26,13 +26,6 @@ from workbench.settings import PROJECT, Settings
 WAIT_MS = 120_000
 
 
-@pytest.fixture(autouse=True)
-def _patient() -> Iterator[None]:
-    expect.set_options(timeout=WAIT_MS)
-    yield
-    expect.set_options(timeout=5_000)
-
-
 class Screen:
     """The serving page as one sees it."""
 

@@ -1,5 +1,6 @@
 """What only the local provider promises: what machines cannot see, use up or leave behind."""
 
+import importlib
 import os
 import shutil
 import signal
@@ -15,6 +16,7 @@ from tests.chain import make_settings, wait_until
 from tests.machines.bench import ENDLESS, Bench
 from workbench.errors import BadInput, Unavailable
 from workbench.machines import Exit, Layout, Machine
+from workbench.machines.local import sandbox
 from workbench.machines.local.output import LOG_BYTES
 from workbench.machines.local.processes import find_warm, living
 from workbench.machines.local.provider import LocalProvider, end_all
@@ -65,6 +67,16 @@ def test_a_machine_cannot_look_into_another_jobs_folder(local: Bench) -> None:
 
     assert local.provider.run(machine, "ls", str(local.home / "jobs" / "1")).code == 0
     assert local.provider.run(machine, "ls", str(local.home / "jobs" / "2")).code != 0
+
+
+def test_what_a_machine_runs_is_shown_to_it_wherever_the_project_is() -> None:
+    """A project in ``/tmp``, say, of which a machine sees nothing else."""
+    shown = sandbox.needed()
+
+    for name in ("workbench", "tests.stub_node", "numpy", "json"):
+        file = Path(str(importlib.import_module(name).__file__)).resolve()
+        assert [folder for folder in shown if file.is_relative_to(folder)], name
+    assert PROJECT not in shown, "its home may be in it, and tokens"
 
 
 def test_python_runs_on_a_machine_wherever_it_is_installed(local: Bench) -> None:

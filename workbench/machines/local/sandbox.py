@@ -47,13 +47,20 @@ class MachineLimits:
 
 
 def needed() -> list[Path]:
-    """What Python and the workbench's own code are read from."""
+    """What Python, the workbench's own code and what else this process has imported are read from."""
     found = [Path(sys.prefix), Path(sys.base_prefix)]
     for entry in map(Path, sys.path):
         if entry.is_dir():
             own = entry == CODE and not INSTALLED  # all of site-packages is code, of a checkout not all is
-            found.append(CODE / "workbench" if own else entry)
+            found += _packages_in_memory(CODE) if own else [entry]
     return _outermost(path.resolve() for path in found)
+
+
+def _packages_in_memory(code: Path) -> list[Path]:
+    """The folders right below ``code`` from which modules were imported, the workbench's at least."""
+    files = [getattr(module, "__file__", None) for module in list(sys.modules.values())]
+    inside = [Path(file).relative_to(code) for file in files if file and Path(file).is_relative_to(code)]
+    return [code / top for top in {"workbench", *(path.parts[0] for path in inside if len(path.parts) > 1)}]
 
 
 def unshare() -> None:
