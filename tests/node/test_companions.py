@@ -2,15 +2,20 @@
 
 import base64
 from pathlib import Path
+from typing import cast
 
 import keras
 import numpy as np
 import pytest
 
 from workbench import recipes
+from workbench.events import Progress, Writer
+from workbench.film import Frame, Growing
 from workbench.manifest import Input
-from workbench.node import data, training
+from workbench.node import data, role, training
 from workbench.node.companions import browser, film, sample
+from workbench.node.strategies.peers import Cluster
+from workbench.node.training import TrainingProgress
 
 GREY = Input((4, 4, 1), "image", range=(0.0, 1.0))
 
@@ -88,3 +93,42 @@ def test_what_no_page_could_compute_is_not_filmed() -> None:
     x, y = np.zeros((40, 5), np.float32), np.arange(40) % 2
     model = keras.Sequential([keras.Input((5,)), keras.layers.Dense(2)])
     assert film.begin(model, data.prepare((x, y), batch_size=8, augment=None, seed=0)) is None
+
+
+class Heard:
+    """A writer that keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.told: list[object] = []
+
+    def phase(self, name: str) -> None:
+        self.told.append(name)
+
+    def metric(self, progress: Progress) -> None:
+        self.told.append(progress.step)
+
+    def log(self, line: str) -> None:
+        self.told.append(line)
+
+
+def test_the_leading_machine_leaves_its_film_with_its_checkpoints(tmp_path: Path) -> None:
+    def progress(step: int, frames: list[Frame]) -> TrainingProgress:
+        seen = film.Film({"format": 1}, (), frames)
+        return TrainingProgress(
+            step=step, of=9, epoch=1, loss=0.5, accuracy=None, val_loss=None, val_accuracy=None,
+            images_per_s=1.0, eta_s=None, epochs=1, seconds=0.1, film=seen,
+        )  # fmt: skip
+
+    frames, heard = [Frame(0, b"ab"), Frame(1, b"cd")], Heard()
+    for index in (1, 0):
+        assignment = role.NodeAssignment(tmp_path, None, 0, Cluster("worker", index, 2, 0))
+        report = role._reporter(assignment, cast(Writer, heard))
+        report(progress(1, frames[:1]))
+        report(progress(2, frames))
+        growing = Growing(tmp_path, "checkpoints", "film")
+        assert growing.refresh() == (index == 0)
+    assert (growing.form, list(growing.frames)) == ({"format": 1}, frames)
+    assert heard.told == ["training", "training", 1, 2]
+    (tmp_path / "checkpoints" / "film").rename(tmp_path / "aside")
+    report(progress(3, [*frames, Frame(3, b"ef")]))  # where it cannot be written the training goes on
+    assert "the film of learning was not written" in str(heard.told[-1])

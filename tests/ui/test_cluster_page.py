@@ -10,7 +10,7 @@ import pytest
 
 from tests.browser.made_jobs import make_jobs
 from tests.chain import threads_end, wait_until
-from workbench import recipes
+from workbench import film, recipes
 from workbench.errors import RecipeError, Unavailable
 from workbench.jobs import Job
 from workbench.machines import Layout
@@ -21,6 +21,8 @@ from workbench.tasks.check import Checked, Stopped
 from workbench.ui.cluster import ClusterPage
 from workbench.ui.cluster.machines_diagram import draw_machines
 from workbench.ui.draft import DRAFT, HANDED
+from workbench.ui.film import Film
+from workbench.verbs import models
 from workbench.verbs import recipes as verbs_recipes
 from workbench.verbs.requests import Requests
 from workbench.verbs.workbench import Workbench, open_store
@@ -394,6 +396,35 @@ def test_several_jobs_are_drawn_over_each_other(stand: Stand, made: dict[str, in
     named = [s["name"] for s in panel.compared.loss.series if s["named"]]
     assert named == [f"{made['completed']} mnist-mlp", f"{made['second']} mnist-mlp"]
     assert len({s["color"] for s in panel.compared.loss.series}) == 2
+
+
+def test_a_jobs_film_grows_while_it_trains_and_is_its_versions_afterwards(
+    stand: Stand, made: dict[str, int], settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[Any] = []
+    monkeypatch.setattr(Film, "send", lambda self, content, buffers=None: told.append((content, buffers)))
+    frames = [film.Frame(0, b"ab"), film.Frame(1, b"cd"), film.Frame(2, b"ef")]
+    recorder = film.Recorder(settings.home / "jobs" / str(made["training"]) / "checkpoints" / "film")
+    recorder.follow(film.Film({"format": 1}, (frames[0],)))
+    panel = opened(stand, made["training"])
+    wait_until(lambda: len(told) > 1, 60, "the first frame")
+    assert told[-2:] == [
+        ({"kind": "form", "form": {"format": 1}}, None),
+        ({"kind": "frame", "step": 0, "kept": [0]}, [b"ab"]),
+    ]
+    recorder.follow(film.Film({"format": 1}, tuple(frames[:2])))
+    panel.refresh()
+    panel.refresh()
+    assert told[-1] == ({"kind": "frame", "step": 1, "kept": [0, 1]}, [b"cd"])
+    assert len([content for content, _ in told if content["kind"] == "frame"]) == 2
+    version = models.find("mnist-mlp:1", settings)
+    film.write(film.Film({"format": 1}, tuple(frames)), version.folder)
+    del told[:]
+    opened(stand, made["completed"])
+    wait_until(lambda: len(told) > 3, 60, "the version's frames")
+    assert [content.get("step") for content, _ in told] == [None, 0, 1, 2]
+    opened(stand, made["failed"])
+    wait_until(lambda: told[-1][0] == {"kind": "clear"}, 60, "no film")
 
 
 def test_logs_are_text_of_the_machine_that_was_chosen(stand: Stand, made: dict[str, int]) -> None:

@@ -12,6 +12,7 @@ from workbench.ui import evaluations
 from workbench.ui.cluster import job_views
 from workbench.ui.cluster.hints import Hints
 from workbench.ui.cluster.job_charts import JobCharts
+from workbench.ui.job_film import JobFilm
 from workbench.ui.widgets.actions import Action, Message
 from workbench.ui.widgets.logview import LogView
 from workbench.ui.widgets.pieces import Html, ProgressBar, waiting
@@ -52,6 +53,7 @@ class JobPage:
         self._job: Job | None = None
         self._there: tuple[object, list[Machine]] = (None, [])
         self._evaluated: tuple[int, int | None] | None = None
+        self._found: Version | None = None
         self.message = Message()
         self._make_actions()
         close = ipywidgets.Button(description="Close", tooltip="Back to the list")
@@ -59,7 +61,7 @@ class JobPage:
         self.head, self.figures, self.timeline = Hints(), Html(), Html()
         self.progress = ProgressBar(label="Job")
         self.links, self.error, self.machines, self.evaluation = Hints(), Html(), Html(), Html()
-        self.charts = JobCharts()
+        self.charts, self.film = JobCharts(), JobFilm(workbench.settings)
         self.logs = LogView(self._read_log)
         actions = (self.terminate, self.retry, self.anew, self.clone, self.deploy)
         buttons = ipywidgets.HBox([*(action.widget for action in actions), self.links, close])
@@ -67,7 +69,7 @@ class JobPage:
         self.widget = ipywidgets.VBox(
             [
                 *(self.head, self.progress, buttons, self.message, self.error, self.figures, self.timeline),
-                *(self.charts.widget, self.evaluation, self.machines, self.logs),
+                *(self.charts.widget, self.film.widget, self.evaluation, self.machines, self.logs),
             ]
         )
         self.widget.add_class("wb").add_class("wb-card").add_class("wb-job")
@@ -89,6 +91,7 @@ class JobPage:
         self.evaluation.html = ""
         if id is None:
             self.widget.layout.display = "none"
+            self.film.show(None, None)
             return
         self.head.html = waiting(f"Job {id} …", working=True)
         self.widget.layout.display = ""
@@ -123,7 +126,7 @@ class JobPage:
         self.machines.html = job_views.machines(job, there)
         self.charts.widget.layout.display = "" if curve.training else "none"
         self.charts.show_one(job, curve)
-        self._show_version(job)
+        self.film.show(job, self._show_version(job))
         self.refresh_logs()
         self._allow()
 
@@ -167,20 +170,22 @@ class JobPage:
         except NotFound:
             return None
 
-    def _show_version(self, job: Job) -> None:
+    def _show_version(self, job: Job) -> Version | None:
+        """Show how good its version is and where it can be had; reads it once."""
         if self._evaluated == (job.id, job.version):
-            return
+            return self._found
         self._evaluated = (job.id, job.version)
-        version = self._version(job)
+        version = self._found = self._version(job)
         if version is None:
             self.links.html = self.evaluation.html = ""
-            return
+            return None
         name = f"{escape(version.name)}/{version.version}.zip"
         self.links.html = (
             f'<a class="wb-button" href="/workbench/models/{name}" download="{escape(version.name)}-{version.version}.zip">'
             "Download</a>"
         )
         self.evaluation.html = evaluations.published(version)
+        return version
 
     # What may be done
 
