@@ -173,7 +173,7 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> Settings:
         max_jobs_per_requester=_count(environ, "WORKBENCH_MAX_JOBS_PER_REQUESTER", (most + 1) // 2),
         max_price_per_job=_dollars(environ, "WORKBENCH_MAX_PRICE_PER_JOB"),
         max_price_per_requester=_dollars(environ, "WORKBENCH_MAX_PRICE_PER_REQUESTER"),
-        prepared_kernels=_count(environ, "WORKBENCH_PREPARED_KERNELS", 1, least=0),
+        prepared_kernels=_count(environ, "WORKBENCH_PREPARED_KERNELS", 2, least=0),
         notice=environ.get("WORKBENCH_NOTICE", "").strip(),
     )
 

@@ -43,9 +43,9 @@ class Bakery:
         self.ended.append(loaf)
 
     @contextlib.asynccontextmanager
-    async def pool(self, **sizes: int) -> AsyncIterator[Pool[str]]:
+    async def pool(self, *, pause_s: float = 0.0, **sizes: int) -> AsyncIterator[Pool[str]]:
         supply = Supply(self.make, self.end, self.recipes.get, lambda loaf: loaf not in self.stale)
-        pool = Pool(sizes, supply, check_s=0.01, pause_s=0, retry_s=0.05)
+        pool = Pool(sizes, supply, check_s=0.01, pause_s=pause_s, retry_s=0.05)
         filling = asyncio.ensure_future(pool.keep_filled())
         try:
             yield pool
@@ -67,8 +67,22 @@ def test_it_is_filled_one_at_a_time_and_again_after_something_was_taken() -> Non
             assert bakery.most_at_once == 1
             assert pool.take("rye") == "rye 1"
             await until(lambda: pool.count("rye") == 2)
-        assert bakery.made == ["rye 1", "rye 2", "oat 3", "rye 4"]
+        assert bakery.made == ["rye 1", "oat 2", "rye 3", "rye 4"], "each kind has one before any has two"
         assert bakery.ended == []
+
+    run_apart(scene())
+
+
+def test_the_next_is_made_at_once_where_the_last_was_taken_and_later_where_there_is_another() -> None:
+    async def scene() -> None:
+        bakery = Bakery()
+        async with bakery.pool(pause_s=3600.0, rye=2) as pool:
+            await until(lambda: pool.count("rye") == 2)
+            pool.take("rye")
+            await asyncio.sleep(0.05)
+            assert pool.count("rye") == 1, "its taker comes first"
+            pool.take("rye")
+            await until(lambda: pool.count("rye") == 2)
 
     run_apart(scene())
 

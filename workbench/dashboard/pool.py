@@ -1,6 +1,7 @@
 """Things that take long to make, kept ready a few of each kind; made one at a time, dropped when out of date."""
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -9,6 +10,8 @@ from typing import Any, Generic, TypeVar
 FIRST_RETRY_S = 2.0
 """After the first failure; each further one of the same doubles it: a kernel that was killed is soon made again, a page
 that cannot run is not tried all the time."""
+LAST_PAUSE_S = 1.0
+"""After the last one of a kind was taken: whoever comes next would wait longer than its taker is held up."""
 T = TypeVar("T")
 Stamp = Any
 """Says which state of a kind something was made from; ``None`` where there is no such kind now."""
@@ -61,6 +64,7 @@ class Pool(Generic[T]):
         self._kept: dict[str, list[_Kept[T]]] = {kind: [] for kind in sizes}
         self._failed: dict[str, _Failed] = {}
         self._taken = asyncio.Event()
+        self._hurry = asyncio.Event()
 
     def count(self, kind: str) -> int:
         """How many of the kind can be taken now."""
@@ -83,6 +87,8 @@ class Pool(Generic[T]):
             raise LookupError(f"no {kind} is ready")
         self._kept[kind].remove(fresh[0])
         self._taken.set()
+        if len(fresh) == 1:
+            self._hurry.set()
         return fresh[0].thing
 
     async def keep_filled(self) -> None:
@@ -124,22 +130,28 @@ class Pool(Generic[T]):
     async def _wait(self, timeout_s: float) -> None:
         """Until something is taken, and a little longer, so that its taker comes first; or the time is over."""
         self._taken.clear()
+        self._hurry.clear()
         try:
             await asyncio.wait_for(self._taken.wait(), timeout_s)
         except TimeoutError:
             return
-        await asyncio.sleep(self._pause_s)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._hurry.wait(), self._pause_s)
+            await asyncio.sleep(min(LAST_PAUSE_S, self._pause_s))
 
     def _missing(self) -> str | None:
+        """Of the kinds that lack some the one that has fewest: each has one before any has two."""
+        lacking = [
+            kind for kind, size in self.sizes.items() if self.count(kind) < size and self._can_be_made(kind)
+        ]
+        return min(lacking, key=self.count, default=None)
+
+    def _can_be_made(self, kind: str) -> bool:
+        stamp, failed = self._supply.stamp(kind), self._failed.get(kind)
+        if stamp is None:
+            return False
         now = asyncio.get_running_loop().time()
-        for kind, size in self.sizes.items():
-            stamp = self._supply.stamp(kind)
-            failed = self._failed.get(kind)
-            if stamp is None or (failed and failed.stamp == stamp and now < failed.again_at):
-                continue
-            if self.count(kind) < size:
-                return kind
-        return None
+        return not failed or failed.stamp != stamp or now >= failed.again_at
 
     def _fresh(self, kind: str) -> list[_Kept[T]]:
         kept = self._kept.get(kind, [])
