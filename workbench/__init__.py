@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from workbench.api.data import Dataset, add_dataset, dataset
     from workbench.api.forms import button, form
     from workbench.api.service import corrections
+    from workbench.api.sweeps import Sweep, sweep
     from workbench.api.trainings import Job, Recipe, job, jobs, submit
     from workbench.api.versions import Version, model, models, predict, rollback
 
@@ -28,12 +29,14 @@ _PLACES = {
     "data": ("Dataset", "add_dataset", "dataset", "datasets"),
     "service": ("corrections", "machines"),
     "forms": ("button", "form"),
+    "sweeps": ("Sweep", "sweep"),
 }
 """Modules of the API, and what is offered of each."""
 __all__ = [
     "Dataset",
     "Job",
     "Recipe",
+    "Sweep",
     "Version",
     "__version__",
     "add_dataset",
@@ -50,6 +53,7 @@ __all__ = [
     "predict",
     "rollback",
     "submit",
+    "sweep",
 ]
 
 _ROOMS = ("datasets", "jobs", "machines", "models")

@@ -11,6 +11,7 @@ WorkbenchError          something failed                       exit 1
 ├── NotFound            what the caller named does not exist   exit 3
 ├── RecipeError         the user's own code is at fault        exit 1
 ├── JobFailed           a job ended without its model       exit 1
+├── SweepFailed         no trial of a sweep came to a version exit 1
 ├── ModelRefused        a model version fails its own check    exit 1
 ├── Unavailable         a thing we need cannot be reached      exit 1
 │   ├── AllTaken        others have all there is just now
@@ -106,6 +107,10 @@ class JobFailed(WorkbenchError):
         super().__init__(message)
         self.job = job
         self.traceback = traceback
+
+
+class SweepFailed(WorkbenchError):
+    """No trial of a sweep came to a version."""
 
 
 class ModelRefused(WorkbenchError):

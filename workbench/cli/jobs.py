@@ -9,7 +9,7 @@ from workbench.cli import output
 from workbench.settings import Settings
 
 if TYPE_CHECKING:
-    from workbench.verbs.jobs import Job, JobMachine
+    from workbench.verbs.jobs import Job, JobMachine, Request
     from workbench.verbs.workbench import Workbench
 
 POLL_S = 0.5
@@ -21,21 +21,7 @@ LINE_EVERY_S = 10.0
 def add(verbs: output.Verbs) -> None:
     """Add the commands to the parser."""
     submit = verbs.add("submit", _submit, "ask for a training; prints the job's id")
-    submit.add_argument(
-        "recipe", metavar="RECIPE", help="a notebook, a folder, or the name of a shipped recipe"
-    )
-    submit.add_argument("--name", required=True, help="of the model that comes out of it")
-    submit.add_argument("--ps", type=output.whole(0, output.MOST), metavar="P", help="parameter servers (0)")
-    submit.add_argument("--workers", type=output.whole(1, output.MOST), metavar="W", help="workers (1)")
-    submit.add_argument(
-        "--epochs", type=output.whole(1, output.MOST), metavar="E", help="instead of the recipe's own"
-    )
-    submit.add_argument("--provider", choices=["local", "aws"], default="local")
-    submit.add_argument("--type", metavar="T", help="of the instances, where the provider has types")
-    submit.add_argument(
-        "--cluster", metavar="NAME", help="a standing cluster, with its layout; else the job gets its own"
-    )
-    submit.add_argument("--requester", metavar="R", help="whose job it is")
+    add_request(submit)
     submit.add_argument("--wait", action="store_true", help="show the progress; exit 0 only if it completes")
     jobs = verbs.add("jobs", _jobs, "the newest jobs", json=True)
     jobs.add_argument("--state", help="only those in this state")
@@ -53,35 +39,58 @@ def add(verbs: output.Verbs) -> None:
     retry.add_argument("--anew", action="store_true", help="from nothing instead of from its checkpoint")
 
 
+def add_request(verb: argparse.ArgumentParser) -> None:
+    """Add what a training asks for."""
+    verb.add_argument(
+        "recipe", metavar="RECIPE", help="a notebook, a folder, or the name of a shipped recipe"
+    )
+    verb.add_argument("--name", required=True, help="of the model that comes out of it")
+    verb.add_argument("--ps", type=output.whole(0, output.MOST), metavar="P", help="parameter servers (0)")
+    verb.add_argument("--workers", type=output.whole(1, output.MOST), metavar="W", help="workers (1)")
+    verb.add_argument(
+        "--epochs", type=output.whole(1, output.MOST), metavar="E", help="instead of the recipe's own"
+    )
+    verb.add_argument("--provider", choices=["local", "aws"], default="local")
+    verb.add_argument("--type", metavar="T", help="of the instances, where the provider has types")
+    verb.add_argument(
+        "--cluster", metavar="NAME", help="a standing cluster, with its layout; else the job gets its own"
+    )
+    verb.add_argument("--requester", metavar="R", help="whose job it is")
+
+
 def _with_id(verb: argparse.ArgumentParser) -> argparse.ArgumentParser:
     verb.add_argument("id", metavar="ID", type=int)
     return verb
 
 
-def _submit(arguments: argparse.Namespace, settings: Settings) -> int:
+def request(arguments: argparse.Namespace, settings: Settings, workbench: "Workbench") -> "Request":
+    """The training that the arguments ask for; on a standing cluster in its layout unless they say otherwise."""
     from workbench.verbs import recipes
     from workbench.verbs.jobs import Request
+
+    ps, workers = arguments.ps, arguments.workers
+    if arguments.cluster is not None:
+        there = workbench.clusters.layout(arguments.cluster, arguments.provider)
+        ps = there.ps if ps is None else ps
+        workers = there.workers if workers is None else workers
+    return Request(
+        name=arguments.name,
+        requester=arguments.requester or settings.requester,
+        recipe=recipes.read(arguments.recipe),
+        ps=ps or 0,
+        workers=1 if workers is None else workers,
+        epochs=arguments.epochs,
+        provider=arguments.provider,
+        cluster=arguments.cluster,
+        instance_type=arguments.type,
+    )
+
+
+def _submit(arguments: argparse.Namespace, settings: Settings) -> int:
     from workbench.verbs.workbench import opened
 
     with opened(settings) as workbench:
-        ps, workers = arguments.ps, arguments.workers
-        if arguments.cluster is not None:
-            there = workbench.clusters.layout(arguments.cluster, arguments.provider)
-            ps = there.ps if ps is None else ps
-            workers = there.workers if workers is None else workers
-        id = workbench.jobs.submit(
-            Request(
-                name=arguments.name,
-                requester=arguments.requester or settings.requester,
-                recipe=recipes.read(arguments.recipe),
-                ps=ps or 0,
-                workers=1 if workers is None else workers,
-                epochs=arguments.epochs,
-                provider=arguments.provider,
-                cluster=arguments.cluster,
-                instance_type=arguments.type,
-            )
-        )
+        id = workbench.jobs.submit(request(arguments, settings, workbench))
         print(id, flush=True)
         return _wait(id, workbench) if arguments.wait else 0
 
@@ -90,7 +99,7 @@ def _wait(id: int, workbench: "Workbench") -> int:
     """Show the job's progress until it has ended."""
     from workbench.verbs.jobs import has_ended
 
-    line = _Line(sys.stderr)
+    line = Line(sys.stderr)
     try:
         for job in workbench.jobs.follow(id, every_s=POLL_S):
             if not has_ended(job):
@@ -100,7 +109,7 @@ def _wait(id: int, workbench: "Workbench") -> int:
         raise
     if job.state == "completed":
         accuracy = f", {output.percent(job.accuracy)} right" if job.accuracy is not None else ""
-        line.end(f"job {id} completed: {job.name}:{job.version}{accuracy}, {_duration(job.execution_s)}")
+        line.end(f"job {id} completed: {job.name}:{job.version}{accuracy}, {duration(job.execution_s)}")
         return 0
     line.end(f"job {id} {job.state}{_because(job)}")
     return 1
@@ -121,7 +130,7 @@ def _progress(job: "Job", workbench: "Workbench") -> str:
     if now.accuracy is not None:
         parts.append(f"accuracy {output.percent(now.accuracy)}")
     if now.eta_s is not None:
-        parts.append(f"{_duration(now.eta_s)} left")
+        parts.append(f"{duration(now.eta_s)} left")
     return f"job {job.id} training, " + ", ".join(parts)
 
 
@@ -156,7 +165,7 @@ def _row(job: "Job") -> tuple[str, ...]:
         job.state,
         step,
         accuracy,
-        _duration(job.execution_s),
+        duration(job.execution_s),
     )
 
 
@@ -174,7 +183,7 @@ def _job(arguments: argparse.Namespace, settings: Settings) -> None:
         ("job", f"{job.id}, {job.name}, by {job.requester}"),
         ("state", job.state + (f", place {position} in the queue" if position else "")),
         ("layout", f"{job.ps} ps, {job.workers} workers, {job.provider}"),
-        ("time", _duration(job.execution_s)),
+        ("time", duration(job.execution_s)),
         *((("step", f"{job.step} of {job.of}"),) if job.step is not None else ()),
         *((("accuracy", output.percent(job.accuracy)),) if job.accuracy is not None else ()),
         *((("version", f"{job.name}:{job.version}"),) if job.version is not None else ()),
@@ -244,7 +253,7 @@ def _retry(arguments: argparse.Namespace, settings: Settings) -> None:
     )
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
     """Seconds as ``48 s``, ``3 min 5 s`` or ``2 h 4 min``."""
     whole = round(seconds)
     if whole < 60:
@@ -254,7 +263,7 @@ def _duration(seconds: float) -> str:
     )
 
 
-class _Line:
+class Line:
     """One line that is written again and again in a terminal; elsewhere a plain line now and then."""
 
     def __init__(self, stream: TextIO) -> None:

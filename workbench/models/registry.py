@@ -77,6 +77,31 @@ def add(name: str, write: Callable[[Path], Manifest], settings: Settings) -> Ver
     return find(f"{name}:{number}", settings)
 
 
+def add_copy(version: Version, name: str, settings: Settings) -> Version:
+    """Publish a version once more, as the next one of another model; the files are shared, not copied, where they can be."""
+
+    def write(aside: Path) -> Manifest:
+        artifact.verify(version.folder)
+        shutil.copytree(
+            version.folder,
+            aside,
+            copy_function=_share,
+            ignore=shutil.ignore_patterns(manifest.FILE),
+            dirs_exist_ok=True,
+        )
+        return version.manifest
+
+    return add(name, write, settings)
+
+
+def _share(source: str, destination: str) -> None:
+    """Give a file that never changes a second name; copy it where the disk has no such names."""
+    try:
+        os.link(source, destination)
+    except OSError:
+        shutil.copyfile(source, destination)
+
+
 def versions(settings: Settings, name: str | None = None) -> list[Version]:
     """All versions, by name and number, but for damaged ones; only of ``name`` where one is given."""
     return [found for found in _look(settings, name) if isinstance(found, Version)]

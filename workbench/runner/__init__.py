@@ -13,6 +13,7 @@ and comes out.
 from workbench.runner.faults import Rules
 from workbench.runner.lease import Lost
 from workbench.runner.queue import (
+    AWS_CAPS,
     MARK,
     Start,
     end_orphans,
@@ -27,6 +28,7 @@ from workbench.runner.run import run
 from workbench.runner.tools import open_provider
 
 __all__ = [
+    "AWS_CAPS",
     "MARK",
     "Lost",
     "Rules",

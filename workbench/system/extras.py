@@ -8,6 +8,7 @@ PACKAGES = {
     "train": ("tensorflow", "keras", "onnx", "tf2onnx", "imageio", "numpy"),
     "data": ("google_crc32c", "pyarrow"),
     "aws": ("boto3", "botocore"),
+    "sweep": ("optuna",),
 }
 """Extra → packages by which it is known; of a package that several bring the first is named."""
 _PROOF = {
@@ -16,6 +17,7 @@ _PROOF = {
     "train": "tensorflow",
     "data": "pyarrow",
     "aws": "boto3",
+    "sweep": "optuna",
 }
 
 
