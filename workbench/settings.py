@@ -88,6 +88,11 @@ class Settings:
         return self.home / "data"
 
     @property
+    def recipe_files(self) -> Path:
+        """Files beside submitted recipes, each by the sha256 of its content."""
+        return self.home / "recipe-files"
+
+    @property
     def notebooks(self) -> Path:
         """Those that the dashboard shows: a checkout's own, else copies that are their user's."""
         return self.home / "notebooks" if INSTALLED else PROJECT / "notebooks"

@@ -5,7 +5,7 @@ import json
 import tempfile
 import zipfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -18,6 +18,7 @@ from workbench.errors import BadInput, ModelRefused, NotFetched, RecipeError, Ur
 from workbench.fetching import Fetcher
 from workbench.manifest import write_listing as rewrite
 from workbench.pictures import decoders, ink
+from workbench.settings import from_environment
 from workbench.verbs import recipes as verbs_recipes
 
 MAX_UNPACKED = 1_000_000
@@ -142,7 +143,9 @@ def _feed_notebook(data: bytes) -> None:
 
 
 def _feed_upload(data: bytes) -> None:
-    recipes.check(verbs_recipes.read_upload({"recipe.zip": data}))
+    with tempfile.TemporaryDirectory() as home:
+        settings = replace(from_environment({}), home=Path(home))
+        recipes.check(verbs_recipes.read_upload({"recipe.zip": data}, settings))
 
 
 def _feed_size(data: bytes) -> None:

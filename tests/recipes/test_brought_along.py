@@ -107,34 +107,45 @@ def test_a_notebook_that_is_none_is_refused_in_words(tmp_path: Path, cells: str)
         recipes.read(path)
 
 
+def notebook(path: Path, preprocessing: str) -> Path:
+    cells = [
+        {"cell_type": "code", "metadata": {"tags": [tag]}, "source": text}
+        for tag, text in (("preprocessing", preprocessing), ("training", TRAINING))
+    ]
+    path.write_text(json.dumps({"nbformat": 4, "cells": cells}))
+    return path
+
+
 @pytest.mark.parametrize("written", ["import mylib", "from mylib import load", "import mylib.deep as m"])
 @pytest.mark.parametrize("package", [False, True])
-def test_a_module_beside_a_recipe_is_told_to_stay_there(tmp_path: Path, written: str, package: bool) -> None:
-    path = folder(tmp_path / "recipe", f"import os\n{written}\n{PREPROCESSING}")
-    module = path / "mylib" / "__init__.py" if package else path / "mylib.py"
+def test_a_module_beside_a_notebook_is_told_to_stay_there(
+    tmp_path: Path, written: str, package: bool
+) -> None:
+    path = notebook(tmp_path / "n.ipynb", f"import os\n{written}\n{PREPROCESSING}")
+    module = tmp_path / "mylib" / "__init__.py" if package else tmp_path / "mylib.py"
     module.parent.mkdir(exist_ok=True)
     module.write_text("")
-    with pytest.raises(RecipeError, match=r"mylib .*does not travel.*helpers") as caught:
+    with pytest.raises(RecipeError, match=r"mylib .*does not travel.*folder") as caught:
         verbs.read(path)
     assert (caught.value.field, caught.value.line) == ("preprocessing", 2)
 
 
-def test_a_file_beside_a_recipe_that_its_code_names_is_told_to_stay_there(tmp_path: Path) -> None:
-    path = folder(tmp_path / "recipe", "F = 'deep/data.csv'\n" + PREPROCESSING)
-    (path / "deep").mkdir()
+def test_a_file_beside_a_notebook_that_its_code_names_is_told_to_stay_there(tmp_path: Path) -> None:
+    path = notebook(tmp_path / "n.ipynb", "F = 'deep/data.csv'\n" + PREPROCESSING)
+    (tmp_path / "deep").mkdir()
     assert verbs.read(path)
-    (path / "deep" / "data.csv").write_text("1,2")
+    (tmp_path / "deep" / "data.csv").write_text("1,2")
     with pytest.raises(RecipeError, match=r"preprocessing, line 1: deep/data\.csv lies beside"):
         verbs.read(path)
 
 
-def test_what_lies_beside_a_recipe_and_is_not_used_disturbs_nobody(tmp_path: Path) -> None:
-    path = folder(
-        tmp_path / "recipe",
+def test_what_lies_beside_a_notebook_and_is_not_used_disturbs_nobody(tmp_path: Path) -> None:
+    path = notebook(
+        tmp_path / "n.ipynb",
         "try:\n    import extra\nexcept ImportError:\n    pass\nimport helpers\n" + PREPROCESSING,
     )
     for name in ("extra.py", "README.md", "data.csv", "helpers.py"):
-        (path / name).write_text("")
+        (tmp_path / name).write_text("")
     assert verbs.read(path)
 
 

@@ -12,7 +12,7 @@ from workbench.errors import ModelRefused, RecipeError
 from workbench.machines.local.processes import living
 from workbench.machines.local.provider import LocalProvider
 from workbench.models import held_out
-from workbench.recipes import Recipe
+from workbench.recipes import Recipe, beside
 from workbench.settings import Settings
 from workbench.tasks import check as checks
 from workbench.tasks import verification
@@ -68,6 +68,14 @@ def test_a_recipe_that_works_is_described(settings: Settings) -> None:
         step_s=found.step_s,
         held_out=held_out.digest(x[80:], (np.arange(100) % 3)[80:]),
     )
+
+
+def test_files_and_modules_beside_the_recipe_are_there_by_their_names(settings: Settings) -> None:
+    module = f"from pathlib import Path\nassert Path('data/a.txt').read_text() == Path(__file__).read_text()\n{DATA}"
+    files = beside.keep({"mine.py": module.encode(), "data/a.txt": module.encode()}, settings.recipe_files)
+    recipe = Recipe("", "from mine import load_data\n", MODEL, files=files)
+    provider = LocalProvider(settings, imported=IMPORTED)
+    assert checks.check(recipe, settings, provider=provider).examples == 80
 
 
 def test_nothing_is_left_of_a_check(settings: Settings) -> None:

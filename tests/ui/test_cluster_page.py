@@ -20,7 +20,7 @@ from workbench.settings import Settings
 from workbench.tasks.check import Checked, Stopped
 from workbench.ui.cluster import ClusterPage
 from workbench.ui.cluster.machines_diagram import draw_machines
-from workbench.ui.draft import DRAFT, HANDED
+from workbench.ui.draft import DRAFT, HANDED, Draft
 from workbench.ui.film import Film
 from workbench.verbs import models
 from workbench.verbs import recipes as verbs_recipes
@@ -299,13 +299,38 @@ def test_an_upload_goes_into_the_editors_and_what_is_none_is_refused(stand: Stan
         "size": 1,
         "last_modified": datetime.now(UTC),
     }
-    form.code.upload.value = (upload,)
-    assert "training.py is missing" in stand.said
+    form.code.upload.value = ({**upload, "name": "x.zip"},)
+    assert "not a zip" in stand.said
     files = {"training.py": "def build_model(): ...", "preprocessing.py": "# é\n"}
     form.code.upload.value = tuple(
         {**upload, "name": n, "content": memoryview(c.encode())} for n, c in files.items()
     )
     assert form.recipe == Recipe("", "# é\n", "def build_model(): ...")
+
+
+def test_other_uploads_go_beside_the_code_and_stay_there_until_they_are_taken_away(stand: Stand) -> None:
+    form = stand.page.request
+    code = form.recipe.training
+    form.code.upload.value = tuple(
+        {
+            "name": name,
+            "content": memoryview(content),
+            "type": "",
+            "size": len(content),
+            "last_modified": datetime.now(UTC),
+        }
+        for name, content in (("rows.csv", b"1,2"), ("mylib.py", b""), ("requirements.txt", b"pandas\n"))
+    )
+    assert (form.recipe.training, form.recipe.requirements) == (code, "pandas\n")
+    assert [one.path for one in form.recipe.files] == ["mylib.py", "rows.csv"]
+    stand.arrive()
+    draft = Draft.parse(stand.page.browser[DRAFT] or form._draft_with(form.recipe).keep())
+    assert draft is not None
+    assert draft.recipe == form.recipe
+    form.code.beside.tags.value = ["rows.csv"]
+    assert [one.path for one in form.recipe.files] == ["rows.csv"]
+    form.code.start.value = "tabular"
+    assert (form.recipe.files, form.code.beside.widget.layout.display) == ((), "none")
 
 
 @pytest.fixture

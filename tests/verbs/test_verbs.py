@@ -149,14 +149,14 @@ def zipped(members: dict[str, bytes]) -> bytes:
     return buffer.getvalue()
 
 
-def test_uploads_arrive_byte_for_byte_in_whatever_form() -> None:
+def test_uploads_arrive_byte_for_byte_in_whatever_form(settings: Settings) -> None:
     cells = [
         {"cell_type": "code", "metadata": {"tags": [f]}, "source": [getattr(RECIPE, f)]}
         for f in recipes.FIELDS
     ]
-    assert read_upload(files()) == RECIPE
-    assert read_upload({"mine.zip": zipped({f"mine/{n}": c for n, c in files().items()})}) == RECIPE
-    assert read_upload({"mine.ipynb": json.dumps({"cells": cells}).encode()}) == RECIPE
+    assert read_upload(files(), settings) == RECIPE
+    assert read_upload({"mine.zip": zipped({f"mine/{n}": c for n, c in files().items()})}, settings) == RECIPE
+    assert read_upload({"mine.ipynb": json.dumps({"cells": cells}).encode()}, settings) == RECIPE
 
 
 @pytest.mark.parametrize(
@@ -169,12 +169,14 @@ def test_uploads_arrive_byte_for_byte_in_whatever_form() -> None:
         ({"a.ipynb": b"{}"}, "not a notebook"),
         ({"training.py": b"\xff", "preprocessing.py": b""}, "UTF-8"),
         ({"preprocessing.py": b""}, "training.py is missing"),
-        ({"training.py": bytes(9 * 1024**2)}, "at most"),
+        ({"training.py": bytes(9 * 1024**2), "preprocessing.py": b""}, "at most"),
     ],
 )
-def test_what_is_no_recipe_is_refused_in_words(upload: dict[str, bytes], said: str) -> None:
+def test_what_is_no_recipe_is_refused_in_words(
+    upload: dict[str, bytes], said: str, settings: Settings
+) -> None:
     with pytest.raises(BadInput, match=said):
-        read_upload(upload)
+        read_upload(upload, settings)
 
 
 def finished(workbench: Workbench, training_s: float, epochs: int) -> Job:

@@ -1,5 +1,6 @@
 """Model versions: find them, ask them, put them behind a back end."""
 
+import contextlib
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -66,10 +67,14 @@ class Version:
         with (
             opened(self._settings) as workbench,
             tempfile.TemporaryDirectory() as folder,
+            contextlib.ExitStack() as within,
             pinned(pins),
         ):
+            source = Path(folder) / "program"
             recipe = retraining.recipe_of(self._found, workbench.store)
-            program = recipes.load(recipe, Path(folder) / "program")
+            recipe.write(source, self._settings.recipe_files)
+            within.enter_context(contextlib.chdir(source))  # where its files are found by their names
+            program = recipes.load(recipe, source)
             _, test = program.load_data()
         output = self.manifest.output
         is_logits = output is not None and output.kind == "logits"

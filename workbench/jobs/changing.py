@@ -1,5 +1,6 @@
 """The steps that changes are made of; each runs inside a transaction that its caller opened."""
 
+import json
 from collections.abc import Collection, Iterable
 
 import sqlalchemy as sa
@@ -9,7 +10,7 @@ from workbench.events import MAX_TRACEBACK, Error, clean
 from workbench.jobs.reading import Row, no_job
 from workbench.jobs.tables import errors, job_times, jobs, machines, recipes
 from workbench.jobs.values import NEXT, MachineRecord
-from workbench.recipes import FIELDS, Recipe
+from workbench.recipes import FIELDS, Recipe, beside
 
 MAX_SOURCE = 4 * 1024**2
 """Bytes of one field of a recipe; MariaDB takes 16 MiB in one piece."""
@@ -23,7 +24,7 @@ def check_requester(requester: str) -> None:
 
 def check_recipe(recipe: Recipe) -> None:
     """Refuse what a database cannot keep byte for byte."""
-    for field in FIELDS:
+    for field in (*FIELDS, "requirements"):
         try:
             size = len(getattr(recipe, field).encode())
         except UnicodeEncodeError as error:
@@ -42,6 +43,10 @@ def keep_recipe(connection: sa.Connection, recipe: Recipe) -> None:
         try:
             with connection.begin_nested():
                 values = {field: getattr(recipe, field) for field in FIELDS}
+                values |= {
+                    "requirements": recipe.requirements or None,
+                    "files": json.dumps(beside.pack(recipe.files)) if recipe.files else None,
+                }
                 connection.execute(recipes.insert().values(sha256=recipe.sha256, **values))
         except sa.exc.IntegrityError:  # somebody else kept the same in this moment
             pass

@@ -13,7 +13,7 @@ from workbench.fields import Fields
 from workbench.jobs.tables import errors, job_times, jobs, machines, phases, recipes
 from workbench.jobs.values import ACTIVE, Job, Lease, MachineRecord, StateChange
 from workbench.lineage import DatasetPin, parse_pins
-from workbench.recipes import FIELDS, Recipe
+from workbench.recipes import FIELDS, Recipe, beside
 
 Row = sa.RowMapping
 
@@ -23,7 +23,8 @@ def no_job(id: int) -> NotFound:
     return NotFound(f"there is no job {id}; `workbench jobs` lists them")
 
 
-ONE = sa.select(jobs, *(recipes.c[field] for field in FIELDS)).join(recipes)
+_SOURCE = (*FIELDS, "requirements", "files")
+ONE = sa.select(jobs, *(recipes.c[name] for name in _SOURCE)).join(recipes)
 """Jobs with the source of their recipes."""
 MANY = sa.select(jobs)
 _SAME = (
@@ -46,7 +47,7 @@ def read_jobs(connection: sa.Connection, query: sa.Select[Any], now: float) -> l
     return [
         Job(
             **{name: row[name] for name in _SAME},
-            recipe=Recipe(*(row[field] for field in FIELDS)) if FIELDS[0] in row else None,
+            recipe=_recipe(row) if FIELDS[0] in row else None,
             recipe_sha256=row["recipe"],
             progress=_progress(row),
             error=ended.get((row["id"], row["attempt"])),
@@ -59,6 +60,12 @@ def read_jobs(connection: sa.Connection, query: sa.Select[Any], now: float) -> l
         )
         for row in rows
     ]
+
+
+def _recipe(row: Row) -> Recipe:
+    files = beside.parse(json.loads(row["files"] or "[]"))
+    code = {field: str(row[field]) for field in FIELDS}
+    return Recipe(**code, requirements=row["requirements"] or "", files=files)
 
 
 def _datasets(text: str | None) -> dict[str, DatasetPin]:

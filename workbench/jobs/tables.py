@@ -31,6 +31,9 @@ recipes = sa.Table(
     sa.Column("helpers", CODE, nullable=False),
     sa.Column("preprocessing", CODE, nullable=False),
     sa.Column("training", CODE, nullable=False),
+    # Packages, a line each; and JSON: path, size and sha256 of each file beside the code, which the home keeps.
+    sa.Column("requirements", CODE),
+    sa.Column("files", CODE),
 )
 
 jobs = sa.Table(

@@ -26,7 +26,7 @@ def main(arguments: Sequence[str]) -> int:
     folder, role, index = Path(arguments[0]).absolute(), arguments[1], int(arguments[2])
     own = folder / "machines" / f"{role}-{index}"
     own.mkdir(parents=True, exist_ok=True)
-    os.chdir(own)  # also where ``peers.DONE_FILE`` is looked for
+    os.chdir(own)
     # Read by TensorFlow when it first needs them: wait for peers that are not up yet, and say little.
     os.environ.setdefault("GRPC_FAIL_FAST", "use_caller")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")

@@ -40,7 +40,8 @@ class Previewed:
     """
 
     def __init__(self, folder: Path, epochs: int | None) -> None:
-        program = recipes.load(recipes.read(folder / "recipe"), folder / "recipe")
+        recipes.enter(folder / "recipe", Path("recipe"))
+        program = recipes.load(recipes.read_code(folder / "recipe"), folder / "recipe")
         if epochs is not None:
             program = program.set_epochs(epochs)
         try:

@@ -69,6 +69,8 @@ def run(assignment: NodeAssignment, writer: Writer) -> None:
         A machine of the cluster is gone.
     """
     _guard_port(assignment.cluster, writer)
+    # On each machine, for a tf.data.Dataset of the chief's may read files there; ``DONE_FILE`` is looked for there, too.
+    recipes.enter(assignment.folder / "recipe", Path("recipe"))
     if assignment.cluster.ps and assignment.cluster.role != "chief":
         _serve(assignment.cluster, writer)
     else:
@@ -94,8 +96,8 @@ def _train(assignment: NodeAssignment, writer: Writer) -> None:
     _check_port(assignment.cluster, writer)
     keras.utils.set_random_seed(assignment.seed)
     datasets.pin(assignment.datasets)
-    source = Path("recipe").absolute()  # an own copy: other machines write theirs at the same time
-    program = recipes.load(recipes.read(assignment.folder / "recipe"), source)
+    source = assignment.folder / "recipe"  # at the same place on each machine of the job
+    program = recipes.load(recipes.read_code(source), source)
     if assignment.epochs is not None:
         program = program.set_epochs(assignment.epochs)
     with blame_recipe(source):

@@ -150,7 +150,7 @@ def _placed(error: RecipeError, field: str | None, recipe: Path) -> RecipeError:
 
 def _place_of(recipe: Path, name: str) -> tuple[str, int]:
     """Where the recipe defines or calls what has this name; else the beginning of ``training``."""
-    found = recipes.read(recipe)
+    found = recipes.read_code(recipe)
     for field in reversed(recipes.FIELDS):
         for node in ast.walk(recipes.parse(found, field)):
             called = node.func if isinstance(node, ast.Call) else None
@@ -291,4 +291,5 @@ def _load_again(folder: Path) -> dict[str, object]:
 def _load(folder: Path) -> Program:
     """The recipe's program, with the random numbers that its machines begin with: a split by chance is the same one."""
     keras.utils.set_random_seed(SEED)
-    return recipes.load(recipes.read(folder / "recipe"), folder / "recipe")
+    recipes.enter(folder / "recipe", Path("recipe"))
+    return recipes.load(recipes.read_code(folder / "recipe"), folder / "recipe")

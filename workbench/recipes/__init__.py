@@ -6,25 +6,45 @@ so that the same code runs on a machine, ``preprocessing`` finds there what ``he
 what both define. ``import helpers`` works as well.
 """
 
+from workbench.recipes.beside import RecipeFile, enter
 from workbench.recipes.blame import explain, in_plain_words
-from workbench.recipes.checking import check, check_travel, parse
+from workbench.recipes.checking import check, check_travel, parse, trees
 from workbench.recipes.program import Program, from_namespace, load
-from workbench.recipes.source import DEFAULT, FIELDS, REQUIRED, Recipe, read, read_notebook, read_sources
+from workbench.recipes.source import (
+    CODE,
+    DEFAULT,
+    FIELDS,
+    REQUIRED,
+    REQUIREMENTS,
+    Recipe,
+    from_files,
+    read,
+    read_code,
+    read_notebook,
+    read_sources,
+)
 
 __all__ = [
+    "CODE",
     "DEFAULT",
     "FIELDS",
     "REQUIRED",
+    "REQUIREMENTS",
     "Program",
     "Recipe",
+    "RecipeFile",
     "check",
     "check_travel",
+    "enter",
     "explain",
+    "from_files",
     "from_namespace",
     "in_plain_words",
     "load",
     "parse",
     "read",
+    "read_code",
     "read_notebook",
     "read_sources",
+    "trees",
 ]

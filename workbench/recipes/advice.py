@@ -21,7 +21,7 @@ STRATEGIES = {
     "CollectiveAllReduceStrategy",
 }
 """Of ``tf.distribute`` and its ``experimental``."""
-TRAVEL = "only helpers.py, preprocessing.py and training.py, or a notebook's tagged cells, go to the machines"
+TRAVEL = "of a notebook only the tagged cells go to the machines, of a folder all its files"
 _IPYTHON = (
     (re.compile(r"\s*%%"), "a cell magic"),
     (re.compile(r"\s*(?:[\w., ]+=\s*)?%\w"), "a magic"),
@@ -78,7 +78,7 @@ def check_strategies(tree: ast.Module, field: str) -> None:
 
 
 def check_beside(trees: dict[str, ast.Module], folder: Path, own: tuple[str, ...]) -> None:
-    """Refuse code that needs a module or a file which lies beside it and does not travel.
+    """Refuse a notebook's code that needs a module or a file which lies beside it and does not travel.
 
     Parameters
     ----------
@@ -97,16 +97,16 @@ def check_beside(trees: dict[str, ast.Module], folder: Path, own: tuple[str, ...
             if module not in own and (there[0].is_file() or (there[1] / "__init__.py").is_file()):
                 found = there[0].name if there[0].is_file() else f"the folder {module}"
                 raise RecipeError(
-                    f"{field}, line {line}: {module} is {found} beside the recipe, which does not travel: {TRAVEL}; "
-                    "put its code into helpers.py, or into a cell tagged helpers",
+                    f"{field}, line {line}: {module} is {found} beside the notebook, which does not travel: {TRAVEL}; "
+                    "put its code into a cell tagged helpers, or make a folder of preprocessing.py, training.py and it",
                     field=field,
                     line=line,
                 )
         for text, line in _texts(tree):
             if _lies_beside(text, folder):
                 raise RecipeError(
-                    f"{field}, line {line}: {text} lies beside the recipe and does not travel: {TRAVEL}; write what "
-                    "it holds into helpers.py where it is small, or load a data set of the workbench",
+                    f"{field}, line {line}: {text} lies beside the notebook and does not travel: {TRAVEL}; make a "
+                    "folder of preprocessing.py, training.py and it, or a data set: workbench data add NAME FILE",
                     field=field,
                     line=line,
                 )

@@ -21,7 +21,7 @@ def explain(error: BaseException, folder: Path) -> RecipeError:
         traceback.FrameSummary(f, int(n), name) for f, n, name in dict.fromkeys(_TOLD_FRAME.findall(text))
     ]
     for stack in (traceback.extract_tb(error.__traceback__), told):
-        frames = [frame for frame in stack if Path(frame.filename).parent == folder]
+        frames = [frame for frame in stack if folder in Path(frame.filename).parents]
         if frames:
             break
     reason = _reason(text)
@@ -30,7 +30,9 @@ def explain(error: BaseException, folder: Path) -> RecipeError:
         what += f" ({more})"
     if not frames:
         return RecipeError(what, traceback="".join(traceback.format_exception_only(error)))
-    field, line = Path(frames[-1].filename).stem, frames[-1].lineno
+    # The code's own file where there is one, the module beside it otherwise.
+    place = Path(frames[-1].filename).relative_to(folder)
+    field, line = place.with_suffix("").as_posix(), frames[-1].lineno
     lines = [*traceback.format_list(frames), f"{what}\n"]
     return RecipeError(f"{field}, line {line}: {what}", field=field, line=line, traceback="".join(lines))
 

@@ -75,7 +75,9 @@ def set_capitals(recipe: Recipe, values: Mapping[str, object]) -> Recipe:
     texts = {field: _rewrite(recipe, field, values) for field in FIELDS}
     ends = "".join(f"\n{name} = {value!r}" for name, value in values.items() if name not in there)
     texts["training"] += f"{ends}\n" if ends else ""
-    return dataclasses.replace(recipe, **texts)
+    return dataclasses.replace(
+        recipe, helpers=texts["helpers"], preprocessing=texts["preprocessing"], training=texts["training"]
+    )
 
 
 def literal(text: str) -> object:

@@ -6,8 +6,9 @@ import re
 import traceback
 from pathlib import Path
 
-from workbench.errors import RecipeError
+from workbench.errors import BadInput, RecipeError
 from workbench.recipes import advice, encoding
+from workbench.recipes.beside import RecipeFile
 from workbench.recipes.source import FIELDS, REQUIRED, Recipe
 
 _LINES = re.compile(r"\r\n?|\n")
@@ -37,6 +38,42 @@ def check(recipe: Recipe) -> None:
         if (name := REQUIRED.get(field)) and name not in _names(tree):
             raise RecipeError(f"{field} must define {name}()", field=field)
         advice.check_strategies(tree, field)
+    _check_beside(recipe)
+
+
+def _check_beside(recipe: Recipe) -> None:
+    """Check the syntax of the modules that travel with the recipe, as far as they are here."""
+    for one in recipe.files:
+        try:
+            _parse_beside(one)
+        except (SyntaxError, ValueError, BadInput) as error:
+            line = getattr(error, "lineno", None)
+            said = (
+                str(error)
+                if isinstance(error, BadInput)
+                else f"{one.path}, line {line}: {getattr(error, 'msg', error)}"
+            )
+            raise RecipeError(
+                said,
+                field=one.path.removesuffix(".py"),
+                line=line,
+                traceback="".join(traceback.format_exception_only(error)),
+            ) from error
+
+
+def trees(recipe: Recipe) -> dict[str, ast.Module]:
+    """The syntax trees of the recipe's fields, and of the modules beside them as far as they are here, by name.
+
+    Raises ``SyntaxError`` and ``ValueError`` as ``ast.parse``.
+    """
+    found = {field: parse(recipe, field) for field in FIELDS}
+    return found | {one.path: tree for one in recipe.files if (tree := _parse_beside(one)) is not None}
+
+
+def _parse_beside(one: RecipeFile) -> ast.Module | None:
+    if not one.is_module or one.source is None or not one.source.is_file():
+        return None
+    return encoding.parse(encoding.decode(one.source.read_bytes(), one.path), one.path)
 
 
 def parse(recipe: Recipe, field: str) -> ast.Module:
@@ -45,7 +82,7 @@ def parse(recipe: Recipe, field: str) -> ast.Module:
 
 
 def check_travel(recipe: Recipe, folder: Path) -> None:
-    """Refuse a recipe that needs modules or files which lie beside it in the folder, and stay there.
+    """Refuse a notebook that needs modules or files which lie beside it in the folder, and stay there.
 
     Raises
     ------

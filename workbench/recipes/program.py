@@ -1,8 +1,9 @@
 """The program that a recipe's code defines: run from real files, or taken from a notebook's variables."""
 
+import importlib
 import importlib.util
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -53,7 +54,8 @@ class Program:
 def load(recipe: Recipe, folder: Path) -> Program:
     """Write the recipe into the folder and run its three files; give what they define.
 
-    The files are real, so that tracebacks show the user's lines and AutoGraph finds the source.
+    The files are real, so that tracebacks show the user's lines and AutoGraph finds the source. Modules beside them
+    can be imported, until another recipe is loaded.
 
     Raises
     ------
@@ -62,12 +64,31 @@ def load(recipe: Recipe, folder: Path) -> Program:
     """
     check(recipe)
     recipe.write(folder)
+    _make_importable(folder, recipe.modules)
     shared: Namespace = {}
     modules = []
     for field in FIELDS:
         modules.append(_run(field, folder / f"{field}.py", shared))
         shared.update({k: v for k, v in vars(modules[-1]).items() if not k.startswith("__")})
     return from_namespace(*(vars(module) for module in modules))
+
+
+class _RecipeFolder(str):
+    """An entry of ``sys.path`` that is a recipe's."""
+
+    __slots__ = ()
+
+
+def _make_importable(folder: Path, modules: Collection[str]) -> None:
+    """Have ``import`` find the recipe's own modules, and none of a recipe that this process had before."""
+    before = [Path(entry) for entry in sys.path if isinstance(entry, _RecipeFolder)]
+    sys.path[:] = [entry for entry in sys.path if not isinstance(entry, _RecipeFolder)]
+    sys.path.insert(0, _RecipeFolder(folder))
+    for name, module in list(sys.modules.items()):
+        file = getattr(module, "__file__", None)
+        if name.partition(".")[0] in modules or (file and set(before) & set(Path(file).parents)):
+            del sys.modules[name]
+    importlib.invalidate_caches()
 
 
 def _run(field: str, path: Path, shared: Mapping[str, Any]) -> ModuleType:

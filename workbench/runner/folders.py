@@ -38,7 +38,7 @@ class Note:
     machines: str = NONE
 
 
-def prepare(folder: Path, job: Job, remainder: Remainder | None = None) -> None:
+def prepare(folder: Path, job: Job, remainder: Remainder | None = None, kept: Path | None = None) -> None:
     """Write the recipe and ``job.json``; a checkpoint stays only if the attempt goes on from it.
 
     No machine of the job may run.
@@ -47,6 +47,8 @@ def prepare(folder: Path, job: Job, remainder: Remainder | None = None) -> None:
     ----------
     remainder
         What is left of what the job may cost: machines that cost end by themselves when it is used up.
+    kept
+        Where the files beside recipes are kept.
     """
     folder.mkdir(parents=True, exist_ok=True)
     note = read_note(folder)
@@ -55,7 +57,7 @@ def prepare(folder: Path, job: Job, remainder: Remainder | None = None) -> None:
             untrusted_changes.remove(folder, name)
     if note.origin != job.origin:
         untrusted_changes.remove(folder, "checkpoints")
-    put_recipe(folder, job)
+    put_recipe(folder, job, kept)
     fields = ("name", "epochs", "ps", "workers", "attempt", "origin")
     values = {"job": job.id, "seed": 0, **{name: getattr(job, name) for name in fields}}
     values["datasets"] = wire.pack(job.datasets)
@@ -65,11 +67,17 @@ def prepare(folder: Path, job: Job, remainder: Remainder | None = None) -> None:
     _write_note(folder, Note(job.attempt, job.origin))
 
 
-def put_recipe(folder: Path, job: Job) -> None:
-    """Write the recipe as it was submitted; what was in its place goes."""
+def put_recipe(folder: Path, job: Job, kept: Path | None = None) -> None:
+    """Write the recipe as it was submitted; what was in its place goes.
+
+    Raises
+    ------
+    NotFound
+        A file beside its code is not kept any more.
+    """
     assert job.recipe is not None
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".recipe-") as aside:
-        job.recipe.write(Path(aside, "recipe"))
+        job.recipe.write(Path(aside, "recipe"), kept)
         untrusted_changes.move_in(Path(aside, "recipe"), folder, "recipe")
 
 

@@ -142,7 +142,7 @@ class _Work:
             remainder = self.patience.with_store(
                 partial(budget.remainder, self.job.id, self.store, self.settings)
             )
-            folders.prepare(self.place.folder, self.job, remainder)
+            folders.prepare(self.place.folder, self.job, remainder, self.settings.recipe_files)
             self._check()
             self.lease.stop_if_told()
             self.attempt.launch()
@@ -191,7 +191,7 @@ class _Work:
         job = self.patience.with_store(lambda: self.store.job(self.job.id))
 
         def measure(folder: Path) -> Measured:
-            folders.put_recipe(folder, job)  # whatever its code has made of it
+            folders.put_recipe(folder, job, self.settings.recipe_files)  # whatever its code has made of it
             found = self.tools.measure(folder, self._read_passed()[1], self.lease.is_told)
             if found.said:
                 self.diary.log(f"warning: {found.said}")

@@ -158,7 +158,7 @@ def check(
     recipes.check(recipe)
     fetch_data(recipe, settings)
     with _folder(settings, name or f"check-{secrets.token_hex(8)}") as folder:
-        recipe.write(folder / "recipe")
+        recipe.write(folder / "recipe", settings.recipe_files)
         task = Task("recipe", workers, datasets=datasets or {})
         return run_child(folder, task, Checked, provider or LocalProvider(settings), timeout_s, stop)
 
@@ -173,10 +173,9 @@ def fetch_data(recipe: Recipe, settings: Settings) -> None:
     """
     from workbench import datasets  # NumPy comes with it, which a machine that only serves the page has not
 
-    trees = [recipes.parse(recipe, field) for field in recipes.FIELDS]
     texts = {
         n.value
-        for t in trees
+        for t in recipes.trees(recipe).values()
         for n in ast.walk(t)
         if isinstance(n, ast.Constant) and isinstance(n.value, str)
     }

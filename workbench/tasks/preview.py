@@ -115,7 +115,7 @@ class Preview:
         assert self.job.recipe is not None
         sweep(self._settings, self._provider)
         self._folder.mkdir(parents=True)
-        self.job.recipe.write(self._folder / "recipe")
+        self.job.recipe.write(self._folder / "recipe", self._settings.recipe_files)
         (self._folder / "task.json").write_text(json.dumps({"epochs": self.job.epochs}))
         (self._folder / "lease").touch()
         self._provider.launch_task(self._name, self._folder, TASK, default_limits(Layout()))

@@ -1,11 +1,13 @@
 """A request that was not sent yet, as a visitor's browser keeps it; both pages of the dashboard write one."""
 
+import json
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from workbench.recipes import FIELDS, Recipe
+from workbench.errors import BadInput
+from workbench.recipes import FIELDS, Recipe, beside
 
 DRAFT = "draft"
 """The name that the browser keeps it under."""
@@ -30,11 +32,16 @@ class Draft:
     helpers: str = ""
     preprocessing: str = ""
     training: str = ""
+    requirements: str = ""
+    files: str = ""
+    """JSON: the files beside the code, whose bytes the workbench keeps."""
 
     @classmethod
     def of(cls, recipe: Recipe, **fields: str) -> "Draft":
         """Make a draft with this code."""
-        return cls(**fields, **{field: getattr(recipe, field) for field in FIELDS})
+        beside_it = json.dumps(beside.pack(recipe.files)) if recipe.files else ""
+        code = {field: getattr(recipe, field) for field in (*FIELDS, "requirements")}
+        return cls(**fields, **code, files=beside_it)
 
     @classmethod
     def parse(cls, kept: Any) -> "Draft | None":
@@ -45,7 +52,12 @@ class Draft:
 
     @property
     def recipe(self) -> Recipe:
-        return Recipe(**{field: getattr(self, field) for field in FIELDS})
+        try:
+            files = beside.parse(json.loads(self.files or "[]"))
+        except (ValueError, BadInput):  # a browser may keep anything
+            files = ()
+        code = {field: getattr(self, field) for field in FIELDS}
+        return Recipe(**code, requirements=self.requirements, files=files)
 
     def keep(self) -> dict[str, str]:
         """Give what the browser shall keep."""

@@ -12,6 +12,7 @@ from workbench.jobs.changing import check_requester
 from workbench.settings import Settings
 from workbench.system import extras
 from workbench.verbs import datasets
+from workbench.verbs import recipes as recipe_verbs
 from workbench.verbs.clusters import Clusters
 from workbench.verbs.machines import Machines
 from workbench.verbs.requests import Request
@@ -74,7 +75,7 @@ class Jobs:
         id = self._store.submit(
             name=request.name,
             requester=request.requester,
-            recipe=request.recipe,
+            recipe=recipe_verbs.kept(request.recipe, self._settings),
             ps=request.ps,
             workers=request.workers,
             epochs=request.epochs,

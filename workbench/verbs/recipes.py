@@ -3,16 +3,19 @@
 import io
 import zipfile
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from workbench import artifact, recipes
-from workbench.errors import BadInput, NotFound
-from workbench.recipes import FIELDS, Recipe
+from workbench.errors import BadInput, NotFound, TooLarge
+from workbench.recipes import CODE, FIELDS, REQUIREMENTS, Recipe, beside, encoding
 from workbench.settings import PROJECT, Settings
 
 SHIPPED = PROJECT / "recipes"
-MAX_UPLOAD = 8 * 1024**2
-"""Bytes of a notebook or a zip that holds a recipe."""
+MAX_CODE = 8 * 1024**2
+"""Bytes of a notebook, or of one file of code, that is uploaded."""
+MAX_UPLOAD = beside.MAX_BYTES + MAX_CODE
+"""... and with all that lies beside it."""
 
 
 def read(text: str | Path) -> Recipe:
@@ -26,7 +29,8 @@ def read(text: str | Path) -> Recipe:
     """
     path = find(text)
     recipe = recipes.read(path)
-    recipes.check_travel(recipe, path if path.is_dir() else path.parent)
+    if path.is_file():
+        recipes.check_travel(recipe, path.parent)
     return recipe
 
 
@@ -69,37 +73,110 @@ def _is_recipe(notebook: Path) -> bool:
     return True
 
 
-def read_upload(files: Mapping[str, bytes]) -> Recipe:
-    """The recipe in what somebody uploaded: a notebook, a zip with the three files, or the files themselves.
+def read_upload(files: Mapping[str, bytes], settings: Settings) -> Recipe:
+    """The recipe in what somebody uploaded: a notebook or the three files, with what lies beside them, or a zip of either.
 
     Raises
     ------
     BadInput
-        It is none of these, too large, or lacks a field.
+        It is none of these, too large, lacks a field, or holds a name that does not travel.
     """
     if (size := sum(map(len, files.values()))) > MAX_UPLOAD:
-        raise BadInput(f"a recipe has at most {MAX_UPLOAD:,} bytes. Received: {size:,}")
+        raise TooLarge(f"a recipe has at most {MAX_UPLOAD:,} bytes. Received: {size:,}")
     if len(files) == 1:
         ((name, content),) = files.items()
         if name.lower().endswith(".zip"):
             files = _unpack(name, content)
-        elif name.lower().endswith(".ipynb"):
-            return recipes.read_notebook(content, name)
-    sources = recipes.read_sources({PurePosixPath(name).name: content for name, content in files.items()})
-    if missing := [f"{field}.py" for field in recipes.REQUIRED if field not in sources]:
+    found = _below_its_folder(files)
+    for name, content in found.items():
+        if len(content) > MAX_CODE and (name in CODE or name.lower().endswith(".ipynb")):
+            raise TooLarge(
+                f"{name} is larger than code is at most, {MAX_CODE:,} bytes. Received: {len(content):,}"
+            )
+    notebooks = [name for name in found if name.lower().endswith(".ipynb") and "/" not in name]
+    if "training.py" not in found and len(notebooks) == 1:
+        recipe = recipes.read_notebook(found[notebooks[0]], notebooks[0])
+        others = {name: found[name] for name in found if name not in (*CODE, notebooks[0])}
+        return replace(recipe, files=beside.keep(others, settings.recipe_files))
+    if missing := [f"{field}.py" for field in recipes.REQUIRED if f"{field}.py" not in found]:
         raise BadInput(
             f"a recipe is a notebook, a zip, or the files {', '.join(f'{f}.py' for f in FIELDS)}; "
-            f"{' and '.join(missing)} is missing. Received: {', '.join(sorted(files)) or 'nothing'}"
+            f"{' and '.join(missing)} is missing. Received: {', '.join(sorted(files)[:20]) or 'nothing'}"
         )
-    return Recipe(**{"helpers": "", **sources})
+    others = {name: content for name, content in found.items() if name not in CODE}
+    return recipes.from_files(found, "the upload", beside.keep(others, settings.recipe_files))
+
+
+def is_code(files: Mapping[str, bytes]) -> bool:
+    """Whether an upload is a recipe of its own, rather than files to go beside one.
+
+    >>> [is_code({name: b""}) for name in ("n.ipynb", "training.py", "mine.zip", "rows.csv", "requirements.txt")]
+    [True, True, True, False, False]
+    """
+    return any(name.lower().endswith((".ipynb", ".zip")) or name in CODE[: len(FIELDS)] for name in files)
+
+
+def with_files(recipe: Recipe, files: Mapping[str, bytes], settings: Settings) -> Recipe:
+    """The recipe with more files beside it, or another ``requirements.txt``; what has the same name is replaced.
+
+    Raises
+    ------
+    BadInput
+        A name that does not travel, or more than is taken.
+    """
+    there = {one.path: one for one in recipe.files}
+    others = {name: content for name, content in files.items() if name != REQUIREMENTS}
+    added = {one.path: one for one in beside.keep(others, settings.recipe_files)}
+    if REQUIREMENTS in files:
+        recipe = replace(recipe, requirements=encoding.decode(files[REQUIREMENTS], REQUIREMENTS))
+    found = tuple(sorted((there | added).values(), key=lambda one: one.path))
+    beside.check(found)
+    return replace(recipe, files=found)
+
+
+def kept(recipe: Recipe, settings: Settings) -> Recipe:
+    """The recipe, whose files are kept in the home from now on.
+
+    Raises
+    ------
+    BadInput, NotFound
+        One of them has changed or gone since it was read.
+    """
+    return (
+        replace(recipe, files=beside.keep_all(recipe.files, settings.recipe_files))
+        if recipe.files
+        else recipe
+    )
+
+
+def located(recipe: Recipe, settings: Settings) -> Recipe:
+    """The recipe of a job's row or a draft, with the places where the home keeps its files."""
+    return replace(recipe, files=beside.parse(beside.pack(recipe.files), settings.recipe_files))
+
+
+def _below_its_folder(files: Mapping[str, bytes]) -> dict[str, bytes]:
+    """The files as they are called from the folder that holds the recipe."""
+    names = [name for name in files if not beside.is_left_out(name)]
+    code = [n for n in names if PurePosixPath(n).name == "training.py"] or [
+        n for n in names if n.lower().endswith(".ipynb")
+    ]
+    if not code:
+        return {name: files[name] for name in names}
+    top = min((PurePosixPath(name).parent for name in code), key=lambda path: len(path.parts))
+    prefix = "" if str(top) == "." else f"{top}/"
+    return {name.removeprefix(prefix): files[name] for name in names if name.startswith(prefix)}
 
 
 def _unpack(name: str, content: bytes) -> dict[str, bytes]:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            wanted = [i for i in archive.infolist() if PurePosixPath(i.filename).stem in FIELDS]
+            wanted = [i for i in archive.infolist() if not i.is_dir() and not beside.is_left_out(i.filename)]
+            if len(wanted) > beside.MAX_FILES + len(CODE):
+                raise TooLarge(f"{name} holds {len(wanted):,} files, more than {beside.MAX_FILES:,}")
             if sum(info.file_size for info in wanted) > MAX_UPLOAD:
-                raise BadInput(f"the files in {name} are larger than {MAX_UPLOAD:,} bytes")
+                raise TooLarge(f"the files in {name} are larger than {MAX_UPLOAD:,} bytes")
+            for info in wanted:
+                beside.check_path(info.filename)
             return {info.filename: archive.read(info) for info in wanted}
     except (*artifact.UNREADABLE, OSError) as error:
         raise BadInput(f"{name} is not a zip that can be read: {error}") from error

@@ -157,12 +157,18 @@ def test_a_request_arrives_byte_for_byte(bucket: Any, tmp_path: Path) -> None:
     (folder / "recipe").mkdir(parents=True)
     source = "x = 'ä\\'\"'\r\n\tdef".encode()
     (folder / "recipe" / "training.py").write_bytes(source)
+    (folder / "recipe" / "nets" / "deep").mkdir(parents=True)
+    (folder / "recipe" / "nets" / "deep" / "rows.csv").write_bytes(b"1\r\n\xff")
+    (folder / "recipe" / "nets" / "secret").symlink_to(tmp_path / "secret")
+    (tmp_path / "secret").write_text("key")
     (folder / "job.json").write_text(json.dumps({"job": 7}))
 
     requests.give(bucket, PREFIX, folder, {"worker": ["10.0.0.1:2222"]}, tmp_path / "data")
     requests.take(bucket, PREFIX, there)
 
     assert (there / "recipe" / "training.py").read_bytes() == source
+    assert (there / "recipe" / "nets" / "deep" / "rows.csv").read_bytes() == b"1\r\n\xff"
+    assert not (there / "recipe" / "nets" / "secret").exists()
     assert json.loads((there / "job.json").read_text()) == {
         "job": 7,
         "cluster": {"worker": ["10.0.0.1:2222"]},

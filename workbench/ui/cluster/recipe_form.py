@@ -8,6 +8,7 @@ import ipywidgets
 from workbench.errors import BadInput, RecipeError, WorkbenchError
 from workbench.recipes import FIELDS, Recipe
 from workbench.tasks.check import Checked, Stopped
+from workbench.ui.cluster.recipe.beside import FilesBeside
 from workbench.ui.widgets.actions import Action, Message
 from workbench.ui.widgets.editor import CodeEditor, Mark
 from workbench.ui.widgets.pieces import banner
@@ -18,6 +19,7 @@ TABS = {
     "preprocessing": "Data preprocessing",
     "training": "Training algorithm",
     "helpers": "Additional helpers",
+    "requirements": "Packages",
 }
 ORIGINAL, CHANGED = "Back to the original", "Back to my changes"
 CHECKING = "Trying the code on one batch. The first time TensorFlow is loaded, which takes a while …"
@@ -61,8 +63,12 @@ class RecipeForm:
             options=[("your own code", ""), *((name, name) for name in self.offered)],
             description="Begin with",
         )
-        self.upload = ipywidgets.FileUpload(accept=".ipynb,.zip,.py", multiple=True, description="Upload")
-        self.upload.tooltip = "A notebook, a zip, or helpers.py, preprocessing.py and training.py"
+        self.upload = ipywidgets.FileUpload(multiple=True, description="Upload")
+        self.upload.tooltip = (
+            "A notebook, a zip, or preprocessing.py and training.py take the place of the code; any other file, such as "
+            "rows.csv or mylib.py, goes beside it"
+        )
+        self.beside = FilesBeside(self._change)
         self.editor = CodeEditor(TABS, label="Recipe")
         self.check = Action(
             "Check",
@@ -78,22 +84,23 @@ class RecipeForm:
         self.other.layout.display = "none"
         beginning = ipywidgets.HBox([self.start, self.upload, self.other])
         beginning.add_class("wb-start")
-        self.widgets = (beginning, self.editor)
-        self.editor.observe(lambda _: self._offer_other(), "values")
-        self.editor.observe(lambda _: changed(), "values")
+        self.widgets = (beginning, self.editor, self.beside.widget)
+        self._changed = changed
+        self.editor.observe(lambda _: self._change(), "values")
         self.start.observe(lambda change: self._choose(change["new"]), "value")
         self.upload.observe(lambda _: self._take_upload(), "value")
 
     @property
     def recipe(self) -> Recipe:
         """The code in the editors."""
-        return Recipe(**{field: self.editor.values[field] for field in FIELDS})
+        code = {field: self.editor.values[field] for field in FIELDS}
+        return Recipe(**code, requirements=self.editor.values["requirements"], files=self.beside.files)
 
     def read(self, name: str) -> Recipe:
         """Read a recipe that is offered; raises ``BadInput`` where none has this name."""
         if name not in self.offered:
             raise BadInput(f"no recipe is called {name!r} here")
-        return recipes.read(self.offered[name])
+        return recipes.kept(recipes.read(self.offered[name]), self._workbench.settings)
 
     def show(self, recipe: Recipe, start: str) -> None:
         """Put code into the editors, and the name of the recipe that it began with.
@@ -108,7 +115,8 @@ class RecipeForm:
         finally:
             self._showing = False
         self._origin = str(self.start.value)
-        self.editor.show({field: getattr(recipe, field) for field in FIELDS})
+        self.beside.show(recipes.located(recipe, self._workbench.settings).files)
+        self.editor.show({field: getattr(recipe, field) for field in TABS})
         self._offer_other()
 
     def mark(self, error: RecipeError | None) -> None:
@@ -116,7 +124,7 @@ class RecipeForm:
         if error is None:
             self.editor.mark({})
         else:
-            field = error.field if error.field in FIELDS else "training"
+            field = error.field if error.field in TABS else "training"
             self.editor.mark({field: [Mark(error.line, str(error))]})
 
     def found(self, recipe: Recipe) -> Checked | None:
@@ -138,10 +146,14 @@ class RecipeForm:
     def _is_changed(self) -> bool:
         """Tell whether the editors hold something else than the recipe that was begun with."""
         if not self._origin:
-            return any(self.editor.values[field].strip() for field in FIELDS)
+            return bool(self.beside.files) or any(self.editor.values[field].strip() for field in TABS)
         if self._origin not in self._originals:
             self._originals[self._origin] = self.read(self._origin)
         return self.recipe != self._originals[self._origin]
+
+    def _change(self) -> None:
+        self._offer_other()
+        self._changed()
 
     def _switch(self) -> None:
         """Show the recipe as it was, or again as it was changed."""
@@ -161,14 +173,23 @@ class RecipeForm:
         files = {file["name"]: bytes(file["content"]) for file in self.upload.value}
         if not files:
             return
+        settings = self._workbench.settings
         try:
-            recipe = recipes.read_upload(files)
+            if recipes.is_code(files):
+                self._uploaded(recipes.read_upload(files, settings))
+                self._message.done(f"{', '.join(files)} is in the editors")
+            else:
+                self._take_beside(recipes.with_files(self.recipe, files, settings))
+                self._message.done(f"{', '.join(files)} goes with the code")
         except WorkbenchError as error:
             self._message.fail(error, "The upload")
-        else:
-            self._uploaded(recipe)
-            self._message.done(f"{', '.join(files)} is in the editors")
         self.upload.value = ()
+
+    def _take_beside(self, recipe: Recipe) -> None:
+        self.beside.show(recipe.files)
+        if recipe.requirements != self.editor.values["requirements"]:
+            self.editor.show({"requirements": recipe.requirements})
+        self._change()
 
     def _check(self) -> None:
         recipe = self.recipe

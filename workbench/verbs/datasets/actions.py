@@ -216,8 +216,8 @@ def pins_of(recipe: Recipe, settings: Settings) -> dict[str, DatasetPin]:
 def _named_in(recipe: Recipe) -> dict[str, str]:
     """What stands in ``datasets.load("…")`` and its like, but for our own, with the place where it does."""
     found: dict[str, str] = {}
-    for field in recipes.FIELDS:
-        for node in ast.walk(recipes.parse(recipe, field)):
+    for field, tree in recipes.trees(recipe).items():
+        for node in ast.walk(tree):
             if (
                 isinstance(node, ast.Call)
                 and isinstance(node.func, ast.Attribute)
@@ -236,8 +236,8 @@ def _named_in(recipe: Recipe) -> dict[str, str]:
 def _texts_of(recipe: Recipe) -> set[str]:
     return {
         node.value
-        for field in recipes.FIELDS
-        for node in ast.walk(recipes.parse(recipe, field))
+        for tree in recipes.trees(recipe).values()
+        for node in ast.walk(tree)
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
     }
 

@@ -2,7 +2,9 @@
 
 import io
 import json
+import os
 import re
+import stat
 import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,7 +14,8 @@ from workbench.errors import BadInput, Unavailable
 from workbench.fields import Fields
 from workbench.lineage import DatasetPin
 
-MAX_JOB_BYTES = 64 * 1024 * 1024
+MAX_JOB_BYTES = 128 * 1024 * 1024
+"""Of a job's request: 50 MB beside its recipe, and what it goes on from."""
 TRAVELLING = ("corrections", "parents")
 """Folders of a home's data, and of a request in which they travel: exported corrections, and models to go on from."""
 DATA = "clusters/_data/"
@@ -42,9 +45,8 @@ def give(
     job = {**json.loads((folder / "job.json").read_text()), "cluster": addresses}
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("job.json", json.dumps(job))
-        for path in sorted((folder / "recipe").glob("*")):
-            if path.is_file():
-                archive.write(path, path.relative_to(folder).as_posix())
+        for path in _files_of(folder / "recipe"):
+            archive.write(path, path.relative_to(folder).as_posix())
         for path in named:
             archive.write(path, path.relative_to(data).as_posix())
     bucket.put(f"{prefix}job.zip", packed.getvalue())
@@ -107,4 +109,13 @@ def _named(data: Path, recipe: bytes) -> list[Path]:
 
 
 def _text(recipe: Path) -> bytes:
-    return b"".join(path.read_bytes() for path in sorted(recipe.glob("*.py")))
+    return b"".join(path.read_bytes() for path in _files_of(recipe) if path.suffix == ".py")
+
+
+def _files_of(recipe: Path) -> list[Path]:
+    """The plain files of the recipe, and those beside its code; no link is followed, for its code has run here."""
+    found = [Path(root, name) for root, _, names in os.walk(recipe) for name in names]
+    plain = [path for path in found if stat.S_ISREG(path.lstat().st_mode) and "__pycache__" not in path.parts]
+    if (size := sum(path.stat().st_size for path in plain)) > MAX_JOB_BYTES:
+        raise BadInput(f"the recipe and the files beside it are {size:,} bytes, more than {MAX_JOB_BYTES:,}")
+    return sorted(plain)
