@@ -56,6 +56,41 @@ def submit(connection: sa.Connection, request: Submission, recipe: Recipe, now: 
     return id
 
 
+@dataclass(frozen=True)
+class Before:
+    """What became of a job before it came into this store."""
+
+    id: int
+    attempt: int
+    origin: int
+    began: float
+    """When its machines were asked for."""
+
+
+def restore(connection: sa.Connection, request: Submission, recipe: Recipe, before: Before) -> bool:
+    """Put back a job that is at work and whose store is lost; false if there is one of its number.
+
+    Nobody has its lease, so the next tick gives it to a runner, which takes its machines up.
+    """
+    check_recipe(recipe)
+    if connection.execute(sa.select(jobs.c.id).where(jobs.c.id == before.id)).first() is not None:
+        return False
+    keep_recipe(connection, recipe)
+    told = {
+        "id": before.id,
+        "state": "training",
+        "attempt": before.attempt,
+        "origin": before.origin,
+        "queued_t": before.began,
+        "origin_t": before.began,
+    }
+    connection.execute(jobs.insert().values({**asdict(request), "recipe": recipe.sha256, **told}))
+    for state in ("queued", "initializing", "training"):
+        row = {"job": before.id, "attempt": before.attempt, "state": state, "t": before.began}
+        connection.execute(job_times.insert().values(row))
+    return True
+
+
 def ask_terminate(connection: sa.Connection, id: int, now: float) -> bool:
     """Terminate a job that waits, note the wish for one that runs; give whether it had not ended already."""
     job = hold(connection, id)

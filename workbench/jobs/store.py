@@ -18,7 +18,7 @@ from workbench.jobs.changing import (
 )
 from workbench.jobs.database import Database, again
 from workbench.jobs.reading import MANY, ONE, no_job, read_errors, read_jobs
-from workbench.jobs.requests import Submission
+from workbench.jobs.requests import Before, Submission
 from workbench.jobs.tables import LARGEST, jobs
 from workbench.jobs.values import STATES, Curve, Job, MachineRecord
 from workbench.lineage import DatasetPin
@@ -106,6 +106,18 @@ class Store:
         )
         with self._database.writing() as connection:
             return requests.submit(connection, request, recipe, self._clock())
+
+    @again
+    def restore(self, request: Submission, recipe: Recipe, before: Before) -> bool:
+        """Put back a job whose store is lost and whose machines are at work; false if there is one of its number.
+
+        Raises
+        ------
+        BadInput
+            A recipe that no job can have.
+        """
+        with self._database.writing() as connection:
+            return requests.restore(connection, request, recipe, before)
 
     @again
     def ask_terminate(self, id: int) -> bool:

@@ -205,3 +205,31 @@ def _clear(home: Path) -> None:
         pid = left.name[1:].split("-")[0]
         if pid.isdecimal() and not psutil.pid_exists(int(pid)):
             shutil.rmtree(left, ignore_errors=True)
+
+
+def bring(packed: Path, reference: str, settings: Settings) -> Version:
+    """Have a version again that was published before and kept elsewhere, under the number that it had.
+
+    Raises
+    ------
+    ModelRefused
+        The zip is damaged, or holds another version.
+    """
+    name, _, number = reference.rpartition(":")
+    home = settings.models / artifact.check_name(name)
+    home.mkdir(parents=True, exist_ok=True)
+    aside = home / f".{os.getpid()}-{secrets.token_hex(4)}"
+    try:
+        artifact.unpack(packed, aside)
+        told = artifact.verify(aside)
+        if f"{told.name}:{told.version}" != reference:
+            raise ModelRefused(f"what was kept as {reference} is {str(told)[:80]}")
+        for path in aside.rglob("*"):
+            if path.is_file():
+                path.chmod(0o444)
+        with locked(home / ".lock"):
+            if not (home / number).exists():
+                aside.rename(home / number)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+    return find(reference, settings)

@@ -58,7 +58,7 @@ def prepare(folder: Path, job: Job, remainder: Remainder | None = None, kept: Pa
     if note.origin != job.origin:
         untrusted_changes.remove(folder, "checkpoints")
     put_recipe(folder, job, kept)
-    fields = ("name", "epochs", "ps", "workers", "attempt", "origin")
+    fields = ("name", "requester", "epochs", "ps", "workers", "attempt", "origin")
     values = {"job": job.id, "seed": 0, **{name: getattr(job, name) for name in fields}}
     values["datasets"] = wire.pack(job.datasets)
     if remainder is not None:

@@ -137,7 +137,9 @@ class _Work:
         if (published := publishing.find_published(self.job, self.settings)) is not None:
             self._keep(published)
             return partial(self._completed, published)
-        if not self.attempt.adopt():
+        if self.attempt.adopt():
+            self._check()  # passed long ago, unless the computer that knew it is lost: the held-out part is known by it
+        else:
             self._check_budget()
             remainder = self.patience.with_store(
                 partial(budget.remainder, self.job.id, self.store, self.settings)

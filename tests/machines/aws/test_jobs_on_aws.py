@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import shutil
 import signal
 import urllib.request
 import zipfile
@@ -18,12 +19,15 @@ from tests.chain import make_settings, wait_until
 from tests.emulator import Emulator, Fault
 from tests.machines.aws.ground import make_ground, make_stub_provider
 from workbench import runner
+from workbench.errors import NotFound
 from workbench.jobs import ENDED, Job
 from workbench.machines import Layout
+from workbench.machines.aws.controller.making import Ground
 from workbench.machines.aws.controller.provider import AwsProvider
 from workbench.machines.local.provider import end_all
 from workbench.models import registry
 from workbench.recipes import Recipe
+from workbench.verbs import homes
 from workbench.verbs.requests import Request
 from workbench.verbs.workbench import Workbench, open_store
 
@@ -144,6 +148,48 @@ def test_a_job_is_done_and_its_machines_are_gone_while_this_computer_is_off(
     assert stand.job(id).state != "completed"
 
     assert stand.ended(id).state == "completed"
+
+
+def test_a_job_whose_home_was_deleted_goes_on_from_another_computer(stand: Stand, tmp_path: Path) -> None:
+    """Found, priced, taken up with its machines, its model published there; and a second adoption changes nothing."""
+    settings = stand.workbench.settings
+    id = stand.submit(LONG, ps=0, workers=2, epochs=3)
+    training = stand.until(id, lambda job: job.step and job.step >= 2)
+    lost = stand.provider.session.home
+    stand.kill_runner(id)
+    stand.workbench.store.close()
+    shutil.rmtree(settings.home)
+
+    elsewhere = replace(make_settings(tmp_path / "elsewhere"), max_jobs=4, max_jobs_per_requester=4)
+    elsewhere.logs.mkdir(parents=True)
+    found = {home.id: home for home in homes.list_homes(elsewhere)}
+    assert {m.id for m in found[lost].machines} == {m.instance for m in training.machines}
+    assert found[lost].price_per_hour == pytest.approx(2 * 0.17)
+    assert [job.id for job in found[lost].jobs] == [id]
+    with open_store(elsewhere) as store:
+        ground = json.loads(os.environ["STUB_GROUND"])
+        provider = make_stub_provider(elsewhere, Ground(**{**ground, "subnets": tuple(ground["subnets"])}))
+        start = lambda id, name: stub_runner.start(id, name, elsewhere)  # noqa: E731
+        workbench = Workbench(elsewhere, store, start=start, open_provider=lambda *_: provider)
+        with pytest.raises(NotFound, match=lost):
+            homes.adopt("0badc0de", elsewhere, store, workbench.machines, print)
+        adopted = homes.adopt(lost, elsewhere, store, workbench.machines, print)
+        assert (adopted.clusters, adopted.jobs) == ((f"job-{id}",), (id,))
+        other = replace(stand, workbench=workbench, provider=provider)
+        job = other.ended(id)
+        assert (job.state, job.version, job.requester, job.epochs) == ("completed", 1, "ann", 3)
+        assert {m.instance for m in job.machines} == {m.instance for m in training.machines}
+        assert job.cost
+        assert registry.find("net:1", elsewhere).manifest.job == id
+        assert stand.left() == []
+
+        again = homes.adopt(lost, elsewhere, store, workbench.machines, print)
+        assert (again.jobs, again.versions) == ((), ())
+        shutil.rmtree(elsewhere.models)
+        assert homes.adopt(lost, elsewhere, store, workbench.machines, print).versions == ("net:1",)
+        assert registry.find("net:1", elsewhere).manifest.job == id
+        for pid in runner.runners(elsewhere):
+            os.kill(pid, signal.SIGKILL)
 
 
 def test_a_machine_that_aws_takes_back_is_replaced_and_the_job_goes_on_from_its_checkpoint(

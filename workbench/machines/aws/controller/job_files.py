@@ -28,9 +28,12 @@ class JobNote:
     """The part of a job's ``job.json`` that its machines are made and told by."""
 
     job: str = ""
+    name: str = ""
+    """Of the model that comes out of it."""
     requester: str = ""
     origin: int = 1
     attempt: int = 1
+    epochs: int | None = None
     lasts_s: float | None = None
     """Seconds after which its machines are to end, for what the job may cost."""
     cap: str = ""
@@ -122,6 +125,8 @@ def read_note(folder: Path) -> JobNote:
     fields = Fields(told, f"{folder.name}/{JOB}: ", BadInput)
     return JobNote(
         job=str(told.get("job") or ""),
+        name=str(told.get("name") or ""),
+        epochs=fields.optional("epochs", fields.count),
         requester=str(told.get("requester") or ""),
         origin=fields.optional("origin", fields.count) or 1,
         attempt=fields.optional("attempt", fields.count) or 1,
