@@ -1,6 +1,6 @@
 # `make` alone lists the commands.
 .DEFAULT_GOAL := help
-.PHONY: help up test test-fast test-python coverage bench soak demo-aws lint format hooks protos fuzz supply screenshots clean
+.PHONY: help up test test-fast test-python coverage bench soak demo-aws lint format hooks docs protos fuzz supply screenshots clean
 
 UV = $(shell tools/prepare uv)
 RUN = $(UV) run --frozen --no-sync
@@ -51,6 +51,10 @@ format:  ## bring the code into the format that `make lint` wants
 
 hooks:  ## check what each commit changes before it is made (.pre-commit-config.yaml)
 	@$(RUN) pre-commit install
+
+docs:  ## the documentation as a site in build/docs/html, with a reference made from the code; links are checked
+	@tools/prepare test
+	@$(RUN) python tools/site/build.py
 
 protos:  ## compile backend/tfserving/protos/*.proto to the modules beside them
 	@$(RUN) python tools/compile_protos.py

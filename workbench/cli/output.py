@@ -44,6 +44,11 @@ class Verbs:
     def names(self) -> list[str]:
         return list(self._verbs.choices)
 
+    @property
+    def parsers(self) -> dict[str, argparse.ArgumentParser]:
+        """The parser of each verb."""
+        return dict(self._verbs.choices)
+
     def add(self, name: str, run: Run, text: str, *, json: bool = False) -> argparse.ArgumentParser:
         """A verb that ``run`` carries out; with ``json`` it takes ``--json``."""
         verb = self._verbs.add_parser(name, help=text, description=text, allow_abbrev=False)
