@@ -5,8 +5,8 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from cfnlint.decode import cfn_yaml
 
+from tests.application.reading import read_template
 from tests.chain import make_settings
 from tests.emulator import Emulator, Fault
 from workbench import cli
@@ -163,7 +163,7 @@ def test_without_credentials_or_region_one_is_told_how_to_set_them(
 
 def test_the_plan_lists_what_the_template_has() -> None:
     text = template.body()
-    whole = cfn_yaml.loads(text)
+    whole = read_template(text)
     made = {name: dict(resource) for name, resource in whole["Resources"].items()}
     assert {r.name: r.type for r in template.planned(True)} == {n: r["Type"] for n, r in made.items()}
     private = {name for name, resource in made.items() if resource.get("Condition") == "IsPrivate"}
@@ -174,7 +174,7 @@ def test_the_plan_lists_what_the_template_has() -> None:
 def test_the_template_keeps_within_the_limits_of_cloudformation_and_of_user_data() -> None:
     assert len(template.body().encode()) < 51_200
     for name in ("Backend", "Frontend", "Working"):
-        user_data = cfn_yaml.loads(template.body())["Resources"][name]["Properties"]["UserData"]
+        user_data = read_template(template.body())["Resources"][name]["Properties"]["UserData"]
         script = user_data["Fn::Base64"]["Fn::Sub"]
         assert script.startswith("#!/bin/sh\n")
         assert len(script.encode()) < 16_384
@@ -182,7 +182,7 @@ def test_the_template_keeps_within_the_limits_of_cloudformation_and_of_user_data
 
 
 def test_nobody_reaches_22_and_only_the_page_is_for_everybody() -> None:
-    whole = cfn_yaml.loads(template.body())["Resources"]
+    whole = read_template(template.body())["Resources"]
     rules = {
         name: resource["Properties"].get("SecurityGroupIngress", [])
         for name, resource in whole.items()

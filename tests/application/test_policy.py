@@ -7,13 +7,12 @@ from pathlib import Path
 
 import botocore.session
 import pytest
-from cfnlint.decode import cfn_yaml
 
+from tests.application.reading import read_template
 from tests.application.steps import User
 from tests.chain import make_settings
 from tests.emulator import Emulator, handlers
 from tests.emulator.asking import Account
-from tests.emulator.roles import MANAGED
 from workbench.application import permissions, template
 from workbench.aws import policy
 from workbench.aws.session import Session
@@ -51,7 +50,7 @@ ROUND = (
 
 def kinds() -> set[str]:
     """The types of the template's resources."""
-    return {str(one["Type"]) for one in cfn_yaml.loads(template.body())["Resources"].values()}
+    return {str(one["Type"]) for one in read_template(template.body())["Resources"].values()}
 
 
 def asked_by_handlers() -> set[str]:
@@ -107,7 +106,7 @@ def test_what_no_handler_asks_for_is_in_no_schema_without_need() -> None:
     }
     assert set(handlers.NOT_ASKED) <= every, "an exception that nothing asks for can go"
     properties = {
-        name for one in cfn_yaml.loads(template.body())["Resources"].values() for name in one["Properties"]
+        name for one in read_template(template.body())["Resources"].values() for name in one["Properties"]
     }
     absent = {
         word
@@ -188,7 +187,7 @@ def test_roles_are_made_bound_or_not_at_all(proc_emulator: Emulator, tmp_path: P
 def test_machines_may_do_what_their_roles_say_within_the_boundary() -> None:
     roles = [
         one["Properties"]
-        for one in cfn_yaml.loads(template.body())["Resources"].values()
+        for one in read_template(template.body())["Resources"].values()
         if one["Type"] == "AWS::IAM::Role"
     ]
     allowed = {
@@ -200,6 +199,8 @@ def test_machines_may_do_what_their_roles_say_within_the_boundary() -> None:
         for action in ([statement["Action"]] if isinstance(statement["Action"], str) else statement["Action"])
     }
     assert len(roles) == 4
+    from tests.emulator.roles import MANAGED  # with moto, which takes its time
+
     assert {one for one in allowed | set(*MANAGED.values()) if not allows(given("boundary"), one)} == set()
 
 

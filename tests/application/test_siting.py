@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import pytest
-from cfnlint.decode import cfn_yaml
 
+from tests.application.reading import read_template
 from tests.application.steps import User
 from tests.chain import make_settings
 from tests.emulator import Emulator
@@ -126,7 +126,7 @@ def test_the_template_leaves_zones_to_whoever_asked() -> None:
     assert "GetAZs" not in template.body()
     subnets = [
         one["Properties"]["AvailabilityZone"]["Ref"]
-        for one in cfn_yaml.loads(template.body())["Resources"].values()
+        for one in read_template(template.body())["Resources"].values()
         if one["Type"] == "AWS::EC2::Subnet"
     ]
     assert sorted(subnets) == ["OtherZone", "Zone", "Zone", "Zone"]

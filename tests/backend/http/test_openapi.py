@@ -6,9 +6,7 @@ from typing import Any
 
 import hypothesis
 import pytest
-import schemathesis
 from flask import Flask
-from schemathesis.core.result import Ok
 
 from backend.app import create_app
 from backend.http.openapi import describe
@@ -64,6 +62,9 @@ def try_all(
     app: Flask, headers: dict[str, str], skipped: Collection[str] = ()
 ) -> tuple[list[int], list[str]]:
     """Send what the description allows, and more; how many requests that were, and every server error."""
+    import schemathesis  # takes longer to import than these tests do
+    from schemathesis.core.result import Ok
+
     schema = schemathesis.openapi.from_wsgi("/openapi.json", app)
     sent, errors = [], []
     for found in schema.get_all_operations():
