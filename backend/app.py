@@ -123,7 +123,7 @@ def create_app(settings: Settings, *, page: Path | None = None) -> Flask:
         return Response(metrics.render(DESCRIBED, gauges), mimetype="text/plain; version=0.0.4")
 
     route.add_route(app, drawings)
-    inside_routes.add_routes(app, drawings, deployments)
+    inside_routes.add_routes(app, drawings, deployments, settings.backend)
     corrections_routes.add_routes(app, settings, deployments, corrections, partial(opinion.ask, deployments))
     deployments_routes.add_routes(app, settings, deployments)
     comparisons_routes.add_route(app, settings, deployments, corrections, comparisons)

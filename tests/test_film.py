@@ -71,6 +71,11 @@ def test_a_film_that_grows_is_followed_frame_by_frame(tmp_path: Path) -> None:
     recorder.follow(films.Film({"format": 1}, (first, third)))  # the second one only passed
     assert growing.refresh()
     assert growing.frames == (first, third)
+    again = films.Recorder(tmp_path / "job" / "film")
+    again.follow(films.Film({"format": 2}, (first,)))  # the training begins anew
+    assert growing.refresh()
+    assert growing.form == {"format": 2}
+    assert list(growing.frames) == [first]
 
 
 def test_no_link_in_a_film_is_followed(tmp_path: Path) -> None:

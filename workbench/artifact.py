@@ -23,6 +23,8 @@ BROWSER = "browser.json"
 """The model as a page computes it by itself, where it can be one: ``workbench.node.companions.browser``."""
 FILM = "film.json"
 """The model after so and so many steps of its training: ``workbench.node.companions.film``."""
+FILM_FOLDER = "film"
+"""The same while it grows: with a job's checkpoints, and in the back end's folder while the first model trains."""
 MAX_MEMBERS = 1_000
 MAX_BYTES = 2 * 1024**3
 MAX_RATIO = 200

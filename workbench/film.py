@@ -3,6 +3,7 @@
 import base64
 import binascii
 import json
+import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,11 +12,10 @@ from typing import Protocol
 
 import numpy as np
 
-from workbench.artifact import ALIKE, FILM, UNREADABLE
+from workbench.artifact import ALIKE, FILM, FILM_FOLDER, UNREADABLE
 from workbench.system import files, untrusted_folders
 
-FOLDER = "film"
-"""In the folder of a job's checkpoints, and in the back end's while the first model trains."""
+FOLDER = FILM_FOLDER
 FORM = "form.json"
 MOST_BYTES, MOST_FRAMES = 16 * 1024 * 1024, 32
 EXAMPLES = 200
@@ -137,19 +137,25 @@ class Growing:
         self._trusted, self._parts = trusted, parts
         self.form: Mapping[str, object] = {}
         self.frames: tuple[Frame, ...] = ()
+        self.mark = ""
+        """Of the training: another one begins a film of its own."""
 
     def refresh(self) -> bool:
         """Read what is new; whether there is a frame at all."""
         try:
             with untrusted_folders.opened(self._trusted, *self._parts) as folder:
                 self._read(folder)
+        except FileNotFoundError:
+            self.form, self.frames, self.mark = {}, (), ""
         except (OSError, ValueError):
-            return bool(self.frames)  # none yet, or just being replaced: the next look finds it
+            pass  # just being replaced: the next look finds it
         return bool(self.frames)
 
     def _read(self, folder: int) -> None:
-        if not self.form:
-            self.form = untrusted_folders.read_json(folder, FORM, MOST_BYTES)
+        found_at = os.stat(FORM, dir_fd=folder, follow_symlinks=False)
+        if (mark := f"{found_at.st_mtime_ns:x}-{found_at.st_ino:x}") != self.mark:
+            self.form, self.frames = untrusted_folders.read_json(folder, FORM, MOST_BYTES), ()
+            self.mark = mark
         known = {frame.step: frame for frame in self.frames}
         steps = sorted(
             int(name[1]) for name in map(_FRAME.fullmatch, untrusted_folders.list_names(folder)) if name

@@ -99,7 +99,9 @@ def _paths() -> Schema:
         "/predict": {"post": _do("Which digit a drawing is", predict, [_query("model", _TEXT)])},
         "/inside": {
             "get": _do(
-                "The layers of the version that serves", parameters=[_query("model", _TEXT)], also=(503,)
+                "The layers of the version that serves; with film, the film of the first model's learning",
+                parameters=[_query("model", _TEXT), _query("film", {"type": "integer"})],
+                also=(503,),
             ),
             "post": _do(
                 "What each layer makes of a drawing", predict, [_query("model", _TEXT)], also=(429, 503)

@@ -1,6 +1,9 @@
-"""``GET /inside`` names the layers of the serving version, ``POST /inside`` shows what each makes of a drawing."""
+"""``GET /inside`` names the layers of the serving version, ``POST /inside`` shows what each makes of a drawing.
+
+While the first model trains, ``GET /inside?film=STEP`` gives its film of learning."""
 
 import threading
+from pathlib import Path
 
 from flask import Flask, Response, request
 
@@ -8,6 +11,7 @@ from backend.deployments.store import Deployments
 from backend.deployments.values import Deployment
 from backend.http.auth import visitor
 from backend.http.bodies import json_answer
+from backend.inside.learning import Learning
 from backend.inside.looking import Inside, NotSeenInside
 from backend.inside.place import Place, Visitors
 from backend.predict.answer import Drawings
@@ -59,13 +63,16 @@ class Looks:
             return NotSeenInside(f"{deployment.manifest} cannot be taken apart: {str(error)[:200]}")
 
 
-def add_routes(app: Flask, drawings: Drawings, deployments: Deployments) -> None:
-    """Add ``/inside``."""
+def add_routes(app: Flask, drawings: Drawings, deployments: Deployments, folder: Path) -> None:
+    """Add ``/inside``; ``folder`` is the back end's."""
     looks, place, visitors = Looks(deployments), Place(), Visitors()
+    learning = Learning(folder)
 
     @app.get("/inside")
     def name_layers() -> Response:
         visitors.admit(visitor())
+        if (after := request.args.get("film")) is not None:
+            return json_answer(learning.tell(_step(after)))
         deployment = drawings.choose(request.args.get("model"))
         return json_answer(place.run(lambda: looks.into(deployment).describe()))
 
@@ -76,3 +83,10 @@ def add_routes(app: Flask, drawings: Drawings, deployments: Deployments) -> None
         deployment = drawings.choose(drawing.model)
         picture = drawing.picture
         return json_answer(place.run(lambda: looks.into(deployment).look(picture)))
+
+
+def _step(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError as error:
+        raise BadInput(f"film: the step after which frames are wanted, or -1. Received: {text!r}") from error

@@ -66,7 +66,9 @@ function clear() {
 
 // ── asking ──────────────────────────────────────────────────────────────────────────────────────
 
+const FILMED = ["training", "evaluating", "exporting", "deploying"];
 let timer = 0;
+let learning = null; // the film of the first model's learning, while there is one
 
 function dispatch(event) {
   const before = state;
@@ -76,7 +78,23 @@ function dispatch(event) {
   clearTimeout(timer);
   if (wake !== undefined) timer = setTimeout(dispatch, wake, { type: "woke" });
   if (send) ask(send);
+  follow(event);
   render();
+}
+
+/** While the first model trains its film is shown; what shows it is loaded then. */
+async function follow({ type, outcome }) {
+  if (type === "drew") learning?.drew();
+  if (type !== "came") return;
+  if (state.link === "ready") {
+    learning?.end();
+    learning = null;
+  } else if (outcome.kind === "waiting" && FILMED.includes(outcome.progress.state)) {
+    const { learningFilm } = await import("./film/waiting.js");
+    if (state.link !== "waiting") return;
+    learning ??= learningFilm({ part, fetchFrames: backend.film, drawing: present, inside, changed: () => render() });
+    learning.ask();
+  }
 }
 
 async function ask(what) {
@@ -150,11 +168,13 @@ function render() {
       value: taken ? "taken" : doubt ? "unsure doubted" : first.probability < 0.6 ? "unsure" : "",
     });
   }
+  const chances = sure ? sure.probabilities : learning?.probabilities;
+  const top = sure ? sure.digit : chances ? words.ranked(chances)[0].digit : -1;
   document.querySelectorAll("#bars li").forEach((row, digit) => {
-    const p = sure ? sure.probabilities[digit] : 0;
+    const p = chances?.[digit] ?? 0;
     row.style.setProperty("--p", p);
-    row.classList.toggle("top", sure?.digit === digit && !doubt);
-    set(row.lastElementChild, { textContent: sure ? words.percent(p) : "" });
+    row.classList.toggle("top", top === digit && !doubt);
+    set(row.lastElementChild, { textContent: chances ? words.percent(p) : "" });
   });
 
   const seen = mood === "answer" && answer?.seen?.startsWith?.("data:image/") ? answer.seen : "";

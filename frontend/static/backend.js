@@ -10,6 +10,7 @@ export const models = () => get("models", deployed);
 export const predict = (image) => post("predict", { image }, prediction);
 export const inside = (image) => post("inside", { image }, looked);
 export const layers = () => get("inside", looked);
+export const film = (after) => get(`inside?film=${after}`, filmed);
 export const correct = (image, predicted, digit) => post("corrections", { image, predicted, digit }, correction);
 export const collect = (image, digit, { session, writer }) =>
   post("corrections", { image, digit, kind: "collected", session, writer }, correction);
@@ -71,6 +72,11 @@ export function looked(status, body, retryAfter) {
   if (status === 200 && Array.isArray(body.layers)) return { kind: "inside", told: body };
   if (status === 429) return { kind: "limited", pause: pause(retryAfter) };
   return status === 503 ? away() : refusal(status, body) ?? away();
+}
+
+/** Frames of the first model's film of learning. */
+export function filmed(status, body) {
+  return status === 200 && Array.isArray(body.frames) ? { kind: "film", told: body } : { kind: "none" };
 }
 
 function isAnswer({ digit, probabilities }) {

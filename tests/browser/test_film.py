@@ -6,6 +6,9 @@ import re
 import numpy as np
 from playwright.sync_api import Browser, Page, expect
 
+from tests.browser.conftest import Front
+from tests.browser.drawing import SEVEN, draw, visit
+from tests.services import stand_in_backend as stand_in
 from workbench.models import at_home
 from workbench.ui import film
 from workbench.ui.widgets import theme
@@ -125,3 +128,41 @@ def test_what_is_inside_of_a_frame_is_shown_and_explained(browser: Browser) -> N
         assert complaints == []
     finally:
         page.close()
+
+
+def test_the_drawing_page_shows_the_first_models_film_while_it_trains(browser: Browser, front: Front) -> None:
+    backend = front.backend
+    backend.says |= {"/readyz": stand_in.training(5), "/predict": stand_in.error(503, "no_model", "none yet")}
+    frames = [
+        {"step": step, "weights": base64.b64encode(bytes(numbers(best))).decode()}
+        for step, best in ((0, 0), (5, 1), (10, 2))
+    ]
+    backend.says["/inside"] = 200, {"film": "a", "form": FORM, "frames": frames[:2], "kept": [0, 5]}
+    with visit(browser, front.url, wait=False) as (page, seen):
+        when, top = page.locator("#film-when"), page.locator("#bars .top")
+        expect(when).to_have_text("after 5 steps. Draw, and see how it reads you")
+        draw(page, SEVEN)
+        expect(when).to_have_text("after 5 steps")
+        expect(top).to_contain_text("1")
+        page.click("#look")
+        expect(page.locator(".inside-layers > li")).to_have_count(2)
+        page.locator("#film-steps").focus()
+        page.keyboard.press("Home")
+        expect(when).to_have_text("before the first step: random numbers")
+        expect(top.locator(".name")).to_have_text("0")
+        expect(page.locator(".inside-columns .top")).to_contain_text("0")
+        page.keyboard.press("End")
+        backend.says["/inside"] = 200, {"film": "a", "frames": frames[2:], "kept": [0, 10]}
+        expect(when).to_have_text("after 10 steps")
+        expect(top.locator(".name")).to_have_text("2")
+        expect(page.locator("#film-steps")).to_have_attribute("max", "1")
+        # Another training: all of its film is asked for.
+        backend.says["/inside"] = 200, {"film": "b", "form": FORM, "frames": frames[:1], "kept": [0]}
+        expect(when).to_have_text("before the first step: random numbers")
+        for path, answer in (("/inside", stand_in.inside()), ("/predict", stand_in.answer(7))):
+            backend.says[path] = answer
+        backend.says["/readyz"] = stand_in.READY
+        expect(page.locator("#digit")).to_have_text("7")
+        expect(page.locator("#film")).to_be_hidden()
+        expect(page.locator(".inside-layers > li")).to_have_count(3)
+        assert seen.complaints == []

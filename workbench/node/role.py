@@ -14,6 +14,7 @@ import keras
 import numpy as np
 
 from workbench import datasets, film, recipes
+from workbench.artifact import FILM_FOLDER
 from workbench.errors import RecipeError, WorkbenchError
 from workbench.events import Writer
 from workbench.fields import Fields
@@ -138,7 +139,7 @@ def _train(assignment: NodeAssignment, writer: Writer) -> None:
 
 def _reporter(assignment: NodeAssignment, writer: Writer) -> Callable[[training.TrainingProgress], None]:
     begun, leads = False, assignment.cluster.leads
-    recorder = film.Recorder(assignment.folder / "checkpoints" / film.FOLDER)
+    recorder = film.Recorder(assignment.folder / "checkpoints" / FILM_FOLDER)
 
     def report(progress: training.TrainingProgress) -> None:
         nonlocal begun

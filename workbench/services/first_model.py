@@ -1,7 +1,8 @@
 """The model that a fresh workbench begins with: trained from the default recipe, published, deployed.
 
 Run as ``python -m workbench.services.first_model`` by ``workbench up``. What it is doing stands in ``under_way.json`` in the
-back end's folder, from where the drawing page shows it, and on standard output as one JSON object a line.
+back end's folder, from where the drawing page shows it, and on standard output as one JSON object a line; beside it lies the
+film of its learning.
 """
 
 import json
@@ -20,6 +21,7 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from workbench import recipes
+from workbench.artifact import FILM_FOLDER
 from workbench.backends.http import HttpBackEnd
 from workbench.errors import NotFound, Unavailable, WorkbenchError
 from workbench.models import registry
@@ -57,6 +59,8 @@ def make(settings: Settings) -> None:
     except Exception as error:
         status.tell("failed", f"the first model could not be made: {type(error).__name__}: {error}")
         raise
+    finally:
+        files.remove(settings.backend / FILM_FOLDER)
     status.clear()
 
 
@@ -64,10 +68,15 @@ def _train(settings: Settings, status: "_Status") -> registry.Version:
     status.tell("starting", "starting TensorFlow to train the first model")
     recipe = recipes.read(recipes.DEFAULT)
     with _data_fetched_beside(recipe):
+        from workbench import film
         from workbench.models import evaluation
         from workbench.node import publishing, training
 
+    recorder = film.Recorder(settings.backend / FILM_FOLDER)
+
     def show(progress: training.TrainingProgress) -> None:
+        if progress.film is not None:
+            recorder.follow(progress.film)
         status.tell("training", f"training the first model, step {progress.step} of {progress.of}", progress)
 
     with tempfile.TemporaryDirectory() as folder:

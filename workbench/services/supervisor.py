@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterator
 import psutil
 
 from workbench import runner
+from workbench.artifact import FILM_FOLDER
 from workbench.errors import BadInput, Unavailable, WorkbenchError
 from workbench.services import Service, backend, child, dashboard, first_model, frontend, job_queue, state
 from workbench.services.child import Child
@@ -235,3 +236,4 @@ def _clear_run(settings: Settings) -> None:
     """Remove what only exists while services run; for who knows that none does."""
     shutil.rmtree(settings.run, ignore_errors=True)
     (settings.backend / "under_way.json").unlink(missing_ok=True)
+    shutil.rmtree(settings.backend / FILM_FOLDER, ignore_errors=True)

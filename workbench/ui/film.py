@@ -28,13 +28,14 @@ class Film(anywidget.AnyWidget):
     def __init__(self) -> None:
         super().__init__()
         self._film: FilmSoFar | None = None
+        self._form: Mapping[str, object] = {}
         self._sent: list[int] = []
         self.on_msg(lambda _, message, buffers: self._ready(message))
 
     def show(self, film: FilmSoFar) -> None:
         """Show the film as far as it is."""
-        if film is not self._film:
-            self._film, self._sent = film, []
+        if film is not self._film or film.form is not self._form:
+            self._film, self._form, self._sent = film, film.form, []
             self.send({"kind": "form", "form": dict(film.form)})
         frames = list(film.frames)
         kept = [frame.step for frame in frames]

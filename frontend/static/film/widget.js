@@ -70,6 +70,7 @@ export function render({ model, el }) {
   inside.addEventListener("click", () => {
     layers.hidden = !layers.hidden;
     inside.setAttribute("aria-expanded", String(!layers.hidden));
+    maps.hidden = !layers.hidden; // they are among the layers
     ask();
   });
 

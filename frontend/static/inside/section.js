@@ -7,13 +7,15 @@ import { next, start } from "./looking.js";
  * @param ask (image) => outcome, of one drawing
  * @param name () => outcome, of the layers alone
  * @param model () => which version serves: its layers are named once
- * @returns {answered(image)}: to be called when a drawing was answered
+ * @returns {answered(image), computed(form, steps, seen)}: to be called when a drawing was answered, and when the page itself
+ *   has a network that reads it
  */
 export function insideSection({ button, body, ask, name, model, say }) {
   let state = start;
   let timer = 0;
   let panel = null;
   let named = null; // the version whose layers the panel knows
+  let own = null; // {wish, looks}: of a network that the page computes
 
   async function dispatch(event) {
     const { state: after, send, wake } = next(state, event, performance.now());
@@ -41,6 +43,13 @@ export function insideSection({ button, body, ask, name, model, say }) {
     named = version;
   }
 
+  async function lookOwn() {
+    const { ownLooks } = await import("./own.js");
+    own.looks ??= ownLooks(panel);
+    named = null;
+    own.looks.show(...own.wish);
+  }
+
   async function open() {
     button.setAttribute("aria-expanded", "true");
     body.hidden = false;
@@ -49,6 +58,7 @@ export function insideSection({ button, body, ask, name, model, say }) {
       panel = insidePanel(body, say);
       panel.show({ layers: [] });
     }
+    if (own) lookOwn();
     dispatch({ type: "opened" });
   }
 
@@ -59,5 +69,14 @@ export function insideSection({ button, body, ask, name, model, say }) {
   }
 
   button.addEventListener("click", () => (body.hidden ? open() : close()));
-  return { answered: (image) => dispatch({ type: "answered", image }) };
+  return {
+    answered(image) {
+      own = null;
+      dispatch({ type: "answered", image });
+    },
+    computed(...wish) {
+      own = { wish, looks: own?.looks };
+      if (!body.hidden && panel) lookOwn();
+    },
+  };
 }

@@ -18,6 +18,7 @@ from tests.backend import making
 from tests.backend.client import Client
 from tests.backend.inside import making as kinds
 from tests.backend.real_server import BEARER
+from workbench import film
 from workbench.errors import TooMany, Unavailable
 from workbench.pictures.inputs import prepare
 from workbench.settings import Settings
@@ -207,6 +208,26 @@ def test_what_is_sent_is_refused_as_by_predict(deploy: Deploy, client: Client) -
 def test_without_a_model_it_says_what_is_under_way(client: Client) -> None:
     for answer in (client.get("/inside"), client.post("/inside", data=making.data_url(SEVEN))):
         assert (answer.status_code, answer.json["error"]["code"]) == (503, "no_model")
+
+
+def test_the_film_of_the_first_models_learning_comes_a_few_frames_at_a_time(
+    client: Client, here: Settings
+) -> None:
+    assert client.get("/inside?film=-1").status_code == 404
+    assert client.get("/inside?film=all").status_code == 400
+    frames = tuple(film.Frame(step, bytes([step, 0])) for step in (0, 1, 2, 5, 10, 20))
+    recorder = film.Recorder(here.backend / "film")
+    recorder.follow(film.Film({"format": 1}, frames))
+    first = client.get("/inside?film=-1").json
+    assert (first["form"], first["kept"]) == ({"format": 1}, [0, 1, 2, 5, 10, 20])
+    assert [frame["step"] for frame in first["frames"]] == [0, 1, 2, 5]
+    assert first["frames"][1]["weights"] == "AQA="
+    rest = client.get("/inside?film=5").json
+    assert "form" not in rest
+    assert rest["film"] == first["film"]
+    assert [frame["step"] for frame in rest["frames"]] == [10, 20]
+    film.Recorder(here.backend / "film").follow(film.Film({"format": 1}, frames[:1]))
+    assert client.get("/inside?film=20").json["film"] != first["film"], "another training has begun"
 
 
 def test_a_version_without_an_onnx_form_says_so(deploy: Deploy, client: Client, here: Settings) -> None:
