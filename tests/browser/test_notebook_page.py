@@ -1,5 +1,6 @@
 """The tutorial in a browser: as a Voilà page and in JupyterLab, from our Jupyter server."""
 
+import itertools
 import json
 import shutil
 import stat
@@ -270,13 +271,23 @@ def test_ticks_are_round_and_cover_the_range(page: Page) -> None:
     assert evaluate(page, "curves", "module.ticks(5, 5, 4)") == [5]
 
 
-def test_the_wild_start_of_a_curve_does_not_flatten_the_rest(page: Page) -> None:
-    loss = [{"y": [50.0] + [0.5] * 30}]
-    assert evaluate(page, "curves", f"module.range({json.dumps(loss)}, false)[1]") < 1  # type: ignore[operator]
-    accuracy = [{"y": [0.1] * 3 + [0.95] * 30}]
-    found: Any = evaluate(page, "curves", f"module.range({json.dumps(accuracy)}, true)")
-    low, high = found
-    assert (low > 0.9, high) == (True, 1)
+def test_a_chart_shows_the_start_of_a_curve_unless_it_flattens_the_rest(page: Page) -> None:
+    def found(y: list[float], percent: str) -> Any:
+        return evaluate(page, "curves", f"module.range({json.dumps([{'y': y}])}, {percent})")
+
+    assert found([2000.0] + [0.5] * 30, "false")[1] < 1
+    assert found([2.3, 1.1, 0.6] + [0.3] * 30, "false")[1] > 2.3
+    for length in (1, 5, 40, 400):
+        low, high = found([0.11 + 0.8 * n / length for n in range(length)], "true")
+        assert (low <= 0.11, high) == (True, 1)
+
+
+def test_a_noisy_curve_is_smoothed_from_its_first_value_on(page: Page) -> None:
+    noisy = [2.3 * 0.9**n + (0.2 if n % 2 else -0.2) for n in range(200)]
+    smooth: Any = evaluate(page, "curves", f"module.smooth({json.dumps(noisy)})")
+    assert smooth[0] == pytest.approx(noisy[0])
+    assert max(abs(a - b) for a, b in itertools.pairwise(smooth[100:])) < 0.06
+    assert evaluate(page, "curves", "module.smooth([3, 1, 2])") == [3, 1, 2]
 
 
 def test_ink_is_where_the_pen_was_and_nowhere_else(page: Page) -> None:

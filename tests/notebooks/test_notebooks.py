@@ -70,7 +70,15 @@ def test_the_default_recipe_imports_nothing_that_a_machine_has_not() -> None:
                 imported |= {alias.name for alias in node.names}
             elif isinstance(node, ast.ImportFrom):
                 imported |= {f"{node.module}.{alias.name}" for alias in node.names}
-    assert imported == {"os", "numpy", "tensorflow", "keras", "keras.layers", "workbench.datasets"}
+    assert imported == {
+        "os",
+        "numpy",
+        "tensorflow",
+        "keras",
+        "keras.layers",
+        "keras.ops",
+        "workbench.datasets",
+    }
 
 
 def test_the_default_recipe_makes_a_compiled_model_whose_rate_ends_with_the_training(tmp_path: Path) -> None:
@@ -153,6 +161,7 @@ def test_the_tutorial_runs_top_to_bottom_and_publishes_a_model(tmp_path: Path, d
         "assert result.value.low > 0.9",
         "assert np.argmax(nine.value.probabilities) == 9",
         "assert str(version.value) == 'mnist-cnn:1'",
+        "assert not deployed.ready",
         WORKBENCH_SMALL="1",
     )
     (version,) = registry.versions(from_environment({"WORKBENCH_HOME": str(home)}))

@@ -13,6 +13,7 @@ import pytest
 
 from tests.apart import run_apart
 from workbench import ui
+from workbench.backends.values import Deployment
 from workbench.film import Frame
 from workbench.node.training import TrainingProgress
 from workbench.ui.film import Film
@@ -341,6 +342,27 @@ def test_running_all_cells_publishes_nothing_that_was_stopped_half_way(stopped: 
     run._give(Stopped(True, steps=1))
     assert "after 1 of 840 steps" in html(publish)
     assert len(published) == 1
+
+
+def test_running_all_cells_deploys_nothing_either() -> None:
+    run, deployed = ui.Observable(), []
+    run._give("mnist-cnn:2")
+
+    @ui.after(run, button="Deploy", asks=True)
+    def deploy(version: str) -> str:
+        """Deploy it."""
+        deployed.append(version)
+        return "deployed"
+
+    assert deployed == []
+    deploy.widget.children[1].click()
+    until(lambda: deploy.ready)
+    assert deployed == ["mnist-cnn:2"]
+
+
+def test_what_is_deployed_is_linked_to_where_one_draws_at_it() -> None:
+    now = Deployment("mnist-cnn", 2, "2026-01-01T00:00:00Z", 1, None, (), "mnist", {})
+    assert 'href="serve_and_predict.ipynb?model=mnist-cnn:2"' in ui.deployed(now).html
 
 
 def test_a_cell_that_is_run_twice_leaves_one_section_that_follows() -> None:

@@ -1,6 +1,6 @@
 """The pages, and the widgets for notebooks: they show what ``workbench.verbs`` give, and call nothing else."""
 
-from workbench.ui.tutorial.results import answer, pictures, published, report, unfinished
+from workbench.ui.tutorial.results import answer, deployed, pictures, published, report, unfinished
 from workbench.ui.tutorial.sections import Observable, Section, after, is_page
 from workbench.ui.tutorial.training import TrainingPanel
 from workbench.ui.widgets.answer import Answer
@@ -32,6 +32,7 @@ __all__ = [
     "TrainingPanel",
     "after",
     "answer",
+    "deployed",
     "is_page",
     "pictures",
     "published",

@@ -6,13 +6,17 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from workbench.settings import from_environment
 from workbench.ui import evaluations
+from workbench.ui.cluster.hints import Hints
 from workbench.ui.widgets.answer import DOUBTS, Answer
 from workbench.ui.widgets.formats import percent
 from workbench.ui.widgets.inline_pictures import data_url, picture_grid
 from workbench.ui.widgets.pieces import Html, banner
+from workbench.verbs import services
 
 if TYPE_CHECKING:
+    from workbench.backends.values import Deployment
     from workbench.models.measured import Evaluation
     from workbench.verbs.models import Version
 
@@ -90,9 +94,14 @@ def published(version: "Version") -> Html:
     ]
     missing = [f"{form}: {reason}" for form, reason in version.manifest.missing.items()]
     text = f"As {', '.join(forms)}." + "".join(f" Not as {line}." for line in missing)
-    deploy = f"uv run workbench deploy {version}"
-    return Html(
-        banner(
-            f"Published as {version}", f"{text} To let the drawing page use it:", detail=deploy, kind="done"
-        )
-    )
+    return Html(banner(f"Published as {version}", text, kind="done"))
+
+
+def deployed(now: "Deployment") -> Html:
+    """Say what answers now, and where to draw at it."""
+    running = services.now(from_environment())
+    drawing = next((row.url for row in running.rows if row.name == "drawing page"), "") if running else ""
+    draw = f'<a class="wb-button wb-primary" href="{escape(drawing)}">Draw at it</a> ' if drawing else ""
+    page = f"serve_and_predict.ipynb?model={now.name}:{now.version}"
+    links = f'<p class="wb-next">{draw}<a class="wb-button" href="{page}">See it among the models</a></p>'
+    return Hints(banner(f"{now} answers on the drawing page now", kind="done") + links)

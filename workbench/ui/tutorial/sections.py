@@ -157,6 +157,7 @@ def after(
     show: Callable[[Any], Any] | None = None,
     button: str | None = None,
     unless: Callable[..., str] | None = None,
+    asks: bool = False,
 ) -> Callable[[Callable[..., Any]], Section]:
     """Run the decorated function on the values of ``sources`` as soon as they are there, and show what it gives.
 
@@ -170,12 +171,14 @@ def after(
     unless
         Of a section with a button: says of the sources' values why it should not run unasked, or nothing. Then the
         button waits step by step, too: running all cells does nothing that nobody asked for.
+    asks
+        Whether the button waits step by step whatever the values are.
     """
 
     def decorate(function: Callable[..., Any]) -> Section:
         section = Section(function, sources, show, button, unless)
         display(section.widget)
-        if not is_page():
+        if not is_page() and not asks:
             section.run()
         elif not button:
             section.start()

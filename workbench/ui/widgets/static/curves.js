@@ -15,16 +15,31 @@ export function ticks(low, high, count) {
   return Array.from({ length: last - first + 1 }, (_, i) => (first + i) * step);
 }
 
-/** The range that shows the course of the curves: the wild start may leave it, the rest may not. */
+/** A moving average that begins at the first value, over a twentieth of the points; few points stay as they are. */
+export function smooth(y) {
+  const keep = 1 - 1 / Math.max(1, y.length / 20);
+  let sum = 0;
+  let weight = 0;
+  return y.map((value) => {
+    if (Number.isFinite(value)) {
+      sum = keep * sum + (1 - keep) * value;
+      weight = keep * weight + 1 - keep;
+    }
+    return weight ? sum / weight : value;
+  });
+}
+
+const WILD = 25; // so many times what comes after it, a start is left out: the rest would be a flat line
+
+/** The range that shows the whole course of the curves, from their start on; of what is smoothed, the smooth line. */
 export function range(series, percent) {
-  const settled = [];
-  for (const { y } of series) {
-    const skip = y.length > 8 ? Math.floor(y.length * 0.12) : 0;
-    settled.push(...y.slice(skip).filter(Number.isFinite));
-  }
-  if (!settled.length) return percent ? [0, 1] : [0, 1];
-  let low = Math.min(...settled);
-  let high = Math.max(...settled);
+  const shown = series.flatMap(({ y, dots }) => (dots ? y : smooth(y))).filter(Number.isFinite);
+  if (!shown.length) return [0, 1];
+  let low = Math.min(...shown);
+  let high = Math.max(...shown);
+  const settled = series.flatMap(({ y }) => y.slice(y.length > 8 ? Math.floor(y.length * 0.12) : 0)).filter(Number.isFinite);
+  const top = Math.max(...settled);
+  if (top > 0 && high > WILD * top) high = top;
   if (percent) {
     high = Math.max(high, 1);
     low = Math.max(0, low - (high - low) * 0.08);
@@ -83,11 +98,11 @@ function render({ model, el }) {
   let pointed = null; // the x that the visitor points at
 
   function draw() {
-    const series = model.get("series").map((s, i) => ({ color: i + 1, ...s }));
+    const series = model.get("series").map((s, i) => ({ color: i + 1, ...s, raw: s.y, y: s.dots ? s.y : smooth(s.y) }));
     const percent = model.get("percent");
     const height = model.get("height");
     const right = Math.max(model.get("x_max") || 0, ...series.map((s) => s.x.at(-1) ?? 0)) || 1;
-    const [low, high] = range(series, percent);
+    const [low, high] = range(model.get("series"), percent);
     const inner = { w: Math.max(10, width - MARGIN.left - MARGIN.right), h: height - MARGIN.top - MARGIN.bottom };
     const px = (x) => MARGIN.left + (x / right) * inner.w;
     const py = (y) => MARGIN.top + (1 - (y - low) / (high - low)) * inner.h;
@@ -111,8 +126,10 @@ function render({ model, el }) {
     const curves = make("g", { "clip-path": `url(#${clip.id})` });
     svg.append(clip, curves);
     for (const s of series) {
-      const points = s.x.map((x, i) => `${px(x).toFixed(1)},${py(s.y[i]).toFixed(1)}`);
+      const along = (y) => s.x.map((x, i) => `${px(x).toFixed(1)},${py(y[i]).toFixed(1)}`);
+      const points = along(s.y);
       const ink = `stroke: var(--wb-series-${((s.color - 1) % 8) + 1})`;
+      if (!s.dots) curves.append(make("polyline", { points: along(s.raw).join(" "), style: ink, class: "wb-raw" }));
       curves.append(make("polyline", { points: points.join(" "), style: ink, class: s.dots ? "wb-thin" : "" }));
       if (s.dots || points.length === 1) {
         for (const point of points) {
