@@ -164,6 +164,7 @@ def submit(
     cluster: str | None = None,
     epochs: int | None = None,
     requester: str | None = None,
+    instance_type: str | None = None,
 ) -> Job:
     """Queue a training, and start it if it is its turn.
 
@@ -175,6 +176,8 @@ def submit(
         Of the model that comes out of it.
     cluster
         A standing cluster; else the job gets machines of its own.
+    instance_type
+        Of its machines, where the provider has types.
 
     Raises
     ------
@@ -193,6 +196,7 @@ def submit(
         epochs=epochs,
         provider=provider,
         cluster=cluster,
+        instance_type=instance_type,
     )
     with opened(settings) as workbench:
         return Job(workbench.jobs.submit(request), settings)

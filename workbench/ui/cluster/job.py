@@ -9,6 +9,8 @@ from workbench.errors import NotFound, WorkbenchError
 from workbench.jobs import ACTIVE, ENDED, Job
 from workbench.machines import Machine
 from workbench.ui import evaluations
+from workbench.ui.as_code import AsCode, Line
+from workbench.ui.as_code import lines as as_code
 from workbench.ui.cluster import job_views
 from workbench.ui.cluster.hints import Hints
 from workbench.ui.cluster.job_charts import JobCharts
@@ -60,6 +62,7 @@ class JobPage:
         close.on_click(lambda _: closed())
         self.head, self.figures, self.timeline = Hints(), Html(), Html()
         self.progress = ProgressBar(label="Job")
+        self.as_code = AsCode(self._lines)
         self.links, self.error, self.machines, self.evaluation = Hints(), Html(), Html(), Html()
         self.charts, self.film = JobCharts(), JobFilm(workbench.settings)
         self.logs = LogView(self._read_log)
@@ -68,8 +71,9 @@ class JobPage:
         buttons.add_class("wb-buttons")
         self.widget = ipywidgets.VBox(
             [
-                *(self.head, self.progress, buttons, self.message, self.error, self.figures, self.timeline),
-                *(self.charts.widget, self.film.widget, self.evaluation, self.machines, self.logs),
+                *(self.head, self.progress, buttons, self.as_code, self.message, self.error),
+                *(self.figures, self.timeline, self.charts.widget, self.film.widget),
+                *(self.evaluation, self.machines, self.logs),
             ]
         )
         self.widget.add_class("wb").add_class("wb-card").add_class("wb-job")
@@ -129,6 +133,7 @@ class JobPage:
         self.film.show(job, self._show_version(job))
         self.refresh_logs()
         self._allow()
+        self.as_code.refresh()
 
     def refresh_logs(self) -> None:
         """Look for what the machines have written since."""
@@ -236,6 +241,11 @@ class JobPage:
     def _offer(self, action: Action, there: bool, allowed: bool, why_not: str) -> None:
         action.widget.layout.display = "" if there else "none"
         action.allow(allowed, why_not)
+
+    def _lines(self) -> tuple[Line, ...]:
+        job = self._known()
+        ended = job.state in ENDED
+        return as_code.job(job.id, goes_on=not ended, may_retry=ended and job.state != "completed")
 
     def _known(self) -> Job:
         if self._job is None:

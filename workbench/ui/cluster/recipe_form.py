@@ -96,6 +96,11 @@ class RecipeForm:
         code = {field: self.editor.values[field] for field in FIELDS}
         return Recipe(**code, requirements=self.editor.values["requirements"], files=self.beside.files)
 
+    @property
+    def unchanged(self) -> str:
+        """The name of the recipe that stands there as it was; empty where it was changed."""
+        return "" if self._is_changed() else self._origin
+
     def read(self, name: str) -> Recipe:
         """Read a recipe that is offered; raises ``BadInput`` where none has this name."""
         if name not in self.offered:

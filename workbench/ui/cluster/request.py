@@ -8,6 +8,8 @@ import ipywidgets
 from workbench.errors import BadInput, RecipeError
 from workbench.machines import Layout
 from workbench.recipes import Recipe
+from workbench.ui.as_code import AsCode, Line
+from workbench.ui.as_code import lines as as_code
 from workbench.ui.cluster.fields import RequestFields, StandingClusters
 from workbench.ui.cluster.hints import Hints
 from workbench.ui.cluster.outlook import Outlook, describe_estimate
@@ -60,6 +62,7 @@ class RequestForm:
         self._outlook = Outlook(workbench, self.fields)
         self._hinting = Newest(self._hint)
         self._make_actions()
+        self.as_code = AsCode(self._lines)
         self._lay_out()
         self.load(next(iter(self.code.offered)))
         requester.on_name(lambda _: self.refresh())
@@ -132,7 +135,7 @@ class RequestForm:
         buttons.add_class("wb-buttons")
         order = ipywidgets.HBox([self.hints, buttons])
         order.add_class("wb-order")
-        parts = [*self.code.widgets, self.fields.widget, self.message, order]
+        parts = [*self.code.widgets, self.fields.widget, self.as_code, self.message, order]
         self.widget = ipywidgets.VBox(parts)
         self.widget.add_class("wb").add_class("wb-card").add_class("wb-wide").add_class("wb-request")
 
@@ -201,6 +204,9 @@ class RequestForm:
             instance_type=layout.instance_type,
         )
 
+    def _lines(self) -> list[Line]:
+        return [as_code.submit(self._request(), self.code.unchanged)]
+
     def _estimate(self) -> None:
         request = self._request()
         found = self._workbench.requests.estimate(request, self.code.found(request.recipe))
@@ -218,5 +224,6 @@ class RequestForm:
         self.refresh()
 
     def _hint(self) -> None:
+        self.as_code.refresh()
         self.hints.html, why_not = self._outlook.read(self._requester.name)
         self.train.allow(not why_not, why_not)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import ipywidgets
 
 from workbench.settings import Settings, from_environment
+from workbench.ui.as_code import AsCode
+from workbench.ui.as_code import lines as as_code
 from workbench.ui.datasets.adding import AddingForm
 from workbench.ui.draft import DRAFT
 from workbench.ui.widgets import theme
@@ -49,6 +51,7 @@ class DatasetsPage:
             confirm=lambda: f"Remove {html.escape(self.choice.value or '')} for good?",
             danger=True,
         )
+        self.as_code = AsCode(lambda: as_code.dataset(self.choice.value) if self.choice.value else ())
         self.poll: Poll[tuple[DatasetManifest, ...]] = Poll(
             lambda: tuple(datasets.versions(workbench.settings)), browser=self.browser
         )
@@ -65,7 +68,7 @@ class DatasetsPage:
         form.add_class("wb-form")
         buttons = ipywidgets.HBox([self.recipe.widget, self.remove.widget])
         buttons.add_class("wb-start")
-        whole = ipywidgets.VBox([form, self.look, buttons, self.message])
+        whole = ipywidgets.VBox([form, self.look, buttons, self.as_code, self.message])
         for name in ("wb", "wb-card", "wb-wide", "wb-datasets"):
             whole.add_class(name)
         return self._part(whole)
@@ -97,6 +100,7 @@ class DatasetsPage:
         if name == self._shown:
             return
         self._shown = name
+        self.as_code.refresh()
         self.look.html = waiting(f"Opening {name} …", working=True)
         try:
             shown = looking.look(found, self.workbench.settings).html

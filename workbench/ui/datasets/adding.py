@@ -8,6 +8,8 @@ import ipywidgets
 
 from workbench.errors import BadInput
 from workbench.system import files
+from workbench.ui.as_code import AsCode, Line
+from workbench.ui.as_code import lines as as_code
 from workbench.ui.datasets.upload import Upload
 from workbench.ui.widgets.actions import Action, Message
 from workbench.ui.widgets.pieces import Html, waiting
@@ -17,6 +19,7 @@ from workbench.verbs.workbench import Workbench
 if TYPE_CHECKING:
     from workbench.verbs.datasets import DatasetManifest
 
+KINDS = {"": None, "classes": True, "number": False}
 MOST_BYTES = 20 * 1024**3
 ACCEPT = ".zip,.csv,.tsv,.txt,.gz,.parquet,.npz"
 
@@ -55,8 +58,19 @@ class AddingForm:
         form = ipywidgets.Box([self.source, self.name, self.target, self.kind, self.share, self.licence])
         form.add_class("wb-form")
         self.add = Action("Add", self._add, self.message, working="Adding …", primary=True)
+        self.as_code = AsCode(self._lines)
+        for field in (self.source, self.name, self.target, self.kind, self.share, self.licence):
+            field.observe(lambda _: self.as_code.refresh(), "value")
         self.widget = ipywidgets.VBox(
-            [self.upload, self.upload.progress, form, self.add.widget, self._stage, self.message]
+            [
+                self.upload,
+                self.upload.progress,
+                form,
+                self.add.widget,
+                self.as_code,
+                self._stage,
+                self.message,
+            ]
         )
         for name in ("wb", "wb-card", "wb-wide", "wb-datasets"):
             self.widget.add_class(name)
@@ -67,6 +81,17 @@ class AddingForm:
             self.name.value = _name_of(path.name)
         self.message.done(f"{path.name} is here", "Say how it is to be called, and press Add.")
 
+    def _lines(self) -> list[Line]:
+        line = as_code.add_dataset(
+            self.name.value.strip(),
+            self.source.value.strip() or (self._file.name if self._file else ""),
+            target=self.target.value.strip(),
+            classes=KINDS[self.kind.value],
+            share=self.share.value,
+            licence=self.licence.value.strip(),
+        )
+        return [line]
+
     def _add(self) -> None:
         source = self.source.value.strip() or (str(self._file) if self._file else "")
         if not source:
@@ -75,7 +100,7 @@ class AddingForm:
             raise BadInput("give the data set a name, for instance flowers")
         how = datasets.how(
             target=self.target.value.strip() or None,
-            classes={"": None, "classes": True, "number": False}[self.kind.value],
+            classes=KINDS[self.kind.value],
             share=self.share.value,
             licence=self.licence.value.strip(),
         )

@@ -7,6 +7,8 @@ from typing import cast, get_args
 import ipywidgets
 
 from workbench.backends.correction_values import Correction, Counts, State, Verdict
+from workbench.ui.as_code import AsCode
+from workbench.ui.as_code import lines as as_code
 from workbench.ui.serving import givers
 from workbench.ui.serving.alike import AlikeTraining
 from workbench.ui.serving.choice import BackEndChoice
@@ -196,7 +198,17 @@ class CorrectionsPanel:
         buttons = ipywidgets.HBox([action.widget for action in actions])
         buttons.add_class("wb-buttons")
         self.state.add_class("wb-choice")
-        parts = [self.state, choice, self.note, self.grid, buttons, self.message, *self.retraining.widgets]
+        code = AsCode(lambda: as_code.review(self._choice.where))
+        parts = [
+            self.state,
+            choice,
+            self.note,
+            self.grid,
+            buttons,
+            code,
+            self.message,
+            *self.retraining.widgets,
+        ]
         self.widget = ipywidgets.VBox(parts)
         self.widget.add_class("wb").add_class("wb-card").add_class("wb-wide").add_class("wb-corrections")
 

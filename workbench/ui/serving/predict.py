@@ -13,6 +13,8 @@ import numpy as np
 from workbench.backends.how import How
 from workbench.backends.values import Deployment, Source
 from workbench.errors import BadInput, WorkbenchError
+from workbench.ui.as_code import AsCode
+from workbench.ui.as_code import lines as as_code
 from workbench.ui.serving.asking import AskingCanvas, show_answer
 from workbench.ui.serving.choice import BackEndChoice
 from workbench.ui.serving.snapshot import Snapshot
@@ -147,8 +149,9 @@ class PredictPanel:
         left = ipywidgets.VBox([self.picture, self._picture])
         row = ipywidgets.HBox([self.ask.widget])
         row.add_class("wb-buttons")
+        code = AsCode(lambda: (as_code.ask(self._choice.where),))
         right = ipywidgets.VBox(
-            [self.source, self._model, self.sizes, self.hint, row, self.message, self.answer]
+            [self.source, self._model, self.sizes, self.hint, row, self.message, self.answer, code]
         )
         halves = ipywidgets.HBox([left, right])
         halves.add_class("wb-halves")

@@ -8,6 +8,8 @@ import ipywidgets
 from workbench import film as films
 from workbench.errors import BadInput, NotFound, WorkbenchError
 from workbench.ui import evaluations
+from workbench.ui.as_code import AsCode, Line
+from workbench.ui.as_code import lines as as_code
 from workbench.ui.film import Film
 from workbench.ui.serving import version_views
 from workbench.ui.serving.choice import BackEndChoice
@@ -45,6 +47,9 @@ class VersionPage:
         self.message = Message()
         self.film = Film()
         self._make_actions()
+        self.as_code = AsCode(self._lines)
+        for field in (self.reason, self.canary):
+            field.observe(lambda _: self.as_code.refresh(), "value")
         self._lay_out(closed)
         requester.on_name(lambda _: self._allow())
 
@@ -72,6 +77,7 @@ class VersionPage:
         )
         self._show_history(version.name)
         self._allow()
+        self.as_code.refresh()
         return another
 
     def _show_history(self, name: str) -> None:
@@ -118,7 +124,9 @@ class VersionPage:
         buttons = ipywidgets.HBox([self.deploy.widget, self.rollback.widget, self.links, close])
         buttons.add_class("wb-buttons")
         parts = [self.head, self.facts, fields, self.anyway, buttons]
-        self.widget = ipywidgets.VBox([*parts, self.message, self.history, self.film, self.evaluation])
+        self.widget = ipywidgets.VBox(
+            [*parts, self.as_code, self.message, self.history, self.film, self.evaluation]
+        )
         self.widget.add_class("wb").add_class("wb-card").add_class("wb-version")
         self.widget.layout.display = "none"
 
@@ -164,6 +172,11 @@ class VersionPage:
         if share:
             return f"{version} answers {share:g} % of the drawings on {page}, as a canary"
         return f"{version} is no canary any more"
+
+    def _lines(self) -> tuple[Line, ...]:
+        share = percent_of(self.canary.value)
+        where = self._choice.where
+        return as_code.version(str(self._known()), reason=self.reason.value.strip(), canary=share, to=where)
 
     def _ask_rollback(self) -> str:
         there = self._before(self._known().name)
