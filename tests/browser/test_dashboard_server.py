@@ -129,6 +129,8 @@ def test_the_landing_page_leads_everywhere_and_follows_the_jobs(
     expect(page.get_by_text("1 job waits for its turn.")).to_be_visible()
     drawing = f"http://127.0.0.1:{dashboard.settings.frontend_port}/"
     expect(page.get_by_role("link", name="Drawing page", exact=False).last).to_have_attribute("href", drawing)
+    led = context.request.get(f"{dashboard.origin}/workbench/draw", max_redirects=0)
+    assert (led.status, led.headers["location"]) == (302, drawing)
     expect(page.get_by_role("link", name="Collect handwriting")).to_have_attribute(
         "href", f"{drawing}collect.html"
     )

@@ -227,6 +227,9 @@ def test_in_jupyterlab_all_cells_run_and_stop_works_on_the_way(server: Running, 
     page.set_viewport_size({"width": 1200, "height": 3000})  # JupyterLab draws only what is in the window
     page.goto(f"{server.origin}/lab/tree/00-mnist-cnn.ipynb?token={server.settings.token}&reset")
     expect(page.get_by_text("| Idle")).to_be_visible(timeout=WAIT_MS)
+    leads = page.locator("#workbench-links a")
+    expect(leads).to_have_text(["Workbench", "Drawing page"])
+    assert [link.get_attribute("href") for link in leads.all()] == ["/workbench", "/workbench/draw"]
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
     expect(page.get_by_text("Epoch 1 of 3")).to_be_visible(timeout=TRAINING_MS)

@@ -8,6 +8,7 @@ from typing import Any
 from jupyter_server.base.handlers import APIHandler, FileFindHandler, JupyterHandler
 from jupyter_server.utils import url_path_join
 from tornado import web
+from tornado.httputil import HTTPServerRequest
 from tornado.ioloop import IOLoop
 
 from workbench.dashboard.addresses import without_token
@@ -39,6 +40,7 @@ def load(server: Any) -> None:
         [
             (own, Landing, {"overview": overview}),
             (f"{own}/overview", OverviewPoll, {"overview": overview, "kernels": server.kernel_manager}),
+            (f"{own}/draw", ToDrawingPage, {"overview": overview}),
             (f"{own}/models/([^/]+)/([0-9]+)\\.zip", Download, {"settings": from_environment()}),
             (f"{own}/static/(.*)", FileFindHandler, {"path": [str(HERE / "static")]}),
             (f"{own}/scripts/.*", ScriptsHandler, {"scripts": scripts}),
@@ -68,12 +70,33 @@ class Landing(JupyterHandler):
         self.set_header("Cache-Control", "no-store")
         pages = existing(Path(self.contents_manager.root_dir))
         now, port = await asyncio.to_thread(lambda: (self.overview.read(), self.overview.drawing_port()))
-        drawing = f"{self.request.protocol}://{self.request.host_name}:{port}/"
+        drawing = drawing_page(self.request, port)
         self.finish(
             self.render_template(
                 "landing.html", pages=pages, drawing=drawing, now=asdict(now), version=VERSION
             )
         )
+
+
+class ToDrawingPage(JupyterHandler):
+    """A place from which every page and JupyterLab reach the drawing page, whose port only the server knows."""
+
+    def initialize(self, overview: OverviewReader) -> None:
+        self.overview = overview
+
+    @web.authenticated
+    async def get(self) -> None:
+        """Send on to it, on the host that the visitor came by."""
+        port = await asyncio.to_thread(self.overview.drawing_port)
+        self.set_header("Cache-Control", "no-store")
+        self.redirect(drawing_page(self.request, port))
+
+
+def drawing_page(request: HTTPServerRequest, port: int) -> str:
+    """The drawing page's address for whoever asks."""
+    host = request.host_name
+    host = f"[{host}]" if ":" in host and not host.startswith("[") else host
+    return f"{request.protocol}://{host}:{port}/"
 
 
 class WithoutToken(JupyterHandler):

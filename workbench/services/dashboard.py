@@ -127,6 +127,7 @@ def configuration(settings: Settings, certificate: certificates.Certificate | No
         "MappingKernelManager.cull_interval": 60,
         "MappingKernelManager.cull_connected": False,
         "VoilaConfiguration.template": "workbench",
+        "VoilaConfiguration.extension_denylist": ["workbench-lab"],  # links that JupyterLab lacks
         "VoilaConfiguration.file_allowlist": [],  # what it would serve, it serves to anybody
         "VoilaConfiguration.show_tracebacks": True,
         "VoilaConfiguration.strip_sources": False,
@@ -193,6 +194,7 @@ LAB_SETTINGS = {
         "fetchNews": "false",
     },
     "@jupyterlab/apputils-extension:themes": {"adaptive-theme": True},
+    "@jupyterlab/filebrowser-extension:browser": {"showLastModifiedColumn": False},
     "@jupyterlab/docmanager-extension:plugin": {"maxNumberRecents": 5},
 }
 
