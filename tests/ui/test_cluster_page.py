@@ -344,7 +344,12 @@ def made(stand: Stand, settings: Settings) -> dict[str, int]:
 def opened(stand: Stand, id: int) -> Any:
     stand.page.jobs.open(id)
     panel = stand.page.jobs.page
-    wait_until(lambda: panel.id == id and panel._job is not None, 60, "the job's page")
+    refreshing = stand.page.jobs._refreshing
+
+    def there() -> bool:
+        return panel.id == id and panel._job is not None and not refreshing._working
+
+    wait_until(there, 60, "the job's page")
     return panel
 
 

@@ -111,7 +111,9 @@ def add_dataset(
     kind = {None: "", True: " --classes", False: " --number"}[classes]
     called, where = name or "flowers", source or "photos.zip"
     command = shell("data", "add", called, where, **more, **{"test-share": part})
-    return Line("Add", python("add_dataset", called, where, **more, share=part, classes=classes), command + kind)
+    return Line(
+        "Add", python("add_dataset", called, where, **more, share=part, classes=classes), command + kind
+    )
 
 
 def dataset(reference: str) -> tuple[Line, ...]:
