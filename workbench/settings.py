@@ -88,6 +88,11 @@ class Settings:
         return self.home / "data"
 
     @property
+    def packages(self) -> Path:
+        """Locks of what recipes need besides ours, and what was installed for each."""
+        return self.home / "packages"
+
+    @property
     def recipe_files(self) -> Path:
         """Files beside submitted recipes, each by the sha256 of its content."""
         return self.home / "recipe-files"

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tests.chain import make_settings
+from tests.packages import made
 from workbench.errors import ModelRefused, RecipeError
 from workbench.machines.local.processes import living
 from workbench.machines.local.provider import LocalProvider
@@ -70,10 +71,13 @@ def test_a_recipe_that_works_is_described(settings: Settings) -> None:
     )
 
 
-def test_files_and_modules_beside_the_recipe_are_there_by_their_names(settings: Settings) -> None:
-    module = f"from pathlib import Path\nassert Path('data/a.txt').read_text() == Path(__file__).read_text()\n{DATA}"
+def test_files_modules_and_packages_are_there_by_their_names(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made.index(tmp_path / "index", monkeypatch)
+    module = f"import tiny_rows\nfrom pathlib import Path\nassert Path('data/a.txt').read_text() == Path(__file__).read_text()\n{DATA}"
     files = beside.keep({"mine.py": module.encode(), "data/a.txt": module.encode()}, settings.recipe_files)
-    recipe = Recipe("", "from mine import load_data\n", MODEL, files=files)
+    recipe = Recipe("", "from mine import load_data\n", MODEL, "tiny-rows<1.2\n", files)
     provider = LocalProvider(settings, imported=IMPORTED)
     assert checks.check(recipe, settings, provider=provider).examples == 80
 

@@ -276,6 +276,25 @@ def test_a_clone_stands_in_the_form_and_leaves_what_was_there_to_come_back_to(
     assert form.recipe.helpers == "mine = 1\n"
 
 
+def test_a_missing_package_is_offered_as_a_line_and_the_tab_says_what_is_here(stand: Stand) -> None:
+    code = stand.page.request.code
+    code.mark(
+        RecipeError(
+            "helpers, line 1: ModuleNotFoundError: No module named 'sklearn'", field="helpers", line=1
+        )
+    )
+    assert (code.packages.add.layout.display, code.packages.note.layout.display) == ("", "none")
+    assert code.packages.add.description == "Add scikit-learn to the packages"
+    code.editor.values = {**code.editor.values, "requirements": "pandas"}
+    code.packages.add.click()
+    assert stand.page.request.recipe.requirements == "pandas\nscikit-learn\n"
+    assert (code.packages.add.layout.display, code.packages.note.layout.display) == ("none", "")
+    assert "<code>keras</code>" in code.packages.note.value
+    code.mark(RecipeError("the requirements cannot be installed", field="requirements", line=1))
+    assert code.editor.shown == "requirements"
+    assert code.packages.add.layout.display == "none"
+
+
 @pytest.mark.parametrize(("minutes", "taken"), [(1, True), (60, False), (None, False)])
 def test_a_link_in_jupyterlab_hands_its_recipe_over_once_and_soon(
     stand: Stand, minutes: float | None, taken: bool

@@ -5,7 +5,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from workbench import recipes
+from workbench import packages, recipes
 from workbench.manifest import Manifest
 from workbench.models import registry
 from workbench.settings import Settings, from_environment
@@ -72,6 +72,9 @@ class Version:
         ):
             source = Path(folder) / "program"
             recipe = retraining.recipe_of(self._found, workbench.store)
+            packages.use(
+                packages.provide(recipe.requirements, self._settings.packages), self._settings.packages
+            )
             recipe.write(source, self._settings.recipe_files)
             within.enter_context(contextlib.chdir(source))  # where its files are found by their names
             program = recipes.load(recipe, source)

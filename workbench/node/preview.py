@@ -18,11 +18,12 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from workbench import recipes, scores
+from workbench import packages, recipes, scores
 from workbench.errors import RecipeError, WorkbenchError
 from workbench.node import data, export
 from workbench.node import model as models
 from workbench.node.checkpoint import Checkpoints
+from workbench.settings import from_environment
 from workbench.system import files
 
 LEASE_S = 60.0
@@ -39,7 +40,8 @@ class Previewed:
         Of the checkpoint that the model was brought to; ``None`` before the first.
     """
 
-    def __init__(self, folder: Path, epochs: int | None) -> None:
+    def __init__(self, folder: Path, epochs: int | None, needed: str = "") -> None:
+        packages.use(needed, from_environment().packages)
         recipes.enter(folder / "recipe", Path("recipe"))
         program = recipes.load(recipes.read_code(folder / "recipe"), folder / "recipe")
         if epochs is not None:
@@ -97,7 +99,7 @@ def main(arguments: list[str]) -> int:
     folder = Path(arguments[0])
     task = json.loads((folder / "task.json").read_text())
     try:
-        previewed = Previewed(folder, task["epochs"])
+        previewed = Previewed(folder, task["epochs"], task.get("packages", ""))
     except (RecipeError, WorkbenchError) as error:
         files.write_json(folder / "ready.json", {"error": str(error)})
         return 0

@@ -13,7 +13,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from workbench import datasets, film, recipes
+from workbench import datasets, film, packages, recipes
 from workbench.artifact import FILM_FOLDER
 from workbench.errors import RecipeError, WorkbenchError
 from workbench.events import Writer
@@ -23,6 +23,7 @@ from workbench.manifest import Manifest
 from workbench.models import evaluation, held_out
 from workbench.node import data, export, strategy, training
 from workbench.node.strategies.peers import BROKEN, DONE_FILE, Cluster, serve
+from workbench.settings import from_environment
 from workbench.system import files
 from workbench.upstream import tensorflow as sockets
 
@@ -49,6 +50,8 @@ class NodeAssignment:
     seed: int
     cluster: Cluster
     datasets: Mapping[str, DatasetPin] = field(default_factory=dict)
+    packages: str = ""
+    """The name of the lock of what the recipe needs besides ours."""
 
 
 def read(folder: Path, role: str, index: int) -> NodeAssignment:
@@ -56,7 +59,8 @@ def read(folder: Path, role: str, index: int) -> NodeAssignment:
     job = json.loads((folder / "job.json").read_text())
     cluster = Cluster(role, index, job["workers"], job["ps"], job.get("cluster") or {})
     pins = parse_pins(Fields(job), "datasets")
-    return NodeAssignment(folder, job.get("epochs"), job.get("seed", 0), cluster, pins)
+    needed = str(job.get("packages", ""))
+    return NodeAssignment(folder, job.get("epochs"), job.get("seed", 0), cluster, pins, needed)
 
 
 def run(assignment: NodeAssignment, writer: Writer) -> None:
@@ -97,6 +101,7 @@ def _train(assignment: NodeAssignment, writer: Writer) -> None:
     _check_port(assignment.cluster, writer)
     keras.utils.set_random_seed(assignment.seed)
     datasets.pin(assignment.datasets)
+    packages.use(assignment.packages, from_environment().packages)
     source = assignment.folder / "recipe"  # at the same place on each machine of the job
     program = recipes.load(recipes.read_code(source), source)
     if assignment.epochs is not None:

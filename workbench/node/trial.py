@@ -15,7 +15,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from workbench import datasets, recipes
+from workbench import datasets, packages, recipes
 from workbench.errors import ModelRefused, RecipeError
 from workbench.fields import Fields
 from workbench.lineage import parse_pins
@@ -24,6 +24,7 @@ from workbench.node import data, export, measuring, parts
 from workbench.node import model as models
 from workbench.node.training import Trained
 from workbench.recipes import Program
+from workbench.settings import from_environment
 from workbench.system import files, wire
 
 EXAMPLES = 64
@@ -57,6 +58,7 @@ def _do(folder: Path, task: Mapping[str, Any]) -> object:
     job = folder / "job.json"
     pins = json.loads(job.read_text()) if task["do"] != "recipe" and job.exists() else task
     datasets.pin(parse_pins(Fields(pins), "datasets"))
+    packages.use(str(pins.get("packages", "")), from_environment().packages)
     if task["do"] == "recipe":
         return _try_recipe(folder, task["workers"])
     if task["do"] == "data":

@@ -4,9 +4,11 @@ import ast
 import re
 import sys
 from collections.abc import Iterator
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 
+from workbench import packages
 from workbench.errors import RecipeError
 
 STRATEGIES = {
@@ -45,7 +47,7 @@ def explain_syntax(line: str) -> str | None:
         if pattern.match(line):
             shown = line.strip()[:60]
             out = (
-                "packages are not installed from a recipe"
+                "packages are named in requirements.txt, or in a cell with the tag requirements"
                 if " install" in line and kind != "a magic"
                 else "only a notebook runs it"
             )
@@ -115,11 +117,12 @@ def check_beside(trees: dict[str, ast.Module], folder: Path, own: tuple[str, ...
 def explain_error(error: BaseException) -> str | None:
     """The way out for what a recipe meets on a machine; ``None`` where there is nothing to add.
 
-    >>> explain_error(ModuleNotFoundError("No module named 'x'", name="x")).startswith("there are: ")
-    True
+    >>> explain_error(ModuleNotFoundError("No module named 'yaml'", name="yaml"))[:46]
+    'add the line pyyaml to the requirements, or pu'
     """
     if isinstance(error, ModuleNotFoundError) and error.name:
-        return f"there are: {', '.join(modules())}; {TRAVEL}"
+        add = f"add the line {packages.suggestion(error.name)} to the requirements, or put the module beside the recipe"
+        return f"{add}; there are: {', '.join(modules())}"
     if isinstance(error, FileNotFoundError) or type(error).__name__ == "NotFoundError":  # TensorFlow's
         return TRAVEL
     if isinstance(error, NameError) and error.name == "get_ipython":
@@ -129,6 +132,7 @@ def explain_error(error: BaseException) -> str | None:
     return None
 
 
+@cache
 def modules() -> tuple[str, ...]:
     """Modules besides Python's own that a recipe can import: those of the extra ``train``."""
     try:

@@ -6,6 +6,7 @@ import re
 import traceback
 from pathlib import Path
 
+from workbench import packages
 from workbench.errors import BadInput, RecipeError
 from workbench.recipes import advice, encoding
 from workbench.recipes.beside import RecipeFile
@@ -38,6 +39,7 @@ def check(recipe: Recipe) -> None:
         if (name := REQUIRED.get(field)) and name not in _names(tree):
             raise RecipeError(f"{field} must define {name}()", field=field)
         advice.check_strategies(tree, field)
+    packages.parse(recipe.requirements)
     _check_beside(recipe)
 
 

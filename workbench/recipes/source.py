@@ -5,6 +5,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from workbench.errors import BadInput, NotFound
 from workbench.recipes import beside, encoding
@@ -15,6 +16,8 @@ FIELDS = ("helpers", "preprocessing", "training")
 """In the order in which they run."""
 REQUIRED = {"preprocessing": "load_data", "training": "build_model"}
 REQUIREMENTS = "requirements.txt"
+_NEEDS = "requirements"
+"""Tag of a notebook's cells, of whatever kind, that hold lines of it, or of ``%pip install``."""
 CODE = (*(f"{field}.py" for field in FIELDS), REQUIREMENTS)
 """Names of the files that are a recipe's code; what else lies in its folder is beside it."""
 DEFAULT = PROJECT / "notebooks" / "00-mnist-cnn.ipynb"
@@ -134,17 +137,23 @@ def read_notebook(content: bytes, name: str) -> Recipe:
                 "4: open and save it in JupyterLab, or jupyter nbconvert --to notebook --inplace FILE"
             )
         cells = notebook["cells"]
+        needed = [_text(cell) for cell in cells if _NEEDS in cell.get("metadata", {}).get("tags", [])]
         code = [cell for cell in cells if cell["cell_type"] == "code"]
         found: dict[str, list[str]] = {field: [] for field in FIELDS}
         for cell in code:
             for tag in dict.fromkeys(cell.get("metadata", {}).get("tags", [])):
                 if tag in found:
-                    found[tag].append("".join(cell["source"]))
+                    found[tag].append(_text(cell))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise BadInput(
             f"{name} is not a notebook that can be read: {type(error).__name__}: {error}"
         ) from error
-    return _from_sources({field: "\n\n".join(texts) for field, texts in found.items() if texts}, name)
+    sources = {field: "\n\n".join(texts) for field, texts in found.items() if texts}
+    return _from_sources(sources, name, "\n".join(needed))
+
+
+def _text(cell: Mapping[str, Any]) -> str:
+    return "".join(cell["source"])
 
 
 def _from_sources(

@@ -38,7 +38,9 @@ class Note:
     machines: str = NONE
 
 
-def prepare(folder: Path, job: Job, remainder: Remainder | None = None, kept: Path | None = None) -> None:
+def prepare(
+    folder: Path, job: Job, remainder: Remainder | None = None, kept: Path | None = None, packages: str = ""
+) -> None:
     """Write the recipe and ``job.json``; a checkpoint stays only if the attempt goes on from it.
 
     No machine of the job may run.
@@ -49,6 +51,8 @@ def prepare(folder: Path, job: Job, remainder: Remainder | None = None, kept: Pa
         What is left of what the job may cost: machines that cost end by themselves when it is used up.
     kept
         Where the files beside recipes are kept.
+    packages
+        The name of the lock of what the recipe needs besides ours.
     """
     folder.mkdir(parents=True, exist_ok=True)
     note = read_note(folder)
@@ -60,6 +64,8 @@ def prepare(folder: Path, job: Job, remainder: Remainder | None = None, kept: Pa
     put_recipe(folder, job, kept)
     fields = ("name", "requester", "epochs", "ps", "workers", "attempt", "origin")
     values = {"job": job.id, "seed": 0, **{name: getattr(job, name) for name in fields}}
+    if packages:
+        values["packages"] = packages
     values["datasets"] = wire.pack(job.datasets)
     if remainder is not None:
         values |= {"lasts_s": remainder.lasts_s, "cap": remainder.cap}

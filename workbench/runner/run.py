@@ -23,7 +23,7 @@ from workbench.runner.patience import Away, Patience
 from workbench.runner.reports import shorten
 from workbench.runner.tools import Check, Measure, Tools, check_with, measure_with, open_provider
 from workbench.settings import Settings
-from workbench.tasks.check import Stopped
+from workbench.tasks.check import Stopped, fetch_packages
 from workbench.tasks.verification import Measured
 
 POLL_S = 0.3
@@ -144,7 +144,8 @@ class _Work:
             remainder = self.patience.with_store(
                 partial(budget.remainder, self.job.id, self.store, self.settings)
             )
-            folders.prepare(self.place.folder, self.job, remainder, self.settings.recipe_files)
+            needed = self._fetch_packages()
+            folders.prepare(self.place.folder, self.job, remainder, self.settings.recipe_files, needed)
             self._check()
             self.lease.stop_if_told()
             self.attempt.launch()
@@ -161,6 +162,13 @@ class _Work:
             if isinstance(action, Again):
                 self.attempt.start_again(action)
             self.lease.wait(POLL_S)
+
+    def _fetch_packages(self) -> str:
+        """Lock and install what the recipe needs besides ours, before anything costs; the name of the lock."""
+        assert self.job.recipe is not None
+        if self.job.recipe.requirements:
+            self.diary.log("looks for the packages of the recipe")
+        return fetch_packages(self.job.recipe, self.settings, self.lease.is_told)
 
     def _check(self) -> None:
         """Try the recipe, unless this very one has passed for this job before."""

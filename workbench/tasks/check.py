@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-from workbench import recipes
+from workbench import packages, recipes
 from workbench.errors import NotFound, RecipeError, Unavailable, WorkbenchError
 from workbench.lineage import DatasetPin
 from workbench.machines import Layout, Machine, Place, Provider, machine_folder
@@ -62,6 +62,8 @@ class Task:
     held_out: str = ""
     expected: str = ""
     datasets: Mapping[str, DatasetPin] = field(default_factory=dict)
+    packages: str = ""
+    """The name of the lock of what the recipe needs besides ours."""
 
 
 @dataclass(frozen=True)
@@ -157,10 +159,27 @@ def check(
     """
     recipes.check(recipe)
     fetch_data(recipe, settings)
+    needed = fetch_packages(recipe, settings, stop)
     with _folder(settings, name or f"check-{secrets.token_hex(8)}") as folder:
         recipe.write(folder / "recipe", settings.recipe_files)
-        task = Task("recipe", workers, datasets=datasets or {})
+        task = Task("recipe", workers, datasets=datasets or {}, packages=needed)
         return run_child(folder, task, Checked, provider or LocalProvider(settings), timeout_s, stop)
+
+
+def fetch_packages(recipe: Recipe, settings: Settings, stop: Callable[[], bool] = lambda: False) -> str:
+    """Lock and install what the recipe needs besides ours, for machines have no way out; the name of the lock.
+
+    Raises
+    ------
+    RecipeError, Unavailable
+        They cannot be had; nothing was started.
+    Stopped
+        ``stop`` said so.
+    """
+    try:
+        return packages.provide(recipe.requirements, settings.packages, stop)
+    except packages.Stopped as error:
+        raise Stopped(str(error)) from error
 
 
 def fetch_data(recipe: Recipe, settings: Settings) -> None:

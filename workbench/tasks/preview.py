@@ -23,6 +23,7 @@ from workbench.machines.local.provider import LocalProvider, default_limits
 from workbench.settings import Settings
 from workbench.system import untrusted_changes, untrusted_folders, wire
 from workbench.system.waiting import wait_until
+from workbench.tasks import check
 
 T = TypeVar("T")
 
@@ -116,7 +117,8 @@ class Preview:
         sweep(self._settings, self._provider)
         self._folder.mkdir(parents=True)
         self.job.recipe.write(self._folder / "recipe", self._settings.recipe_files)
-        (self._folder / "task.json").write_text(json.dumps({"epochs": self.job.epochs}))
+        needed = check.fetch_packages(self.job.recipe, self._settings, stop)
+        (self._folder / "task.json").write_text(json.dumps({"epochs": self.job.epochs, "packages": needed}))
         (self._folder / "lease").touch()
         self._provider.launch_task(self._name, self._folder, TASK, default_limits(Layout()))
         found = self._wait(lambda: self._read("ready.json", _Ready), START_S, stop)

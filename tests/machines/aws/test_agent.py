@@ -8,19 +8,23 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
 
 from tests.chain import wait_until
 from tests.machines.aws.memory_bucket import MemoryBucket
+from tests.packages import made
+from workbench import packages
+from workbench.errors import RecipeError
 from workbench.machines import Exit, Place
 from workbench.machines.aws.exchange import assignments, reports, requests, statuses
 from workbench.machines.aws.exchange.assignments import AssignedJob, Assignment, Post, Terms
 from workbench.machines.aws.exchange.statuses import Status
 from workbench.machines.aws.on_machine import ending
 from workbench.machines.aws.on_machine.agent import Agent
+from workbench.machines.aws.on_machine.disk import Disk
 from workbench.settings import PROJECT
 
 WORKER = Place("worker", 0)
@@ -311,3 +315,26 @@ def wait_until_over(lab: Lab, seconds: float) -> bool:
     """Whether the agent has ended by itself within so many seconds."""
     lab.thread.join(seconds)
     return not lab.thread.is_alive()
+
+
+def test_a_machine_installs_the_packages_of_its_job_once_or_says_why_it_could_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made.index(tmp_path / "index", monkeypatch)
+    name = packages.provide("tiny-rows<1.2\n", tmp_path / "here")
+    bucket = cast(Any, MemoryBucket())
+    disk = Disk(tmp_path / "machine", bucket)
+    (disk.root / "home" / "data").mkdir(parents=True)
+    folder = tmp_path / "request"
+    (folder / "recipe").mkdir(parents=True)
+    (folder / "job.json").write_text(json.dumps({"job": 7, "packages": name}))
+    requests.give(bucket, JOB, folder, {}, tmp_path / "data", tmp_path / "here")
+    disk.get_job(AssignedJob(JOB, "g"), WORKER)
+    assert (disk.root / "home" / "packages" / name / "tiny_rows.py").is_file()
+
+    other = packages.keep_lock("tiny-base==9 \\\n    --hash=sha256:" + "0" * 64 + "\n", tmp_path / "here")
+    (folder / "job.json").write_text(json.dumps({"job": 7, "packages": other}))
+    requests.give(bucket, JOB, folder, {}, tmp_path / "data", tmp_path / "here")
+    disk.get_job(AssignedJob(JOB, "h"), WORKER)
+    with pytest.raises(RecipeError, match=r"not on this machine: .*tiny-base"):
+        packages.use(other, disk.root / "home" / "packages")

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.machines.aws.memory_bucket import MemoryBucket
+from workbench import packages
 from workbench.errors import BadInput
 from workbench.machines.aws.exchange import reports, requests
 from workbench.machines.aws.exchange.streams import LOG_BYTES, PART_BYTES, Stream
@@ -161,16 +162,21 @@ def test_a_request_arrives_byte_for_byte(bucket: Any, tmp_path: Path) -> None:
     (folder / "recipe" / "nets" / "deep" / "rows.csv").write_bytes(b"1\r\n\xff")
     (folder / "recipe" / "nets" / "secret").symlink_to(tmp_path / "secret")
     (tmp_path / "secret").write_text("key")
-    (folder / "job.json").write_text(json.dumps({"job": 7}))
+    lock = "tiny==1 \\\n    --hash=sha256:0\n"
+    name = packages.keep_lock(lock, tmp_path / "packages")
+    (folder / "job.json").write_text(json.dumps({"job": 7, "packages": name}))
 
-    requests.give(bucket, PREFIX, folder, {"worker": ["10.0.0.1:2222"]}, tmp_path / "data")
+    given = {"worker": ["10.0.0.1:2222"]}
+    requests.give(bucket, PREFIX, folder, given, tmp_path / "data", tmp_path / "packages")
     requests.take(bucket, PREFIX, there)
 
     assert (there / "recipe" / "training.py").read_bytes() == source
     assert (there / "recipe" / "nets" / "deep" / "rows.csv").read_bytes() == b"1\r\n\xff"
     assert not (there / "recipe" / "nets" / "secret").exists()
+    assert (there / requests.PACKAGES).read_text() == lock
     assert json.loads((there / "job.json").read_text()) == {
         "job": 7,
+        "packages": name,
         "cluster": {"worker": ["10.0.0.1:2222"]},
     }
 

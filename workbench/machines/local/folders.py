@@ -15,13 +15,14 @@ MAX_JOB = 1024 * 1024
 
 
 def open_home(home: Path) -> None:
-    """Let the machines' users through to the jobs and the data sets, and to nothing else of the home."""
-    for name in ("jobs", "data"):
+    """Let the machines' users through to the jobs, the data sets and the packages, and to nothing else of the home."""
+    for name in ("jobs", "data", "packages"):
         (home / name).mkdir(parents=True, exist_ok=True)
     if os.geteuid() != 0:
         return
     home.chmod(0o711)
     (home / "jobs").chmod(0o711)
+    (home / "packages").chmod(0o755)
     for path in home.iterdir():
         if path.is_file() and not path.is_symlink():
             path.chmod(0o600)

@@ -142,7 +142,7 @@ class ForkServer:
     def _be(self, cluster: "Head | _Trial", isolation: str, uid: int, says: int) -> None:
         jobs = self.home / "jobs"
         if isolation == FULL:
-            sandbox.hide(self.home, [*sandbox.needed(), *self._data()], [jobs])
+            sandbox.hide(self.home, [*sandbox.needed(), *self._data(), self.home / "packages"], [jobs])
         if isolation != NONE:
             sandbox.drop(uid)
             if isinstance(cluster, _Trial):

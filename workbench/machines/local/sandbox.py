@@ -2,7 +2,7 @@
 
 As root, a cluster gets
 
-- a mount namespace in which the workbench's home shows the jobs and the data sets only, ``/tmp`` and its like are
+- a mount namespace in which the workbench's home shows the jobs, the data sets and the packages only, ``/tmp`` and its like are
   empty, and a folder that only root may enter (``/root``, where uv keeps Python) shows what Python needs of it;
 - a network namespace with nothing but loopback: TensorFlow's gRPC, which asks nobody for a password, is heard by
   the cluster alone;

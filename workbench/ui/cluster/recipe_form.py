@@ -9,6 +9,7 @@ from workbench.errors import BadInput, RecipeError, WorkbenchError
 from workbench.recipes import FIELDS, Recipe
 from workbench.tasks.check import Checked, Stopped
 from workbench.ui.cluster.recipe.beside import FilesBeside
+from workbench.ui.cluster.recipe.packages import PackagesNote
 from workbench.ui.widgets.actions import Action, Message
 from workbench.ui.widgets.editor import CodeEditor, Mark
 from workbench.ui.widgets.pieces import banner
@@ -84,7 +85,8 @@ class RecipeForm:
         self.other.layout.display = "none"
         beginning = ipywidgets.HBox([self.start, self.upload, self.other])
         beginning.add_class("wb-start")
-        self.widgets = (beginning, self.editor, self.beside.widget)
+        self.packages = PackagesNote(self.editor)
+        self.widgets = (beginning, self.editor, self.packages.widget, self.beside.widget)
         self._changed = changed
         self.editor.observe(lambda _: self._change(), "values")
         self.start.observe(lambda change: self._choose(change["new"]), "value")
@@ -126,6 +128,7 @@ class RecipeForm:
 
     def mark(self, error: RecipeError | None) -> None:
         """Mark the line that an error is about; ``None`` takes all marks away."""
+        self.packages.offer("" if error is None else str(error))
         if error is None:
             self.editor.mark({})
         else:

@@ -70,14 +70,23 @@ class JobFiles:
         lasts_s, cap = min(limits, default=(None, ""))
         deadline = None if lasts_s is None else time.time() + lasts_s
         work = AssignedJob(prefix, secrets.token_hex(6), note.origin, note.attempt, data, deadline, cap)
-        requests.give(self.bucket, prefix, folder, assignment.addresses, self.settings.data)
+        requests.give(
+            self.bucket, prefix, folder, assignment.addresses, self.settings.data, self.settings.packages
+        )
         return replace(assignment, work=work)
 
     def give_anew(self, assignment: Assignment) -> Assignment:
         """The assignment with its job given once more, because addresses have changed."""
         assert assignment.work
         folder = self.settings.home / "jobs" / assignment.work.prefix.rstrip("/").rpartition("/")[2]
-        requests.give(self.bucket, assignment.work.prefix, folder, assignment.addresses, self.settings.data)
+        requests.give(
+            self.bucket,
+            assignment.work.prefix,
+            folder,
+            assignment.addresses,
+            self.settings.data,
+            self.settings.packages,
+        )
         note_addresses(assignment, folder)
         return replace(assignment, work=replace(assignment.work, generation=secrets.token_hex(6)))
 

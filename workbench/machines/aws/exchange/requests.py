@@ -9,6 +9,7 @@ import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from workbench import packages
 from workbench.aws.bucket import Bucket
 from workbench.errors import BadInput, Unavailable
 from workbench.fields import Fields
@@ -18,17 +19,23 @@ MAX_JOB_BYTES = 128 * 1024 * 1024
 """Of a job's request: 50 MB beside its recipe, and what it goes on from."""
 TRAVELLING = ("corrections", "parents")
 """Folders of a home's data, and of a request in which they travel: exported corrections, and models to go on from."""
+PACKAGES = "packages.lock"
 DATA = "clusters/_data/"
 """Data sets, for all clusters."""
 
 
 def give(
-    bucket: Bucket, prefix: str, folder: Path, addresses: Mapping[str, Sequence[str]], data: Path
+    bucket: Bucket,
+    prefix: str,
+    folder: Path,
+    addresses: Mapping[str, Sequence[str]],
+    data: Path,
+    locks: Path | None = None,
 ) -> None:
     """Put the job's request there: ``job.json`` with its machines' addresses, and the recipe, byte for byte.
 
     With it goes what the recipe names: visitors' corrections, as far as they were exported to ``data``, and the models
-    that it goes on from.
+    that it goes on from; and of the packages that it needs the lock, by which each machine installs them.
 
     Raises
     ------
@@ -49,6 +56,8 @@ def give(
             archive.write(path, path.relative_to(folder).as_posix())
         for path in named:
             archive.write(path, path.relative_to(data).as_posix())
+        if locks is not None and (needed := job.get("packages")):
+            archive.write(packages.lock_file(str(needed), locks), PACKAGES)
     bucket.put(f"{prefix}job.zip", packed.getvalue())
 
 

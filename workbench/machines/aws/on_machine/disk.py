@@ -3,22 +3,27 @@
 import contextlib
 import json
 import tempfile
+import time
 import zipfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from workbench import packages
 from workbench.aws.bucket import Bucket
+from workbench.errors import RecipeError, Unavailable
 from workbench.machines import Place, machine_folder
 from workbench.machines.aws.exchange import requests
 from workbench.machines.aws.exchange.assignments import AssignedJob
 from workbench.machines.aws.exchange.machine import WAKE
 from workbench.machines.aws.exchange.reports import FIELDS, HELD_OUT, STREAMS
-from workbench.machines.aws.exchange.requests import DATA, TRAVELLING
+from workbench.machines.aws.exchange.requests import DATA, PACKAGES, TRAVELLING
 from workbench.machines.aws.exchange.streams import Stream
 from workbench.machines.aws.exchange.trees import Tree
 from workbench.system import files, untrusted_changes, untrusted_folders
 
 CHECKPOINTS = "checkpoints"
+INSTALL_TRIES, INSTALL_PAUSE_S = 3, 10.0
+"""Where the index of packages cannot be reached."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +93,9 @@ class Disk:
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".request-") as aside:
             requests.take(self.bucket, work.prefix, Path(aside))
             for path in Path(aside).iterdir():
-                if path.name in TRAVELLING:
+                if path.name == PACKAGES:
+                    self._install(path.read_text())
+                elif path.name in TRAVELLING:
                     path.rename(data / path.name)
                 else:
                     untrusted_changes.move_in(path, folder, path.name)
@@ -101,6 +108,24 @@ class Disk:
                 self.bucket.download(f"{DATA}{name}", target)
                 target.chmod(0o644)
         return folder
+
+    def _install(self, lock: str) -> None:
+        """Install the packages of the lock; where that fails, note why: its role ends with these words."""
+        folder = self.root / "home" / "packages"
+        name = packages.keep_lock(lock, folder)
+        folder.chmod(0o755)
+        failed = packages.why_not(name, folder)
+        failed.unlink(missing_ok=True)
+        for left in reversed(range(INSTALL_TRIES)):
+            try:
+                packages.install(lock, folder)
+                return
+            except (RecipeError, Unavailable) as error:
+                files.write(failed, str(error), mode=0o644)
+                if isinstance(error, RecipeError):
+                    return
+            if left:
+                time.sleep(INSTALL_PAUSE_S)
 
     def clear_jobs(self, but: str = "") -> None:
         """Remove the jobs that the machine had before: the next one's code runs as the same user."""
