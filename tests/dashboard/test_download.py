@@ -1,5 +1,6 @@
 """The server's own routes over HTTP: a version's zip for who has the token, addresses without it, and cookies."""
 
+import json
 import urllib.error
 import urllib.request
 import zipfile
@@ -11,7 +12,7 @@ import pytest
 
 from tests.chain import make_settings
 from tests.dashboard.serving import Dashboard, serving
-from workbench.manifest import Manifest
+from workbench.manifest import Input, Manifest
 from workbench.models import registry
 
 
@@ -27,7 +28,13 @@ def dashboard(
         (aside / "model.keras").write_bytes(b"weights" * 100_000)
         return Manifest()
 
+    def write_one_for_pages(aside: Path) -> Manifest:
+        form = {"format": 1, "input": {"shape": [28, 28, 1], "range": [0, 255]}, "steps": [], "weights": ""}
+        (aside / "browser.json").write_text(json.dumps({**form, "labels": ["0"]}))
+        return Manifest(input=Input((28, 28, 1), "image"), preprocessing="mnist")
+
     registry.add("digits", write, settings)
+    registry.add("mnist", write_one_for_pages, settings)
     with serving(settings, folder / "notebooks") as running:
         yield running
 
@@ -53,7 +60,20 @@ def test_a_version_comes_as_a_whole_zip_under_its_name(dashboard: Dashboard) -> 
         assert "manifest.json" in archive.namelist()
 
 
-@pytest.mark.parametrize("path", ["digits/2.zip", "other/1.zip", "No!/1.zip", "..%2Fx/1.zip"])
+def test_a_version_comes_as_a_page_to_take_home_or_says_why_not(dashboard: Dashboard) -> None:
+    status, body, disposition = get(dashboard, "workbench/models/mnist/1.html")
+    assert (status, disposition) == (200, 'attachment; filename="mnist-1.html"')
+    assert b"<title>mnist:1 at home</title>" in body
+    assert b"modules['main'].begin(" in body
+    status, body, _ = get(dashboard, "workbench/models/digits/1.html")
+    assert status == 400
+    assert b"publish it again" in body
+    assert get(dashboard, "workbench/models/digits/1.html", token=False)[1].count(b"publish") == 0
+
+
+@pytest.mark.parametrize(
+    "path", ["digits/2.html", "digits/2.zip", "other/1.zip", "No!/1.zip", "..%2Fx/1.zip"]
+)
 def test_what_is_not_there_is_an_error_and_no_zip(dashboard: Dashboard, path: str) -> None:
     status, _, _ = get(dashboard, f"workbench/models/{path}")
     assert status in (400, 404)

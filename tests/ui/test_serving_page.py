@@ -1,5 +1,6 @@
 """The serving page in the kernel, before a real back end: what it shows and what its buttons do."""
 
+import json
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -190,6 +191,25 @@ def test_versions_are_compared_by_accuracy_class_confusion_size_and_drawings(sta
     assert shown.count("wb-heat") == 2
     models.table.selected = ["mnist-cnn:1"]
     wait_until(lambda: models.beside.layout.display == "none", 5, "the end of the comparison")
+
+
+def test_a_version_can_be_taken_home_or_says_before_why_not(stand: Stand) -> None:
+    settings = stand.page.workbench.settings
+    why = "rnn is a layer of the kind LSTM, which no step computes"
+    one, two = (registry.find(f"mnist-cnn:{number}", settings).folder / "browser.json" for number in (1, 2))
+    try:
+        one.write_text('{"format": 1}')
+        two.write_text(json.dumps({"missing": why}))
+        stand.open("mnist-cnn:1")
+        page = stand.page.models.version
+        assert 'href="/workbench/models/mnist-cnn/1.html" download="mnist-cnn-1.html"' in page.links.html
+        assert "taken home" not in page.facts.html
+        stand.open("mnist-cnn:2")
+        assert "Take it home" not in page.links.html
+        assert f"mnist-cnn:2 cannot be taken home as a page: {why}" in page.facts.html
+    finally:  # the versions are the module's
+        one.unlink()
+        two.unlink()
 
 
 def test_a_link_to_a_model_opens_it_and_one_to_none_says_so(stand: Stand) -> None:

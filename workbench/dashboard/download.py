@@ -1,4 +1,4 @@
-"""A version as a zip, for whoever has opened the dashboard."""
+"""A version as a zip, or as a page to take home, for whoever has opened the dashboard."""
 
 import asyncio
 import contextlib
@@ -10,7 +10,7 @@ from tornado import web
 from tornado.iostream import StreamClosedError
 
 from workbench.errors import NotFound, WorkbenchError
-from workbench.models import registry
+from workbench.models import at_home, registry
 from workbench.settings import Settings
 
 PIECE = 1024**2
@@ -42,3 +42,25 @@ class Download(JupyterHandler):
                 while piece := await asyncio.to_thread(file.read, PIECE):
                     self.write(piece)
                     await self.flush()
+
+
+class TakeHome(JupyterHandler):
+    """The version as one page that draws and answers by itself: a file to keep, never a page of this server."""
+
+    def initialize(self, settings: Settings) -> None:
+        self.workbench_settings = settings
+
+    @web.authenticated
+    async def get(self, name: str, version: str) -> None:
+        """The page, or why there is none."""
+        try:
+            found = await asyncio.to_thread(registry.find, f"{name}:{version}", self.workbench_settings)
+            page = await asyncio.to_thread(at_home.page, found)
+        except NotFound as error:
+            raise web.HTTPError(404, str(error)) from error
+        except WorkbenchError as error:
+            raise web.HTTPError(400, str(error)) from error
+        self.set_header("Content-Type", "text/html; charset=utf-8")
+        self.set_header("Content-Security-Policy", "sandbox")
+        self.set_header("Content-Disposition", f'attachment; filename="{name}-{version}.html"')
+        self.finish(page)

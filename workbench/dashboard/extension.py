@@ -13,7 +13,7 @@ from tornado.ioloop import IOLoop
 
 from workbench.dashboard.addresses import without_token
 from workbench.dashboard.catalogue import existing
-from workbench.dashboard.download import Download
+from workbench.dashboard.download import Download, TakeHome
 from workbench.dashboard.kernels import PageKernels
 from workbench.dashboard.overview import OverviewReader
 from workbench.dashboard.pages import SCRIPTS
@@ -42,6 +42,7 @@ def load(server: Any) -> None:
             (f"{own}/overview", OverviewPoll, {"overview": overview, "kernels": server.kernel_manager}),
             (f"{own}/draw", ToDrawingPage, {"overview": overview}),
             (f"{own}/models/([^/]+)/([0-9]+)\\.zip", Download, {"settings": from_environment()}),
+            (f"{own}/models/([^/]+)/([0-9]+)\\.html", TakeHome, {"settings": from_environment()}),
             (f"{own}/static/(.*)", FileFindHandler, {"path": [str(HERE / "static")]}),
             (f"{own}/scripts/.*", ScriptsHandler, {"scripts": scripts}),
             (url_path_join(server.base_url, "voila(?:/tree.*)?"), ToLanding),

@@ -9,7 +9,17 @@ from workbench.models import at_home, registry
 from workbench.models.registry import Damaged, Version
 from workbench.settings import Settings
 
-__all__ = ["Damaged", "Version", "damaged", "download", "find", "sure", "take_home", "versions"]
+__all__ = [
+    "Damaged",
+    "Version",
+    "damaged",
+    "download",
+    "find",
+    "sure",
+    "take_home",
+    "versions",
+    "why_not_home",
+]
 
 
 def versions(settings: Settings, name: str | None = None) -> list[Version]:
@@ -55,6 +65,15 @@ def take_home(reference: str, file: Path, settings: Settings) -> Path:
     if not file.parent.is_dir():
         raise BadInput(f"there is no folder {file.parent}; make it first")
     return at_home.write(registry.find(reference, settings), file)
+
+
+def why_not_home(version: Version) -> str:
+    """Say why a version cannot be taken home as a page; nothing where it can."""
+    try:
+        at_home.read(version)
+    except BadInput as error:
+        return str(error)
+    return ""
 
 
 def sure(said: Sequence[float | None], kind: OutputKind | None) -> list[float]:

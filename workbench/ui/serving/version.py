@@ -65,12 +65,9 @@ class VersionPage:
         if version is None:
             return another
         state = version_views.deployment_state(version, self.snapshot.models)
-        self.head.html, self.facts.html = version_views.head(version, state), version_views.facts(version)
-        path = f"{escape(version.name)}/{version.version}.zip"
-        self.links.html = (
-            f'<a class="wb-button" href="/workbench/models/{path}" download="{escape(version.name)}-{version.version}.zip">'
-            "Download</a>"
-        )
+        self.head.html = version_views.head(version, state)
+        if another:  # neither changes, and both read the form of a page
+            self.facts.html, self.links.html = version_views.facts(version), version_views.links(version)
         found = evaluations.published(version)
         self.evaluation.html = (
             f'<details class="wb-more"><summary>Evaluation</summary>{found}</details>' if found else ""

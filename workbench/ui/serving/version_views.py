@@ -7,7 +7,7 @@ from typing import Any
 from workbench.backends.values import Change, Deployment
 from workbench.ui.widgets.formats import megabytes, percent, unix_seconds
 from workbench.ui.widgets.pieces import badge, banner, when
-from workbench.verbs.models import Damaged, Version
+from workbench.verbs.models import Damaged, Version, why_not_home
 
 FORMS = {
     "model.keras": "Keras",
@@ -100,6 +100,21 @@ def _parent(version: Version) -> str:
     return f", {how} {escape(str(parent))}"
 
 
+def links(version: Version) -> str:
+    """Link what can be had of a version: all of it, and the page to take home; why there is none is said after the facts."""
+    href, name = (
+        f"/workbench/models/{escape(version.name)}/{version.version}",
+        escape(f"{version.name}-{version.version}"),
+    )
+    home = (
+        ""
+        if why_not_home(version)
+        else f'<a class="wb-button" href="{href}.html" download="{name}.html" '
+        'title="One page that draws and answers by itself, on a phone without a network too">Take it home</a> '
+    )
+    return f'{home}<a class="wb-button" href="{href}.zip" download="{name}.zip">Download</a>'
+
+
 def facts(version: Version) -> str:
     """Show what one wants to know before deploying it."""
     manifest = version.manifest
@@ -122,6 +137,8 @@ def facts(version: Version) -> str:
         f'<p class="wb-caption">Not as {escape(FORMS.get(form, form))}: {escape(reason)}</p>'
         for form, reason in manifest.missing.items()
     )
+    if reason := why_not_home(version):
+        missing += f'<p class="wb-caption">{escape(reason)}</p>'
     return f'<dl class="wb-facts">{items}</dl>{missing}'
 
 
