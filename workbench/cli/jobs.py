@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from workbench.verbs.jobs import Job, JobMachine, Request
     from workbench.verbs.workbench import Workbench
 
+ENDED = ("completed", "failed", "terminated")
 POLL_S = 0.5
 FOLLOW_S = 0.3
 LINE_EVERY_S = 10.0
@@ -190,14 +191,22 @@ def _job(arguments: argparse.Namespace, settings: Settings) -> None:
         *((("cost", f"${job.cost:.2f}"),) if job.cost else ()),
         *((("download", download),) if download else ()),
         *((f"{m.role} {m.index}", _machine(m)) for m in job.machines),
-        *(
-            (change.state, time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(change.t)))
-            for change in job.changes
-        ),
+        *_times(job),
     ]
     print(output.columns(rows))
     if job.error:
         print(output.plain(f"\n{_because(job)[2:]}\n{job.error.traceback}".rstrip()))
+
+
+def _times(job: "Job") -> list[tuple[str, str]]:
+    """When it came into each state, and for how long it was in it."""
+    ends = [*(change.t for change in job.changes[1:]), time.time()]
+    rows = []
+    for change, end in zip(job.changes, ends, strict=True):
+        when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(change.t))
+        lasted = "" if change.state in ENDED else f", for {duration(max(0.0, end - change.t))}"
+        rows.append((change.state, when + lasted))
+    return rows
 
 
 def _machine(machine: "JobMachine") -> str:

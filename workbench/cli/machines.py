@@ -7,12 +7,14 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from workbench.cli import aws, output, services
+from workbench.cli import aws, jobs, output, services
 from workbench.errors import BadInput
 from workbench.settings import Settings
 
 if TYPE_CHECKING:
     from workbench.verbs.machines import Machine, Plan
+    from workbench.verbs.requests import Estimate
+    from workbench.verbs.workbench import Workbench
 
 PARTS = ("app", "cluster")
 
@@ -29,6 +31,10 @@ def add(verbs: output.Verbs) -> None:
             "--workers", type=output.whole(1, output.MOST), default=1, metavar="W", help="workers (1)"
         )
         verb.add_argument("--type", metavar="T", help="of the instances, where the provider has types")
+    plan.add_argument("--recipe", metavar="RECIPE", help="say, too, how long its training may take there")
+    plan.add_argument(
+        "--epochs", type=output.whole(1, output.MOST), metavar="E", help="of that training; the recipe's own"
+    )
     stop = verbs.add("stop", _stop, "stop a cluster's machines and keep them", json=True)
     start = verbs.add("start", _start, "start a cluster's stopped machines", json=True)
     release = verbs.add("release", _release, "end a cluster, or the application; nothing of it is left")
@@ -56,19 +62,48 @@ def _plan(arguments: argparse.Namespace, settings: Settings) -> None:
 
     layout = Layout(arguments.ps, arguments.workers, arguments.type)
     with opened(settings) as workbench:
-        _show_plan(workbench.machines.plan(arguments.provider, layout), arguments.json)
+        plan = workbench.machines.plan(arguments.provider, layout)
+        found = _estimate(arguments, settings, workbench) if arguments.recipe else None
+    _show_plan(plan, arguments.json, found)
     if arguments.provider == "aws" and not arguments.json:
         aws.check_cluster(layout, settings)
 
 
-def _show_plan(plan: "Plan", as_json: bool) -> None:
+def _estimate(arguments: argparse.Namespace, settings: Settings, workbench: "Workbench") -> "Estimate":
+    """How long a training of the recipe may take; from former jobs, else from a dry run of it here."""
+    from workbench.verbs import recipes
+    from workbench.verbs.requests import Request
+
+    recipe = recipes.read(arguments.recipe)
+    request = Request(
+        name="plan",
+        requester=settings.requester,
+        recipe=recipe,
+        ps=arguments.ps,
+        workers=arguments.workers,
+        epochs=arguments.epochs,
+        provider=arguments.provider,
+        instance_type=arguments.type,
+    )
+    found = workbench.requests.estimate(request)
+    if found.seconds is None:
+        found = workbench.requests.estimate(request, workbench.requests.check(recipe, arguments.workers))
+    return found
+
+
+def _show_plan(plan: "Plan", as_json: bool, found: "Estimate | None" = None) -> None:
     if as_json:
         resources = [asdict(resource) for resource in plan.resources]
-        output.json({"resources": resources, "price_per_hour": plan.price_per_hour})
+        told = {"resources": resources, "price_per_hour": plan.price_per_hour}
+        output.json(told | ({"estimate": asdict(found)} if found else {}))
         return
     print(output.columns([("WHAT", "NAME"), *((r.type, r.name) for r in plan.resources)]))
     price = plan.price if plan.price_per_hour else "free: it runs on this computer"
     print(f"{len(plan.resources)} in all, {price}")
+    if found is not None:
+        time = "nobody knows how long" if found.seconds is None else f"about {jobs.duration(found.seconds)}"
+        cost = "" if not found.price else f", ${found.price:.2f}"
+        print(f"a training: {time}{cost} ({found.basis})" + (f"; {found.hint}" if found.hint else ""))
 
 
 def _launch(arguments: argparse.Namespace, settings: Settings) -> int:

@@ -5,6 +5,7 @@ import json as json_
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from workbench.cli.examples import BEGIN, EXAMPLES, GROUPS
 from workbench.settings import Settings
 
 MOST = 2**31 - 1
@@ -35,10 +36,15 @@ def whole(least: int, most: int) -> Callable[[str], int]:
 
 
 class Verbs:
-    """Adds verbs to a parser, all in the same way."""
+    """Adds verbs to a parser, all in the same way; ``--help`` shows them by their groups."""
 
     def __init__(self, parser: argparse.ArgumentParser) -> None:
+        parser.formatter_class = argparse.RawDescriptionHelpFormatter
+        self._parser = parser
         self._verbs = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+        self._verbs.help = "one of those below; workbench COMMAND --help says more"
+        self.texts: dict[str, str] = {}
+        """What each verb does."""
 
     @property
     def names(self) -> list[str]:
@@ -51,11 +57,30 @@ class Verbs:
 
     def add(self, name: str, run: Run, text: str, *, json: bool = False) -> argparse.ArgumentParser:
         """A verb that ``run`` carries out; with ``json`` it takes ``--json``."""
-        verb = self._verbs.add_parser(name, help=text, description=text, allow_abbrev=False)
+        verb: argparse.ArgumentParser = self._verbs.add_parser(
+            name,
+            description=text,
+            allow_abbrev=False,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            epilog=_list("examples", EXAMPLES.get(name, ())),
+        )
+        self.texts[name] = text
         verb.set_defaults(run=run)
         if json:
             verb.add_argument("--json", action="store_true", help="one JSON value on standard output")
         return verb
+
+    def show(self) -> None:
+        """Have ``--help`` show all that was added."""
+        parts = [
+            _list(title, [f"{name:<12}{self.texts[name]}" for name in names])
+            for title, names in GROUPS.items()
+        ]
+        self._parser.epilog = "\n\n".join([*parts, _list("to begin with", BEGIN)])
+
+
+def _list(title: str, lines: Sequence[str]) -> str:
+    return "\n  ".join([f"{title}:", *lines])
 
 
 def json(value: Any) -> None:

@@ -13,9 +13,10 @@ from workbench.backends.choice import open_backend
 from workbench.backends.correction_values import Correction, State, Verdict
 from workbench.backends.how import How
 from workbench.backends.values import Classified, Deployment, Prediction
-from workbench.errors import BadInput, NotFound
+from workbench.errors import BadInput, NotAPicture, NotFound, PictureError, PictureTooLarge
 from workbench.models import registry
 from workbench.models.registry import Version
+from workbench.pictures import headers
 from workbench.settings import Settings
 
 if TYPE_CHECKING:
@@ -71,21 +72,19 @@ def rollback(name: str, settings: Settings, *, to: str | None = None, reason: st
     return open_backend(to, settings).rollback(name, who=settings.requester, reason=reason)
 
 
+MAX_PICTURE = 10 * 1024**2
+"""Bytes that a back end takes."""
+
+
 def predict(image: Path, settings: Settings, *, to: str | None = None) -> Prediction:
     """Ask which digit a picture file shows.
 
     Raises
     ------
     NotFound, BadInput
-        There is no such file, or it cannot be read.
+        There is no such file, it cannot be read, or it is no picture; nothing was sent then.
     """
-    try:
-        picture = image.read_bytes()
-    except FileNotFoundError as error:
-        raise NotFound(f"there is no picture {image}") from error
-    except OSError as error:
-        raise BadInput(f"{image} cannot be read: {error.strerror}") from error
-    return open_backend(to, settings).predict(picture)
+    return open_backend(to, settings).predict(_read_picture(image))
 
 
 def serve(
@@ -109,10 +108,33 @@ def serve(
     if found is None and (labels or "/" in model or Path(model).suffix):
         raise NotFound(f"there is no model file {model}")
     picture = _source(image) or Path(image)
-    if isinstance(picture, Path) and not picture.exists():
-        raise NotFound(f"there is no picture {image}")
+    if isinstance(picture, Path):
+        _read_picture(picture)
     name = labels if found is not None else model
     return open_backend(to, settings).serve(picture, model=found, model_name=name or None, how=how)
+
+
+def _read_picture(image: Path) -> bytes:
+    """The bytes of a picture file, which is one by its header: no other file of this computer is sent anywhere."""
+    try:
+        with image.open("rb") as file:
+            picture = file.read(MAX_PICTURE + 1)
+    except FileNotFoundError as error:
+        raise NotFound(f"there is no picture {image}") from error
+    except OSError as error:
+        raise BadInput(f"{image} cannot be read: {error.strerror}") from error
+    if len(picture) > MAX_PICTURE:
+        raise PictureTooLarge(
+            f"{image} has more than {MAX_PICTURE:,} bytes, which no back end takes; it was not sent"
+        )
+    try:
+        headers.read_header(picture)
+    except NotAPicture as error:
+        kinds = ", ".join(headers.KINDS)
+        raise NotAPicture(f"{image} is no picture ({kinds}), so it was not sent") from error
+    except PictureError as error:
+        raise PictureError(f"{image}: {error}; it was not sent") from error
+    return picture
 
 
 def _source(text: str) -> str | None:

@@ -9,6 +9,7 @@ from workbench import artifact
 from workbench.errors import BadInput, NotFound
 from workbench.estimates import estimate as estimating
 from workbench.estimates import scaling
+from workbench.estimates.estimate import Estimate
 from workbench.jobs import Job, Store
 from workbench.machines import Layout
 from workbench.models import registry
@@ -16,6 +17,8 @@ from workbench.recipes import Recipe
 from workbench.settings import Settings
 from workbench.tasks import check as checks
 from workbench.verbs.machines import Machines
+
+__all__ = ["Estimate", "Request", "Requests"]
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,7 @@ class Requests:
             recipe, self._settings, workers=workers, name=f"check-{secrets.token_hex(8)}", stop=stop
         )
 
-    def estimate(self, request: Request, checked: checks.Checked | None = None) -> estimating.Estimate:
+    def estimate(self, request: Request, checked: checks.Checked | None = None) -> Estimate:
         """Estimate how long the training may take and what it may cost.
 
         Parameters
