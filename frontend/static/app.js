@@ -9,6 +9,7 @@ import { PEN, blank, cleared, drawn, isEmpty, redone, restored, undone } from ".
 import { insideSection } from "./inside/section.js";
 import { paper } from "./paper.js";
 import { dataUrl } from "./picture.js";
+import * as remember from "./remember.js";
 import * as theme from "./theme.js";
 import * as words from "./words.js";
 
@@ -103,7 +104,10 @@ async function ask(what) {
     const image = await dataUrl(present());
     outcome = await backend.predict(image);
     if (outcome.kind === "answer" && state.flight.revision >= state.since) asked = image;
-    if (outcome.kind === "answer") inside.answered(image);
+    if (outcome.kind === "answer") {
+      inside.answered(image);
+      remember.keep(remember.lastDrawing(outcome.answer, Date.now()));
+    }
   } else {
     outcome = await backend[what]();
   }
@@ -242,6 +246,7 @@ part("width").addEventListener("input", ({ target }) => {
   part("nib").style.setProperty("--width", target.value);
 });
 part("take").addEventListener("click", take);
+part("look").addEventListener("click", () => remember.keep(remember.lookedInside(Date.now())));
 
 addEventListener("keydown", (event) => {
   const command = event.ctrlKey || event.metaKey;
@@ -296,3 +301,4 @@ try {
 history = { ...blank, drawing: restored(saved) };
 sheet.show(history.drawing);
 dispatch({ type: "drew", inked: !isEmpty(history.drawing), another: true });
+if (location.hash === "#inside") part("look").click();

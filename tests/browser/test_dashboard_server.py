@@ -1,6 +1,7 @@
 """The dashboard in a browser: login, landing page, prepared pages, what the browser keeps, and kernels that end."""
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
@@ -121,14 +122,22 @@ def test_the_landing_page_leads_everywhere_and_follows_the_jobs(
     assert page.url == f"{dashboard.origin}/workbench"
     tiles = page.locator(".wb-tiles b")
     expect(tiles).to_have_text(
-        ["Train on a cluster", "Models and serving", "Drawing page", "Collect handwriting", "JupyterLab"]
+        ["Train on a cluster", "Models and serving", "Collect handwriting", "JupyterLab"]
     )
     expect(page.get_by_text("No job runs or waits.")).to_be_visible()
     with Store(dashboard.settings.database_url) as store:
         store.submit(name="mnist", requester="ada", recipe=Recipe("a", "b", "c"))
     expect(page.get_by_text("1 job waits for its turn.")).to_be_visible()
     drawing = f"http://127.0.0.1:{dashboard.settings.frontend_port}/"
-    expect(page.get_by_role("link", name="Drawing page", exact=False).last).to_have_attribute("href", drawing)
+    expect(page.locator("#going a")).to_have_text(["Job 1, mnist"])
+    expect(page.locator("#going a")).to_have_attribute("href", "/voila/render/deploy_cluster.ipynb?job=1")
+    expect(page.locator("#path [aria-current]")).to_contain_text("Draw")
+    picture = "iVBORw0KGgo="
+    cookie = f"workbench_drawing=7.0.998.1700000000.{picture}; path=/workbench"
+    page.evaluate("cookie => { document.cookie = cookie; }", cookie)
+    expect(page.locator("#last")).to_contain_text("Your last drawing: 7, 99.8 % sure")
+    expect(page.locator("#last img")).to_have_attribute("src", f"data:image/png;base64,{picture}")
+    expect(page.locator("#path [aria-current]")).to_contain_text("See why")
     led = context.request.get(f"{dashboard.origin}/workbench/draw", max_redirects=0)
     assert (led.status, led.headers["location"]) == (302, drawing)
     expect(page.get_by_role("link", name="Collect handwriting")).to_have_attribute(
@@ -148,6 +157,35 @@ def test_the_landing_page_leads_everywhere_and_follows_the_jobs(
     expect(page.get_by_role("heading", name="There is no such page")).to_be_visible()
     assert watch.complaints == []
     assert dashboard.settings.token not in dashboard.log.read_text()
+
+
+FIRST_PATH = """async ([cookies, serving, versions]) => {
+    const m = await import("/workbench/static/landing.js");
+    const ticks = m.done(m.visit(cookies), { serving, versions });
+    return [Object.keys(ticks).filter((step) => ticks[step]), m.current(ticks)];
+}"""
+
+
+def test_the_first_path_ticks_what_was_done_and_believes_no_odd_cookie(
+    context: BrowserContext, dashboard: Dashboard
+) -> None:
+    page = log_in(context, dashboard)
+
+    def path(cookies: str, version: int = 0, versions: int = 0) -> Any:
+        serving = {"version": version, "since": "2023-11-14T22:13:20Z"} if version else None
+        return page.evaluate(FIRST_PATH, [cookies, serving, versions])
+
+    early, late = (f"workbench_drawing=3.0.5.{t}.AAAA" for t in (1_699_999_000, 1_700_000_999))
+    assert path("") == [[], "draw"]
+    assert path(early, 1, 1) == [["draw"], "inside"]
+    assert path(f"a=b; {early}; workbench_inside=5", 1, 2) == [["draw", "inside", "train"], "deploy"]
+    assert path(f"{early}; workbench_inside=5", 2, 2)[1] == "again"
+    assert path(f"{late}; workbench_inside=5", 2, 2) == [
+        ["draw", "inside", "train", "deploy", "again"],
+        "again",
+    ]
+    for odd in ("workbench_drawing", "workbench_drawing=x.0.5.1.AAAA", 'workbench_drawing=3.0.5.1."><b>'):
+        assert path(f"{odd}; workbench_inside=%%") == [[], "draw"]
 
 
 def test_a_prepared_page_knows_the_visitor_only_when_it_is_shown(

@@ -551,3 +551,24 @@ def test_a_refused_look_waits_before_the_next(page: Page) -> None:
         ({"type": "came", "ok": False}, 100),
         ({"type": "woke"}, 1600),
     ) == [None, "a", 1500, "a"]
+
+
+# ── what the workbench's first page is told ──
+
+
+def test_the_last_drawing_is_kept_for_the_first_page_alone(page: Page) -> None:
+    answer = {
+        "digit": 7,
+        "probabilities": [0.0] * 7 + [0.9984, 0, 0],
+        "seen": "data:image/png;base64,iVBOR+/=",
+    }
+    kept = run(page, "remember", "(m, a) => m.lastDrawing(a, 1700000000400)", answer)
+    assert kept.startswith("workbench_drawing=7.0.998.1700000000.iVBOR+/=; path=/workbench; ")
+    for odd in (
+        {"digit": None},
+        {"seen": "https://elsewhere.example/7.png"},
+        {"seen": None},
+        {"seen": "data:image/png;base64," + "A" * 9000},
+    ):
+        assert run(page, "remember", "(m, a) => m.lastDrawing(a, 0)", {**answer, **odd}) == ""
+    assert page.evaluate("document.cookie") == ""  # this page gets none of them

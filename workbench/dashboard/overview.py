@@ -1,6 +1,7 @@
 """The landing page's news: the services, and how many jobs wait and run."""
 
 import threading
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
 SHOWN = ("back end", "drawing page", "job queue", "first model")
 """In this order; of the dashboard one sees that it is there."""
 WELL = {"ready", "done"}
+MOST = 6
+"""Jobs that are named."""
+SERVING_S = 10.0
+"""Between two questions to the back end."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +41,27 @@ class JobCounts:
 
 
 @dataclass(frozen=True)
+class Going:
+    """A job that has not ended."""
+
+    id: int
+    name: str
+    state: str
+    share: float | None
+    """Of its steps that are done, 0 to 1."""
+
+
+@dataclass(frozen=True)
+class Serving:
+    """The version that answers on the drawing page."""
+
+    name: str
+    version: int
+    accuracy: float | None
+    since: str
+
+
+@dataclass(frozen=True)
 class Overview:
     """All that the landing page shows and polls; its JSON has the same names."""
 
@@ -43,15 +69,21 @@ class Overview:
     jobs: JobCounts | None
     """``None`` while the job store does not answer; ``problem`` says why."""
     problem: str = ""
+    going: tuple[Going, ...] = ()
+    """Some of the jobs that run or wait, those that run first."""
+    serving: Serving | None = None
+    versions: int = 0
+    """How many versions of that model are published; with the first one somebody has begun."""
 
 
 class OverviewReader:
-    """Asks the supervisor's file and, by one query, the job store."""
+    """Asks the supervisor's file and, by one query, the job store; now and then what serves."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._store: Store | None = None
         self._opening = threading.Lock()
+        self._serving: tuple[float, Serving | None] = (float("-inf"), None)
 
     def read(self) -> Overview:
         """Look at all of it now; may take a moment, so not in the server's loop."""
@@ -59,7 +91,16 @@ class OverviewReader:
             pulse = self._open().pulse()
         except WorkbenchError as error:
             return Overview(self._services(), None, f"The job store does not answer: {error}")
-        return Overview(self._services(), JobCounts(pulse.waiting, pulse.active))
+        from workbench.verbs import models
+
+        serving = self._what_serves()
+        return Overview(
+            self._services(),
+            JobCounts(pulse.waiting, pulse.active),
+            going=self._going() if pulse.waiting + pulse.active else (),
+            serving=serving,
+            versions=len(models.versions(self._settings, serving.name)) if serving else 0,
+        )
 
     def drawing_port(self) -> int:
         """The drawing page's port: Apache's, or the back end's where there is no Apache."""
@@ -68,6 +109,35 @@ class OverviewReader:
             if row.name == "drawing page" and (port := urlsplit(row.url).port):
                 return port
         return self._settings.frontend_port
+
+    def _going(self) -> tuple[Going, ...]:
+        from workbench.jobs import ACTIVE
+
+        store = self._open()
+        found = [*store.jobs(state=ACTIVE, limit=MOST), *store.jobs(state="queued", limit=MOST)][:MOST]
+        return tuple(
+            Going(job.id, job.name, job.state, job.step / job.of if job.step and job.of else None)
+            for job in found
+        )
+
+    def _what_serves(self) -> Serving | None:
+        """The version that answers; asked again only after a while, and of a back end that is away not at all."""
+        asked, known = self._serving
+        if time.monotonic() - asked < SERVING_S:
+            return known
+        # Here, since it brings an HTTP client along.
+        from workbench.verbs import backends
+
+        try:
+            there = backends.open_backend(None, self._settings).models()
+        except WorkbenchError:
+            there = ()
+        found = None
+        if there:
+            now = there[-1]
+            found = Serving(now.name, now.version, now.metrics.get("accuracy"), now.since)
+        self._serving = (time.monotonic(), found)
+        return found
 
     def _services(self) -> tuple[Shown, ...]:
         running = services.now(self._settings)
