@@ -445,6 +445,17 @@ def test_several_jobs_are_drawn_over_each_other(stand: Stand, made: dict[str, in
     named = [s["name"] for s in panel.compared.loss.series if s["named"]]
     assert named == [f"{made['completed']} mnist-mlp", f"{made['second']} mnist-mlp"]
     assert len({s["color"] for s in panel.compared.loss.series}) == 2
+    wait_until(lambda: "byte for byte" in panel.compared_code.html, 60, "the code")
+    told = panel.compared_figures.html
+    assert "1 ps + 2 workers" in told
+    assert "<b>98.20 %</b>" in told, "the better one is marked"
+    assert 'class="wb-same"><th scope="row">Steps' in told
+    assert "95 % interval" in told
+    assert 'href="serve_and_predict.ipynb?model=mnist-mlp:1"' in told
+    panel.table.selected = [made["completed"], made["failed"], made["second"]]
+    wait_until(lambda: "of the first two" in panel.compared_code.html, 60, "two of three")
+    panel.table.selected = []
+    wait_until(lambda: panel.compared_figures.html == "", 60, "nothing to compare")
 
 
 def test_a_jobs_film_grows_while_it_trains_and_is_its_versions_afterwards(

@@ -8,6 +8,7 @@ import ipywidgets
 from workbench.errors import NotFound, WorkbenchError
 from workbench.jobs import ACTIVE, ENDED, Job
 from workbench.machines import Machine
+from workbench.settings import Settings
 from workbench.ui import evaluations
 from workbench.ui.as_code import AsCode, Line
 from workbench.ui.as_code import lines as as_code
@@ -167,20 +168,12 @@ class JobPage:
             self._there = (key, found)
         return self._there[1]
 
-    def _version(self, job: Job) -> Version | None:
-        if job.version is None:
-            return None
-        try:
-            return models.find(f"{job.name}:{job.version}", self._workbench.settings)
-        except NotFound:
-            return None
-
     def _show_version(self, job: Job) -> Version | None:
         """Show how good its version is and where it can be had; reads it once."""
         if self._evaluated == (job.id, job.version):
             return self._found
         self._evaluated = (job.id, job.version)
-        version = self._found = self._version(job)
+        version = self._found = find_version(job, self._workbench.settings)
         if version is None:
             self.links.html = self.evaluation.html = ""
             return None
@@ -278,7 +271,7 @@ class JobPage:
         return "A new request stands in the form above"
 
     def _deploy(self) -> str:
-        version = self._version(self._known())
+        version = find_version(self._known(), self._workbench.settings)
         if version is None:
             raise NotFound("its version is not there any more")
         settings = self._workbench.settings
@@ -288,3 +281,13 @@ class JobPage:
     def _done(self) -> None:
         self.refresh()
         self._changed()
+
+
+def find_version(job: Job, settings: Settings) -> Version | None:
+    """Find the version that a job published; ``None`` where there is none, or none any more."""
+    if job.version is None:
+        return None
+    try:
+        return models.find(f"{job.name}:{job.version}", settings)
+    except NotFound:
+        return None

@@ -1,13 +1,15 @@
 """The list of all jobs, the comparison of those that are selected, and the page of the one that is open."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import ipywidgets
 
 from workbench.errors import WorkbenchError
 from workbench.jobs import STATES, Job, JobFilter, Pulse
-from workbench.ui.cluster.job import CURVE_POINTS, JobPage
+from workbench.ui.cluster.compared.code import difference
+from workbench.ui.cluster.compared.figures import figures
+from workbench.ui.cluster.job import CURVE_POINTS, JobPage, find_version
 from workbench.ui.cluster.job_charts import JobCharts
 from workbench.ui.cluster.job_views import progress
 from workbench.ui.widgets.address import Address
@@ -70,8 +72,9 @@ class JobsPanel:
             workbench, requester, clone=clone, changed=poll.now, closed=lambda: self.open(None)
         )
         self.compared = JobCharts()
-        self.compared_title = Html()
-        compare = ipywidgets.VBox([self.compared_title, self.compared.widget])
+        self.compared_title, self.compared_figures, self.compared_code = Html(), Html(), Html()
+        told = (self.compared_figures, self.compared_code)
+        compare = ipywidgets.VBox([self.compared_title, self.compared.widget, *told])
         self._compare = compare
         compare.add_class("wb").add_class("wb-card")
         compare.layout.display = "none"
@@ -140,6 +143,21 @@ class JobsPanel:
         more = f" {left_out} more are selected than are shown." if left_out > 0 else ""
         self.compared_title.html = f'<h4 class="wb-part">Compared</h4><p class="wb-caption">A line is training, dots are validation.{more}</p>'
         self.compared.show_several(jobs)
+        self._show_differences([job for job, _ in jobs])
+
+    def _show_differences(self, jobs: Sequence[Job]) -> None:
+        """Show what was asked for and what came of it, and where the code of the first two differs."""
+        self.compared_figures.html = (
+            figures(jobs, [find_version(job, self._workbench.settings) for job in jobs]) if jobs else ""
+        )
+        first, second = jobs[:2] if len(jobs) > 1 else (None, None)
+        if first is None or second is None or first.recipe is None or second.recipe is None:
+            self.compared_code.html = ""
+            return
+        names = (f"job {first.id}", f"job {second.id}")
+        only = " of the first two" if len(jobs) > 2 else ""
+        found = difference(first.recipe, second.recipe, names)
+        self.compared_code.html = f'<h4 class="wb-part">The code{only}</h4>{found}'
 
 
 def _row(job: Job, position: int | None) -> dict[str, Any]:

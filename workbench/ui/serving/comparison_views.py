@@ -1,7 +1,7 @@
 """Several versions side by side, as HTML: figures, classes, confusion, and what visitors drew. Pure functions."""
 
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from html import escape
 
 import numpy as np
@@ -10,6 +10,7 @@ from workbench.backends.values import Comparison
 from workbench.errors import ModelRefused
 from workbench.models import published_evaluation
 from workbench.models.published_evaluation import PublishedClassification, PublishedEvaluation
+from workbench.ui.beside import mark, table, verdict
 from workbench.ui.evaluations import confusion
 from workbench.ui.serving.version_views import FORMS, interval, sizes
 from workbench.ui.widgets.formats import megabytes, percent
@@ -33,24 +34,12 @@ def comparison(versions: Sequence[Version]) -> str:
     return _figures(versions, found) + _per_class(versions, found) + _confusions(versions, found)
 
 
-def _table(label: str, heads: Sequence[str], rows: Sequence[tuple[str, Sequence[str]]]) -> str:
-    head = "".join(f'<th scope="col">{escape(h)}</th>' for h in heads)
-    body = "".join(
-        f'<tr><th scope="row">{escape(term)}</th>{"".join(f"<td>{cell}</td>" for cell in cells)}</tr>'
-        for term, cells in rows
-    )
-    return (
-        f'<div class="wb-scroll" tabindex="0" role="region" aria-label="{escape(label)}"><table class="wb-list wb-beside">'
-        f"<thead><tr><td></td>{head}</tr></thead><tbody>{body}</tbody></table></div>"
-    )
-
-
 def _figures(versions: Sequence[Version], found: Sequence[PublishedEvaluation | None]) -> str:
     metrics = [v.manifest.metrics for v in versions]
     accuracies = [m.get("accuracy") for m in metrics]
     best = max((a for a in accuracies if a is not None), default=None)
     rows: list[tuple[str, list[str]]] = [
-        ("Accuracy", [_mark(percent(a), a == best) if a is not None else "–" for a in accuracies]),
+        ("Accuracy", [mark(percent(a), a == best) if a is not None else "–" for a in accuracies]),
         ("95 % interval", [interval(m) or "–" for m in metrics]),
         ("Test pictures", [f"{e.count:,}" if e else "–" for e in found]),
         ("Loss", [f"{m['loss']:.4f}" if m.get("loss") is not None else "–" for m in metrics]),
@@ -60,26 +49,8 @@ def _figures(versions: Sequence[Version], found: Sequence[PublishedEvaluation | 
         if any(form in one for one in every):
             rows.append((f"{name}, size", [megabytes(one[form]) if form in one else "–" for one in every]))
     return (
-        _table("Figures", [str(v) for v in versions], rows) + f'<p class="wb-caption">{verdict(metrics)}</p>'
+        table("Figures", [str(v) for v in versions], rows) + f'<p class="wb-caption">{verdict(metrics)}</p>'
     )
-
-
-def verdict(metrics: Sequence[Mapping[str, float]]) -> str:
-    """Say whether the difference of the best two can be chance.
-
-    >>> verdict([{"accuracy": 0.9, "low": 0.88, "high": 0.92}, {"accuracy": 0.95, "low": 0.93, "high": 0.97}])
-    'The intervals do not overlap: the difference is hardly chance.'
-    """
-    known = sorted((m for m in metrics if m.get("low") is not None), key=lambda m: -m["accuracy"])[:2]
-    if len(known) < 2:
-        return "There is nothing to compare the accuracy with."
-    if known[1]["high"] < known[0]["low"]:
-        return "The intervals do not overlap: the difference is hardly chance."
-    return "The intervals overlap: with other pictures the order may be another one."
-
-
-def _mark(text: str, best: bool) -> str:
-    return f"<b>{escape(text)}</b>" if best else escape(text)
 
 
 def _per_class(versions: Sequence[Version], found: Sequence[PublishedEvaluation | None]) -> str:
@@ -103,7 +74,7 @@ def _per_class(versions: Sequence[Version], found: Sequence[PublishedEvaluation 
     return (
         '<details class="wb-more" open><summary>By class</summary><p class="wb-caption">Of each class, how many pictures are '
         "recognised. Marked: half a point or more behind the best.</p>"
-        + _table("By class", [str(v) for v in versions], rows)
+        + table("By class", [str(v) for v in versions], rows)
         + "</details>"
     )
 

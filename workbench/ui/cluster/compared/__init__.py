@@ -1,0 +1,1 @@
+"""Jobs beside each other: what was asked for, what came of it, and where their code differs."""
