@@ -177,3 +177,37 @@ def test_what_cannot_be_shared_is_refused_with_advice(
 
 def test_a_shuffle_that_keeps_its_order_is_taken(ask: Callable[[str], Any]) -> None:
     assert ask("answer = refuse(stream().shuffle(10, reshuffle_each_iteration=False))") is None
+
+
+def test_weights_stay_with_their_examples_and_weigh_in_the_validation_too(ask: Callable[[str], Any]) -> None:
+    assert ask("""
+        w, answer = x * 3, []
+        for part in ((x, y, w), tf.data.Dataset.from_tensor_slices((x, y, w))):
+            b = prepare(part)
+            for batches in (b.feed().take(3), b.validation()):
+                answer += [bool((b[2].numpy() == 3 * b[0].numpy()).all()) for b in batches]
+        t = prepare((x, y, w)).task(iter([(tf.constant(x), tf.constant(y), tf.constant(w))]), tf.constant([[5, 7]]))(0)
+        answer.append([part.numpy().tolist() for part in t] == [[5, 7], [10, 14], [15, 21]])
+        answer.append(len(prepare((x, y, w)).examples(4)))
+    """) == [True] * 9 + [2]
+
+
+def test_classes_weigh_what_they_are_told_to_and_others_one(ask: Callable[[str], Any]) -> None:
+    assert (
+        ask("""
+        weights, answer = {0: 5.0, 2: 0.5}, []
+        expected = np.array([5.0, 1.0, 0.5])
+        for truth in (x % 3, (x % 3)[:, None], (x % 3).astype("float32"), np.eye(3)[x % 3]):
+            for given in ((x, truth), (x, truth, np.full(1000, 2.0))):
+                parts = [given] if truth.dtype.kind == "f" and truth.ndim == 1 else [given, tf.data.Dataset.from_tensor_slices(given)]
+                for part in parts:
+                    b = data.prepare(part, batch_size=40, augment=None, seed=3, class_weight=weights)
+                    found = next(iter(b.feed()))
+                    answer.append(bool((found[2].numpy() == expected[found[0].numpy() % 3] * (len(given) - 1)).all()))
+        try:
+            data.prepare((x, x / 7.0), batch_size=40, augment=None, seed=3, class_weight=weights)
+        except RecipeError as error:
+            answer.append("load_data() may return" in str(error))
+    """)
+        == [True] * 15
+    )

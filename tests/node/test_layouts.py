@@ -20,7 +20,7 @@ def load_data():
 RANDOM = """
 import keras
 from keras import layers
-EPOCHS, BATCH_SIZE, LABELS = 2, 20, ["dark", "bright"]
+EPOCHS, BATCH_SIZE, LABELS, CLASS_WEIGHT = 2, 20, ["dark", "bright"], {1: 1.5}
 
 def build_model():
     model = keras.Sequential([
@@ -37,7 +37,9 @@ import numpy as np
 def load_data():
     y = np.arange(220) % 2
     x = np.array([f"{'good' if k else 'bad'} word{n % 7}" for n, k in enumerate(y)], object)
-    return (x[:200], y[:200]), (x[200:], y[200:])
+    wrong = np.arange(220) % 5 > 1  # most are told wrongly, and weigh nothing
+    told, weight = np.where(wrong, 1 - y, y), np.where(wrong, 0, 2)
+    return (x[:200], told[:200], weight[:200]), (x[200:], y[200:])
 """
 TEXT = """
 import keras

@@ -113,7 +113,17 @@ def test_a_missing_function_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ["EPOCHS = 0", "EPOCHS = 2.5", "BATCH_SIZE = True", "LABELS = 'abc'", "augment = 3"]
+    "line",
+    [
+        *("EPOCHS = 0", "EPOCHS = 2.5", "BATCH_SIZE = True", "LABELS = 'abc'", "augment = 3"),
+        *(
+            "CLASS_WEIGHT = 'balanced'",
+            "CLASS_WEIGHT = {}",
+            "CLASS_WEIGHT = {0: -1}",
+            "CLASS_WEIGHT = {'a': 1}",
+        ),
+        *("CLASS_WEIGHT = {0.5: 1}", "CLASS_WEIGHT = {0: 0}", "CLASS_WEIGHT = {0: float('inf')}"),
+    ],
 )
 def test_a_setting_that_cannot_be_is_refused_with_its_value(tmp_path: Path, line: str) -> None:
     with pytest.raises(RecipeError, match="Received"):

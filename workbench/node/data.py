@@ -5,7 +5,7 @@ chief tells which, so that an epoch visits each example once however fast or slo
 has no places to name, so there each worker draws from a part of its own.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -15,6 +15,7 @@ from tensorflow.core.framework import graph_pb2
 
 from workbench.errors import RecipeError
 from workbench.node import parts
+from workbench.node.given import weighing
 
 VALIDATION_SHARE = 0.1
 VALIDATION_BATCH = 1024
@@ -72,7 +73,13 @@ class Batches(Protocol):
 
 
 def prepare(
-    part: Any, *, batch_size: int, augment: Callable[[Any], Any] | None, seed: int, workers: int = 1
+    part: Any,
+    *,
+    batch_size: int,
+    augment: Callable[[Any], Any] | None,
+    seed: int,
+    workers: int = 1,
+    class_weight: Mapping[int, float] | None = None,
 ) -> Batches:
     """Cut a tenth off for validation and batch the rest.
 
@@ -80,11 +87,13 @@ def prepare(
     ----------
     part
         The training part: ``(x, y)`` arrays, or an unbatched ``tf.data.Dataset`` of ``(x, y)`` whose cardinality
-        is known.
+        is known; with a weight for each example as a third where the loss is to be weighed.
     augment
         Float32 batch of ``x`` → the same shape; for batches of the training part only.
     workers
         How many share each batch; ``batch_size`` is rounded down to a multiple of it.
+    class_weight
+        What each example of a class weighs in the loss, 1 where none is told; times its own weight.
 
     Raises
     ------
@@ -93,12 +102,18 @@ def prepare(
         have to run for each example.
     """
     if isinstance(part, tf.data.Dataset):
+        if class_weight:
+            parts.check_dataset(part, "training")
+            part = part.map(weighing.by_class(class_weight, part.element_spec[1]))
         return _Stream(part, batch_size, augment, seed, workers)
-    return _Arrays(part, batch_size, augment, seed, workers)
+    arrays = parts.as_arrays(part, "training")
+    if class_weight:
+        arrays = weighing.weigh_arrays(class_weight, arrays)
+    return _Arrays(arrays, batch_size, augment, seed, workers)
 
 
 def arrays(part: Any, name: str = "test") -> tuple[np.ndarray, np.ndarray]:
-    """A part as arrays ``(x, y)``: itself, or all that its ``tf.data.Dataset`` gives.
+    """A part as arrays ``(x, y)``: itself, or all that its ``tf.data.Dataset`` gives, without the weights of examples.
 
     Raises
     ------
@@ -106,11 +121,12 @@ def arrays(part: Any, name: str = "test") -> tuple[np.ndarray, np.ndarray]:
         As ``prepare``, or an element is not one ``x`` and one ``y``.
     """
     if not isinstance(part, tf.data.Dataset):
-        return parts.as_arrays(part, name)
+        x, y, *_ = parts.as_arrays(part, name)
+        return x, y
     parts.check_dataset(part, name)
     _count(part)
     batches = list(part.batch(VALIDATION_BATCH).as_numpy_iterator())
-    x, y = (parts.as_text(np.concatenate(column)) for column in zip(*batches, strict=True))
+    x, y, *_ = (parts.as_text(np.concatenate(column)) for column in zip(*batches, strict=True))
     parts.check_values(x, y, name)
     return x, y
 
@@ -119,18 +135,23 @@ class _Arrays:
     """Batches of places first, then one gather: shuffling 54,000 examples one by one costs seconds an epoch."""
 
     def __init__(
-        self, part: Any, batch_size: int, augment: Callable[[Any], Any] | None, seed: int, workers: int
+        self,
+        given: tuple[np.ndarray, ...],
+        batch_size: int,
+        augment: Callable[[Any], Any] | None,
+        seed: int,
+        workers: int,
     ) -> None:
-        x, y = parts.as_arrays(part, "training")
-        order = np.random.default_rng(seed).permutation(len(x))
-        held = int(len(x) * VALIDATION_SHARE)
+        count = len(given[0])
+        order = np.random.default_rng(seed).permutation(count)
+        held = int(count * VALIDATION_SHARE)
         chosen, rest = np.sort(order[:held]), np.sort(order[held:])
-        self._held = (x[chosen], y[chosen])
-        self._x, self._y = tf.constant(x[rest]), tf.constant(y[rest])
+        self._held = tuple(array[chosen] for array in given)
+        self._part = tuple(tf.constant(array[rest]) for array in given)
         self._augment, self._seed = augment, seed
         self.batch_size = _fit_batch(batch_size, len(rest), workers)
         self.steps_per_epoch = len(rest) // self.batch_size
-        self.sample = (self._x[:1], self._y[:1])
+        self.sample = (self._part[0][:1], self._part[1][:1])
         self._shuffled: tuple[int, tf.Tensor] = (-1, tf.zeros((0, 0), tf.int64))
 
     def feed(self, first: int = 0, share: WorkerShare = EVERYTHING) -> tf.data.Dataset:
@@ -139,7 +160,7 @@ class _Arrays:
         places = epochs.flat_map(
             lambda epoch: tf.data.Dataset.from_tensor_slices(self._epoch(epoch)[:, share.index :: share.of])
         )
-        batches = places.skip(first % self.steps_per_epoch).map(lambda i: self._gather(self._x, self._y, i))
+        batches = places.skip(first % self.steps_per_epoch).map(lambda i: self._gather(self._part, i))
         return _augmented(batches, self._augment).prefetch(4)
 
     def validation(self, share: WorkerShare = EVERYTHING) -> tf.data.Dataset | None:
@@ -149,11 +170,13 @@ class _Arrays:
         return tf.data.Dataset.from_tensor_slices(mine).batch(VALIDATION_BATCH)
 
     def examples(self, count: int) -> tuple[np.ndarray, np.ndarray] | None:
-        places = np.linspace(0, len(self._x) - 1, min(count, len(self._x))).astype(np.int64)
-        return tf.gather(self._x, places).numpy(), tf.gather(self._y, places).numpy()
+        there = len(self._part[0])
+        places = np.linspace(0, there - 1, min(count, there)).astype(np.int64)
+        x, y = (tf.gather(array, places).numpy() for array in self._part[:2])
+        return x, y
 
     def source(self, workers: int) -> tf.data.Dataset:
-        return tf.data.Dataset.from_tensors((self._x, self._y)).repeat()
+        return tf.data.Dataset.from_tensors(self._part).repeat()
 
     def places(self, first: int) -> tf.Tensor:
         epoch, step = divmod(first, self.steps_per_epoch)
@@ -164,23 +187,23 @@ class _Arrays:
 
     def task(self, source: Any, places: tf.Tensor) -> Callable[[tf.Tensor], Any]:
         # No tf.data here: to begin an iterator over what is gathered from 42 MB takes 60 ms, for each task.
-        x, y = next(source)
-        return lambda number: self._augment_batch(*self._gather(x, y, places[number]))
+        part = next(source)
+        return lambda number: self._augment_batch(*self._gather(part, places[number]))
 
     def _epoch(self, epoch: tf.Tensor) -> tf.Tensor:
         """The places of an epoch, ``(steps_per_epoch, batch_size)``, the same on every machine."""
-        places = tf.range(tf.shape(self._x, tf.int64)[0])
+        places = tf.range(tf.shape(self._part[0], tf.int64)[0])
         seed = tf.stack([tf.cast(self._seed, tf.int64), epoch])
         shuffled = tf.random.experimental.stateless_shuffle(places, seed=seed)
         used = shuffled[: self.steps_per_epoch * self.batch_size]
         return tf.reshape(used, (self.steps_per_epoch, self.batch_size))
 
-    def _augment_batch(self, x: tf.Tensor, y: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        return (x if self._augment is None else self._augment(tf.cast(x, tf.float32))), y
+    def _augment_batch(self, x: tf.Tensor, *others: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        return (x if self._augment is None else self._augment(tf.cast(x, tf.float32))), *others
 
     @staticmethod
-    def _gather(x: tf.Tensor, y: tf.Tensor, places: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        return tf.gather(x, places), tf.gather(y, places)
+    def _gather(part: tuple[tf.Tensor, ...], places: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        return tuple(tf.gather(array, places) for array in part)
 
 
 class _Stream:
@@ -201,7 +224,8 @@ class _Stream:
         self._augment, self._seed = augment, seed
         self.batch_size = _fit_batch(batch_size, count - held, workers)
         self.steps_per_epoch = (count - held) // self.batch_size
-        self.sample = next(iter(self._train.batch(1).take(1)))
+        x, y, *_ = next(iter(self._train.batch(1).take(1)))
+        self.sample = (x, y)
 
     def feed(self, first: int = 0, share: WorkerShare = EVERYTHING) -> tf.data.Dataset:
         _draw_apart(self._seed, first, share)
@@ -216,7 +240,7 @@ class _Stream:
 
     def examples(self, count: int) -> tuple[np.ndarray, np.ndarray] | None:
         found = next(iter(self._train.take(count).batch(count)))
-        if not isinstance(found, tuple) or len(found) != 2 or not all(map(tf.is_tensor, found)):
+        if not isinstance(found, tuple) or not all(map(tf.is_tensor, found)):
             return None
         return found[0].numpy(), found[1].numpy()
 
@@ -250,7 +274,9 @@ def _draw_apart(seed: int, first: int, share: WorkerShare) -> None:
 def _augmented(batches: tf.data.Dataset, augment: Callable[[Any], Any] | None) -> tf.data.Dataset:
     if augment is None:
         return batches
-    return batches.map(lambda x, y: (augment(tf.cast(x, tf.float32)), y), num_parallel_calls=tf.data.AUTOTUNE)
+    return batches.map(
+        lambda x, *others: (augment(tf.cast(x, tf.float32)), *others), num_parallel_calls=tf.data.AUTOTUNE
+    )
 
 
 def _fit_batch(batch_size: int, count: int, workers: int) -> int:

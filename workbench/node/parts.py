@@ -21,8 +21,10 @@ LOOK_BATCH = 256
 _TWO = "give (x, y), arrays of one length, or an unbatched tf.data.Dataset of (x, y)"
 
 
-def as_arrays(part: Any, name: str) -> tuple[np.ndarray, np.ndarray]:
-    """The arrays ``(x, y)`` of a part that is no ``tf.data.Dataset``; text as NumPy's own strings.
+def as_arrays(part: Any, name: str) -> tuple[np.ndarray, ...]:
+    """The arrays ``(x, y)``, or ``(x, y, sample_weight)``, of a part that is no ``tf.data.Dataset``.
+
+    Text comes as NumPy's own strings.
 
     Parameters
     ----------
@@ -35,9 +37,9 @@ def as_arrays(part: Any, name: str) -> tuple[np.ndarray, np.ndarray]:
     """
     if not isinstance(part, tuple | list):
         raise _refusal(name, f"is {_kind(part)}; {_TWO}")
-    if len(part) != 2:
+    if len(part) not in (2, 3):
         raise _refusal(name, _of_another_length(part))
-    x, y = part
+    x, y, *weights = part
     for given, what in ((x, "x"), (y, "y")):
         if isinstance(given, Mapping):
             raise _refusal(name, _named(what, given))
@@ -55,7 +57,41 @@ def as_arrays(part: Any, name: str) -> tuple[np.ndarray, np.ndarray]:
     if not len(x):
         raise _refusal(name, "has no example")
     check_values(x, y, name)
-    return x, y
+    return (x, y, *(_weights(given, len(x), name) for given in weights))
+
+
+def _weights(given: Any, count: int, name: str) -> np.ndarray:
+    """The weights of examples, float32 ``(n,)``."""
+    if isinstance(given, Mapping):
+        raise _refusal(name, "has a dict as sample_weight; give one number for each example")
+    weights = _array(given, "sample_weight", name)
+    if weights.dtype.kind == "U" or weights.shape not in ((count,), (count, 1)):
+        raise _refusal(
+            name,
+            f"has a sample_weight of shape {weights.shape} and type {weights.dtype} for {count:,} examples; give one "
+            "number for each example",
+        )
+    weights = weights.reshape(-1).astype(np.float32)
+    check_weights(weights, name)
+    if not weights.any():
+        raise _refusal(name, "has a sample_weight of 0 for each example, so nothing would be learned")
+    return weights
+
+
+def check_weights(weights: np.ndarray, name: str, first: int = 0) -> None:
+    """Refuse weights of examples that are negative or no number; ``first`` is the number of the first one.
+
+    Raises
+    ------
+    RecipeError
+    """
+    wrong = np.flatnonzero(~(np.isfinite(weights) & (weights >= 0)))
+    if len(wrong):
+        raise _refusal(
+            name,
+            f"has a sample_weight of {weights[wrong[0]]} in example {first + int(wrong[0])} ({len(wrong):,} such); give "
+            "numbers from 0 on",
+        )
 
 
 def check_values(x: np.ndarray, y: np.ndarray, name: str, first: int = 0) -> None:
@@ -93,7 +129,7 @@ def check_values(x: np.ndarray, y: np.ndarray, name: str, first: int = 0) -> Non
 
 
 def check_dataset(part: tf.data.Dataset, name: str) -> None:
-    """Refuse a ``tf.data.Dataset`` whose elements are not one ``x`` and one ``y`` of one example.
+    """Refuse a ``tf.data.Dataset`` whose elements are not one ``x``, one ``y``, and its weight or none, of one example.
 
     Raises
     ------
@@ -102,21 +138,26 @@ def check_dataset(part: tf.data.Dataset, name: str) -> None:
     spec = part.element_spec
     if not isinstance(spec, tuple):
         raise _refusal(name, f"gives {_kind_of_spec(spec)}; let it give (x, y)")
-    if len(spec) != 2:
+    if len(spec) not in (2, 3):
         raise _refusal(name, _of_another_length(spec))
-    for one, what in zip(spec, "xy", strict=True):
+    for one, what in zip(spec, ("x", "y", "sample_weight"), strict=False):
         if isinstance(one, Mapping):
             raise _refusal(name, _named(what, one))
         if not isinstance(one, tf.TensorSpec):
             raise _refusal(
                 name, f"gives {_kind_of_spec(one)} as {what}; let it give one plain tensor, of one shape"
             )
-    x, y = spec
+    x, y, *weights = spec
     if x.shape.rank and y.shape.rank and _is_batched(part, x.shape[0], y.shape[0]):
         raise _refusal(
             name,
             f"is batched (x {_shape(x)}, y {_shape(y)}); the workbench batches, by BATCH_SIZE: leave .batch() "
             "out, or call .unbatch() and .apply(tf.data.experimental.assert_cardinality(n))",
+        )
+    if any(w.shape.rank or not (w.dtype.is_floating or w.dtype.is_integer) for w in weights):
+        raise _refusal(
+            name,
+            f"gives a sample_weight {_shape(weights[0])} of {weights[0].dtype.name}; let it give one number",
         )
 
 
@@ -128,9 +169,11 @@ def look_through(part: tf.data.Dataset, name: str) -> np.ndarray:
     RecipeError
     """
     began, seen, first = time.monotonic(), [], 0
-    for x, y in part.batch(LOOK_BATCH).as_numpy_iterator():
+    for x, y, *weights in part.batch(LOOK_BATCH).as_numpy_iterator():
         y = as_text(y)
         check_values(x, y, name, first)
+        for given in weights:
+            check_weights(np.asarray(given, np.float32), name, first)
         seen.append(y)
         first += len(y)
         if time.monotonic() - began > LOOK_S:
@@ -203,12 +246,7 @@ def _are_several(x: Any, y: Any) -> bool:
 
 
 def _of_another_length(part: Any) -> str:
-    if len(part) == 3:
-        return (
-            "has three parts, (x, y, sample_weight); weights for examples are not taken: give (x, y), and weigh in "
-            "the loss that you compile, or repeat examples"
-        )
-    return f"has {len(part)} parts instead of two; {_TWO}"
+    return f"has {len(part)} parts instead of two or three; {_TWO}, or (x, y, sample_weight)"
 
 
 def _named(what: str, given: Mapping[str, object]) -> str:

@@ -114,6 +114,7 @@ def _train(assignment: NodeAssignment, writer: Writer) -> None:
             train,
             batch_size=program.batch_size,
             augment=program.augment,
+            class_weight=program.class_weight,
             seed=assignment.seed,
             workers=plan.workers,
         )

@@ -110,7 +110,13 @@ def train(
     keras.utils.set_random_seed(seed)
     if epochs is not None:
         program = program.set_epochs(epochs)
-    batches = data.prepare(train, batch_size=program.batch_size, augment=program.augment, seed=seed)
+    batches = data.prepare(
+        train,
+        batch_size=program.batch_size,
+        augment=program.augment,
+        class_weight=program.class_weight,
+        seed=seed,
+    )
     history: list[TrainingProgress] = []
 
     def report(progress: TrainingProgress) -> None:

@@ -73,14 +73,26 @@ def _try_recipe(folder: Path, workers: int) -> dict[str, object]:
         loaded = program.load_data()
         _check_parts(loaded)
         train, test = loaded
-        batches = data.prepare(train, batch_size=program.batch_size, augment=None, seed=0, workers=workers)
+        batches = data.prepare(
+            train,
+            batch_size=program.batch_size,
+            augment=None,
+            class_weight=program.class_weight,
+            seed=0,
+            workers=workers,
+        )
         x_test, y_test = data.arrays(test)
         y_train = _look_at(train)
     if program.augment is not None:
         with _blame(folder, "training"):
             _check_augment(program.augment, next(iter(batches.feed()))[0])
             batches = data.prepare(
-                train, batch_size=program.batch_size, augment=program.augment, seed=0, workers=workers
+                train,
+                batch_size=program.batch_size,
+                augment=program.augment,
+                class_weight=program.class_weight,
+                seed=0,
+                workers=workers,
             )
     with _blame(folder, "training"):
         model = models.build(program, batches.sample)

@@ -1,7 +1,9 @@
 """The program that a recipe's code defines: run from real files, or taken from a notebook's variables."""
 
+import contextlib
 import importlib
 import importlib.util
+import math
 import sys
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
@@ -28,6 +30,8 @@ class Program:
         Optional: float32 ``(batch, …)`` → the same shape; applied to batches of the training part only.
     patience
         Optional: end after so many epochs without a lower validation loss, and take the best epoch's weights.
+    class_weight
+        Optional: what each example of a class weighs in the loss, by its number; 1 where none is told.
     labels
         One text a class, or empty.
     namespaces
@@ -40,6 +44,7 @@ class Program:
     epochs: int
     batch_size: int
     patience: int | None
+    class_weight: Mapping[int, float] | None
     labels: tuple[str, ...]
     input_: Mapping[str, Any] | None
     namespaces: tuple[Namespace, ...]
@@ -132,10 +137,29 @@ def from_namespace(*namespaces: Namespace) -> Program:
         epochs=_positive(names, "EPOCHS", 3),
         batch_size=_positive(names, "BATCH_SIZE", 128),
         patience=None if names.get("PATIENCE") is None else _positive(names, "PATIENCE", 1),
+        class_weight=_class_weight(names.get("CLASS_WEIGHT")),
         labels=tuple(str(label) for label in labels),
         input_=names.get("INPUT"),
         namespaces=namespaces,
     )
+
+
+def _class_weight(given: Any) -> Mapping[int, float] | None:
+    if given is None:
+        return None
+    found: dict[int, float] = {}
+    if isinstance(given, Mapping):
+        for key, value in given.items():
+            with contextlib.suppress(TypeError, ValueError):
+                if int(key) == key and 0 <= key < 2**31 and 0 <= float(value) < math.inf:
+                    found[int(key)] = float(value)
+    if not found or len(found) != len(given) or not any(found.values()):
+        raise RecipeError(
+            "CLASS_WEIGHT must give the numbers of classes and what each weighs, such as {0: 1.0, 1: 5.0}. "
+            f"Received: {str(given)[:80]}",
+            field="training",
+        )
+    return found
 
 
 def _positive(names: Mapping[str, Any], name: str, default: int) -> int:

@@ -1,0 +1,1 @@
+"""What a recipe gives besides the data, applied to it."""
