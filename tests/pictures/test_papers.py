@@ -155,3 +155,59 @@ def test_a_box_without_a_digit_and_digits_with_long_straight_sides_are_kept() ->
                 cv2.polylines(canvas, [np.array(stroke)], False, 255, pen, cv2.LINE_AA)
             found = find_ink(images.read_planes(making.png(canvas)))
             assert (found > 127).sum() > 0.9 * (canvas > 127).sum()
+
+
+EIGHT = [
+    (150, 140),
+    (120, 110),
+    (150, 80),
+    (180, 110),
+    (150, 140),
+    (110, 180),
+    (150, 220),
+    (190, 180),
+    (150, 140),
+]
+
+
+@pytest.mark.parametrize("turns", range(4))
+@pytest.mark.parametrize("over", [174, 186])
+def test_a_frame_is_taken_away_whose_side_the_digit_covers(turns: int, over: int) -> None:
+    """On one side no straight bar is left, for strokes run along it; which side does not matter."""
+    sheet = np.full((280, 280), 255, np.uint8)
+    cv2.polylines(sheet, [np.array(EIGHT)], False, 0, 16, cv2.LINE_AA)
+    digit = np.rot90(sheet, turns)
+    framed = sheet.copy()
+    cv2.rectangle(framed, (60, 60), (over, 240), 0, 3)
+    found = find_ink(images.read_planes(making.png(np.ascontiguousarray(np.rot90(framed, turns)))))
+    left, top, wide, high = cv2.boundingRect((found > 127).astype(np.uint8))
+    x, y, width, height = cv2.boundingRect((digit < 127).astype(np.uint8))
+    assert abs(left - x) + abs(top - y) + abs(wide - width) + abs(high - height) <= 16
+
+
+@pytest.mark.parametrize("grain", [2.0, 6.0])
+def test_a_sheet_is_found_on_a_plain_table_in_a_grainy_photo(grain: float) -> None:
+    random = np.random.default_rng(6)
+    table = np.full((400, 400), 50.0)
+    cv2.fillPoly(table, [np.array([(150, 110), (300, 140), (270, 290), (120, 260)])], 240)
+    cv2.polylines(table, [np.array(EIGHT) // 3 + (160, 150)], False, 20, 6, cv2.LINE_AA)
+    grainy = (table + random.normal(0, grain, table.shape)).clip(0, 255).astype(np.uint8)
+    photo = cv2.imencode(".jpg", grainy, [cv2.IMWRITE_JPEG_QUALITY, 90])[1].tobytes()
+    found = images.decode(photo) > 127
+    assert 0.01 < found.mean() < 0.12
+
+
+def test_a_thin_frame_is_taken_away_that_a_jpeg_has_broken() -> None:
+    sheet = np.full((320, 320), 250.0)
+    cv2.rectangle(sheet, (4, 4), (315, 315), 60, 5)
+    cv2.polylines(sheet, [np.array(EIGHT)], False, 40, 10, cv2.LINE_AA)
+    for k in range(24, 296, 2):  # a thin line, stronger and weaker by turns
+        shade = 180 if k // 12 % 2 else 214
+        for x, y in ((k, 24), (k, 295), (24, k), (295, k)):
+            sheet[y : y + 2, x : x + 2] = shade
+    found = images.decode(making.png(sheet.astype(np.uint8))) > 60
+    left, top, wide, high = cv2.boundingRect(found.astype(np.uint8))
+    assert left > 80
+    assert top > 50
+    assert wide < 120
+    assert high < 190

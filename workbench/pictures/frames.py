@@ -1,5 +1,6 @@
 """Take away a frame that the drawing crosses: a form's box over which one wrote, whose lines end where they meet."""
 
+import itertools
 from typing import Any
 
 import cv2
@@ -14,6 +15,8 @@ THIN = 0.1
 """Part of a side's length that it is thick, at most."""
 MEET = 0.12
 """Part of a side's length by which two sides miss each other at a corner, at most."""
+COVERED = 0.9
+"""Part of a side's length on which there is ink, at least, where strokes run along it so that no straight bar is seen."""
 REST = 0.3
 """Part of the frame's height that what is left must be high: an empty frame, or one with a bar in it, is a drawing."""
 CRUMB = 0.15
@@ -35,10 +38,12 @@ def without_crossed_frame(line: Plane, runs: NDArray[Any], runs_across: NDArray[
     if min(width, height) < 16:
         return line
     flat = _bars(line, runs, round(SIDE * width), lies=True)
-    if len(flat) < 2:
-        return line
     upright = _bars(line, runs_across, round(SIDE * height), lies=False)
-    frame = _find(flat, upright)
+    if len(flat) + len(upright) < 3 or not flat or not upright:
+        return line
+    hidden = _hidden(line, flat, upright)
+    hidden_flat = [_turn(bar) for bar in _hidden(line.T, list(map(_turn, upright)), list(map(_turn, flat)))]
+    frame = _find(flat, upright) or _find(flat, upright + hidden) or _find(flat + hidden_flat, upright)
     if frame is None:
         return line
     rest = line.copy()
@@ -61,6 +66,31 @@ def _bars(line: Plane, through: NDArray[Any], least: int, *, lies: bool) -> list
         if across <= THIN * length + 4 and own.size and float(np.median(own)) <= THIN * length + 2:
             bars.append((x, y, wide, high))
     return bars
+
+
+def _hidden(line: Plane, flat: list[Bar], upright: list[Bar]) -> list[Bar]:
+    """Sides that would stand where two that lie end together and one stands at their other end: all but covered by ink."""
+    found = []
+    for above, below in itertools.permutations(flat, 2):
+        top, high = above[1], below[1] + below[3] - above[1]
+        first, last = min(above[0], below[0]), max(above[0] + above[2], below[0] + below[2])
+        thick = min(above[3], below[3])
+        near = MEET * (last - first) + 4
+        if high < thick + 8 or not any(_joins(bar, above, below) for bar in upright):
+            continue
+        for bars_end, x in (
+            ((above[0], below[0]), first),
+            ((above[0] + above[2], below[0] + below[2]), last - thick),
+        ):
+            strip = line[top : top + high, max(0, x - 1) : x + thick + 1]
+            if abs(bars_end[0] - bars_end[1]) <= near and strip.any(axis=1).mean() > COVERED:
+                found.append((x, top, thick, high))
+    return found
+
+
+def _turn(bar: Bar) -> Bar:
+    x, y, wide, high = bar
+    return y, x, high, wide
 
 
 def _find(flat: list[Bar], upright: list[Bar]) -> tuple[Bar, Bar, Bar, Bar] | None:

@@ -34,6 +34,7 @@ def without_lines(ink: Plane, level: int) -> Plane:
     line = cv2.threshold(ink, level - 1, 1, cv2.THRESH_BINARY)[1]
     kept = _without_spanning(line, ink)
     kept = _without_edges(kept)
+    kept = _without_faint_frames(kept, ink, level // 2)
     kept = without_crossed_frame(kept, runs_along(kept), runs_along(kept.T).T)
     kept = without_underline(kept)
     if (kept == line).all() or not _is_substantial(kept):
@@ -187,14 +188,24 @@ def _without_edges(line: Plane) -> Plane:
     return kept
 
 
+def _without_faint_frames(line: Plane, ink: Plane, level: int) -> Plane:
+    """The ink without frames that hold together only where less counts, as thin lines in a JPEG do."""
+    weak = cv2.threshold(ink, level - 1, 1, cv2.THRESH_BINARY)[1]
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(weak)
+    frames = _around(stats, *line.shape)
+    if not frames.any():
+        return line
+    rest: Plane = (~frames)[labels].astype(np.uint8) * line
+    return rest
+
+
 def _around(stats: NDArray[Any], height: int, width: int) -> NDArray[np.bool_]:
     """Tell which pieces are frames: as wide and high as all the ink, with little ink and another piece within."""
     lefts, tops, widths, heights, areas = stats.T
     count = len(stats)
     frames = np.zeros(count, bool)
-    for k in range(1, count):
-        if widths[k] < 0.4 * width or heights[k] < 0.4 * height or areas[k] > 0.4 * widths[k] * heights[k]:
-            continue
+    is_large = (widths >= 0.4 * width) & (heights >= 0.4 * height) & (areas <= 0.4 * widths * heights)
+    for k in (k for k in np.flatnonzero(is_large) if k):
         within = (
             (lefts > lefts[k])
             & (tops > tops[k])

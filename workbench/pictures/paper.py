@@ -187,8 +187,11 @@ def _find_ink_on_paper(colours: tuple[Plane, ...], depth_on_margin: Plane | None
         a picture cut so close, that most of it is ink.
     """
     paper = _even_paper(colours, (0.0,))
-    if paper is not None and not _has_lines(depth := _differing(colours, paper)):
-        return _without_lines(depth)
+    if paper is not None:
+        depth = _differing(colours, paper)
+        clear = cv2.threshold(depth, FAINT, 255, cv2.THRESH_TOZERO)[1]  # a photo's grain is all over it
+        if not _has_lines(clear):
+            return _without_lines(depth)
     for sheet in find_sheets(colours)[:3]:
         cut = sheet.cut(colours)
         ink = _find_ink_on_sheet(cut)
