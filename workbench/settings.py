@@ -62,6 +62,8 @@ class Settings:
     """After how many hours every machine of a cluster ends itself, whatever happens."""
     aws_idle_minutes: int
     """After how many minutes without a job the machines of a standing cluster end themselves; 0 for never."""
+    aws_working_idle_minutes: int
+    """After how many minutes without use the application's working machine stops itself; 0 for never."""
     tf_model_server: str | None
     isolation: Isolation
     """The least that keeps a recipe of this computer's machines apart: without it no job runs here."""
@@ -177,6 +179,7 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> Settings:
         aws_spot=_yes(environ, "WORKBENCH_AWS_SPOT"),
         aws_hours=_count(environ, "WORKBENCH_AWS_HOURS", 24),
         aws_idle_minutes=_count(environ, "WORKBENCH_AWS_IDLE_MINUTES", 60, least=0),
+        aws_working_idle_minutes=_count(environ, "WORKBENCH_AWS_WORKING_IDLE_MINUTES", 120, least=0),
         tf_model_server=environ.get("TF_MODEL_SERVER") or None,
         isolation=_isolation(environ),
         max_jobs=(most := _count(environ, "WORKBENCH_MAX_JOBS", max(1, (os.cpu_count() or 1) // 2))),

@@ -44,6 +44,7 @@ def test_it_lists_and_prices_everything_and_changes_nothing(
         "processors": True,
         "Elastic IPs": True,
         "permissions": True,
+        "working machine": True,
     }
     assert not [action for action in still_emulator.calls() if not action.startswith(LOOKING)]
     assert still_emulator.resources() == {}

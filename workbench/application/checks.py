@@ -70,6 +70,20 @@ def _stack(settings: Settings, state: StackState | AwsError | None) -> Check:
     )
 
 
+def idle(settings: Settings) -> Check:
+    """Say beforehand when the working machine stops itself."""
+    minutes = settings.aws_working_idle_minutes
+    if not minutes:
+        told = "the working machine runs until somebody stops it (WORKBENCH_AWS_WORKING_IDLE_MINUTES=0)"
+        return Check("working machine", None, told)
+    return Check(
+        "working machine",
+        True,
+        f"it stops itself after {minutes} minutes without use (WORKBENCH_AWS_WORKING_IDLE_MINUTES); again with: workbench "
+        "start app --provider aws --only working",
+    )
+
+
 def cluster(session: Session, settings: Settings, layout: Layout) -> Check:
     """Tell whether the account's quota lets such a cluster be launched now, on demand or as spot machines as is set."""
     kind = pricing.type_of(layout)

@@ -85,7 +85,9 @@ def _begin(session: Session, settings: Settings, wish: Wish, tell: Tell) -> Begu
         architectures={name: kind.architecture for name, kind in site.kinds.items()},
         zones=(site.zone, site.other),
         boundary=permissions.boundary(session),
+        idle_minutes=settings.aws_working_idle_minutes,
     )
+    tell(checks.idle(settings).said)
     try:
         made = session.cfn.create_stack(
             StackName=settings.aws_stack,

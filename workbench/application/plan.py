@@ -64,6 +64,7 @@ def plan(session: Session, settings: Settings, wish: Wish) -> AppPlan:
         checks=(
             *checks.check(session, settings, wish, site.kinds, state),
             *(Check("types", True, note) for note in site.notes),
+            checks.idle(settings),
         ),
         price_source=known.source,
     )

@@ -90,6 +90,7 @@ def parameters(
     architectures: Mapping[str, str],
     zones: tuple[str, str],
     boundary: str | None = None,
+    idle_minutes: int = 0,
 ) -> list[dict[str, str]]:
     """The parameters as CloudFormation takes them.
 
@@ -101,6 +102,8 @@ def parameters(
         Of the application, and of a cluster's other subnet.
     boundary
         ARN of the policy that bounds the machines' roles.
+    idle_minutes
+        Without use, after which the working machine stops itself; 0 for never.
     """
     told = {
         "Boundary": boundary or "",
@@ -112,6 +115,7 @@ def parameters(
         "WebCidr": wish.web_cidr,
         "DashboardCidr": dashboard_cidr,
         "FrontendPort": str(wish.page_port),
+        "WorkingIdle": str(idle_minutes),
         "PrivateBackend": "yes" if wish.private_backend else "no",
     }
     for role, kind in wish.types.items():

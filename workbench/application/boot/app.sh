@@ -1,7 +1,7 @@
 #!/bin/sh
 # First boot of one of the application's machines, as root: makes its Python environment, fetches its secrets,
 # starts its service, which each later boot starts again.
-# From fetch.sh: ROLE STACK BUCKET BACKEND PAGE_PORT AWS_DEFAULT_REGION root python
+# From fetch.sh: ROLE STACK BUCKET BACKEND PAGE_PORT AWS_DEFAULT_REGION root python, and of the working machine IDLE_MINUTES
 set -eu
 here=$root/code/workbench/application/boot
 say() { echo "$(date -u +%FT%TZ) $*"; }
@@ -42,6 +42,9 @@ fi
 
 address=$("$python" "$here/ask_aws.py" address)
 mkdir -p "$root/home"
+idle=${IDLE_MINUTES:-0}
+case $address in 127.*) scheme=http ;; *) scheme=https ;; esac
+asked=$scheme://$address:8888/api
 (
     umask 077
     echo "WORKBENCH_HOME=$root/home"
@@ -62,8 +65,7 @@ mkdir -p "$root/home"
         working)
             echo "WORKBENCH_DASHBOARD_ADDRESS=$address"
             echo "WORKBENCH_BACKEND_HOST=$BACKEND:5000"
-            case $address in 127.*) scheme=http ;; *) scheme=https ;; esac
-            echo "ASK=$scheme://$address:8888/api" ;;
+            echo "ASK=$asked" ;;
     esac
     if [ "$ROLE" != frontend ]; then
         "$root/env/bin/python" "$here/ask_aws.py" secret "/workbench/$STACK/deploy-token" "$root/home/deploy_token"
@@ -105,8 +107,28 @@ ProtectSystem=full
 [Install]
 WantedBy=multi-user.target
 END
+    units=workbench.service
+    if [ "$ROLE" = working ] && [ "$idle" != 0 ]; then
+        units="$units workbench-idle.service"
+        cat >/etc/systemd/system/workbench-idle.service <<END
+[Unit]
+Description=switches the working machine off when nobody uses it
+After=workbench.service
+
+[Service]
+Environment=root=$root BUCKET=$BUCKET STACK=$STACK
+EnvironmentFile=$root/environment
+ExecStart=$root/env/bin/python $here/idle.py $asked $root/home/token $idle
+Restart=on-failure
+RestartSec=60
+
+[Install]
+WantedBy=multi-user.target
+END
+    fi
     systemctl daemon-reload
-    systemctl enable --now workbench.service
+    # shellcheck disable=SC2086 - several units
+    systemctl enable --now $units
 else # an emulated machine: no systemd, and what is in per-boot runs at each start
     mkdir -p "$root/per-boot"
     cat >"$root/per-boot/workbench" <<END
@@ -116,6 +138,8 @@ set -a
 . "$root/environment"
 set +a
 cd "$root/code"
+[ "$ROLE" != working ] || [ "$idle" = 0 ] ||
+    setsid "$root/env/bin/python" "$here/idle.py" "$asked" "$root/home/token" "$idle" >>"$root/idle.log" 2>&1 </dev/null &
 setsid sh -c 'while :; do sh "$here/serve.sh"; sleep 2; done' >>"$root/service.log" 2>&1 </dev/null &
 END
     chmod +x "$root/per-boot/workbench"
