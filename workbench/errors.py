@@ -32,6 +32,8 @@ class WorkbenchError(Exception):
     """Something failed; the message says what, why and what to do."""
 
     exit_code = 1
+    machines_since: float | None = None
+    """Since when machines existed that were ended for it, in seconds since the epoch; ``None``: there were none."""
 
 
 class BadInput(WorkbenchError):

@@ -254,10 +254,18 @@ def test_a_completed_job_is_not_queued_again(store: Store, submit: Submit) -> No
 def test_time_at_work_counts_over_all_attempts_and_makes_the_cost(
     store: Store, submit: Submit, clock: Clock
 ) -> None:
+    """Of the time at work only that counts as cost in which machines existed: not a check, nor a launch that got none."""
     id = submit(price_per_hour=2.0)
     clock.t += 1000
-    bring_to(store, id, "training")
-    clock.t += 600
+    bring_to(store, id, "initializing")
+    clock.t += 100
+    assert (store.job(id).execution_s, store.job(id).cost) == (100, 0)
+    store.note_machines_since(id, clock.t)
+    clock.t += 200
+    store.note_machines_since(id, clock.t)
+    assert (store.job(id).execution_s, store.job(id).machines_s) == (300, 200)
+    store.move(id, "initializing", "training")
+    clock.t += 300
     assert store.job(id).execution_s == 600
     store.move(id, "training", "failed", error=ERROR)
     store.release(id, "runner")
@@ -268,7 +276,12 @@ def test_time_at_work_counts_over_all_attempts_and_makes_the_cost(
     clock.t += 1200
     job = store.job(id)
     assert job.execution_s == 1800
-    assert job.cost == 1.0
+    assert job.machines_s == 500
+    assert job.cost == pytest.approx(500 / 1800)
+    store.note_machines_since(id, clock.t - 900)
+    assert store.job(id).machines_s == 1400
+    other = submit(price_per_hour=2.0)
+    assert [one.id for one in store.page(sort="cost").jobs] == [id, other]
 
 
 def test_the_leading_machine_brings_its_job_forward(store: Store, submit: Submit, clock: Clock) -> None:

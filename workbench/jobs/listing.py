@@ -148,7 +148,7 @@ def _sorted(query: sa.Select[Any], sort: str, descending: bool, now: float) -> s
         "accuracy": (c.accuracy,),
     }
     if spent is not None:
-        keys |= {"execution_s": (spent.c.s,), "cost": (spent.c.s * c.price_per_hour,)}
+        keys |= {"execution_s": (spent.c.s,), "cost": (spent.c.machines_s * c.price_per_hour,)}
     order: list[Any] = []
     for key in keys[sort]:
         order += [sa.case((key.is_(None), 1), else_=0), key.desc() if descending else key.asc()]
@@ -156,12 +156,19 @@ def _sorted(query: sa.Select[Any], sort: str, descending: bool, now: float) -> s
 
 
 def _spent(now: float) -> sa.Subquery:
-    """Each job's seconds with machines at work, as ``reading`` counts them."""
+    """Each job's seconds at work, and those in which machines existed, as ``reading`` counts them."""
     c = job_times.c
     until = sa.func.lead(c.t).over(partition_by=c.job, order_by=c.id)
-    spans = sa.select(c.job, c.state, c.t, sa.func.coalesce(until, now).label("until")).subquery()
+    end = sa.func.coalesce(until, now)
+    begin = sa.case((c.state == "initializing", c.machines_t), else_=c.t)
+    charged = sa.case((sa.or_(begin.is_(None), begin > end), 0.0), else_=end - begin)
+    spans = sa.select(c.job, c.state, c.t, end.label("until"), charged.label("charged")).subquery()
     return (
-        sa.select(spans.c.job, sa.func.sum(spans.c.until - spans.c.t).label("s"))
+        sa.select(
+            spans.c.job,
+            sa.func.sum(spans.c.until - spans.c.t).label("s"),
+            sa.func.sum(spans.c.charged).label("machines_s"),
+        )
         .where(spans.c.state.in_(ACTIVE))
         .group_by(spans.c.job)
         .subquery()

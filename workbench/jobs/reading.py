@@ -40,7 +40,7 @@ def read_jobs(connection: sa.Connection, query: sa.Select[Any], now: float) -> l
     changes: dict[int, list[StateChange]] = defaultdict(list)
     times = sa.select(job_times).where(job_times.c.job.in_(ids)).order_by(job_times.c.id)
     for row in connection.execute(times).mappings():
-        changes[row["job"]].append(StateChange(row["attempt"], row["state"], row["t"]))
+        changes[row["job"]].append(StateChange(row["attempt"], row["state"], row["t"], row["machines_t"]))
     found = _read_machines(connection, ids)
     ends = sa.select(errors).where(errors.c.job.in_(ids), errors.c.ended.is_not(None))
     ended = {(row["job"], row["ended"]): read_error(row) for row in connection.execute(ends).mappings()}
@@ -57,6 +57,7 @@ def read_jobs(connection: sa.Connection, query: sa.Select[Any], now: float) -> l
             lease=Lease(row["runner"], row["lease_until"]) if row["runner"] is not None else None,
             terminate_asked=row["terminate_t"],
             datasets=_datasets(row["datasets"]),
+            machines_s=machines_s(changes[row["id"]], now),
         )
         for row in rows
     ]
@@ -116,6 +117,17 @@ def _progress(row: Row) -> Progress | None:
         return None
     same = ("step", "of", "epoch", "loss", "val_loss", "val_accuracy", "images_per_s", "eta_s")
     return Progress(accuracy=row["train_accuracy"], **{name: row[name] for name in same})
+
+
+def machines_s(changes: Sequence[StateChange], now: float) -> float:
+    """Count the seconds in which a job's machines existed: not those of its check, nor of a launch that got none."""
+    ends = [change.t for change in changes[1:]] + [now]
+    begins = [change.machines_t if change.state == "initializing" else change.t for change in changes]
+    return sum(
+        max(0.0, end - begin)
+        for change, begin, end in zip(changes, begins, ends, strict=True)
+        if change.state in ACTIVE and begin is not None
+    )
 
 
 def _execution_s(changes: Sequence[StateChange], now: float) -> float:

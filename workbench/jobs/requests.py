@@ -85,9 +85,11 @@ def restore(connection: sa.Connection, request: Submission, recipe: Recipe, befo
         "origin_t": before.began,
     }
     connection.execute(jobs.insert().values({**asdict(request), "recipe": recipe.sha256, **told}))
-    for state in ("queued", "initializing", "training"):
-        row = {"job": before.id, "attempt": before.attempt, "state": state, "t": before.began}
-        connection.execute(job_times.insert().values(row))
+    for state, machines_t in (("queued", None), ("initializing", before.began), ("training", None)):
+        row = job_times.insert().values(
+            job=before.id, attempt=before.attempt, state=state, t=before.began, machines_t=machines_t
+        )
+        connection.execute(row)
     return True
 
 

@@ -19,7 +19,7 @@ from workbench.jobs.changing import (
 from workbench.jobs.database import Database, again
 from workbench.jobs.reading import MANY, ONE, no_job, read_errors, read_jobs
 from workbench.jobs.requests import Before, Submission
-from workbench.jobs.tables import LARGEST, jobs
+from workbench.jobs.tables import LARGEST, job_times, jobs
 from workbench.jobs.values import STATES, Curve, Job, MachineRecord
 from workbench.lineage import DatasetPin
 from workbench.recipes import Recipe
@@ -407,6 +407,20 @@ class Store:
             job = hold(connection, id)
             for change in replay.apply(connection, job, events):
                 set_state(connection, job, change.phase, change.t)
+
+    @again
+    def note_machines_since(self, id: int, t: float) -> None:
+        """Note since when machines exist for the job's newest attempt; only the first time counts."""
+        begun = (
+            sa.select(sa.func.max(job_times.c.id))
+            .where(job_times.c.job == id, job_times.c.state == "initializing")
+            .scalar_subquery()
+        )
+        with self._database.writing() as connection:
+            row = connection.scalar(sa.select(begun))
+            if row is not None:
+                change = job_times.update().where(job_times.c.id == row, job_times.c.machines_t.is_(None))
+                connection.execute(change.values(machines_t=t))
 
     @again
     def keep_machines(self, id: int, found: Iterable[MachineRecord]) -> None:

@@ -92,6 +92,8 @@ job_times = sa.Table(
     sa.Column("attempt", sa.Integer, nullable=False),
     sa.Column("state", WORD, nullable=False),
     sa.Column("t", sa.Double, nullable=False),
+    # Of a row of `initializing`: since when machines existed in this attempt; without any, nothing has cost yet.
+    sa.Column("machines_t", sa.Double),
     sa.Index("ix_job_times_job", "job"),
 )
 

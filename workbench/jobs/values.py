@@ -41,6 +41,8 @@ class StateChange:
     attempt: int
     state: str
     t: float
+    machines_t: float | None = None
+    """Of ``initializing``: since when machines existed for it."""
 
 
 @dataclass(frozen=True)
@@ -124,6 +126,8 @@ class Job:
     lease: Lease | None
     terminate_asked: float | None
     datasets: Mapping[str, DatasetPin] = field(default_factory=dict)
+    machines_s: float = 0.0
+    """Seconds in which its machines existed, all attempts together, as of the moment of asking."""
 
     @property
     def step(self) -> int | None:
@@ -142,8 +146,10 @@ class Job:
 
     @property
     def cost(self) -> float | None:
-        """So far, in the currency of ``price_per_hour``; ``None`` where no price is known."""
-        return None if self.price_per_hour is None else self.price_per_hour * self.execution_s / 3600
+        """So far, in the currency of ``price_per_hour``, for the time in which its machines existed; ``None`` where no price
+        is known.
+        """
+        return None if self.price_per_hour is None else self.price_per_hour * self.machines_s / 3600
 
     @property
     def lead(self) -> tuple[str, int]:

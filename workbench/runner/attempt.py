@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from workbench.errors import NotFound, Unavailable
+from workbench.errors import NotFound, Unavailable, WorkbenchError
 from workbench.jobs import Job, MachineRecord, Store
 from workbench.machines import Layout, Machine, Place, Provider, standing
 from workbench.models import registry
@@ -90,6 +90,7 @@ class JobAttempt:
             self.end_machines()
             return False
         self._patience.with_machines(partial(self._provider.collect, self._place.cluster, folder, whole=True))
+        self._note_since(min(m.created or time.time() for m in there))
         self._say(f"takes up {sum(m.state == 'running' for m in there)} running machines")
         return True
 
@@ -101,12 +102,23 @@ class JobAttempt:
         folders.note_machines(place.folder, folders.BEGUN)
         if place.standing:
             standing.check_layout(self._provider.machines(place.cluster), place.cluster, place.layout)
+            self._note_since(time.time())
             self._provider.assign(place.cluster, place.folder)
         else:
-            self._provider.launch(place.cluster, place.layout, place.folder)
+            try:
+                made = self._provider.launch(place.cluster, place.layout, place.folder)
+            except WorkbenchError as error:
+                if error.machines_since is not None:
+                    self._note_since(error.machines_since)
+                raise
+            self._note_since(min((m.created or time.time() for m in made), default=time.time()))
         folders.note_machines(place.folder, folders.WORKING)
         self._heard = time.time()
         self._say(f"launched {_list(place.layout.places)}")
+
+    def _note_since(self, t: float) -> None:
+        """Have the store know since when the job's machines cost; only the first time counts."""
+        self._patience.with_store(partial(self._store.note_machines_since, self._job.id, t))
 
     def look(self) -> faults.View:
         """Take in what exists and what was reported.

@@ -276,3 +276,9 @@ def test_a_launch_that_fails_halfway_leaves_nothing(stand: Stand) -> None:
     assert job.error
     assert "quota" in job.error.message
     assert stand.left() == []
+    assert job.cost, "one machine existed for a moment"
+
+    stand.emulator.faults([Fault(action="RunInstances", code="VcpuLimitExceeded", times=9)])
+    none = stand.submit()
+    job = stand.until(none, lambda job: job.state == "failed" and job.lease is None)
+    assert (job.cost, job.execution_s > 0) == (0, True), "none did"

@@ -75,11 +75,11 @@ class Fleet:
                 made += making.make(self.session, ground, cluster, wish, tags)
         return made
 
-    def end(self, cluster: str) -> None:
-        """End the cluster's machines, also those that another thread is just asking AWS for."""
+    def end(self, cluster: str) -> int:
+        """End the cluster's machines, also those that another thread is just asking AWS for; how many there were."""
         self._ended.add(cluster)
         with self._making:
-            members.end_cluster(self.session, cluster)
+            return members.end_cluster(self.session, cluster)
 
     def revive(
         self,

@@ -13,7 +13,7 @@ from pathlib import Path
 from workbench.aws import code, commands, instances, names
 from workbench.aws.bucket import Bucket
 from workbench.aws.session import Session
-from workbench.errors import BadInput, NotFound, Unavailable
+from workbench.errors import BadInput, NotFound, Unavailable, WorkbenchError
 from workbench.machines import Done, Layout, Machine, Place, Plan, check_cluster_name
 from workbench.machines.aws.controller import members, pricing, waiting
 from workbench.machines.aws.controller.fleet import Fleet
@@ -139,10 +139,11 @@ class AwsProvider:
             raise BadInput(f"there is a cluster {name!r} already; terminate it first")
         instance_type = pricing.type_of(layout)
         ground = self._fleet.prepare(name, instance_type)
-        note = read_note(folder) if folder else JobNote()
+        note, began = read_note(folder) if folder else JobNote(), time.time()
         try:
             key = self.upload_code(self.bucket)
             self.bucket.delete(self._prefix(name))
+            began = time.time()
             made = self._fleet.make(ground, name, layout, instance_type, key, note.tags)
             assignment = Assignment(
                 posts={m.place: Post(m.id, m.address, since=time.time()) for m in made},
@@ -164,7 +165,8 @@ class AwsProvider:
             return self.machines(name)
         except BaseException as error:
             try:
-                self.terminate(name)
+                if self._end(name) and isinstance(error, WorkbenchError):
+                    error.machines_since = began
             except Unavailable as worse:
                 error.args = (f"{error}; and what was made of it could not be ended: {worse}",)
             raise
@@ -220,10 +222,14 @@ class AwsProvider:
         return self._tell(name, assignment.end(at_work), at_work)
 
     def terminate(self, name: str) -> None:
-        self._fleet.end(name)
+        self._end(name)
+
+    def _end(self, name: str) -> int:
+        count = self._fleet.end(name)
         if self.bucket.exists():
             self.bucket.delete(self._prefix(name))
         self._forget(name)
+        return count
 
     def run(self, machine: Machine, *command: str, timeout_s: float = 60.0) -> Done:
         running = members.look(self.session, machine.cluster, ["running"])
