@@ -199,7 +199,7 @@ def pins_of(recipe: Recipe, settings: Settings) -> dict[str, DatasetPin]:
     from workbench.datasets.kept import store
 
     there = {one.name for one in store.versions(settings)} if (settings.data / "sets").is_dir() else set()
-    texts = _texts_of(recipe) if there and "datasets" in "".join(vars(recipe).values()) else set()
+    texts = _texts_of(recipe) if there and "datasets" in "".join(getattr(recipe, field) for field in recipes.FIELDS) else set()
     wanted = {text for text in texts if _name_of(text) in there} | set(asked)
     found = {}
     for reference in sorted(wanted):
