@@ -62,6 +62,20 @@ def add(verbs: output.Verbs) -> None:
     making = _action(inner, "recipe", _recipe, "write a recipe that is made from what a data set is")
     making.add_argument("dataset", metavar="NAME")
     making.add_argument("folder", metavar="FOLDER", type=Path)
+    making.add_argument(
+        "--forecast",
+        action="store_true",
+        help="tell the target of a later row from the rows before, by their date",
+    )
+    making.add_argument(
+        "--backbone",
+        metavar="NET",
+        help="for pictures, what has learned others: a .keras file, a published NAME[:V], or mobilenetv2, "
+        "efficientnetb0, densenet121 with --weights",
+    )
+    making.add_argument(
+        "--weights", metavar="FILE", type=Path, help="of such a net, without its top: a .h5 file"
+    )
     _action(inner, "remove", _remove, "remove a version that no model names").add_argument(
         "dataset", metavar="NAME:V"
     )
@@ -234,7 +248,14 @@ def _export(arguments: argparse.Namespace, settings: Settings) -> None:
 def _recipe(arguments: argparse.Namespace, settings: Settings) -> None:
     from workbench.verbs import datasets
 
-    written = datasets.recipe(arguments.dataset, arguments.folder, settings)
+    written = datasets.recipe(
+        arguments.dataset,
+        arguments.folder,
+        settings,
+        forecast=arguments.forecast,
+        backbone=arguments.backbone,
+        weights=arguments.weights,
+    )
     if arguments.json:
         output.json({"folder": str(arguments.folder), "files": [path.name for path in written]})
     else:

@@ -1,6 +1,7 @@
 """What one does with data sets."""
 
 import ast
+import shutil
 import tempfile
 import urllib.parse
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 FETCH_S = 6 * 3600.0
 """How long a source may take to come."""
+MAX_GIVEN = 48 * 1024**2
+"""Bytes of what a recipe's backbone has learned; all that travels beside a recipe has at most 50 MB."""
 _OURS = ("mnist", "fashion-mnist", "pen-strokes")
 Say = Callable[[str], None]
 
@@ -127,17 +130,44 @@ def export(reference: str, folder: Path, settings: Settings) -> Path:
     return exporting.export(find(reference, settings), folder, settings)
 
 
-def recipe(reference: str, folder: Path, settings: Settings) -> list[Path]:
+def recipe(
+    reference: str,
+    folder: Path,
+    settings: Settings,
+    *,
+    forecast: bool = False,
+    backbone: str | None = None,
+    weights: Path | None = None,
+) -> list[Path]:
     """Write a recipe that is made from what a version is, into a new folder; its files.
+
+    Parameters
+    ----------
+    forecast
+        Tell the target of a later row from those of the rows before, by their date.
+    backbone
+        For pictures: a net of ``keras.applications`` whose ``weights`` are given, a ``.keras`` file, or a published ``NAME[:V]``.
 
     Raises
     ------
     NotFound, BadInput, Conflict
         There is no such data set, no recipe for it, or something at the folder.
     """
-    from workbench.datasets import templates
+    from workbench.datasets.templates import forecasting, plain, transfer
 
-    files = templates.make(find(reference, settings))
+    found = find(reference, settings)
+    beside: dict[str, Path] = {}
+    if forecast and backbone is not None:
+        raise BadInput("a backbone is for pictures, which are not forecast: leave one of the two out")
+    if weights is not None and backbone not in transfer.KNOWN:
+        raise BadInput(f"weights are for a backbone of {', '.join(transfer.KNOWN)}. Received: {backbone}")
+    if forecast:
+        files = forecasting.make(found)
+    elif backbone is not None:
+        files = transfer.make(found, backbone)
+        beside = _given(backbone, weights, settings)
+    else:
+        files = plain.make(found)
     if folder.exists() and any(folder.iterdir() if folder.is_dir() else [folder]):
         raise Conflict(f"there is something at {folder}; name a new folder")
     if not folder.parent.is_dir():
@@ -145,7 +175,33 @@ def recipe(reference: str, folder: Path, settings: Settings) -> list[Path]:
     folder.mkdir(exist_ok=True)
     for name, text in files.items():
         (folder / name).write_text(text)
-    return [folder / name for name in files]
+    for name, source in beside.items():
+        shutil.copyfile(source, folder / name)
+    return [folder / name for name in (*files, *beside)]
+
+
+def _given(backbone: str, weights: Path | None, settings: Settings) -> dict[str, Path]:
+    """The file with what a backbone has learned, by the name that it has beside the recipe."""
+    from workbench.datasets.templates import transfer
+
+    if backbone in transfer.KNOWN:
+        if weights is None:
+            name = transfer.KNOWN[backbone].name
+            raise BadInput(
+                f"say where its weights are: --weights FILE; Keras offers those of {name} without its top, as a .h5 file"
+            )
+        name, source = transfer.WEIGHTS, weights
+    elif Path(backbone).suffix == ".keras":
+        name, source = transfer.OWN, Path(backbone)
+    else:
+        name, source = transfer.OWN, registry.find(backbone, settings).folder / "model.keras"
+    try:
+        size = source.stat().st_size
+    except OSError as error:
+        raise NotFound(f"there is no file {source}: {error.strerror}") from error
+    if size > MAX_GIVEN:
+        raise BadInput(f"{source} has {size:,} bytes; at most {MAX_GIVEN:,} travel beside a recipe")
+    return {name: source}
 
 
 @dataclass(frozen=True)
@@ -199,7 +255,11 @@ def pins_of(recipe: Recipe, settings: Settings) -> dict[str, DatasetPin]:
     from workbench.datasets.kept import store
 
     there = {one.name for one in store.versions(settings)} if (settings.data / "sets").is_dir() else set()
-    texts = _texts_of(recipe) if there and "datasets" in "".join(getattr(recipe, field) for field in recipes.FIELDS) else set()
+    texts = (
+        _texts_of(recipe)
+        if there and "datasets" in "".join(getattr(recipe, field) for field in recipes.FIELDS)
+        else set()
+    )
     wanted = {text for text in texts if _name_of(text) in there} | set(asked)
     found = {}
     for reference in sorted(wanted):

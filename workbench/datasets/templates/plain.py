@@ -1,4 +1,4 @@
-"""A recipe made from what a data set is: three short files that a beginner can read, ready to train."""
+"""Plain nets: three short files that a beginner can read, made from what a data set is."""
 
 from collections.abc import Mapping
 
@@ -123,7 +123,7 @@ def make(manifest: DatasetManifest) -> Mapping[str, str]:
         labels=f'datasets.labels("{manifest.name}")' if manifest.labels else "[]",
         input=_input(manifest),
         body=body.rstrip("\n"),
-        **_end(manifest),
+        **end(manifest),
     )
     if manifest.labels:
         training = training.replace(
@@ -170,7 +170,7 @@ def _network(manifest: DatasetManifest) -> tuple[str, str, str, int, int]:
     return _ARRAYS.format(shape=shape), form, "A dense net for arrays of numbers.", 15, 32
 
 
-def _end(manifest: DatasetManifest) -> dict[str, object]:
+def end(manifest: DatasetManifest) -> dict[str, object]:
     target = manifest.target
     assert target is not None
     if manifest.labels:
