@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from workbench.estimates import scaling
-from workbench.estimates.estimate import STARTING_S, Estimate, describe, estimate
+from workbench.estimates.estimate import STARTING_S, Estimate, estimate
+from workbench.estimates.layouts import describe
 from workbench.estimates.scaling import Hardware, Workload, network
 from workbench.events import Progress
 from workbench.jobs import Job
@@ -166,3 +167,34 @@ def test_no_layout_is_proposed_that_costs_much_more(step_s: float, parameters: i
         found = ask(other, AWAY, checked=checked)
         assert len(other.places) * (found.seconds or 0) <= 2 * (alone.seconds or 0)
         assert (found.seconds or 0) < 0.9 * (alone.seconds or 0)
+
+
+def test_an_estimate_offers_the_layouts_of_the_site_and_marks_the_asked_and_the_better() -> None:
+    found = estimate([], CHECKED, None, 0.4, layout=Layout(workers=2), site=AWAY)
+    layouts = [one.layout for one in found.choices]
+    assert layouts == sorted(layouts, key=lambda one: (len(one.places), one.ps))
+    assert {Layout(), Layout(workers=16), Layout(2, 8)} <= set(layouts)
+    (asked,) = (one for one in found.choices if one.chosen)
+    assert asked.layout == Layout(workers=2)
+    assert asked.seconds == found.seconds
+    assert asked.price == pytest.approx(found.price)
+    better = [one for one in found.choices if one.better]
+    assert [f"{describe(one.layout)} would" in found.hint for one in better] == [True]
+    assert better[0].seconds < asked.seconds
+    assert better[0].price == pytest.approx(0.2 * len(better[0].layout.places) * better[0].seconds / 3600)
+
+
+def test_a_layout_that_nobody_would_propose_is_among_the_choices_when_it_is_asked_for() -> None:
+    found = estimate([], CHECKED, None, 0.0, layout=Layout(1, 7), site=HERE)
+    assert [one.layout for one in found.choices if one.chosen] == [Layout(1, 7)]
+    assert all(one.price == 0 for one in found.choices)
+    alone = estimate([], CHECKED, None, 0.0, layout=Layout(), site=HERE)
+    assert {one.layout for one in alone.choices} == {Layout(), Layout(workers=2), Layout(1, 2)}
+    assert estimate([], None, None, 0.0).choices == ()
+
+
+def test_what_was_measured_of_the_layout_is_what_its_choice_says() -> None:
+    jobs = [trained(1, 0, 2, 100.0)]
+    found = estimate(jobs, CHECKED, 2, 0.4, layout=Layout(workers=2), site=AWAY)
+    assert "measured" in found.basis
+    assert [one.seconds for one in found.choices if one.chosen] == [found.seconds]

@@ -1,5 +1,6 @@
 """The cluster's page in the kernel: what it shows comes from the store, what it does goes through ``Workbench``."""
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -216,6 +217,36 @@ def test_an_estimate_says_how_it_knows_and_that_it_does_not(stand: Stand) -> Non
     stand.press(form.estimate)
     assert "About 22 s" in stand.said
     assert "A guess: 100 steps of 100 ms" in stand.said
+
+
+def test_an_estimate_is_a_chart_over_layouts_of_which_one_click_takes_another(
+    stand: Stand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    form = stand.page.request
+    stand.page.requester.name = "ann"
+    stand.press(form.check)
+    form.fields.ps.value, form.fields.workers.value = "1", "3"
+    stand.press(form.estimate)
+    rows = {(row["ps"], row["workers"]): row for row in form.layouts.choices}
+    assert list(rows) == [(0, 1), (0, 2), (1, 2), (1, 3)]
+    assert [place for place, row in rows.items() if row["chosen"]] == [(1, 3)]
+    assert rows[1, 3]["name"] == "1 ps + 3 workers"
+    assert rows[0, 1]["said"] == "22 s, free"
+    other = (0, 2)
+    form.layouts._pressed({"ps": 9, "workers": 9})  # what is not offered
+    assert form.fields.ps.value == "1"
+    form.layouts._pressed({"ps": 0, "workers": 2})
+    wait_until(
+        lambda: [(r["ps"], r["workers"]) for r in form.layouts.choices if r["chosen"]] == [other],
+        60,
+        "the estimate of the layout that was taken",
+    )
+    assert form.wanted() == ("local", Layout(*other))
+    wait_until(lambda: not form.estimate.busy, 60, "the estimate")
+    form.fields.epochs.value = "7"
+    assert form.layouts.choices == [], "what was said of another request is taken back"
+    assert stand.said == ""
 
 
 def test_a_name_that_is_taken_becomes_the_next_version(stand: Stand, settings: Settings) -> None:

@@ -1,10 +1,11 @@
 """How long a training may take and what it may cost, how that is known, and which layout would be faster."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from statistics import median
 
 from workbench.estimates import scaling
+from workbench.estimates.layouts import PS, Choice, better, choices, describe
 from workbench.estimates.scaling import Hardware, Workload
 from workbench.jobs import Job
 from workbench.machines import Layout
@@ -15,15 +16,6 @@ STARTING_S = 12.0
 tells: a dry run, machines that are forked from a warm process, evaluation and export. See ``benchmarks``."""
 GBIT_PER_S = 10
 """Assumed of AWS's links; the small types have that for a while only."""
-MOST_MACHINES = 16
-"""That a hint proposes, and at most for ``DEARER`` times the price."""
-PS = (1, 2, 4)
-"""Parameter servers that a hint proposes."""
-DEARER = 2.0
-WORTH = 0.1
-"""Share of the time that a hint must save."""
-ALIKE = 0.05
-"""Share of the time by which more machines must be faster than fewer ones to be proposed instead."""
 BYTES = 4
 """Of a parameter."""
 
@@ -40,12 +32,15 @@ class Estimate:
         How that is known, in words; where it is not known, what to do.
     hint
         Which layout would be faster; empty where none is, or nobody knows.
+    choices
+        Layouts that one might ask for instead, that one among them; none where nobody knows.
     """
 
     seconds: float | None
     price: float | None
     basis: str
     hint: str = ""
+    choices: tuple[Choice, ...] = ()
 
 
 def estimate(
@@ -94,7 +89,11 @@ def estimate(
             "nobody knows yet: no job had this recipe and layout. Check the recipe first, that measures a step",
         )
     hint = _hint(sources[0], layout, site) if sources else ""
-    return Estimate(seconds, price_per_hour * seconds / 3600, basis, hint)
+    found = choices(sources[0].whole(site), layout, site, price_per_hour) if sources else ()
+    # What was measured of this very layout is truer than what is foretold of it.
+    price = price_per_hour * seconds / 3600
+    found = tuple(replace(one, seconds=seconds, price=price) if one.chosen else one for one in found)
+    return Estimate(seconds, price, basis, hint, found)
 
 
 def _scaled(job: Job, epochs: int | None) -> float | None:
@@ -132,6 +131,10 @@ class _Source:
         """Of a step in another layout: as much longer as the model says."""
         here, there = (scaling.foretell(self.work, one, site).step_s for one in (self.layout, layout))
         return self.step_s * there / here
+
+    def whole(self, site: Hardware) -> Callable[[Layout], float]:
+        """How long the job takes, by its layout."""
+        return lambda layout: self.beside_s + self.steps * self.seconds(layout, site)
 
 
 def _sources(
@@ -183,55 +186,19 @@ def _ms(seconds: float) -> str:
     return f"{1000 * seconds:.0f} ms" if seconds >= 0.01 else f"{1000 * seconds:.1f} ms"
 
 
-def describe(layout: Layout) -> str:
-    """A layout in words.
-
-    >>> describe(Layout(1, 4)), describe(Layout(workers=2)), describe(Layout())
-    ('1 parameter server and 4 workers', '2 synchronous workers', 'one process')
-    """
-    workers = (
-        f"{layout.workers} {'' if layout.ps else 'synchronous '}worker{'' if layout.workers == 1 else 's'}"
-    )
-    if layout.ps:
-        return f"{layout.ps} parameter server{'' if layout.ps == 1 else 's'} and {workers}"
-    return "one process" if layout.workers == 1 else workers
-
-
 def _hint(source: _Source, layout: Layout, site: Hardware) -> str:
     """What would be faster by more than a little, and from how many workers on parameter servers pay."""
 
-    def seconds(other: Layout) -> float:
-        return source.beside_s + source.steps * source.seconds(other, site)
-
-    def price(other: Layout) -> float:
-        return len(other.places) * seconds(other)
-
-    mine, said, proposed = seconds(layout), [], layout
-    affordable = [other for other in _others(site) if site.shared or price(other) <= DEARER * price(layout)]
-    if affordable:
-        least = min(map(seconds, affordable))
-        alike = [other for other in affordable if seconds(other) <= (1 + ALIKE) * least]
-        best = min(alike, key=lambda other: (len(other.places), seconds(other)))
-        if seconds(best) < (1 - WORTH) * mine:
-            proposed = best
-            said.append(f"{describe(best)} would take about {100 * (1 - seconds(best) / mine):.0f} % less")
+    said, proposed = [], better(source.whole(site), layout, site)
+    if proposed is not None:
+        less = 1 - source.whole(site)(proposed) / source.whole(site)(layout)
+        said.append(f"{describe(proposed)} would take about {100 * less:.0f} % less")
     if not site.shared:
         found = [(n, ps) for ps in PS if (n := scaling.pays_from(source.work, site, ps)) is not None]
         if not found:
             said.append("parameter servers do not pay on this network")
-        elif not proposed.ps:
+        elif not (proposed or layout).ps:
             pays, ps = min(found)
             servers = "1 parameter server pays" if ps == 1 else f"{ps} parameter servers pay"
             said.append(f"{servers} from about {pays} workers on this network")
     return "; ".join(said)
-
-
-def _others(site: Hardware) -> Iterator[Layout]:
-    """What a hint may propose."""
-    most = min(MOST_MACHINES, site.cores) if site.shared else MOST_MACHINES
-    for workers in (1, 2, 4, 8, 16):
-        if workers <= most:
-            yield Layout(workers=workers)
-        for ps in PS:
-            if workers > ps and 1 + ps + workers <= MOST_MACHINES and workers <= most:
-                yield Layout(ps, workers)

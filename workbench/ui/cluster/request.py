@@ -12,6 +12,7 @@ from workbench.ui.as_code import AsCode, Line
 from workbench.ui.as_code import lines as as_code
 from workbench.ui.cluster.fields import RequestFields, StandingClusters
 from workbench.ui.cluster.hints import Hints
+from workbench.ui.cluster.layouts.chart import LayoutChart
 from workbench.ui.cluster.outlook import Outlook, describe_estimate
 from workbench.ui.cluster.recipe_form import RecipeForm, model_name
 from workbench.ui.draft import DRAFT, HANDED, Draft, handed_recipe
@@ -50,6 +51,7 @@ class RequestForm:
         self._filling = False
         self._led_here = False
         self.message, self.hints = Message(), Hints()
+        self.layouts, self._estimated = LayoutChart(self._take_layout), ""
         self.fields = RequestFields(self._changed)
         self.code = RecipeForm(
             workbench,
@@ -135,7 +137,7 @@ class RequestForm:
         buttons.add_class("wb-buttons")
         order = ipywidgets.HBox([self.hints, buttons])
         order.add_class("wb-order")
-        parts = [*self.code.widgets, self.fields.widget, self.as_code, self.message, order]
+        parts = [*self.code.widgets, self.fields.widget, self.as_code, self.message, self.layouts, order]
         self.widget = ipywidgets.VBox(parts)
         self.widget.add_class("wb").add_class("wb-card").add_class("wb-wide").add_class("wb-request")
 
@@ -156,6 +158,7 @@ class RequestForm:
     def _changed(self) -> None:
         if self._filling:
             return
+        self._forget_estimate()
         if self._browser.ready:
             self._browser[DRAFT] = self._draft_with(self.recipe, str(self.code.start.value)).keep()
         self.refresh()
@@ -210,7 +213,21 @@ class RequestForm:
     def _estimate(self) -> None:
         request = self._request()
         found = self._workbench.requests.estimate(request, self.code.found(request.recipe))
-        self.message.html = describe_estimate(found)
+        self.message.html = self._estimated = describe_estimate(found)
+        self.layouts.show(found.choices)
+
+    def _take_layout(self, ps: int, workers: int) -> None:
+        """Ask for another layout, on machines of its own, and estimate that."""
+        self.fields.cluster.value = ""
+        self.fields.ps.value, self.fields.workers.value = str(ps), str(workers)
+        self.estimate.press()
+
+    def _forget_estimate(self) -> None:
+        """Take back what was said of another request."""
+        if self._estimated and self.message.html == self._estimated:
+            self.message.clear()
+        self._estimated = ""
+        self.layouts.clear()
 
     def _train(self) -> None:
         try:
@@ -219,6 +236,7 @@ class RequestForm:
             self.code.mark(error)
             raise
         self.code.mark(None)
+        self.layouts.clear()
         self.message.html = banner(f"Job {id} is in the queue", "It is opened below.", kind="done")
         self._submitted(id)
         self.refresh()
