@@ -31,20 +31,29 @@ SHARED_BY_FOLDER = {
     "jobs": "jobs",
     "node": "node",
     "tasks": "tasks",
-    **dict.fromkeys(("application", "aws", "backends", "emulator", "machines"), "emulator"),
+    "application": "application",
+    "backends": "backends",
+    "machines": "machines",
+    **dict.fromkeys(("aws", "emulator"), "emulator"),
 }
 """Folders below ``tests`` and what their files share: a server, a database, a process that has imported TensorFlow, or
-the emulator, whose network there can be only once on a computer."""
+an emulator of AWS."""
 LONGEST_FIRST = (
     "chain",
+    "machines",
+    "node",
+    "backend",
+    "application",
+    "notebook_page",
+    "faults",
+    "drawing_page",
+    "dashboard",
     "emulator",
     "cluster_page",
-    "dashboard",
     "soak",
-    "node",
-    "faults",
+    "jobs",
+    "notebooks",
     "serving",
-    "backend",
 )
 """Parts of the names of groups; what is not named comes after them."""
 SLOW = {

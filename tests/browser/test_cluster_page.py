@@ -23,7 +23,13 @@ from workbench.verbs.workbench import open_store
 
 WAIT_MS = 120_000
 JOB_MS = 240_000
-STRANGE = "# 'single' \"double\" \\n \\\\ `tick` ${x} ü 漢 🎉\u2028\r\nx = '''\t'''\n"
+STRANGE = (
+    "# 'single' \"double\" \\n \\\\ `tick` ${x} ü 漢 🎉\u2028\r\nx = '''\t'''\n"
+    "import time\nimport tensorflow as tf\n\ndef augment(x):\n"
+    "    with tf.control_dependencies([tf.py_function(lambda: time.sleep(0.1), [], [])]):\n"
+    "        return tf.identity(x)\n"
+)
+"""Its training waits more than it works: what it computes is nothing to anybody here."""
 
 
 class Visitor:
