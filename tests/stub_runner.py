@@ -15,7 +15,7 @@ from workbench.runner.__main__ import end
 from workbench.settings import PROJECT, Settings, from_environment
 from workbench.system import detached
 
-RULES = Rules(silent_s=float(os.environ.get("STUB_SILENT_S", "60")), settle_s=1.0, heartbeat_s=0.5)
+RULES = Rules(silent_s=float(os.environ.get("STUB_SILENT_S", "600")), settle_s=1.0, heartbeat_s=0.5)
 
 
 def start(id: int, name: str, settings: Settings) -> None:

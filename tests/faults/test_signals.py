@@ -73,7 +73,7 @@ def test_whatever_ends_a_machine_from_outside_it_begins_again_and_the_job_is_nei
         goes_on(store, id, before)
 
     store.ask_terminate(id)
-    job = end(store, id, PATIENT_S)
+    job = end(store, settings, id)
     assert (job.state, job.error, job.version, job.attempt) == ("terminated", None, None, 1)
     assert registry.versions(settings) == []
 
@@ -100,7 +100,7 @@ def test_whatever_ends_what_stands_behind_the_machines_the_job_comes_to_its_end(
             stub_runner.tick(store, settings)
         wait_until(partial(is_further, store, id, before), PATIENT_S, "a further step")
 
-    job = end(store, id, PATIENT_S)
+    job = end(store, settings, id)
     assert (job.state, job.step, job.error, job.attempt) == ("completed", 300, None, 1)
 
 
