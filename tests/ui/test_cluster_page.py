@@ -421,6 +421,7 @@ def test_a_completed_job_shows_how_good_it_is_and_can_be_deployed(stand: Stand, 
     assert "95 % interval" in panel.evaluation.html
     assert "worst mistakes" in panel.evaluation.html
     assert "/workbench/models/mnist-mlp/1.zip" in panel.links.html
+    assert 'href="serve_and_predict.ipynb?model=mnist-mlp:1">Draw at it' in panel.links.html
     assert panel.deploy.widget.layout.display == ""
     assert panel.terminate.widget.layout.display == "none"
     assert len(panel.charts.loss.series) == 2
@@ -520,6 +521,7 @@ def test_a_jobs_film_grows_while_it_trains_and_is_its_versions_afterwards(
 
 def test_logs_are_text_of_the_machine_that_was_chosen(stand: Stand, made: dict[str, int]) -> None:
     panel = opened(stand, made["training"])
+    assert f'href="serve_and_predict.ipynb?job={made["training"]}">Draw at it' in panel.links.html
     assert panel.logs.text == "", "a log that nobody sees is not sent"
     panel.logs.unfolded = True
     # The page fills in a thread, and its logs come last.

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from workbench.artifact import BROWSER
-from workbench.errors import BadInput
+from workbench.errors import BadInput, ModelRefused
 from workbench.models.registry import Version
 from workbench.settings import PROJECT
 from workbench.system import files
@@ -30,8 +30,11 @@ def read(version: Version) -> dict[str, object]:
         It cannot; the message says why.
     """
     manifest = version.manifest
-    takes = manifest.takes
     refused = f"{version} cannot be taken home as a page: "
+    try:
+        takes = manifest.takes
+    except ModelRefused as error:
+        raise BadInput(f"{refused}{error}") from error
     if manifest.preprocessing != "mnist" or takes.sizes != (28, 28, 1):
         raise BadInput(
             f"{refused}the page fits drawings as MNIST's digits are, to 28×28, but this version takes "
@@ -41,6 +44,8 @@ def read(version: Version) -> dict[str, object]:
         form = json.loads((version.folder / BROWSER).read_text())
     except FileNotFoundError as error:
         raise BadInput(f"{refused}it was published before there was such a form; publish it again") from error
+    except (OSError, ValueError) as error:
+        raise BadInput(f"{refused}its {BROWSER} cannot be read ({error}); publish it again") from error
     if reason := form.get("missing"):
         raise BadInput(f"{refused}{reason}")
     return dict(form)

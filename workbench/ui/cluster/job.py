@@ -1,7 +1,6 @@
 """One job's page: what it is, how far it is, how it learns, what its machines say, and what may be done with it."""
 
 from collections.abc import Callable
-from html import escape
 
 import ipywidgets
 
@@ -131,7 +130,9 @@ class JobPage:
         self.machines.html = job_views.machines(job, there)
         self.charts.widget.layout.display = "" if curve.training else "none"
         self.charts.show_one(job, curve)
-        self.film.show(job, self._show_version(job))
+        version = self._show_version(job)
+        self.links.html = job_views.links(job, version)
+        self.film.show(job, version)
         self.refresh_logs()
         self._allow()
         self.as_code.refresh()
@@ -169,19 +170,14 @@ class JobPage:
         return self._there[1]
 
     def _show_version(self, job: Job) -> Version | None:
-        """Show how good its version is and where it can be had; reads it once."""
+        """Show how good its version is; reads it once."""
         if self._evaluated == (job.id, job.version):
             return self._found
         self._evaluated = (job.id, job.version)
         version = self._found = find_version(job, self._workbench.settings)
         if version is None:
-            self.links.html = self.evaluation.html = ""
+            self.evaluation.html = ""
             return None
-        name = f"{escape(version.name)}/{version.version}.zip"
-        self.links.html = (
-            f'<a class="wb-button" href="/workbench/models/{name}" download="{escape(version.name)}-{version.version}.zip">'
-            "Download</a>"
-        )
         self.evaluation.html = evaluations.published(version)
         return version
 

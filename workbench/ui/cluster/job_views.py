@@ -9,6 +9,7 @@ from workbench.machines import Machine
 from workbench.recipes import Recipe
 from workbench.ui.widgets.formats import duration, ordinal, percent, time_left
 from workbench.ui.widgets.pieces import badge, banner, when
+from workbench.verbs.models import Version
 
 AROUND = 3
 """Lines of the user's code shown before and after the one with the error."""
@@ -29,6 +30,22 @@ def head(job: Job) -> str:
         f'<div class="wb-job-head"><h3>{name}</h3>{badge(job.state)}'
         f'<span class="wb-muted">job {job.id} by {escape(job.requester)}, {layout(job)} on {place}{attempt}</span></div>'
     )
+
+
+def links(job: Job, version: Version | None) -> str:
+    """Link where one can draw at the job's model, from its checkpoints while it trains, and its version's zip."""
+    if version is not None:
+        name, file = (
+            f"{escape(version.name)}/{version.version}.zip",
+            f"{escape(version.name)}-{version.version}.zip",
+        )
+        return (
+            f'<a class="wb-button" href="serve_and_predict.ipynb?model={escape(str(version))}">Draw at it</a> '
+            f'<a class="wb-button" href="/workbench/models/{name}" download="{file}">Download</a>'
+        )
+    if job.state in ("initializing", "training") and job.provider == "local":
+        return f'<a class="wb-button" href="serve_and_predict.ipynb?job={job.id}">Draw at it</a>'
+    return ""
 
 
 def timeline(job: Job) -> str:

@@ -64,6 +64,7 @@ class ServingPage:
         self.predict = PredictPanel(workbench, self.choice)
         self.live = LivePanel(workbench)
         self.corrections = CorrectionsPanel(workbench, self.choice, self.browser, self._changed)
+        self.address.on_arrival(self._arrived)
         self.poll.follow(self._show)
         self.poll.each(self.live.tick)
         self.poll.each(self._tick)
@@ -104,6 +105,13 @@ class ServingPage:
         if snapshot.turn == self.choice.turn:
             for panel in (self.models, self.predict, self.live, self.corrections):
                 panel.show(snapshot)
+
+    def _arrived(self, values: dict[str, str]) -> None:
+        """Lead to the model that a link names: to draw at a job's while it trains, or at a version's."""
+        if (job := values.get("job", "")).isdecimal():
+            self.live.lead_to(int(job))
+        if model := values.get("model"):
+            self.predict.prefer(model)
 
     def _tick(self) -> None:
         if self.browser.visible:

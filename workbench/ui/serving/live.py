@@ -5,7 +5,7 @@ from collections.abc import Callable
 import ipywidgets
 import numpy as np
 
-from workbench.errors import Unavailable, WorkbenchError
+from workbench.errors import NotFound, Unavailable, WorkbenchError
 from workbench.jobs import Job
 from workbench.pictures.ink import fit
 from workbench.ui.serving.asking import AskingCanvas
@@ -86,6 +86,20 @@ class LivePanel:
         if job in [id for _, id in self.job.options]:
             self.job.value = job
 
+    def lead_to(self, job: int) -> None:
+        """Offer this job and have the browser scroll there; say so where it trains no more, and what became of it."""
+        self.prefer(job)
+        if job not in [id for _, id in self.job.options]:
+            try:
+                found = self._workbench.store.job(job)
+            except NotFound as error:
+                self.message.fail(error, "Drawing at it")
+            else:
+                if found.state not in TRAINING:
+                    self._tell_end(found)
+                    self._arrange()
+        self.status.come_into_sight()
+
     def tick(self) -> None:
         """Bring a newer checkpoint and look at it; called while somebody looks."""
         if self._preview is not None and self._wanted is not None:
@@ -147,7 +161,9 @@ class LivePanel:
             text = "It is being evaluated and published; soon it stands in the list above."
         else:
             text = "Its page says why."
-        self._ended = banner(f"Job {job.id} trains no more: {job.state}", text, kind="note")
+        self._ended = banner(f"Job {job.id} trains no more: {job.state}", text, kind="note") + _its_page(
+            job.id
+        )
 
     def _bring(self) -> None:
         preview, canvas = self._preview, self.canvas
@@ -200,7 +216,11 @@ def _standing(preview: Preview) -> str:
         said = "its first checkpoint is not there yet"
     else:
         said = f"from step <b>{checkpoint.step:,}</b>, {when(checkpoint.t)}"
-    return f'<p class="wb-from" role="status">Job {preview.job.id}: {said}</p>'
+    return f'<p class="wb-from" role="status">Job {preview.job.id}: {said}</p>{_its_page(preview.job.id)}'
+
+
+def _its_page(job: int) -> str:
+    return f'<p class="wb-caption"><a href="deploy_cluster.ipynb?job={job}">The page of job {job}</a></p>'
 
 
 def picture(ink: np.ndarray, wanted: Wanted) -> np.ndarray | None:

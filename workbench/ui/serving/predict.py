@@ -42,6 +42,7 @@ class PredictPanel:
         self._turn = choice.turn
         self._served: tuple[Deployment, ...] = ()
         self._links: dict[tuple[str | None, str], str] = {}
+        self._preferred: str | None = None
         self.answer, self.message = Html(HINT), Message()
         self.canvas = AskingCanvas(self._drawn, [])
         self._make_fields()
@@ -74,8 +75,17 @@ class PredictPanel:
             return
         kept, values = self.published.value, [value for _, value in options]
         self.published.options = options
+        if self._preferred in values:
+            kept, self._preferred = self._preferred, None
         self.published.value = kept if kept in values else next(iter(values), None)
         self._arrange()
+
+    def prefer(self, reference: str) -> None:
+        """Choose a version that is published here, as soon as it is offered."""
+        if reference in [value for _, value in self.published.options]:
+            self.published.value = reference
+        else:
+            self._preferred = reference
 
     def _rank(self, version: Version) -> tuple[int, str, int]:
         order = {"deployed": 0, "before": 2, "": 3}
