@@ -25,6 +25,11 @@ browser.observe_value("draft", lambda text: setattr(draft, "value", text or ""))
 draft.observe(lambda change: browser.__setitem__("draft", change["new"]), "value")
 browser.observe(lambda change: setattr(looked, "value", f"seen: {change['new']}"), "visible")
 ipywidgets.VBox([draft, looked])"""
+FORMULAS = """\
+import ipywidgets
+from IPython.display import Markdown, display
+display(Markdown("$e^{i\\\\pi}$ and\\n```python\\ndef f(): return 1\\n```"))
+ipywidgets.HTML("costs $5")"""
 BUTTON = """\
 import ipywidgets
 ipywidgets.Button(description="Here")"""
@@ -39,6 +44,7 @@ def dashboard(
     notebooks.mkdir()
     write_notebook(notebooks / "deploy_cluster.ipynb", "Names", NAMES, DRAFT)
     write_notebook(notebooks / "serve_and_predict.ipynb", "Button", BUTTON)
+    write_notebook(notebooks / "formulas.ipynb", r"The power $x^2$", FORMULAS)
     ports = [f"WORKBENCH_{name}_PORT" for name in ("DASHBOARD", "FRONTEND", "BACKEND")]
     numbers = map(str, free_ports(3))
     settings = make_settings(folder / "home", **dict(zip(ports, numbers, strict=True)))
@@ -292,3 +298,18 @@ def test_a_page_asks_for_one_file_of_scripts_and_for_no_piece_of_them(
 ) -> None:
     """If this fails after Voilà changed, ``python -m tests.browser.page_scripts`` writes the list anew."""
     assert page_scripts.asked_for(browser, dashboard, "serve_and_predict.ipynb") == []
+
+
+def test_the_editors_colours_and_mathjax_come_to_those_pages_that_have_code_or_formulas(
+    context: BrowserContext, dashboard: Dashboard
+) -> None:
+    page = log_in(context, dashboard)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(f"{dashboard.origin}/voila/render/formulas.ipynb")
+    formulas = page.locator("mjx-container")
+    expect(formulas).to_have_count(2)  # in text, and displayed by a cell
+    expect(page.get_by_text("costs $5", exact=True)).to_be_visible()
+    coloured = page.locator(".jp-RenderedMarkdown pre code span[class]")
+    expect(coloured.first).to_be_visible()
+    assert any("4173.voila.js" in url for url in asked), "the editor is in no bundle"

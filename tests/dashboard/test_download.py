@@ -1,6 +1,8 @@
-"""The server's own routes over HTTP: a version's zip for who has the token, addresses without it, and cookies."""
+"""The server's own routes over HTTP: a version's zip for who has the token, addresses without it, cookies, compression."""
 
+import gzip
 import json
+import sys
 import urllib.error
 import urllib.request
 import zipfile
@@ -133,3 +135,51 @@ def test_a_templates_file_that_is_none_is_not_found(dashboard: Dashboard, path: 
     status, body, _ = get(dashboard, f"voila/templates/{path}")
     assert status in (400, 403, 404)
     assert b"root:" not in body
+
+
+def fetch(dashboard: Dashboard, path: str, **headers: str) -> tuple[int, bytes, dict[str, str]]:
+    known = {"Authorization": f"token {dashboard.settings.token}", **headers}
+    request = urllib.request.Request(f"{dashboard.origin}/{path}", headers=known)
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return answer.status, answer.read(), dict(answer.headers)
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read(), dict(error.headers)
+
+
+@pytest.mark.parametrize(
+    ("file", "kind"),
+    [("index.css", "css"), ("voila-style.js", "javascript"), ("page.css", "css")],
+)
+def test_style_sheets_and_scripts_are_sent_compressed_to_who_takes_it(
+    dashboard: Dashboard, file: str, kind: str
+) -> None:
+    path = f"voila/templates/workbench/static/{file}"
+    status, plain, told = fetch(dashboard, path)
+    assert (status, told.get("Content-Encoding")) == (200, None)
+    assert told["Content-Type"].endswith(kind)
+    assert told["Vary"] == "Accept-Encoding"
+    status, packed, packed_told = fetch(dashboard, path, **{"Accept-Encoding": "gzip, br"})
+    assert gzip.decompress(packed) == plain
+    assert len(packed) < len(plain) / 2
+    assert packed_told["Content-Type"] == told["Content-Type"]
+    assert packed_told["Etag"] != told["Etag"]
+    again = {"Accept-Encoding": "gzip", "If-None-Match": packed_told["Etag"]}
+    assert fetch(dashboard, path, **again)[0] == 304
+
+
+def test_scripts_of_widgets_are_kept_by_the_browser_where_their_name_tells_their_content(
+    dashboard: Dashboard,
+) -> None:
+    (entry,) = Path(sys.prefix).glob("share/jupyter/labextensions/anywidget/static/remoteEntry.*.js")
+    status, packed, told = fetch(
+        dashboard, f"voila/labextensions/anywidget/static/{entry.name}", **{"Accept-Encoding": "gzip"}
+    )
+    assert status == 200
+    assert gzip.decompress(packed) == entry.read_bytes()
+    assert "immutable" in told["Cache-Control"]
+    status, _, told = fetch(dashboard, "voila/labextensions/anywidget/package.json")
+    assert status == 200
+    assert "immutable" not in told.get("Cache-Control", "")
+    assert fetch(dashboard, "voila/labextensions/..%2f..%2f..%2fetc/passwd")[0] in (400, 403, 404)

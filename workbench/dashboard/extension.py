@@ -13,6 +13,7 @@ from tornado.ioloop import IOLoop
 
 from workbench.dashboard.addresses import without_token
 from workbench.dashboard.catalogue import existing
+from workbench.dashboard.compressed import CompressedTemplateFiles, ExtensionFiles
 from workbench.dashboard.download import Download, TakeHome
 from workbench.dashboard.kernels import PageKernels
 from workbench.dashboard.overview import OverviewReader
@@ -21,7 +22,7 @@ from workbench.dashboard.scripts import ScriptsHandler, page_scripts
 from workbench.dashboard.visits import PageHandler
 from workbench.settings import from_environment
 from workbench.upstream.jupyter_server import redirect_tokens
-from workbench.upstream.voila import TemplateFiles, VoilaSite
+from workbench.upstream.voila import VoilaSite, script_folders
 
 HERE = Path(__file__).parent
 VERSION = int((HERE / "static" / "landing.js").stat().st_mtime)
@@ -34,6 +35,10 @@ def load(server: Any) -> None:
     overview = OverviewReader(from_environment())
     scripts = page_scripts(site.configuration.template)
     server.web_app.settings[SCRIPTS] = scripts.path
+    extensions = {
+        "path": script_folders(site.configuration.template)["labextensions"],
+        "no_cache_paths": ["/"],
+    }
     own = url_path_join(server.base_url, "workbench")
     server.web_app.add_handlers(
         ".*$",
@@ -46,7 +51,8 @@ def load(server: Any) -> None:
             (f"{own}/static/(.*)", FileFindHandler, {"path": [str(HERE / "static")]}),
             (f"{own}/scripts/.*", ScriptsHandler, {"scripts": scripts}),
             (url_path_join(server.base_url, "voila(?:/tree.*)?"), ToLanding),
-            (url_path_join(server.base_url, "voila/templates/(.*)"), TemplateFiles),
+            (url_path_join(server.base_url, "voila/templates/(.*)"), CompressedTemplateFiles),
+            (url_path_join(server.base_url, "voila/labextensions/(.*)"), ExtensionFiles, extensions),
             # Before Voilà's own handler of this route, which it replaces.
             (url_path_join(server.base_url, "voila/render/(.*)"), PageHandler, site.handler_arguments),
         ],

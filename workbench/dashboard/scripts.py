@@ -3,7 +3,7 @@
 Each is one ``….push([[number], {modules}])`` onto a list that its loader looks at first, so any number of them can
 stand in one file before the loader; modules run when they are needed, as ever. Which ones a page needs is in
 ``page_scripts.txt``, as ``python -m tests.browser.page_scripts`` finds it out. One that is missing, as with another
-version of Voilà, is fetched by the loader itself.
+version of Voilà, is fetched by the loader itself. What no page uses is not among them (``upstream/unneeded_scripts.py``).
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from jupyter_server.base.handlers import JupyterHandler
 from jupyter_server.utils import url_path_join
 from tornado import web
 
-from workbench.upstream import ipywidgets
+from workbench.upstream import ipywidgets, unneeded_scripts
 from workbench.upstream.voila import script_folders
 
 LIST = Path(__file__).parent / "page_scripts.txt"
@@ -43,7 +43,11 @@ class Scripts:
     def content(self) -> bytes:
         """All scripts; empty lines where none is there."""
         found = (self._read(name) for name in self._names)
-        return b";\n".join(ipywidgets.mend(_SOURCE_MAP.sub(b"", text)) for text in found if text is not None)
+        scripts = [ipywidgets.mend(_SOURCE_MAP.sub(b"", text)) for text in found if text is not None]
+        extensions = self._roots.get("labextensions")
+        if extensions and unneeded_scripts.known(extensions):
+            scripts.insert(0, unneeded_scripts.INSTEAD.read_bytes())
+        return b";\n".join(scripts)
 
     @cached_property
     def compressed(self) -> bytes:
