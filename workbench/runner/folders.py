@@ -31,11 +31,14 @@ class Note:
         Of the job, for which it was prepared.
     machines
         ``NONE`` work in it, some are being ``BEGUN``, or ``WORKING``.
+    unchecked
+        What its check found is lost with another home, such as the hash of the held-out part.
     """
 
     attempt: int = 0
     origin: int = 0
     machines: str = NONE
+    unchecked: bool = False
 
 
 def prepare(
@@ -95,6 +98,11 @@ def is_prepared(folder: Path, job: Job) -> bool:
 def note_machines(folder: Path, machines: str) -> None:
     """Note that machines are told to work in the folder, or that they do."""
     _write_note(folder, replace(read_note(folder), machines=machines))
+
+
+def note_elsewhere(folder: Path) -> None:
+    """Note that machines work for the folder that a home which is lost has begun."""
+    _write_note(folder, replace(read_note(folder), machines=WORKING, unchecked=True))
 
 
 def has_machines(folder: Path) -> bool:

@@ -138,7 +138,8 @@ class _Work:
             self._keep(published)
             return partial(self._completed, published)
         if self.attempt.adopt():
-            self._check()  # passed long ago, unless the computer that knew it is lost: the held-out part is known by it
+            if folders.read_note(self.place.folder).unchecked:
+                self._check()
         else:
             self._check_budget()
             remainder = self.patience.with_store(
@@ -149,6 +150,7 @@ class _Work:
             self._check()
             self.lease.stop_if_told()
             self.attempt.launch()
+            self.budget_due = 0.0  # from now on it costs
         while True:
             self.lease.stop_if_told()
             self._check_budget()

@@ -127,7 +127,7 @@ def _restore(
         folder = settings.home / "jobs" / str(job.id)
         folders.prepare(folder, store.job(job.id), kept=settings.recipe_files)
         job_files.note_addresses(assignment, folder)
-        folders.note_machines(folder, folders.WORKING)
+        folders.note_elsewhere(folder)
         tell(f"job {job.id} ({note.name}) is here again, as its machines have it")
     return restored
 
