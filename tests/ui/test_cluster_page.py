@@ -11,6 +11,7 @@ import pytest
 
 from tests.browser.made_jobs import make_jobs
 from tests.chain import threads_end, wait_until
+from tests.recipes.importing.notebooks import PICTURES, notebook
 from workbench import film, recipes
 from workbench.errors import RecipeError, Unavailable
 from workbench.jobs import Job
@@ -356,6 +357,22 @@ def test_an_upload_goes_into_the_editors_and_what_is_none_is_refused(stand: Stan
         {**upload, "name": n, "content": memoryview(c.encode())} for n, c in files.items()
     )
     assert form.recipe == Recipe("", "# é\n", "def build_model(): ...")
+
+
+def test_a_notebook_with_fit_is_made_a_recipe_and_the_page_says_what_became_of_it(stand: Stand) -> None:
+    form, content = stand.page.request, notebook(*PICTURES)
+    form.code.upload.value = (
+        {
+            "name": "colab.ipynb",
+            "content": memoryview(content),
+            "type": "",
+            "size": len(content),
+            "last_modified": datetime.now(UTC),
+        },
+    )
+    assert form.recipe.training.startswith("EPOCHS = 2\nBATCH_SIZE = 20\nPATIENCE = 3")
+    assert "colab.ipynb became a recipe" in stand.said
+    assert "ModelCheckpoint is left out" in stand.said
 
 
 def test_other_uploads_go_beside_the_code_and_stay_there_until_they_are_taken_away(stand: Stand) -> None:

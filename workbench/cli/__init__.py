@@ -10,7 +10,19 @@ import sys
 from collections.abc import Sequence
 
 from workbench import __version__
-from workbench.cli import aws, completion, data, homes, jobs, machines, models, output, services, sweeps
+from workbench.cli import (
+    aws,
+    completion,
+    data,
+    homes,
+    jobs,
+    machines,
+    models,
+    output,
+    recipes,
+    services,
+    sweeps,
+)
 from workbench.errors import Unavailable, WorkbenchError
 from workbench.settings import from_environment
 from workbench.system import extras
@@ -49,7 +61,7 @@ def make_parser() -> tuple[argparse.ArgumentParser, output.Verbs]:
     )
     parser.add_argument("--version", action="version", version=f"workbench {__version__}")
     verbs = output.Verbs(parser)
-    for group in (services, data, jobs, sweeps, models, machines, aws, homes, completion):
+    for group in (services, data, recipes, jobs, sweeps, models, machines, aws, homes, completion):
         group.add(verbs)
     verbs.show()
     return parser, verbs

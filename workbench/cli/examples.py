@@ -2,7 +2,7 @@
 
 GROUPS: dict[str, tuple[str, ...]] = {
     "the workbench": ("up", "status", "doctor", "down", "completion"),
-    "data and trainings": ("data", "submit", "sweep", "jobs", "job", "logs", "terminate", "retry"),
+    "data and trainings": ("data", "import", "submit", "sweep", "jobs", "job", "logs", "terminate", "retry"),
     "models and what they answer": (
         "models",
         "model",
@@ -36,6 +36,10 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "workbench data add houses houses.csv --target price --number",
         "workbench data show flowers",
         "workbench data recipe houses my-recipe",
+    ),
+    "import": (
+        "workbench import from-colab.ipynb my-recipe",
+        "workbench import from-colab.ipynb my-recipe --json",
     ),
     "submit": (
         "workbench submit mnist-mlp --name digits --wait",

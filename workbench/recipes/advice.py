@@ -149,6 +149,11 @@ def modules() -> tuple[str, ...]:
     return tuple(sorted((found - _STRAY) | ALWAYS))
 
 
+def is_pythons(module: str) -> bool:
+    """Whether a module comes with Python itself."""
+    return module in sys.stdlib_module_names
+
+
 def _imports(tree: ast.Module) -> Iterator[tuple[str, int]]:
     """Modules that are imported for sure, each with its line: what a ``try`` holds may fail on purpose."""
     tried = {id(inner) for node in ast.walk(tree) if isinstance(node, ast.Try) for inner in ast.walk(node)}

@@ -1,14 +1,16 @@
 """Recipes wherever they come from: a path, the name of a shipped one, a notebook, an upload."""
 
 import io
+import json
 import zipfile
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from workbench import artifact, recipes
-from workbench.errors import BadInput, NotFound, TooLarge
-from workbench.recipes import CODE, FIELDS, REQUIREMENTS, Recipe, beside, encoding
+from workbench.errors import BadInput, Conflict, NotFound, TooLarge
+from workbench.recipes import CODE, FIELDS, REQUIREMENTS, Recipe, beside, encoding, importing
+from workbench.recipes.importing import Proposal
 from workbench.settings import PROJECT, Settings
 
 SHIPPED = PROJECT / "recipes"
@@ -105,6 +107,52 @@ def read_upload(files: Mapping[str, bytes], settings: Settings) -> Recipe:
         )
     others = {name: content for name, content in found.items() if name not in CODE}
     return recipes.from_files(found, "the upload", beside.keep(others, settings.recipe_files))
+
+
+def import_notebook(source: str | Path | bytes, name: str = "") -> Proposal:
+    """Make a recipe of a notebook that trains with ``model.fit``, in whose cells nobody has set tags.
+
+    Parameters
+    ----------
+    source
+        A path, or what is in the notebook; then ``name`` is what an error calls it.
+
+    Raises
+    ------
+    NotFound, BadInput
+        It is not there, is no notebook, or trains nothing at its top level.
+    """
+    if isinstance(source, bytes):
+        return importing.propose(source, name)
+    path = Path(source)
+    if not path.is_file():
+        raise NotFound(f"there is no notebook at {path}")
+    return importing.propose(path.read_bytes(), str(path))
+
+
+def write(recipe: Recipe, folder: Path) -> list[Path]:
+    """Write a recipe into a new folder; its files.
+
+    Raises
+    ------
+    Conflict, BadInput
+        There is something at the folder, or no folder to hold it.
+    """
+    if folder.exists() and any(folder.iterdir() if folder.is_dir() else [folder]):
+        raise Conflict(f"there is something at {folder}; name a new folder")
+    if not folder.parent.is_dir():
+        raise BadInput(f"there is no folder {folder.parent}; make it first")
+    recipe.write(folder)
+    return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+def is_tagged(content: bytes) -> bool:
+    """Whether any cell of a notebook has the tag of a recipe's field."""
+    try:
+        cells = json.loads(content)["cells"]
+        return any(set(FIELDS) & set(cell["metadata"].get("tags", [])) for cell in cells)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return True  # no notebook that could be imported: told by who reads it
 
 
 def is_code(files: Mapping[str, bytes]) -> bool:

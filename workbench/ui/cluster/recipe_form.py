@@ -1,12 +1,14 @@
 """The code of a request: begun with a recipe that is offered or uploaded, edited, and tried on one batch."""
 
 from collections.abc import Callable, Mapping
+from html import escape
 from pathlib import Path
 
 import ipywidgets
 
 from workbench.errors import BadInput, RecipeError, WorkbenchError
 from workbench.recipes import FIELDS, Recipe
+from workbench.recipes.importing import Proposal
 from workbench.tasks.check import Checked, Stopped
 from workbench.ui.cluster.recipe.beside import FilesBeside
 from workbench.ui.cluster.recipe.packages import PackagesNote
@@ -66,7 +68,7 @@ class RecipeForm:
         )
         self.upload = ipywidgets.FileUpload(multiple=True, description="Upload")
         self.upload.tooltip = (
-            "A notebook, a zip, or preprocessing.py and training.py take the place of the code; any other file, such as "
+            "A notebook (also one that trains with model.fit), a zip, or preprocessing.py and training.py take the place of the code; any other file, such as "
             "rows.csv or mylib.py, goes beside it"
         )
         self.beside = FilesBeside(self._change)
@@ -183,7 +185,10 @@ class RecipeForm:
             return
         settings = self._workbench.settings
         try:
-            if recipes.is_code(files):
+            (name, content), *others = files.items()
+            if not others and name.lower().endswith(".ipynb") and not recipes.is_tagged(content):
+                self._import(recipes.import_notebook(content, name), name)
+            elif recipes.is_code(files):
                 self._uploaded(recipes.read_upload(files, settings))
                 self._message.done(f"{', '.join(files)} is in the editors")
             else:
@@ -192,6 +197,18 @@ class RecipeForm:
         except WorkbenchError as error:
             self._message.fail(error, "The upload")
         self.upload.value = ()
+
+    def _import(self, proposal: Proposal, name: str) -> None:
+        """Put what a notebook became into the editors, and say what was made of it and what is left to do."""
+        self._uploaded(proposal.recipe)
+        went = "; ".join(
+            f"cell {number}: {', '.join(fields)}" for number, fields in proposal.cells.items() if fields
+        )
+        notes = "".join(f"<li>{escape(note)}</li>" for note in proposal.notes)
+        self._message.html = (
+            banner(f"{name} became a recipe", f"Look it through, then press Check. {went}.", kind="done")
+            + f'<ul class="wb-notes">{notes}</ul>'
+        )
 
     def _take_beside(self, recipe: Recipe) -> None:
         self.beside.show(recipe.files)

@@ -1,0 +1,182 @@
+"""A notebook with ``model.fit`` becomes a recipe: which cells are which field, and what is said about the rest."""
+
+import ast
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.recipes.importing.notebooks import ALL, PICTURES, notebook
+from workbench import recipes
+from workbench.cli import main
+from workbench.errors import BadInput
+from workbench.recipes.importing import Proposal, propose
+
+FIT = "model = keras.Sequential([keras.layers.Dense(1)])\nmodel.compile('sgd', 'mse')\n"
+DATA = "import keras, numpy as np\nx, y = np.ones((10, 2)), np.ones(10)\n"
+
+
+def proposed(*cells: str) -> Proposal:
+    found = propose(notebook(*cells), "mine.ipynb")
+    recipes.check(found.recipe)
+    return found
+
+
+def said(proposal: Proposal, text: str) -> bool:
+    return any(text in note for note in proposal.notes)
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_what_comes_out_is_a_recipe_without_a_trace_of_what_only_a_notebook_runs(kind: str) -> None:
+    recipe = proposed(*ALL[kind]).recipe
+    text = recipe.helpers + recipe.preprocessing + recipe.training
+    for left in (
+        "plt.",
+        "%matplotlib",
+        "%%time",
+        "!pip",
+        ".fit(",
+        ".evaluate(",
+        "scope()",
+        "drive.mount",
+        "summary()",
+        "print(",
+    ):
+        assert left not in text
+
+
+def test_each_cell_is_told_its_field_and_what_is_left_out_with_a_word() -> None:
+    found = proposed(*PICTURES)
+    assert found.cells == {
+        1: (),
+        2: ("helpers",),
+        3: ("helpers", "preprocessing"),
+        4: (),
+        5: ("training",),
+        6: ("training",),
+        7: (),
+        8: ("preprocessing",),
+    }
+    assert said(found, "%matplotlib inline is left out")
+    assert said(found, "validation_split is left out")
+    assert said(found, "ModelCheckpoint is left out")
+    assert said(found, "cells 1, 4, 7: not needed to train")
+    assert "PATIENCE = 3\nLABELS = class_names" in found.recipe.training
+    assert "EPOCHS = 2\nBATCH_SIZE = 20" in found.recipe.training
+    assert "# Scale, and make rows" in found.recipe.preprocessing
+    assert found.recipe.requirements == ""
+
+
+def test_data_sets_that_are_ours_are_taken_from_here_and_others_are_told() -> None:
+    ours = proposed(
+        "import keras\n(a, b), (c, d) = keras.datasets.fashion_mnist.load_data()",
+        FIT,
+        "model.fit(a, b, epochs=3)\nmodel.evaluate(c, d)",
+    )
+    assert '= datasets.load("fashion-mnist")' in ours.recipe.preprocessing
+    assert "from workbench import datasets" in ours.recipe.helpers
+    other = proposed(
+        "import keras\n(a, b), (c, d) = keras.datasets.cifar10.load_data()",
+        FIT,
+        "model.fit(a, b)\nmodel.evaluate(c, d)",
+    )
+    assert said(other, "fetches from the network, which machines have not: workbench data add")
+
+
+def test_packages_that_are_not_here_become_requirements() -> None:
+    found = proposed(
+        "!pip install -q 'pandas>=2' tensorflow",
+        "import pandas as pd, keras\nfrom sklearn.utils import shuffle\nimport json, seaborn\nt = shuffle(pd.read_csv('t.csv'))\nx, y = t.values[:, :2], t.values[:, 2]",
+        FIT,
+        "model.fit(x, y)",
+    )
+    assert found.recipe.requirements.splitlines()[0] == "pandas>=2"
+    assert "scikit-learn" in found.recipe.requirements
+    assert "tensorflow" not in found.recipe.requirements
+    assert "every fifth example is held out" in " ".join(found.notes)
+    assert "return split(x, y)" in found.recipe.preprocessing
+
+
+@pytest.mark.parametrize(
+    ("fit", "training"),
+    [
+        ("model.fit(x, y)", "EPOCHS = 1\nBATCH_SIZE = 32"),
+        ("n = 7\nmodel.fit(x=x, y=y, epochs=n, batch_size=4)", "EPOCHS = 7\nBATCH_SIZE = 4"),
+        ("h = model.fit(x, y, 8, 9)", "EPOCHS = 9\nBATCH_SIZE = 8"),
+        ("w = {0: 1.0, 1: 2.5}\nmodel.fit(x, y, class_weight=w)", "CLASS_WEIGHT = {0: 1.0, 1: 2.5}"),
+        (
+            "from keras.callbacks import EarlyStopping\nmodel.fit(x, y, callbacks=EarlyStopping(patience=5))",
+            "PATIENCE = 5",
+        ),
+    ],
+)
+def test_what_fit_is_told_becomes_settings(fit: str, training: str) -> None:
+    assert training in proposed(DATA, FIT, fit).recipe.training
+
+
+def test_weights_of_examples_go_with_the_data() -> None:
+    found = proposed(
+        DATA + "w = np.ones(10)", FIT, "model.fit(x, y, sample_weight=w)\nmodel.evaluate(x[5:], y[5:])"
+    )
+    assert "return (x, y, w), (x[5:], y[5:])" in found.recipe.preprocessing
+
+
+@pytest.mark.parametrize(
+    ("cell", "note"),
+    [
+        ("%%bash\nls", "cell 3 is left out, it is %%bash"),
+        ("!wget https://example.com/x.zip", "!wget https://example.com/x.zip is left out"),
+        ("files = !ls", "files = !ls is left out"),
+        ("model?", "model? is left out"),
+        ("print 'x'", "cell 3 is left out, it is no Python"),
+        ("!pip install \\\n  rich", "!pip install"),
+    ],
+)
+def test_lines_that_only_a_notebook_runs_are_left_out_with_a_word(cell: str, note: str) -> None:
+    found = proposed(DATA, FIT, cell, "model.fit(x, y)")
+    assert said(found, note)
+    assert found.cells[3] == ()
+
+
+def test_texts_over_several_lines_stay_as_they_are() -> None:
+    text = 'note = """one\n%two\n  three"""\nx = x + len(note)'
+    found = proposed(DATA, text, FIT, "model.fit(x, y)")
+    tree = ast.parse(found.recipe.helpers + found.recipe.preprocessing)
+    assert "one\n%two\n  three" in [n.value for n in ast.walk(tree) if isinstance(n, ast.Constant)]
+
+
+def test_a_callback_of_ones_own_and_names_that_nobody_makes_are_told() -> None:
+    own = "class Mine(keras.callbacks.Callback):\n    pass"
+    found = proposed(DATA, own, FIT, "model.fit(x * factor, y, callbacks=[Mine()])\nmodel.evaluate(x, y)")
+    assert said(found, "the callback Mine is left out")
+    assert said(found, "factor, which preprocessing reads, is made by no cell")
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (notebook("x = 1"), "no model.fit"),
+        (notebook("def train():\n    model.fit(1, 2)"), "move the call out"),
+        (notebook("scaler.fit(x)"), "no model.fit"),
+        (b"no notebook", "can be read"),
+        (json.dumps({"nbformat": 3, "worksheets": []}).encode(), "can be read"),
+        (notebook("model.compile()", "model.fit(epochs=3)"), "names no data"),
+    ],
+)
+def test_what_trains_nothing_is_refused_with_the_way_out(content: bytes, words: str) -> None:
+    with pytest.raises(BadInput, match=words):
+        propose(content, "mine.ipynb")
+
+
+def test_the_command_writes_a_new_folder_and_says_what_became_of_each_cell(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "n.ipynb").write_bytes(notebook(*PICTURES))
+    assert main(["import", str(tmp_path / "n.ipynb"), str(tmp_path / "mine"), "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["cells"][2] == {"cell": 3, "fields": ["helpers", "preprocessing"]}
+    recipes.check(recipes.read(tmp_path / "mine"))
+    assert main(["import", str(tmp_path / "n.ipynb"), str(tmp_path / "mine")]) == 1
+    assert main(["import", str(tmp_path / "no.ipynb"), str(tmp_path / "other")]) == 3
+    assert main(["import", str(tmp_path / "n.ipynb"), str(tmp_path / "other")]) == 0
+    assert "cell 3  helpers, preprocessing" in capsys.readouterr().out
