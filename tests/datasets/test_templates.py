@@ -15,6 +15,7 @@ from workbench.datasets.sources import How
 from workbench.errors import BadInput, NotFound
 from workbench.settings import from_environment
 from workbench.verbs import datasets as verbs
+from workbench.verbs.datasets import looking
 
 pytest.importorskip("pyarrow")
 KINDS = {
@@ -83,6 +84,8 @@ def test_a_forecast_learns_from_earlier_rows_and_is_tested_with_later_ones(
     settings = from_environment()
     how = How(target="warmth", classes=False)
     made = adding.add("weather", weather(tmp_path / "w.csv"), how, settings)
+    shown = looking.look(made, settings)
+    assert "2021-01-01 to 2022-02-04" in shown.html, "dates are shown as dates"
     verbs.recipe("weather", tmp_path / "recipe", settings, forecast=True)
     recipe = recipes.read(tmp_path / "recipe")
     recipes.check(recipe)

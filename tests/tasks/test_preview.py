@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from workbench.errors import Unavailable, WorkbenchError
+from workbench.fields import Fields
+from workbench.lineage import DatasetPin, parse_pins
 from workbench.machines import Machine
 from workbench.recipes import read
 from workbench.settings import Settings
@@ -74,6 +76,17 @@ def stand(settings: Settings) -> Iterator[Stand]:
         provider = Provider()
         preview = Preview(store.job(id), settings, provider)  # type: ignore[arg-type]
         yield Stand(preview, provider, settings.home)
+        preview.close()
+
+
+def test_the_task_has_the_versions_of_data_sets_that_the_job_learns_from(settings: Settings) -> None:
+    with open_store(settings) as store:
+        pins = {"flowers": DatasetPin(2, "ab" * 32)}
+        id = store.submit(name="live", requester="ann", recipe=read(SHIPPED / "mnist-mlp"), datasets=pins)
+        preview = Preview(store.job(id), settings, Provider())  # type: ignore[arg-type]
+        preview.start()
+        (task,) = (settings.home / "jobs").glob(f"{module.NAME}*/task.json")
+        assert parse_pins(Fields(json.loads(task.read_text())), "datasets") == pins
         preview.close()
 
 

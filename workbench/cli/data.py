@@ -207,20 +207,15 @@ def _about(found: "DatasetManifest", made: str) -> list[tuple[str, str]]:
 
 
 def _column(column: "Column") -> tuple[str, ...]:
+    from workbench.verbs.datasets import looking
+
     shape = "×".join(map(str, column.shape))
-    if column.kind == "category":
-        values = ", ".join(column.categories[:4]) + (", …" if len(column.categories) > 4 else "")
-    elif column.low is not None and column.high is not None and column.mean is not None:
-        values = f"{column.low:.4g} to {column.high:.4g}, mean {column.mean:.4g}"
-        values += f", {column.outliers:,} far out" if column.outliers else ""
-    else:
-        values = ""
     return (
         column.name,
         f"{column.kind} {shape}".strip(),
         column.role,
         f"{column.missing:,}" if column.missing else "–",
-        values,
+        looking.values(column),
         _histogram(column.counts),
     )
 

@@ -18,8 +18,10 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from workbench import packages, recipes, scores
+from workbench import datasets, packages, recipes, scores
 from workbench.errors import RecipeError, WorkbenchError
+from workbench.fields import Fields
+from workbench.lineage import parse_pins
 from workbench.node import data, export
 from workbench.node import model as models
 from workbench.node.checkpoint import Checkpoints
@@ -98,6 +100,8 @@ def main(arguments: list[str]) -> int:
     """The task: answer what is asked until nobody looks any more."""
     folder = Path(arguments[0])
     task = json.loads((folder / "task.json").read_text())
+    # The versions that the job itself learns from, whatever was added since.
+    datasets.pin(parse_pins(Fields(task), "datasets"))
     try:
         previewed = Previewed(folder, task["epochs"], task.get("packages", ""))
     except (RecipeError, WorkbenchError) as error:

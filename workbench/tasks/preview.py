@@ -118,7 +118,9 @@ class Preview:
         self._folder.mkdir(parents=True)
         self.job.recipe.write(self._folder / "recipe", self._settings.recipe_files)
         needed = check.fetch_packages(self.job.recipe, self._settings, stop)
-        (self._folder / "task.json").write_text(json.dumps({"epochs": self.job.epochs, "packages": needed}))
+        pins = {name: vars(pin) for name, pin in self.job.datasets.items()}
+        task = {"epochs": self.job.epochs, "packages": needed, "datasets": pins}
+        (self._folder / "task.json").write_text(json.dumps(task))
         (self._folder / "lease").touch()
         self._provider.launch_task(self._name, self._folder, TASK, default_limits(Layout()))
         found = self._wait(lambda: self._read("ready.json", _Ready), START_S, stop)

@@ -13,6 +13,9 @@ WEIGHTS = "backbone.weights.h5"
 LEAST_SIDE = 32
 """Pixels that Keras' nets need."""
 
+STEPS = 400
+"""That a new end needs, however few pictures there are; within 10 to 40 epochs."""
+
 
 @dataclass(frozen=True)
 class Known:
@@ -42,10 +45,10 @@ import keras
 from keras import layers
 from workbench import datasets
 
-EPOCHS = 10
+EPOCHS = {epochs}
 BATCH_SIZE = 32
 PATIENCE = 3  # end after so many epochs without getting better, and keep the best
-RATE = 1e-3  # a tenth of it where LEARN is above 0
+RATE = 3e-3  # a tenth of it where LEARN is above 0
 LEARN = 0  # layers at the end of the given net that learn, too
 LABELS = {labels}
 INPUT = {input}
@@ -101,7 +104,9 @@ def make(manifest: DatasetManifest, backbone: str) -> Mapping[str, str]:
     else:
         begin = _OWN.format(file=OWN)
         scale = "    h = layers.Resizing(*whole.input_shape[1:3])(given)\n"
+    batches = max(1, manifest.train.examples // 32)
     training = _TRAINING.format(
+        epochs=min(40, max(10, STEPS // batches)),
         labels=f'datasets.labels("{manifest.name}")' if manifest.labels else "[]",
         input='{"kind": "image", "preprocessing": "resize"}',
         backbone=begin,

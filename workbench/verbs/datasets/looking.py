@@ -4,6 +4,7 @@ import base64
 import html
 import io
 from dataclasses import dataclass
+from datetime import datetime, time, timedelta
 from typing import TYPE_CHECKING
 
 from workbench.settings import Settings
@@ -60,10 +61,13 @@ def examples(manifest: "DatasetManifest", settings: Settings, first: int = EXAMP
         ]
         return f'<div class="wb-examples">{"".join(shown)}</div>'
     names = [c.name for c in manifest.columns][:12]
+    dates = {c.name for c in manifest.columns if c.kind == "date"}
     head = "".join(f"<th>{html.escape(name)}</th>" for name in names)
     count = min(ROWS, *(len(found[name]) for name in names))
     rows = "".join(
-        "<tr>" + "".join(f"<td>{html.escape(_cell(found[name][n]))}</td>" for name in names) + "</tr>"
+        "<tr>"
+        + "".join(f"<td>{html.escape(_cell(found[name][n], name in dates))}</td>" for name in names)
+        + "</tr>"
         for n in range(count)
     )
     return f'<div class="wb-rows"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
@@ -105,7 +109,24 @@ def values(column: "Column") -> str:
     if column.low is None or column.high is None or column.mean is None:
         return ""
     far = f", {column.outliers:,} far out" if column.outliers else ""
+    if column.kind == "date":
+        return f"{date(column.low)} to {date(column.high)}{far}"
     return f"{column.low:.4g} to {column.high:.4g}, mean {column.mean:.4g}{far}"
+
+
+def date(days: float) -> str:
+    """Days since 1970 as a date, with the time of day where there is one.
+
+    >>> date(19723), date(19723.5), date(float("nan")), date(1e12)
+    ('2024-01-01', '2024-01-01 12:00:00', '', '1e+12')
+    """
+    if days != days:
+        return ""
+    try:
+        when = datetime(1970, 1, 1) + timedelta(seconds=round(days * 86400))
+    except OverflowError:
+        return f"{days:.6g}"
+    return f"{when:%Y-%m-%d}" if when.time() == time() else f"{when:%Y-%m-%d %H:%M:%S}"
 
 
 def histogram(column: "Column", width: int = 120, height: int = 24) -> str:
@@ -133,11 +154,13 @@ def _data_url(pixels: "np.ndarray") -> str:
     return f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"
 
 
-def _cell(value: object) -> str:
+def _cell(value: object, is_date: bool = False) -> str:
     if isinstance(value, str):
         return value[:120] + ("…" if len(value) > 120 else "")
     shape = getattr(value, "shape", ())
     if shape:
         return f"array {'×'.join(map(str, shape))}"
     number = float(value)  # type: ignore[arg-type]
+    if is_date:
+        return date(number)
     return "" if number != number else f"{number:.6g}"
