@@ -13,6 +13,7 @@ from workbench import __version__
 from workbench.cli import (
     aws,
     completion,
+    costs,
     data,
     homes,
     jobs,
@@ -61,7 +62,7 @@ def make_parser() -> tuple[argparse.ArgumentParser, output.Verbs]:
     )
     parser.add_argument("--version", action="version", version=f"workbench {__version__}")
     verbs = output.Verbs(parser)
-    for group in (services, data, recipes, jobs, sweeps, models, machines, aws, homes, completion):
+    for group in (services, data, recipes, jobs, sweeps, models, machines, aws, costs, homes, completion):
         group.add(verbs)
     verbs.show()
     return parser, verbs

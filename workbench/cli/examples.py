@@ -13,7 +13,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "corrections",
     ),
     "machines": ("plan", "launch", "machines", "stop", "start", "release"),
-    "AWS": ("prices", "audit", "adopt"),
+    "AWS": ("prices", "costs", "audit", "adopt"),
 }
 
 BEGIN = (
@@ -83,6 +83,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "start": ("workbench start cluster --name lab",),
     "release": ("workbench release cluster --name lab", "workbench release app --provider aws"),
     "prices": ("workbench prices",),
+    "costs": ("workbench costs", "workbench costs --month 2026-11 --csv costs.csv"),
     "audit": ("workbench audit", "workbench audit --fix"),
     "adopt": ("workbench adopt",),
 }

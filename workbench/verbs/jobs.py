@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 from workbench import recipes, runner
 from workbench.errors import BadInput, Unavailable
-from workbench.jobs import ACTIVE, ENDED, Job, JobFilter, Store
+from workbench.jobs import ACTIVE, ENDED, Job, JobFilter, Store, costs
 from workbench.jobs import MachineRecord as JobMachine
 from workbench.jobs.changing import check_requester
+from workbench.jobs.costs import JobCosts
 from workbench.settings import Settings
 from workbench.system import extras
 from workbench.verbs import datasets
@@ -17,7 +18,7 @@ from workbench.verbs.clusters import Clusters
 from workbench.verbs.machines import Machines
 from workbench.verbs.requests import Request
 
-__all__ = ["Job", "JobMachine", "Jobs", "QueueLimits", "Request", "check_requester", "has_ended"]
+__all__ = ["Job", "JobCosts", "JobMachine", "Jobs", "QueueLimits", "Request", "check_requester", "has_ended"]
 
 
 @dataclass(frozen=True)
@@ -107,6 +108,18 @@ class Jobs:
         job = runner.terminate(id, self._store, self._settings)
         self.tick()
         return job
+
+    def costs(self, month: str | None, now: float) -> tuple[str, list[JobCosts], list[JobCosts]]:
+        """The month's name, what its jobs cost, and the same by requester; this month for ``None``.
+
+        Raises
+        ------
+        BadInput
+            It is no month.
+        """
+        told = costs.read_month(month, now)
+        found = costs.report(self._store.jobs(limit=100_000), told, now)
+        return told.name, found, costs.by_requester(found)
 
     def retry(self, id: int, anew: bool = False) -> None:
         """Queue a failed or terminated job again.

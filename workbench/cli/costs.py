@@ -1,0 +1,106 @@
+"""``costs``: what the jobs of a month cost, by requester and by job, as a table with bars, as CSV or as JSON."""
+
+import argparse
+import csv
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from workbench.cli import output
+from workbench.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from workbench.verbs.jobs import JobCosts
+
+BAR = 24
+"""Characters of the longest bar."""
+REST = (
+    "jobs alone, at list prices; the application, standing clusters without a job and traffic are on the bill besides: AWS Cost "
+    "Explorer has them by the tags project, cluster and requester"
+)
+
+
+def add(verbs: output.Verbs) -> None:
+    """Add the command to the parser."""
+    costs = verbs.add("costs", _costs, "what the jobs of a month cost, by requester and job", json=True)
+    costs.add_argument("--month", metavar="YYYY-MM", help="another one than this, in UTC")
+    costs.add_argument("--csv", type=Path, metavar="FILE.csv", help="write them, a row a job")
+
+
+def _costs(arguments: argparse.Namespace, settings: Settings) -> None:
+    from workbench.verbs.workbench import opened
+
+    with opened(settings) as workbench:
+        month, found, requesters = workbench.jobs.costs(arguments.month, time.time())
+    if arguments.csv:
+        _write(arguments.csv, month, found)
+        print(f"{len(found)} jobs are written to {arguments.csv}", file=sys.stderr)
+    if arguments.json:
+        output.json([{"month": month, **_rounded(one)} for one in found])
+    elif not found:
+        print(f"no job has cost anything in {month}")
+    else:
+        _show(month, found, requesters)
+
+
+def _show(month: str, found: "Sequence[JobCosts]", requesters: "Sequence[JobCosts]") -> None:
+    total, most = sum(one.dollars for one in found), requesters[0].dollars
+    rows = [
+        (one.requester, str(one.job), f"${one.dollars:.2f}", output.percent(one.idle), bar(one.dollars, most))
+        for one in requesters
+    ]
+    print(output.columns([("REQUESTER", "JOBS", "COST", "IDLE", ""), *rows]))
+    print()
+    most = found[0].dollars
+    each = [
+        (
+            str(one.job),
+            one.name,
+            one.requester,
+            str(one.machines),
+            f"{one.hours:.2f}",
+            f"${one.dollars:.2f}",
+            output.percent(one.idle),
+            bar(one.dollars, most),
+        )
+        for one in found
+    ]
+    print(output.columns([("JOB", "MODEL", "REQUESTER", "MACHINES", "HOURS", "COST", "IDLE", ""), *each]))
+    print()
+    print(f"{month}: ${total:.2f}, {REST}")
+
+
+def bar(value: float, most: float) -> str:
+    """A bar as long as the value is, of the largest.
+
+    >>> bar(1.0, 2.0)
+    '████████████'
+    """
+    return "█" * max(1, round(BAR * value / most))
+
+
+def _rounded(one: "JobCosts") -> dict[str, object]:
+    return {
+        **asdict(one),
+        "hours": round(one.hours, 4),
+        "dollars": round(one.dollars, 4),
+        "idle": round(one.idle, 4),
+    }
+
+
+def _write(path: Path, month: str, found: "Sequence[JobCosts]") -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        rows = csv.writer(file)
+        rows.writerow(["month", "job", "model", "requester", "machines", "hours", "dollars", "idle"])
+        for one in found:
+            told = _rounded(one)
+            whose = (
+                f"'{one.requester}" if one.requester[0] in "=+-@" else one.requester
+            )  # no spreadsheet's formula
+            rows.writerow(
+                [month, one.job, one.name, whose, one.machines, told["hours"], told["dollars"], told["idle"]]
+            )
