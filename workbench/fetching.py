@@ -145,9 +145,10 @@ def check_address(text: str, host: str) -> None:
     address = ipaddress.ip_address(text.partition("%")[0])
     for one in (address, *_inside(address)):
         if not one.is_global or one.is_multicast or one.is_reserved or one.is_unspecified:
+            which = "" if host == text else f", which is {text},"
             raise UrlRefused(
-                f"{host[:100]} is {text}, which is not on the open internet, so it is not asked; "
-                "WORKBENCH_ALLOWED_HOSTS names exceptions as host:port"
+                f"{host[:100]}{which} is not on the open internet, so it is not asked; give an address that is, or the file "
+                "itself. Who runs the workbench can allow it: WORKBENCH_ALLOWED_HOSTS names exceptions as host:port"
             )
 
 

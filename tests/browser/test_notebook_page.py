@@ -304,11 +304,6 @@ def test_ink_is_where_the_pen_was_and_nowhere_else(page: Page) -> None:
     assert sum(rows[0]) == 0
 
 
-def test_sure_is_said_only_of_what_is(page: Page) -> None:
-    said = evaluate(page, "canvas", "[0.99951, 0.9949, 0.981, 0.5, 0.004].map(module.percent)")
-    assert said == ["100 %", "99.5 %", "98 %", "50 %", "0.4 %"]
-
-
 ANSWER = """async ([source, answer]) => {
     const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
     const heard = [];

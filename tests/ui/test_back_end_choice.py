@@ -195,6 +195,7 @@ def test_where_aws_cannot_be_reached_the_page_says_so_and_the_one_here_works(sta
     assert page.models.version.deploy.button.disabled
     stand.choose(HERE)
     assert "mnist-cnn:1" in page.models.served.html
+    page.models.version.reason.value = "why not"
     assert not page.models.version.deploy.button.disabled
 
 

@@ -126,7 +126,7 @@ def test_the_table_has_all_versions_with_their_figures_and_says_which_one_serves
     assert page["total"] == 3
     rows = {row["key"]: row for row in page["rows"]}
     assert rows["mnist-cnn:2"]["deployment"] == "deployed"
-    assert rows["mnist-cnn:1"]["deployment"] == "before"
+    assert rows["mnist-cnn:1"]["deployment"] == "previous"
     assert rows["mnist-cnn:3"]["deployment"] == ""
     assert rows["mnist-cnn:2"]["accuracy"] == pytest.approx(0.985, abs=0.01)
     assert " to " in rows["mnist-cnn:2"]["interval"]
@@ -136,10 +136,10 @@ def test_the_table_has_all_versions_with_their_figures_and_says_which_one_serves
 def test_a_version_is_deployed_with_a_reason_which_the_history_keeps(stand: Stand) -> None:
     models = stand.page.models
     stand.open("mnist-cnn:3")
-    stand.press(models.version.deploy)
-    assert "say why" in models.version.message.html
-    assert "deployed" not in models.version.head.html
+    assert models.version.deploy.button.disabled
+    assert "Say why" in models.version.missing.html
     models.version.reason.value = "surer <of> sevens"
+    assert models.version.missing.html == ""
     stand.press(models.version.deploy)
     assert "mnist-cnn:3 answers on the drawing page now" in models.version.message.html
     assert "deployed" in models.version.head.html
@@ -345,7 +345,11 @@ def test_an_uploaded_picture_is_answered_and_a_wrong_size_refused_in_the_back_en
     stand.press(predict.ask)
     assert "scores" in predict.message.html
     assert "it has: output" in predict.message.html
+    assert predict.answer.html == "", "an answer to another question stands below the error"
+    assert 'src="data:image/png;base64,' in predict.uploaded.html
     predict.source.value = PUBLISHED
+    assert "Choose a picture" in predict.answer.html
+    assert predict.message.html == ""
     upload(predict.file, "seven.png", making.png(making.seven()))
     wait_until(lambda: not predict.ask.busy, 60, "the end")
     predict.width.value = "32"

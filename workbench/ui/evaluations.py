@@ -12,7 +12,7 @@ from workbench.errors import ModelRefused
 from workbench.models import published_evaluation
 from workbench.models.charts import SHEET_COLUMNS
 from workbench.models.published_evaluation import Mistake, PublishedClassification, PublishedRegression
-from workbench.ui.widgets.formats import percent
+from workbench.ui.widgets.formats import percent, sure
 from workbench.ui.widgets.inline_pictures import picture_grid
 from workbench.verbs.models import Version
 
@@ -69,7 +69,7 @@ def mistakes(evaluation: "Evaluation", x: np.ndarray) -> str:
         (
             x[m.index],
             f'<b>{labels[m.true]}</b>, said <span class="wb-wrong">{labels[m.predicted]}</span>'
-            f"<br>{percent(m.probability, 0)} sure",
+            f"<br>{escape(sure(m.probability))} sure",
         )
         for m in evaluation.worst
     )
@@ -96,11 +96,12 @@ def published(version: Version) -> str:
 def _classification(found: PublishedClassification, version: Version) -> str:
     head = headline(found.accuracy, *found.interval, count=found.count, wrong=found.wrong)
     table = confusion(np.array(found.confusion), found.labels)
-    return head + table + _mistakes(found.worst, found.labels, version.folder / "worst.png")
+    ink = version.manifest.preprocessing == "mnist"
+    return head + table + _mistakes(found.worst, found.labels, version.folder / "worst.png", ink=ink)
 
 
-def _mistakes(worst: Sequence[Mistake], labels: Sequence[str], sheet: Path) -> str:
-    """Show the worst mistakes, each a piece of the one picture that is kept."""
+def _mistakes(worst: Sequence[Mistake], labels: Sequence[str], sheet: Path, *, ink: bool) -> str:
+    """Show the worst mistakes, each a piece of the one picture that is kept; what is ``ink`` is dark on light."""
     if not worst or not sheet.exists():
         return ""
     content = sheet.read_bytes()
@@ -110,13 +111,14 @@ def _mistakes(worst: Sequence[Mistake], labels: Sequence[str], sheet: Path) -> s
         f'<figure><div role="img" aria-label="{escape(labels[m.true])}" style="background-position: '
         f'{-(n % SHEET_COLUMNS) * width}px {-(n // SHEET_COLUMNS) * height}px"></div><figcaption>'
         f'<b>{escape(labels[m.true])}</b>, said <span class="wb-wrong">{escape(labels[m.predicted])}</span>'
-        f"<br>{percent(m.probability, 0)} sure</figcaption></figure>"
+        f"<br>{escape(sure(m.probability))} sure</figcaption></figure>"
         for n, m in enumerate(worst)
     )
+    kind = " wb-ink" if ink else ""
     url = f"data:image/png;base64,{base64.b64encode(content).decode()}"
     return (
         f"<h4>The worst mistakes</h4>"
-        f'<div class="wb-pictures wb-sheet" style="--sheet: url({url}); --wide: {width}px; --high: {height}px">{items}</div>'
+        f'<div class="wb-pictures wb-sheet{kind}" style="--sheet: url({url}); --wide: {width}px; --high: {height}px">{items}</div>'
     )
 
 

@@ -30,7 +30,7 @@ export function paintBars(list, probabilities, labels = []) {
     const p = probabilities[i] ?? 0;
     row.className = i === best ? "top" : "";
     row.style.setProperty("--p", p);
-    row.lastChild.textContent = probabilities.length ? `${Math.round(100 * p)}%` : "";
+    row.lastChild.textContent = probabilities.length ? `${Math.round(100 * p)} %` : "";
   });
 }
 

@@ -2,7 +2,7 @@
 
 const ACTIVATIONS = {
   relu: "what is below zero is cut off",
-  softmax: "brought to sum up to 100%",
+  softmax: "brought to sum up to 100 %",
   sigmoid: "brought between 0 and 1",
   tanh: "brought between −1 and 1",
 };

@@ -1,6 +1,7 @@
 """One job's page: what it is, how far it is, how it learns, what its machines say, and what may be done with it."""
 
 from collections.abc import Callable
+from html import escape
 
 import ipywidgets
 
@@ -62,7 +63,7 @@ class JobPage:
         close.on_click(lambda _: closed())
         self.head, self.figures, self.timeline = Hints(), Html(), Html()
         self.progress = ProgressBar(label="Job")
-        self.as_code = AsCode(self._lines)
+        self.as_code, self.why_not = AsCode(self._lines), Html()
         self.links, self.error, self.machines, self.evaluation = Hints(), Html(), Html(), Html()
         self.charts, self.film = JobCharts(), JobFilm(workbench.settings)
         self.logs = LogView(self._read_log)
@@ -71,7 +72,7 @@ class JobPage:
         buttons.add_class("wb-buttons")
         self.widget = ipywidgets.VBox(
             [
-                *(self.head, self.progress, buttons, self.as_code, self.message, self.error),
+                *(self.head, self.progress, buttons, self.why_not, self.as_code, self.message, self.error),
                 *(self.figures, self.timeline, self.charts.widget, self.film.widget),
                 *(self.evaluation, self.machines, self.logs),
             ]
@@ -226,6 +227,9 @@ class JobPage:
         self._offer(self.retry, again, mine, whose)
         self._offer(self.anew, again, mine, whose)
         self._offer(self.deploy, job.version is not None, mine, whose)
+        nameless = "Say who you are, at the top of the page, to end, repeat or deploy what is yours"
+        why_not = "" if mine else whose if self._requester.name else nameless
+        self.why_not.html = f'<p class="wb-caption">{escape(why_not)}</p>' if why_not else ""
 
     def _offer(self, action: Action, there: bool, allowed: bool, why_not: str) -> None:
         action.widget.layout.display = "" if there else "none"

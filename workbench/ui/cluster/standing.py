@@ -73,7 +73,7 @@ class StandingClustersForm:
         make = ipywidgets.HBox([self.launch.widget])
         make.add_class("wb-buttons")
         self.widget = ipywidgets.Accordion(
-            [ipywidgets.VBox([form, make, self._some])], titles=["Clusters that stand for many jobs"]
+            [ipywidgets.VBox([form, make, self._some])], titles=["Standing clusters, for many jobs"]
         )
         self.widget.add_class("wb-fold")
 

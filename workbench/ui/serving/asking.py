@@ -9,7 +9,7 @@ import numpy as np
 from workbench.backends.values import Classified
 from workbench.ui.widgets.answer import Answer
 from workbench.ui.widgets.canvas import Canvas
-from workbench.ui.widgets.formats import percent
+from workbench.ui.widgets.formats import sure as written
 from workbench.ui.widgets.poll import in_thread
 from workbench.verbs import models
 
@@ -47,7 +47,7 @@ def bars(probabilities: Sequence[float], labels: Sequence[str]) -> str:
     rows = "".join(
         f"<li{' class=wb-top' if k == order[0] else ''}><b>{escape(label_of(k, labels))}</b>"
         f'<span class="wb-probability" style="--part: {probabilities[k]:.4f}"></span>'
-        f'<span class="wb-probability-number">{percent(probabilities[k], 1) if probabilities[k] >= 0.0005 else ""}</span></li>'
+        f'<span class="wb-probability-number">{escape(written(probabilities[k])) if probabilities[k] >= 0.0005 else ""}</span></li>'
         for k in shown
     )
     return f'<ol class="wb-bars" aria-label="Probabilities">{rows}</ol>'
@@ -57,15 +57,18 @@ def label_of(k: int, labels: Sequence[str]) -> str:
     return str(labels[k]) if k < len(labels) else str(k)
 
 
-def show_answer(said: Classified, labels: Sequence[str], took_s: float) -> str:
-    """Show what ``/serve`` answered: the label, how sure, what the model saw, and how long that took."""
+def show_answer(said: Classified, labels: Sequence[str], took_s: float, *, ink: bool = False) -> str:
+    """Show what ``/serve`` answered: the label, how sure, what the model saw, and how long that took.
+
+    What it saw as ``ink`` is shown as one drew it, dark on light.
+    """
     name = f"a model of your own ({said.model[7:19]})" if said.model.startswith("sha256:") else said.model
     foot = f'<p class="wb-caption">{escape(name)}, answered in {took_s * 1e3:.0f} ms</p>'
     if said.scores is None:
         return f'<p class="wb-muted">{escape(said.reason or "nothing drawn").capitalize()}.</p>{foot}'
     seen = said.seen or ""
     picture = (
-        f'<img class="wb-seen" alt="What the model saw" title="What the model saw" src="{escape(seen)}">'
+        f'<img class="wb-seen{" wb-on-black" if ink else ""}" alt="What the model saw" title="What the model saw" src="{escape(seen)}">'
         if seen.startswith("data:image/")
         else ""
     )
@@ -81,7 +84,7 @@ def show_answer(said: Classified, labels: Sequence[str], took_s: float) -> str:
             f'<div class="wb-answer-top">{top}</div><p>The model gave values that are no numbers.</p>{foot}'
         )
     sure = models.sure(said.scores, said.kind)
-    most = percent(sure[said.index] if said.index < len(sure) else max(sure), 1)
+    most = escape(written(sure[said.index] if said.index < len(sure) else max(sure)))
     words = f'<span class="wb-muted">{most} sure</span>'
     shown = bars(sure, said.labels or labels)
     return f'<div class="wb-answer-top" role="status">{top}{words}</div>{shown}{foot}'

@@ -1,8 +1,9 @@
 """Ask a model about a picture: drawn, uploaded or by URL; a published model, one by URL, or one that is uploaded."""
 
+import base64
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -31,7 +32,15 @@ DRAWING, UPLOAD, URL = "Draw it", "Upload it", "Give its URL"
 PUBLISHED, BY_URL, ZIP = "Published here", "By its URL", "As a zip"
 SETS = ("", "Mnist", "Cifar10", "FashionMnist")
 """Label sets that ``/serve`` knows; the first stands for the model's own."""
-HINT = waiting("Draw something, and what the model makes of it stands here.")
+HINTS = {
+    DRAWING: waiting("Draw something, and what the model makes of it stands here."),
+    UPLOAD: waiting("Choose a picture, and what the model makes of it stands here."),
+    URL: waiting("Give a picture's URL and press Ask; what the model makes of it stands here."),
+}
+SHOWN = {b"\x89PNG": "png", b"\xff\xd8\xff": "jpeg", b"GIF8": "gif", b"RIFF": "webp"}
+"""Kinds of pictures that browsers show, by how their files begin."""
+MOST_SHOWN = 3_000_000
+"""Bytes of an uploaded picture that is shown beside its name."""
 
 
 class PredictPanel:
@@ -43,7 +52,7 @@ class PredictPanel:
         self._served: tuple[Deployment, ...] = ()
         self._links: dict[tuple[str | None, str], str] = {}
         self._preferred: str | None = None
-        self.answer, self.message = Html(HINT), Message()
+        self.answer, self.message = Html(HINTS[DRAWING]), Message()
         self.canvas = AskingCanvas(self._drawn, [])
         self._make_fields()
         self.ask = Action(
@@ -57,7 +66,7 @@ class PredictPanel:
         self._following = Newest(self._follow)
         self._lay_out()
         for buttons in (self.picture, self.source):
-            buttons.observe(lambda _: self._arrange(), "value")
+            buttons.observe(lambda _: self._switched(), "value")
         self.published.observe(lambda _: self._chosen(), "value")
         self._arrange()
 
@@ -66,8 +75,7 @@ class PredictPanel:
         self._served = snapshot.models
         if snapshot.turn != self._turn:
             self._turn = snapshot.turn
-            self.answer.html = HINT
-            self.message.clear()
+            self._forget()
             self._arrange()
         there = models.versions(self._workbench.settings)
         options = [(self._name(v), str(v)) for v in sorted(there, key=self._rank)]
@@ -88,7 +96,7 @@ class PredictPanel:
             self._preferred = reference
 
     def _rank(self, version: Version) -> tuple[int, str, int]:
-        order = {"deployed": 0, "before": 2, "": 3}
+        order = {"deployed": 0, "previous": 2, "": 3}
         state = deployment_state(version, self._served)
         return order.get(state, 1), version.name, -version.version
 
@@ -168,6 +176,17 @@ class PredictPanel:
         self.widget = ipywidgets.VBox([halves])
         self.widget.add_class("wb").add_class("wb-card").add_class("wb-wide").add_class("wb-predict")
 
+    def _forget(self) -> None:
+        """Take back what was answered about another picture or another model."""
+        self.answer.html = HINTS[self.picture.value]
+        self.message.clear()
+
+    def _switched(self) -> None:
+        """Another way to give the picture or the model; its canvas begins empty."""
+        self.canvas.drawing = None
+        self._forget()
+        self._arrange()
+
     def _arrange(self) -> None:
         self._picture.children = tuple(self._pictures[self.picture.value])
         self._model.children = tuple(self._models[self.source.value])
@@ -213,7 +232,7 @@ class PredictPanel:
         if upload.value:
             file = upload.value[0]
             size = f"{file['size'] / 1e3:,.0f} kB"
-            target.html = f'<p class="wb-caption">{escape(file["name"])}, {size}</p>'
+            target.html = f'<p class="wb-caption">{escape(file["name"])}, {size}</p>' + _preview(file)
         if upload is self.file and self._is_live and upload.value:
             self.ask.press()
 
@@ -222,7 +241,7 @@ class PredictPanel:
     def _drawn(self, ink: np.ndarray) -> None:
         """Ask about each change of a drawing at once, where the model is one of ours."""
         if not ink.any():
-            self.answer.html = HINT
+            self._forget()
         elif self._follows:
             self._following.ask()
 
@@ -235,6 +254,13 @@ class PredictPanel:
             self.message.clear()
 
     def _ask(self) -> None:
+        try:
+            self._answer()
+        except Exception:
+            self.answer.html = ""  # no answer to another question stands below an error
+            raise
+
+    def _answer(self) -> None:
         with tempfile.TemporaryDirectory() as temporary:
             aside = Path(temporary)
             image = self._image(aside)
@@ -244,9 +270,11 @@ class PredictPanel:
             said = self._choice.backend.serve(image, model=model, model_name=name, how=how)
             took_s = time.perf_counter() - began
         labels: Sequence[str] = ()
+        ink = False
         if self._is_live:
-            labels = models.find(str(self.published.value), self._workbench.settings).manifest.labels
-        self.answer.html = show_answer(said, labels, took_s)
+            manifest = models.find(str(self.published.value), self._workbench.settings).manifest
+            labels, ink = manifest.labels, manifest.preprocessing == "mnist"
+        self.answer.html = show_answer(said, labels, took_s, ink=ink)
 
     def _how(self) -> How:
         size = [field.value.strip() for field in (self.width, self.height, self.channels)]
@@ -289,6 +317,16 @@ class PredictPanel:
         if key not in self._links:
             self._links[key] = self._choice.backend.link(version)
         return self._links[key], None
+
+
+def _preview(file: Mapping[str, Any]) -> str:
+    """Show an uploaded picture, if it is one that browsers show."""
+    content = bytes(file["content"])
+    kind = next((kind for magic, kind in SHOWN.items() if content.startswith(magic)), "")
+    if not kind or len(content) > MOST_SHOWN:
+        return ""
+    url = f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
+    return f'<img class="wb-uploaded" alt="The picture that you chose" src="{url}">'
 
 
 def _filled(text: str, otherwise: str) -> str:

@@ -9,7 +9,7 @@ import traitlets
 from workbench.backends.correction_values import Correction
 from workbench.ui.serving import givers
 from workbench.ui.widgets import theme
-from workbench.ui.widgets.formats import percent, unix_seconds
+from workbench.ui.widgets.formats import sure, unix_seconds
 from workbench.ui.widgets.poll import in_thread
 
 
@@ -59,7 +59,7 @@ def item(correction: Correction, alike: Sequence[Mapping[str, str]] = ()) -> dic
         "digit": str(correction.digit),
         "model": model,
         "writer": givers.name(correction),
-        "sure": "" if correction.sure is None else percent(min(correction.sure, 0.999), 1),
+        "sure": "" if correction.sure is None else sure(min(correction.sure, 0.9999)),
         "absurd": correction.absurd,
         "alike": [dict(one) for one in alike],
         "t": unix_seconds(correction.t),

@@ -19,6 +19,8 @@ from workbench.ui.widgets.pieces import Html, banner
 from workbench.ui.widgets.requester import Requester
 from workbench.verbs.models import Version
 
+NEEDED = "Say why, in a few words, to deploy: the history keeps it"
+
 
 class VersionPage:
     """Shows one version at a time, and changes what the chosen back end answers with.
@@ -43,6 +45,7 @@ class VersionPage:
         self._version: Version | None = None
         self.snapshot = Snapshot(choice.turn, asking=True)
         self.head, self.facts, self.links = Html(), Html(), Html()
+        self.missing = Html()
         self.history, self.evaluation = Html(), Html()
         self.message = Message()
         self.film = Film()
@@ -89,7 +92,8 @@ class VersionPage:
     # What may be done
 
     def _make_actions(self) -> None:
-        self.reason = ipywidgets.Text(description="Why", placeholder="better on sevens")
+        self.reason = ipywidgets.Text(description="Why", placeholder="needed: better on sevens")
+        self.reason.observe(lambda _: self._allow(), "value")
         self.canary = ipywidgets.Text(description="Percent of the drawings", placeholder="100")
         self.anyway = ipywidgets.Checkbox(
             False, description="Also if it was retrained and is worse", indent=False
@@ -120,7 +124,7 @@ class VersionPage:
         close.on_click(lambda _: closed())
         buttons = ipywidgets.HBox([self.deploy.widget, self.rollback.widget, self.links, close])
         buttons.add_class("wb-buttons")
-        parts = [self.head, self.facts, fields, self.anyway, buttons]
+        parts = [self.head, self.facts, fields, self.anyway, buttons, self.missing]
         self.widget = ipywidgets.VBox(
             [*parts, self.as_code, self.message, self.history, self.film, self.evaluation]
         )
@@ -138,7 +142,9 @@ class VersionPage:
             why_not = (
                 f"Asking {self._choice.name}" if self.snapshot.asking else "The back end does not answer"
             )
-        self.deploy.allow(who and answers, why_not)
+        needed = why_not if not (who and answers) else "" if self.reason.value.strip() else NEEDED
+        self.deploy.allow(not needed, needed)
+        self.missing.html = f'<p class="wb-caption">{escape(needed)}</p>' if needed else ""
         before = self._before(version.name)
         self.rollback.widget.layout.display = "" if before else "none"
         self.rollback.allow(who and answers, why_not)

@@ -35,7 +35,7 @@ def interval(metrics: Mapping[str, Any]) -> str:
 
 
 def deployment_state(version: Version, served: Sequence[Deployment]) -> str:
-    """Say what a version does now: ``deployed``, ``canary 10 %``, ``before``, or nothing."""
+    """Say what a version does now: ``deployed``, ``canary 10 %``, ``previous``, or nothing."""
     for model in served:
         if model.name == version.name:
             if model.version == version.version:
@@ -43,7 +43,7 @@ def deployment_state(version: Version, served: Sequence[Deployment]) -> str:
             if model.canary and model.canary.version == version.version:
                 return f"canary {model.canary.percent:g} %"
             if model.previous == version.version:
-                return "before"
+                return "previous"
     return ""
 
 

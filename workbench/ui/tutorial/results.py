@@ -10,7 +10,7 @@ from workbench.settings import from_environment
 from workbench.ui import evaluations
 from workbench.ui.cluster.hints import Hints
 from workbench.ui.widgets.answer import DOUBTS, Answer
-from workbench.ui.widgets.formats import percent
+from workbench.ui.widgets.formats import sure
 from workbench.ui.widgets.inline_pictures import data_url, picture_grid
 from workbench.ui.widgets.pieces import Html, banner
 from workbench.verbs import services
@@ -72,7 +72,7 @@ def answer(answer: Answer | None, labels: Sequence[str]) -> Html:
     doubted = f"<strong>{DOUBTS[answer.doubt]}</strong> " if answer.doubt else ""
     return Html(
         f'<div class="wb-answer-top"><span class="wb-headline">{first[0]}</span>{seen}{doubted}'
-        f'<span class="wb-muted">{percent(first[1], 1)} sure; else {second[0]} ({percent(second[1], 1)})</span></div>'
+        f'<span class="wb-muted">{escape(sure(first[1]))} sure; else {second[0]} ({escape(sure(second[1]))})</span></div>'
     )
 
 

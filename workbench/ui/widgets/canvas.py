@@ -27,7 +27,7 @@ class Canvas(anywidget.AnyWidget):
         One text a class.
     """
 
-    _esm = theme.drawing_page_esm("doubt") + theme.esm("canvas")
+    _esm = theme.drawing_page_esm("doubt") + theme.drawing_page_esm("percent") + theme.esm("canvas")
     _css = theme.css("canvas")
     labels = traitlets.List(traitlets.Unicode()).tag(sync=True)
     pen = traitlets.Int(20).tag(sync=True)

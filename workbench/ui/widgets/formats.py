@@ -12,6 +12,19 @@ def percent(share: float, digits: int = 2) -> str:
     return f"{100 * share:.{digits}f} %"
 
 
+def sure(share: float) -> str:
+    """Give a probability in percent; never 0 % or 100 % for what is not certain, as ``frontend/static/percent.js`` does.
+
+    >>> [sure(p) for p in (0.98234, 0.99991, 1, 0.0004, 0)]
+    ['98.2 %', '>99.9 %', '100 %', '<0.1 %', '0 %']
+    """
+    if 0 < share < 0.001:
+        return "<0.1 %"
+    if 0.999 < share < 1:
+        return ">99.9 %"
+    return percent(share, 0 if share in (0, 1) else 1)
+
+
 def duration(seconds: float) -> str:
     """Give a duration in words.
 

@@ -44,12 +44,6 @@ export function inkOf(strokes) {
 export const rank = (probabilities) =>
   probabilities.map((_, i) => i).sort((a, b) => probabilities[b] - probabilities[a]);
 
-/** Rounded so that "100 %" and "0 %" are said only of what is practically so. */
-export function percent(p) {
-  if (p >= 0.9995) return "100 %";
-  return p >= 0.99 || p < 0.01 ? `${(p * 100).toFixed(1)} %` : `${Math.round(p * 100)} %`;
-}
-
 function element(name, className, text = "") {
   const node = document.createElement(name);
   if (className) node.className = className;

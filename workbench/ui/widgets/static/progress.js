@@ -1,5 +1,6 @@
 // A bar, what is being done, and how long it will take. Only a change of state is announced; a bar that talks is noise.
 
+const SETTLED_MS = 400;
 const STATES = { idle: "", running: "started", done: "finished", stopped: "stopped", failed: "failed" };
 
 function render({ model, el }) {
@@ -21,6 +22,7 @@ function render({ model, el }) {
   line.append(left, right);
   el.append(track, line, spoken);
   let state = null;
+  let speaking = 0;
 
   function draw() {
     const value = model.get("value");
@@ -35,7 +37,12 @@ function render({ model, el }) {
     if (known) track.setAttribute("aria-valuenow", String(Math.round(value * 100)));
     else track.removeAttribute("aria-valuenow");
     if (state !== null && state !== model.get("state")) {
-      spoken.textContent = `${model.get("label")} ${STATES[model.get("state")] ?? ""}. ${left.textContent}`;
+      // The text follows the state in a message of its own.
+      clearTimeout(speaking);
+      speaking = setTimeout(() => {
+        const word = STATES[model.get("state")];
+        spoken.textContent = `${model.get("label")}${word ? ` ${word}` : ""}. ${left.textContent}`;
+      }, SETTLED_MS);
     }
     state = model.get("state");
   }
@@ -43,7 +50,10 @@ function render({ model, el }) {
   const watched = "change:value change:text change:aside change:state change:label";
   model.on(watched, draw);
   draw();
-  return () => model.off(watched, draw);
+  return () => {
+    clearTimeout(speaking);
+    model.off(watched, draw);
+  };
 }
 
 export default { render };

@@ -76,7 +76,7 @@ function render({ model, el }) {
     const words = element("p");
     const lines = said(item);
     words.append(element("b", "", item.digit), ` ${lines.first}`);
-    const told = element("p", "wb-told", lines.second);
+    const told = element("p", "wb-said", lines.second);
     const time = element("time", "", ago(item.t));
     time.title = exact(item.t);
     const tools = element("div", "wb-judge");
