@@ -110,14 +110,17 @@ def test_a_forked_kernel_is_as_one_that_was_started(tmp_path: Path) -> None:
             *("os.getcwd()", "os.environ['MINE']", "'PATH' in os.environ", "os.getsid(0) == os.getpid()"),
             *("tempfile.gettempdir()", "sys.argv[2]", "__name__", "sys.path[0]", "os.getpriority(0, 0)"),
             *("os.read(0, 1)", "sys.argv[:2]"),
+            # By these a page asks for all of its widgets at once.
+            "__import__('ipywidgets') and sorted(get_ipython().kernel.comm_manager.targets)",
         )
         environment = {**os.environ, "MINE": "é\n", "TMPDIR": str(tmp_path)}
         how: dict[str, object] = {"cwd": str(tmp_path), "env": environment}
-        async with opened() as kernels:
+        async with opened(*dashboard.FOR_KERNELS, "numpy.random", "ipywidgets") as kernels:
             kernel, asking = await start(kernels, **how)
             forked = await ask(asking, *asked, "os.getppid()", "__import__('numpy').random.rand()")
             assert int(forked[-2]) == kernels.fork_server.pid
             assert forked[4] == str(tmp_path)
+            assert "jupyter.widget.control" in forked[len(asked) - 1]
             _, other = await start(kernels, **how)
             assert (await ask(other, "__import__('numpy').random.rand()"))[0] != forked[-1]
             # A variable that libraries read when they are loaded: this one cannot be a fork.

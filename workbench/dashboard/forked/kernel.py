@@ -18,6 +18,10 @@ NO_PARENT = ("--IPKernelApp.parent_handle=1",)
 """Process 1 "will never go away": so ipykernel does not look each second whether its parent has changed, which the process
 that it was forked from may."""
 
+AT_THEIR_IMPORT = ("ipywidgets",)
+"""Modules that look for a kernel when they are imported, and which a kernel can have look again, as extensions of IPython.
+Without it a page has to ask for each of its widgets one after the other."""
+
 
 @dataclass
 class Place:
@@ -49,7 +53,8 @@ class Place:
         os.environ.clear()
         os.environ.update(self.launch.environment)
         os.chdir(self.launch.folder)
-        sys.argv = [LAUNCHER, *self.launch.arguments, *NO_PARENT]
+        again = [f"--IPKernelApp.extra_extensions={name}" for name in AT_THEIR_IMPORT if name in sys.modules]
+        sys.argv = [LAUNCHER, *self.launch.arguments, *NO_PARENT, *again]
         if self.launch.memory_bytes:
             # The soft one: what a kernel starts that is no part of it, as a job's runner, takes it back.
             _, hard = resource.getrlimit(resource.RLIMIT_DATA)
