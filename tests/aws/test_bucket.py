@@ -6,14 +6,17 @@ from pathlib import Path
 import pytest
 
 from tests.chain import make_settings
+from tests.datasets import bringing
 from tests.emulator import Emulator
 from tests.emulator.calls import EXPECTED_OWNER
 from workbench.aws import commands, names
 from workbench.aws.bucket import Bucket
 from workbench.aws.refusals import NotAllowed
 from workbench.aws.session import Session
-from workbench.errors import WorkbenchError
+from workbench.datasets.sources import How
+from workbench.errors import BadInput, NotFound, WorkbenchError
 from workbench.machines.aws.exchange import assignments
+from workbench.verbs import datasets
 
 
 @pytest.fixture
@@ -70,3 +73,18 @@ def test_what_stands_for_months_does_not_expire_but_reports_do(bucket: Bucket) -
     assert not expires(names.version_key(home, "net", 1))
     assert expires(names.cluster_prefix(f"_jobs/{home}", "7") + "reports/x")
     assert expires(commands.left_in(bucket.session) + "/id/stdout")
+
+
+def test_a_data_set_comes_from_a_bucket_and_says_so(bucket: Bucket, tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow")
+    settings = make_settings(tmp_path)
+    bucket.ensure()
+    bucket.put("in/garden.csv", bringing.garden(tmp_path / "garden.csv"))
+    source = f"s3://{bucket.name}/in/garden.csv"
+    made = datasets.add("garden", source, How(), settings)
+    assert (made.source, made.train.examples + made.test.examples) == (source, 300)
+    assert datasets.add("garden", source, How(), settings).version == 1, "the same again"
+    for wrong, error in (("in/nothing.csv", NotFound), ("", BadInput)):
+        with pytest.raises(error):
+            datasets.add("garden", f"s3://{bucket.name}/{wrong}", How(), settings)
+    assert not [path for path in (settings.home / "data").rglob("*") if "garden.csv" in path.name]
