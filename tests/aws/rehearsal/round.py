@@ -188,9 +188,10 @@ class Round:
         )
         job = self._types("job", said.out.split()[0], "--json", limit_s=60).json()
         seen = {c.spot for c in self.meter.machines.values() if c.cluster == f"job-{job['id']}"}
-        if seen and seen != {spot == "1"}:
-            raise Failed(f"its machines were of the other kind: spot {seen}")
-        return f"job {job['id']} is {job['state']}, {job['accuracy']:.1%} right, told cost ${job['cost']:.3f}"
+        if True in seen and spot == "0":
+            raise Failed("its machines were spot machines, which nobody asked for")
+        rare = ", on demand, as AWS had none to spare" if False in seen and spot == "1" else ""
+        return f"job {job['id']} is {job['state']}, {job['accuracy']:.1%} right, told cost ${job['cost']:.3f}{rare}"
 
     def deploy(self) -> str:
         self._types("deploy", "rehearsed", "--to", "aws", "--reason", "the rehearsal", limit_s=600)

@@ -102,6 +102,20 @@ def test_where_there_is_none_of_a_type_its_like_is_taken(
         make(session, ground, "other", wish())
 
 
+@pytest.mark.parametrize(
+    ("code", "times"), [("InsufficientInstanceCapacity", 5), ("MaxSpotInstanceCountExceeded", 1)]
+)
+def test_where_there_are_no_spot_machines_they_are_asked_for_on_demand_and_later_as_spot_again(
+    session: Session, ground: Ground, still_emulator: Emulator, code: str, times: int
+) -> None:
+    still_emulator.faults([Fault(action="RunInstances", code=code, times=times)])
+    asked = replace(wish(2), spot=True)
+    first = make(session, ground, "lab", asked)
+    assert [m.spot for m in first] == [False, False]
+    assert still_emulator.calls()["RunInstances"] == times + 1
+    assert [m.spot for m in make(session, ground, "other", asked)] == [True, True]
+
+
 def test_a_quota_is_said_at_once(session: Session, ground: Ground, still_emulator: Emulator) -> None:
     still_emulator.quota(4)
     with pytest.raises(NoQuota, match="quota"):

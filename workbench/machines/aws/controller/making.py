@@ -2,11 +2,11 @@
 
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from workbench.aws import instances, names, outputs, types
-from workbench.aws.refusals import AwsFailure, NoCapacity, code_of, said
+from workbench.aws.refusals import AwsFailure, AwsUnavailable, NoCapacity, NoQuota, code_of, said
 from workbench.aws.session import Session
 from workbench.errors import BadInput
 from workbench.machines.aws.controller.members import Member
@@ -74,7 +74,9 @@ def make(
 ) -> list[Member]:
     """Have AWS begin the instances of one role, all or none, by one request that carries their tags.
 
-    Where AWS has no such machine free, other zones and types of the same kind are tried.
+    Where AWS has no such machine free, other zones and types of the same kind are tried; where it has none of them to spare as
+    spot machines, or the account may have no more of these, they are asked for on demand. The next request begins with spot
+    machines again.
 
     Raises
     ------
@@ -83,12 +85,18 @@ def make(
     Unavailable
         AWS refuses.
     """
-    refused: NoCapacity | None = None
-    for instance_type, subnet in choices(wish.instance_type, ground.subnets):
-        try:
-            return _run(session, ground, cluster, wish, tags, instance_type, subnet)
-        except NoCapacity as error:
-            refused = refused or error
+    refused: AwsUnavailable | None = None
+    for asked in (wish, replace(wish, spot=False)) if wish.spot else (wish,):
+        for instance_type, subnet in choices(asked.instance_type, ground.subnets):
+            try:
+                return _run(session, ground, cluster, asked, tags, instance_type, subnet)
+            except NoCapacity as error:
+                refused = refused or error
+            except NoQuota as error:
+                if not asked.spot:
+                    raise
+                refused = error
+                break
     assert refused is not None
     raise refused
 
