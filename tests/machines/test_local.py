@@ -52,7 +52,7 @@ def test_a_machine_sees_neither_secrets_nor_other_processes_nor_a_network(
         done = local.provider.run(machine, "sh", "-c", command)
         return done.stdout + done.stderr
 
-    assert sorted(say(f"ls {local.home}").split()) == ["data", "jobs"]
+    assert sorted(say(f"ls {local.home}").split()) == ["data", "jobs", "packages"]
     assert "secret" not in say(f"cat {token}; env; cat /proc/*/environ")
     assert say("id -u").strip() not in ("0", str(os.getuid()))
     assert set(say("cat /proc/[0-9]*/status | grep ^Uid: | cut -f2").split()) == {say("id -u").strip()}
