@@ -58,7 +58,18 @@ LONGEST_FIRST = (
 """Parts of the names of groups; what is not named comes after them."""
 SLOW = {
     # folders that start services, machines, browsers or TensorFlow
-    *("application", "aws", "browser", "emulator", "faults", "fuzz", "machines", "node", "notebooks"),
+    *(
+        "application",
+        "attack",
+        "aws",
+        "browser",
+        "emulator",
+        "faults",
+        "fuzz",
+        "machines",
+        "node",
+        "notebooks",
+    ),
     *("screenshots", "soak", "upstream"),
     # files of the other folders that do, or that take long
     *("backend/corrections/test_corrections.py", "backend/deployments/test_load.py"),
@@ -68,6 +79,7 @@ SLOW = {
     *("backends/test_contract.py", "backends/test_http.py"),
     *(
         "dashboard/forked",
+        "dashboard/test_descriptors.py",
         "dashboard/test_download.py",
         "dashboard/test_ending.py",
         "dashboard/test_kernels.py",
@@ -79,7 +91,17 @@ SLOW = {
 SLOW_TESTS = {"test_the_code_is_formatted_linted_and_typed"}
 LONGEST_NAME = 24
 """Bytes of a parameter that still stand in a test's name."""
-SLOW_FIXTURES = {"chain", "mariadb", "server", "strange", "warm_home"}
+SLOW_FIXTURES = {
+    "chain",
+    "data",
+    "emulator",
+    "mariadb",
+    "proc_emulator",
+    "server",
+    "still_emulator",
+    "strange",
+    "warm_home",
+}
 """Of tests in the other files; ``mariadb`` is the parameter of one."""
 PORTS = range(12_000, 20_000)
 """Below those that Linux gives to outgoing connections, and beside the machines' (``machines.local.provider.PORTS``)."""
