@@ -6,12 +6,12 @@ import re
 import numpy as np
 from playwright.sync_api import Browser, Page, expect
 
+from tests.browser import axe
 from tests.browser.conftest import Front
 from tests.browser.drawing import SEVEN, draw, visit
 from tests.services import stand_in_backend as stand_in
 from workbench.models import at_home
 from workbench.ui import film
-from workbench.ui.widgets import theme
 
 FORM = {
     "format": 1,
@@ -39,7 +39,9 @@ def numbers(best: int) -> list[int]:
 
 def open_film(page: Page) -> None:
     script = at_home.bundle(film.MODULES)
-    page.set_content(f"<style>{theme.css('film')}</style><body><div id=here></div></body>")
+    page.set_content(
+        f"<html lang=en><title>Film</title><style>body {{ background: light-dark(#fff, #1b1e24); color-scheme: light dark; }} {film.Film._css}</style><body><main id=here></main></body></html>"
+    )
     page.evaluate(
         f"""() => {{
             {script}
@@ -116,6 +118,7 @@ def test_what_is_inside_of_a_frame_is_shown_and_explained(browser: Browser) -> N
         expect(page.locator(".inside-window")).to_have_count(2)
         # Four cells of ink, a quarter each.
         expect(page.locator(".inside-result strong")).to_have_text(re.compile(r"^(1\.0|\.9\d)$"))
+        assert axe.serious(page) == []
         page.keyboard.press("ArrowLeft")
         page.evaluate(tell, [3, numbers(1)])  # the panel stays as it is, with the new numbers
         expect(page.locator(".wb-film-when")).to_have_text("after 3 steps")
@@ -146,6 +149,7 @@ def test_the_drawing_page_shows_the_first_models_film_while_it_trains(browser: B
         expect(top).to_contain_text("1")
         page.click("#look")
         expect(page.locator(".inside-layers > li")).to_have_count(2)
+        assert axe.serious(page) == []
         page.locator("#film-steps").focus()
         page.keyboard.press("Home")
         expect(when).to_have_text("before the first step: random numbers")
@@ -165,4 +169,7 @@ def test_the_drawing_page_shows_the_first_models_film_while_it_trains(browser: B
         expect(page.locator("#digit")).to_have_text("7")
         expect(page.locator("#film")).to_be_hidden()
         expect(page.locator(".inside-layers > li")).to_have_count(3)
+        page.locator(".inside-map").first.hover()
+        expect(page.locator(".inside-window")).to_have_count(2)
+        assert axe.serious(page) == []
         assert seen.complaints == []
