@@ -21,6 +21,10 @@ RANDOM = """
 import keras
 from keras import layers
 EPOCHS, BATCH_SIZE, LABELS, CLASS_WEIGHT = 2, 20, ["dark", "bright"], {1: 1.5}
+CALLBACKS = [
+    keras.callbacks.LearningRateScheduler(lambda epoch, rate: rate / (1 + epoch)),
+    keras.callbacks.ModelCheckpoint("best.keras", save_best_only=True),
+]
 
 def build_model():
     model = keras.Sequential([
@@ -72,3 +76,5 @@ def test_it_trains_and_exports_in_every_layout(
     assert fields["output"]["kind"] == kind
     assert (made.folder / "export" / "saved_model").is_dir()
     assert fields["metrics"]["accuracy"] >= 0.5
+    said = any("the learning rate is 0.025 from epoch 2 on" in log.line for log in made.leader.events("log"))
+    assert said == ("CALLBACKS" in texts[1])

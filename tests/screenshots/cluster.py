@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, Page
 from tests.browser.made_jobs import make_jobs
 from tests.chain import make_settings
 from tests.dashboard.serving import serving
+from tests.recipes.importing.notebooks import PICTURES, notebook
 from workbench.settings import PROJECT, Settings
 
 WAIT_MS = 60_000
@@ -46,6 +47,25 @@ def broken(page: Page, made: dict[str, int]) -> None:
     page.get_by_role("tab", name="Data preprocessing").click()
     page.get_by_role("button", name="Train", exact=True).click()
     page.get_by_role("alert").wait_for()
+
+
+def imported(page: Page, made: dict[str, int]) -> None:
+    say_who(page)
+    upload(page, {"colab.ipynb": notebook(*PICTURES)})
+    page.get_by_text("colab.ipynb became a recipe").wait_for()
+
+
+def beside(page: Page, made: dict[str, int]) -> None:
+    say_who(page)
+    upload(page, {"rows.csv": b"1,2", "nets.py": b"", "requirements.txt": b"scikit-learn>=1.5\npandas\n"})
+    page.get_by_text("rows.csv", exact=True).wait_for()
+    page.get_by_role("tab", name="Packages").click()
+    page.get_by_text("Here already").wait_for()
+
+
+def upload(page: Page, files: dict[str, bytes]) -> None:
+    given = [{"name": name, "mimeType": "", "buffer": content} for name, content in files.items()]
+    page.locator(".wb-start input[type=file]").set_input_files(given)  # type: ignore[arg-type]
 
 
 def nothing_found(page: Page, made: dict[str, int]) -> None:
@@ -91,6 +111,8 @@ STATES: dict[str, Callable[[Page, dict[str, int]], None]] = {
     "arrive": arrive,
     "wrong": wrong,
     "broken": broken,
+    "imported": imported,
+    "beside": beside,
     "nothing-found": nothing_found,
     "compared": compared,
     "asked-to-end": asked_to_end,

@@ -66,6 +66,9 @@ class Strategy(Protocol):
             This machine's part in what all machines must decide alike.
         """
 
+    def set_rate(self, rate: float) -> None:
+        """Give the optimizer a learning rate; synchronous machines must all call it, or none."""
+
     def settle(self) -> None:
         """Return once no step is under way."""
 

@@ -18,6 +18,7 @@ from workbench.node import data
 from workbench.node.checkpoint import Checkpoints
 from workbench.node.companions import film as films
 from workbench.node.companions import sample
+from workbench.node.given import callbacks
 from workbench.node.model import make_evaluation, predict, says_logits
 from workbench.node.strategies.peers import Cluster
 from workbench.node.strategy import Strategy, make
@@ -110,6 +111,7 @@ def train(
     keras.utils.set_random_seed(seed)
     if epochs is not None:
         program = program.set_epochs(epochs)
+    program = callbacks.with_callbacks(program)
     batches = data.prepare(
         train,
         batch_size=program.batch_size,
@@ -154,6 +156,7 @@ def fit(
     say
         Takes a line for the log now and then.
     """
+    program = callbacks.with_callbacks(program)
     strategy.start(program, batches)
     checkpoints = Checkpoints(folder, strategy.copy, say) if folder and strategy.leads else None
     if checkpoints is not None and checkpoints.restore():
@@ -198,6 +201,9 @@ def _loop(
     say: Callable[[str], None],
 ) -> Trained:
     evaluate = make_evaluation(strategy.copy)
+    wanted = callbacks.read(program.callbacks)
+    if wanted.rates and state.step == 0:
+        strategy.set_rate(callbacks.next_rate(wanted, 0, callbacks.rate_of(strategy.copy), None))
     validation = batches.validation(strategy.share)
     per_epoch, epochs = batches.steps_per_epoch, program.epochs
     total = epochs * per_epoch
@@ -250,7 +256,12 @@ def _loop(
             film=seen,
         )
         on_progress(progress)
-        better = val_loss is not None and val_loss < state.best_loss
+        better = val_loss is not None and val_loss < state.best_loss - wanted.min_delta
+        if wanted.rates and ended and state.step < total:
+            rate = callbacks.rate_of(strategy.copy)
+            if (following := callbacks.next_rate(wanted, state.step // per_epoch, rate, val_loss)) != rate:
+                strategy.set_rate(following)
+                say(f"the learning rate is {following:.4g} from epoch {state.step // per_epoch + 1} on")
         if better:
             state.best_loss, state.best_epoch = val_loss, state.step // per_epoch  # type: ignore[assignment]
         if checkpoints is not None and (ended or advance.asked[1]):

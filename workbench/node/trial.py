@@ -22,6 +22,7 @@ from workbench.lineage import parse_pins
 from workbench.models import evaluation, held_out
 from workbench.node import data, export, measuring, parts
 from workbench.node import model as models
+from workbench.node.given import callbacks
 from workbench.node.training import Trained
 from workbench.recipes import Program
 from workbench.settings import from_environment
@@ -99,6 +100,9 @@ def _try_recipe(folder: Path, workers: int) -> dict[str, object]:
         outputs = models.predict(model, x_test[:EXAMPLES])
         _check_labels(y_train, outputs.shape[1:], program.labels, "training")
         _check_labels(y_test, outputs.shape[1:], program.labels, "test")
+        wanted = callbacks.read(program.callbacks)
+        if wanted.rates:
+            callbacks.set_rate([model], callbacks.next_rate(wanted, 0, callbacks.rate_of(model), None))
         step, feed = tf.function(models.Step(model)), iter(batches.feed())
         loss = float(step(next(feed))[0])
         if not math.isfinite(loss):

@@ -32,6 +32,8 @@ class Program:
         Optional: end after so many epochs without a lower validation loss, and take the best epoch's weights.
     class_weight
         Optional: what each example of a class weighs in the loss, by its number; 1 where none is told.
+    callbacks
+        Keras' own, as the recipe made them; what they ask for is done by the training loop.
     labels
         One text a class, or empty.
     namespaces
@@ -45,6 +47,7 @@ class Program:
     batch_size: int
     patience: int | None
     class_weight: Mapping[int, float] | None
+    callbacks: tuple[Any, ...]
     labels: tuple[str, ...]
     input_: Mapping[str, Any] | None
     namespaces: tuple[Namespace, ...]
@@ -130,6 +133,7 @@ def from_namespace(*namespaces: Namespace) -> Program:
     labels = names.get("LABELS", ())
     if isinstance(labels, str) or not all(isinstance(label, (str, int)) for label in labels):
         raise RecipeError(f"LABELS must be a list of texts. Received: {labels!r}", field="training")
+    callbacks = names.get("CALLBACKS", ())
     return Program(
         load_data=names["load_data"],
         build_model=names["build_model"],
@@ -138,6 +142,7 @@ def from_namespace(*namespaces: Namespace) -> Program:
         batch_size=_positive(names, "BATCH_SIZE", 128),
         patience=None if names.get("PATIENCE") is None else _positive(names, "PATIENCE", 1),
         class_weight=_class_weight(names.get("CLASS_WEIGHT")),
+        callbacks=tuple(callbacks) if isinstance(callbacks, list | tuple) else (callbacks,),
         labels=tuple(str(label) for label in labels),
         input_=names.get("INPUT"),
         namespaces=namespaces,

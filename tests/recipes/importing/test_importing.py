@@ -114,6 +114,22 @@ def test_what_fit_is_told_becomes_settings(fit: str, training: str) -> None:
     assert training in proposed(DATA, FIT, fit).recipe.training
 
 
+def test_callbacks_that_a_recipe_may_have_go_along_with_what_they_name() -> None:
+    found = proposed(
+        DATA,
+        FIT,
+        "def slower(epoch, rate):\n    return rate / 2",
+        "from keras.callbacks import LearningRateScheduler as L, ReduceLROnPlateau",
+        "each = [keras.callbacks.LearningRateScheduler(slower)]\neach.append(ReduceLROnPlateau(patience=2))",
+        "model.fit(x, y, callbacks=each)",
+    )
+    assert "CALLBACKS = [" in found.recipe.training
+    for part in ("keras.callbacks.LearningRateScheduler(slower)", "ReduceLROnPlateau(patience=2)"):
+        assert part in found.recipe.training
+    assert "def slower" in found.recipe.helpers
+    assert not said(found, "is made by no cell")
+
+
 def test_weights_of_examples_go_with_the_data() -> None:
     found = proposed(
         DATA + "w = np.ones(10)", FIT, "model.fit(x, y, sample_weight=w)\nmodel.evaluate(x[5:], y[5:])"

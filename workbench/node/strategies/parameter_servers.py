@@ -13,6 +13,7 @@ import tensorflow as tf
 from workbench.errors import RecipeError
 from workbench.node import data
 from workbench.node import model as models
+from workbench.node.given import callbacks
 from workbench.node.strategies.peers import Cluster, let_go, wait_for_peers
 from workbench.node.strategies.steps import REPORT_EVERY_S, Advance, check_optimizers, mean_advance
 from workbench.recipes import Program
@@ -109,6 +110,9 @@ class ParameterServers:
                     field="training",
                 )
             self._given += count
+
+    def set_rate(self, rate: float) -> None:
+        callbacks.set_rate([self.model, self.copy], rate)
 
     def settle(self) -> None:
         self._coordinator.join()

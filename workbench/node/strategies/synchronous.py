@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from workbench.node import data
 from workbench.node import model as models
+from workbench.node.given import callbacks
 from workbench.node.strategies.peers import BROKEN, Cluster
 from workbench.node.strategies.steps import REPORT_EVERY_S, Advance, check_optimizers, mean_advance
 from workbench.recipes import Program
@@ -70,6 +71,9 @@ class Synchronous:
         for _ in tf.range(count):
             sums += self.strategy.run(self._step, args=(next(feed),))
         return self.strategy.reduce("SUM", tf.concat([sums, asks], 0), axis=None)
+
+    def set_rate(self, rate: float) -> None:
+        callbacks.set_rate([self.model, self.copy], rate)
 
     def settle(self) -> None:
         pass

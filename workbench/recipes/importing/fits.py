@@ -11,12 +11,14 @@ EPOCHS, BATCH_SIZE = 1, 32
 CALLBACKS = {
     "BackupAndRestore": "the workbench keeps checkpoints and goes on from them by itself",
     "CSVLogger": "the curves are on the job's page",
-    "LearningRateScheduler": "give the optimizer a schedule of keras.optimizers.schedules, by steps, in build_model()",
     "ModelCheckpoint": "the workbench keeps checkpoints; with PATIENCE the best epoch's weights are taken",
-    "ReduceLROnPlateau": "give the optimizer a schedule of keras.optimizers.schedules, by steps, in build_model()",
     "TensorBoard": "the curves are on the job's page",
     "TerminateOnNaN": "the workbench ends a training whose loss is no number",
 }
+
+
+TAKEN = ("LearningRateScheduler", "ReduceLROnPlateau")
+"""Callbacks that a recipe may have as they are."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,7 @@ def callbacks_of(uses: Sequence[Use], fit: Fit) -> dict[str, ast.Call]:
             names |= use.reads
     calls = {_last_name(n.func): n for root in roots for n in ast.walk(root) if isinstance(n, ast.Call)}
     own = {use.statement.node.name for use in uses if isinstance(use.statement.node, ast.ClassDef)}
-    known = {*CALLBACKS, "EarlyStopping", "LambdaCallback", *own}
+    known = {*CALLBACKS, *TAKEN, "EarlyStopping", "LambdaCallback", *own}
     return {name: call for name, call in calls.items() if name in known or name.endswith("Callback")}
 
 

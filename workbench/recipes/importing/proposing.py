@@ -88,7 +88,7 @@ class _Proposing:
         fit, uses = self.fit, self.uses
         data_end, load, names = self._data()
         data = [p for p in needed(uses, names, data_end) if not self._is_models(uses[p])]
-        model = needed(uses, [fit.model], fit.place)
+        model = needed(uses, [fit.model, *self._names_of_callbacks()], fit.place)
         labels = self._labels()
         shared = self._shared({*data, *model, *labels})
         loading, own = self._apart(
@@ -275,8 +275,12 @@ class _Proposing:
                 return value
         return None
 
+    def _names_of_callbacks(self) -> set[str]:
+        taken = [call for name, call in fits.callbacks_of(self.uses, self.fit).items() if name in fits.TAKEN]
+        return {n.id for call in taken for n in ast.walk(call) if isinstance(n, ast.Name)}
+
     def _callbacks(self) -> list[str]:
-        lines = []
+        lines, taken = [], []
         for name, call in fits.callbacks_of(self.uses, self.fit).items():
             if name == "EarlyStopping":
                 patience = fits.literal(fits.keyword(call, "patience"), self.uses, self.fit.place)
@@ -285,10 +289,14 @@ class _Proposing:
                 self.notes.append(
                     f"EarlyStopping became PATIENCE = {patience}: it looks at the validation loss and takes the best epoch's weights"
                 )
+            elif name in fits.TAKEN:
+                taken.append(ast.unparse(call))
             else:
                 self.notes.append(
                     f"the callback {name} is left out: {fits.CALLBACKS.get(name, 'the training loop is the workbench' + chr(39) + 's, and calls none of your own')}"
                 )
+        if taken:
+            lines.append(f"CALLBACKS = [{', '.join(taken)}]")
         return lines
 
     def _preprocessing(self, loading: Sequence[int], load: str, names: set[str], asked: Sequence[str]) -> str:
