@@ -98,8 +98,9 @@ def _restore(
     bucket: "Bucket", job: "JobThere", settings: Settings, store: Store, machines: Machines, tell: Tell
 ) -> bool:
     """Have the job in this home as it was; false if it is here already."""
-    from workbench import recipes
+    from workbench import packages, recipes
     from workbench.machines.aws.controller import homes, job_files
+    from workbench.machines.aws.exchange import requests
     from workbench.runner import folders
     from workbench.verbs import recipes as recipe_verbs
 
@@ -110,6 +111,8 @@ def _restore(
     with homes.taken_request(bucket, job, settings) as asked:
         note = job_files.read_note(asked)
         recipe = recipe_verbs.kept(recipes.read(asked / "recipe"), settings)
+        lock = asked / requests.PACKAGES
+        needed = packages.keep_lock(lock.read_text(), settings.packages) if lock.is_file() else ""
     request = Submission(
         name=note.name,
         requester=note.requester or settings.requester,
@@ -125,7 +128,7 @@ def _restore(
     restored = store.restore(request, recipe, Before(job.id, work.attempt, work.origin, assignment.created))
     if restored:
         folder = settings.home / "jobs" / str(job.id)
-        folders.prepare(folder, store.job(job.id), kept=settings.recipe_files)
+        folders.prepare(folder, store.job(job.id), kept=settings.recipe_files, packages=needed)
         job_files.note_addresses(assignment, folder)
         folders.note_elsewhere(folder)
         tell(f"job {job.id} ({note.name}) is here again, as its machines have it")
