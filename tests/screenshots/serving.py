@@ -83,7 +83,7 @@ def take(browser: Browser, folder: Path) -> None:
         server = real_server.start(full.home, full.backend_port)
         try:
             real_server.wait_for(lambda: server.ask("GET", "/healthz").status == 200, server)
-            _fill(full, server)
+            fill(full, server)
             _take(browser, full, Path(temporary) / "full-notebooks", STATES, folder)
         finally:
             real_server.stop(server)
@@ -93,7 +93,8 @@ def take(browser: Browser, folder: Path) -> None:
         _take(browser, empty, Path(temporary) / "empty-notebooks", {"empty": arrive}, folder)
 
 
-def _fill(settings: Settings, server: Server) -> None:
+def fill(settings: Settings, server: Server) -> None:
+    """Publish, deploy and correct what the pictures show."""
     token = settings.home / "deploy_token"
     token.write_text(making.TOKEN)
     token.chmod(0o600)
