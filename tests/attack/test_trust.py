@@ -42,6 +42,10 @@ REASONS = {
         "machines/aws/controller/provider.py",
         "AwsProvider",
     ): "files of ours, and no files: what a provider is asked",
+    (
+        "machines/aws/controller/homes.py",
+        "taken_request",
+    ): "a folder of ours alone, just made, and the data sets",
     ("machines/aws/controller/user_data.py", "user_data"): "our own code",
     ("machines/aws/exchange/reports.py", "collect"): "the folder itself: its parent is ours",
     ("machines/aws/exchange/reports.py", "collect_export"): "the folder itself: its parent is ours",
@@ -51,6 +55,10 @@ REASONS = {
     ): "what the runner has just written, before any machine has it",
     ("machines/aws/exchange/requests.py", "give_data"): "the data sets",
     ("machines/aws/exchange/requests.py", "_kept"): "the manifests of data sets, which are the home's own",
+    (
+        "machines/aws/exchange/requests.py",
+        "_files_of",
+    ): "the recipe as the runner has it; looked at without following a link",
     ("machines/aws/exchange/requests.py", "_named"): "the corrections and versions that go along",
     (
         "machines/aws/exchange/requests.py",

@@ -55,7 +55,10 @@ def upgrade_to(engine: sa.Engine, revision: str) -> None:
 
 def fill_every_column(engine: sa.Engine) -> dict[str, list[dict[str, object]]]:
     """Put a row into every table as it is now; all rows of all tables."""
-    values = {"state": "queued", "provider": "local", "requester": "ann", "name": "d", "role": "worker"}
+    values = {
+        **{"state": "queued", "provider": "local", "requester": "ann", "name": "d", "role": "worker"},
+        **{"datasets": "{}", "files": "[]"},
+    }
     there = sa.MetaData()
     with engine.begin() as connection:
         there.reflect(connection)
