@@ -266,6 +266,7 @@ function showTheme() {
   const names = { auto: "as the system", light: "light", dark: "dark" };
   part("theme").setAttribute("aria-label", `Colours: ${names[choice]}`);
   part("theme").title = `Colours: ${names[choice]}`;
+  part("theme-name").textContent = { auto: "System", light: "Light", dark: "Dark" }[choice];
   sheet.repaint();
 }
 part("theme").addEventListener("click", () => {

@@ -250,7 +250,7 @@ def _list_corrections(arguments: argparse.Namespace, settings: Settings) -> None
                 c.id[:12],
                 c.state,
                 "–" if c.predicted is None else str(c.predicted),
-                output.percent(c.sure),
+                "–" if c.sure is None else output.sure(c.sure),
                 str(c.digit),
                 (c.writer or f"no name, {c.session}") if c.session else "a visitor",
                 f"{c.model}:{c.version}" if c.model else "–",
@@ -279,7 +279,7 @@ def _predict(arguments: argparse.Namespace, settings: Settings) -> None:
         print(said.reason)
     else:
         print(
-            f"{said.label or said.digit} ({output.percent(max(said.probabilities))}, {said.model}:{said.version})"
+            f"{said.label or said.digit} ({output.sure(max(said.probabilities))}, {said.model}:{said.version})"
         )
 
 
@@ -299,7 +299,7 @@ def _serve(arguments: argparse.Namespace, how: "backends.How", settings: Setting
         print(f"{said.label} ({said.model})")
     else:
         sure = models.sure(said.scores, said.kind)
-        print(f"{said.label} ({output.percent(max(sure))}, {said.model})")
+        print(f"{said.label} ({output.sure(max(sure))}, {said.model})")
 
 
 def _describe(version: "Version") -> dict[str, Any]:

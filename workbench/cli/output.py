@@ -106,6 +106,19 @@ def columns(rows: Sequence[Sequence[str]]) -> str:
     return "\n".join("  ".join(t.ljust(w) for t, w in zip(row, widths, strict=True)).rstrip() for row in rows)
 
 
+def sure(probability: float) -> str:
+    """A probability in percent, as the pages write it: never 0 or 100 for what is not certain.
+
+    >>> sure(0.9743), sure(0.99999), sure(0.0002)
+    ('97.4 %', '>99.9 %', '<0.1 %')
+    """
+    if 0 < probability < 0.001:
+        return "<0.1 %"
+    if 0.999 < probability < 1:
+        return ">99.9 %"
+    return f"{100 * probability:.{0 if probability in (0, 1) else 1}f} %"
+
+
 def percent(share: float | None) -> str:
     """0 to 1 as a percentage."""
     return "–" if share is None else f"{100 * share:.2f} %"

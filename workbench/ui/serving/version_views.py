@@ -28,10 +28,10 @@ def sizes(version: Version) -> dict[str, int]:
 
 
 def interval(metrics: Mapping[str, Any]) -> str:
-    """Give the 95 % interval of an accuracy; empty where there is none."""
+    """Give the 95 % interval of an accuracy, whose signs stay with their figures; empty where there is none."""
     if metrics.get("low") is None or metrics.get("high") is None:
         return ""
-    return f"{percent(metrics['low'])} to {percent(metrics['high'])}"
+    return f"{percent(metrics['low'])} to {percent(metrics['high'])}".replace(" %", "\N{NO-BREAK SPACE}%")
 
 
 def deployment_state(version: Version, served: Sequence[Deployment]) -> str:
