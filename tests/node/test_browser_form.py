@@ -71,6 +71,15 @@ def within() -> keras.Model:
     return keras.Sequential([keras.Input((28, 28, 1)), layers.Rescaling(1 / 255), block, *answers])
 
 
+def residual() -> keras.Model:
+    given = keras.Input((28, 28, 1))
+    x = layers.Conv2D(4, 3, padding="same", strides=2)(given)
+    x = layers.BatchNormalization()(x)
+    y = layers.Conv2D(4, 3, padding="same", activation="relu")(x)
+    x = layers.GlobalAveragePooling2D()(layers.ReLU()(layers.Add()([x, y])))
+    return keras.Model(given, layers.Dense(10, activation="softmax")(x))
+
+
 def settle(model: keras.Model) -> keras.Model:
     """Give all numbers a value of their own, moving averages too."""
     chance = np.random.default_rng(0)
@@ -81,26 +90,54 @@ def settle(model: keras.Model) -> keras.Model:
     return model
 
 
-def _ask_chromium(program: str, form: object, pictures: NDArray[np.uint8]) -> list[list[float]]:
+INSIDE = ("home/network", "inside/bitmaps", "inside/computed", "inside/windows")
+LOOK = """([form, pixels]) => {
+    const { computed, network, windows } = window.modules;
+    const steps = network.opened(form);
+    const found = network.values(steps, network.input(form, pixels));
+    const named = computed.describe(form, steps).layers;
+    const told = computed.look(form, steps, Uint8Array.from(pixels)).layers;
+    const sums = [];
+    computed.layersOf(steps).forEach((layer, i) => {
+        if (!named[i].kernel || ![null, "relu"].includes(layer.after)) return;
+        const given = found[layer.step.takes[0]];
+        const planes = computed.planesOf(given, Infinity).map(({ data }) => Array.from(data, (v) => 255 * v));
+        const [rows, columns, filters] = found[layer.gives].shape;
+        for (const [row, column, filter] of [[0, 0, 0], [rows - 1, columns - 1, filters - 1], [rows >> 1, columns >> 2, 1]]) {
+            const from = { width: given.shape[1], height: given.shape[0], planes, range: [0, 1] };
+            const { sum } = windows.windowAt(named[i].kernel, from, filter, row, column);
+            const made = found[layer.gives].data[(row * columns + column) * filters + filter];
+            sums.push([layer.after === "relu" ? Math.max(0, sum) : sum, made]);
+        }
+    });
+    return [told.map(({ name, kind, after }) => [name.replace(/_\\d+$/, ""), kind, after ?? ""]), sums];
+}"""
+
+
+def _ask_chromium(
+    program: str, form: object, pictures: NDArray[np.uint8]
+) -> tuple[list[list[float]], list[list[str]], list[list[float]]]:
     with sync_playwright() as playwright:
         chrome = chromium.launch(playwright, program)
         try:
             page = chrome.new_page()
-            page.evaluate(f"(() => {{ {at_home.bundle()}; window.modules = modules; }})()")
+            page.evaluate(f"(() => {{ {at_home.bundle(INSIDE)}; window.modules = modules; }})()")
+            flat = pictures.reshape(len(pictures), -1).tolist()
             found: list[list[float]] = page.evaluate(
                 """([form, pictures]) => {
                     const { opened, probabilities } = window.modules.network;
                     const steps = opened(form);
                     return pictures.map((pixels) => probabilities(form, steps, pixels));
                 }""",
-                [form, pictures.reshape(len(pictures), -1).tolist()],
+                [form, flat],
             )
-            return found
+            layers_, sums = page.evaluate(LOOK, [form, flat[0]])
+            return found, layers_, sums
         finally:
             chrome.close()
 
 
-@pytest.mark.parametrize("make", [usual, joined, within])
+@pytest.mark.parametrize("make", [usual, joined, within, residual])
 def test_a_browser_computes_what_the_model_does(make: Callable[[], keras.Model], tmp_path: Path) -> None:
     program = chromium.find()
     if program is None:
@@ -109,8 +146,18 @@ def test_a_browser_computes_what_the_model_does(make: Callable[[], keras.Model],
     browser.write(tmp_path, model, TAKES, {"labels": list("0123456789"), "output": "probabilities"})
     form = json.loads((tmp_path / BROWSER).read_text())
     x = np.random.default_rng(1).integers(0, 256, (20, 28, 28, 1)).astype(np.uint8)
-    found = in_a_thread(lambda: _ask_chromium(program, form, x))
+    found, seen, sums = in_a_thread(lambda: _ask_chromium(program, form, x))
     assert np.abs(np.array(found) - model.predict(x, verbose=0)).max() <= TOLERANCE
+    # The window and the weights that the panel shows of a pixel sum up to what the network computed.
+    assert len(sums) == {"usual": 3, "residual": 6}.get(make.__name__, 0)
+    for shown, made in sums:
+        assert shown == pytest.approx(made, abs=1e-2, rel=1e-4)
+    if make is usual:
+        assert ["depthwise_conv2d", "convolution", "leaky relu"] in seen
+    if make is residual:
+        kinds = ["convolution", "convolution", "addition", "pooling", "dense"]
+        assert [kind for _, kind, _ in seen] == kinds
+        assert [after for *_, after in seen] == ["", "relu", "relu", "", "softmax"]
 
 
 def test_what_no_step_computes_is_named(tmp_path: Path) -> None:

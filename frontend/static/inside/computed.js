@@ -40,11 +40,13 @@ export function layersOf(steps) {
       of.set(step.gives, at);
       layer.gives = step.gives;
       if (step.op === "affine") layer.folded = layer.step.op === "convolution" && !layer.folded ? step : layer.folded;
-      else layer.after = step.op === "relu" ? "relu" : step.kind;
+      else layer.after = step.op === "relu" ? cutting(step) : step.kind;
     }
   }
   return layers;
 }
+
+const cutting = ({ below, from, most }) => (below || from ? "leaky relu" : most === null ? "relu" : `relu up to ${most}`);
 
 /** What is the same for every drawing, as GET /inside tells it: the layers, and the numbers of the first convolutions. */
 export function describe(form, steps) {
