@@ -285,3 +285,17 @@ def test_what_is_no_text_is_told_in_words(tmp_path: Path, name: str, content: by
     (tmp_path / name).write_bytes(content)
     with pytest.raises(BadInput, match=r"not text|damaged"):
         list(CsvLines(tmp_path / name).pieces())
+
+
+def test_tabs_part_the_cells_of_a_tsv_however_many_commas_its_sentences_have(
+    tmp_path: Path, settings: Settings
+) -> None:
+    lines = [
+        f"{'good' if n % 2 else 'bad'}\tit was {n}, so to say, {'fine' if n % 2 else 'dull'}"
+        for n in range(60)
+    ]
+    (tmp_path / "t.tsv").write_text("\n".join(lines))
+    made = add("sentences", tmp_path / "t.tsv", settings)
+    assert (made.kind, made.labels) == ("text", ("bad", "good"))
+    (tmp_path / "c.tsv").write_text("size,price\n" + "\n".join(f"{n},{2 * n}" for n in range(60)))
+    assert len(add("commas", tmp_path / "c.tsv", settings).columns) == 2, "whatever it is called"

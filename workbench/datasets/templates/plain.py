@@ -76,9 +76,9 @@ _TABLE = """    scale = layers.Normalization()
 _TEXT = """    words = layers.TextVectorization(max_tokens=20_000, output_sequence_length={length})
     words.adapt(some_inputs())
     given = keras.Input((), dtype="string")
-    h = layers.Embedding(20_000, 32)(words(given))
+    h = layers.Embedding(20_000, 32, mask_zero=True)(words(given))
+    h = layers.GlobalAveragePooling1D()(h)  # over the words that there are: the mask leaves out what fills up
     h = layers.Dropout(0.3)(h)
-    h = layers.GlobalAveragePooling1D()(h)
     h = layers.Dense(32, activation="relu")(h)
 """
 
