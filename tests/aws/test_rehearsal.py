@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.application.steps import User
+from tests.aws import test_replies
 from tests.aws.rehearsal import charged, replies, switch
 from tests.aws.rehearsal.hands import Failed, Person, Said, write_recipe
 from tests.aws.rehearsal.meter import Meter
@@ -70,6 +71,8 @@ def test_its_shortest_form_goes_to_its_end_and_leaves_nothing(
     )
 
     kept = replies.tidy(replies.read(raw), account=session.account)
+    replies.write(tmp_path / "replies.jsonl", kept)
+    assert test_replies.read(tmp_path / "replies.jsonl") > 1
     by_name: dict[str, list[Any]] = {}
     for one in kept:
         by_name.setdefault(one["operation"], []).append(one["answer"])
