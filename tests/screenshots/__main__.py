@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.browser import chromium
 from tests.browser.drawing import SEVEN, THREE, draw, visit
-from tests.screenshots import application, cluster, dashboard, serving
+from tests.screenshots import application, cluster, dashboard, pages, serving
 from tests.services import stand_in_backend as stand_in
 from tests.services.real_apache import running
 from workbench.settings import from_environment
@@ -210,6 +210,7 @@ def main(folder: Path) -> None:
             application.take(browser, folder)
             serving.take(browser, folder)
             dashboard.take(browser, LOOKS, folder)
+            pages.take(browser, folder)
             browser.close()
     backend.stop()
 
