@@ -11,12 +11,14 @@ import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, expect
 
 from tests.backend import making, real_server
-from tests.browser import made_models
+from tests.browser import axe, made_models
 from tests.browser.drawing import SEVEN, THREE, Line, visit
 from tests.browser.drawing import draw as draw_on_page
+from tests.browser.test_film import FORM, numbers
 from tests.chain import Chain, make_settings
 from tests.dashboard.serving import serving
 from tests.test_fetching import Site
+from workbench import film
 from workbench.backends.http import HttpBackEnd
 from workbench.manifest import FILE, Manifest
 from workbench.models import registry
@@ -213,7 +215,9 @@ def away(
     names = [f"WORKBENCH_{name}_PORT" for name in ("DASHBOARD", "FRONTEND", "BACKEND")]
     settings = make_settings(folder / "home", **dict(zip(names, map(str, free_ports(3)), strict=True)))
     for answer in (1, 2):
-        made_models.publish(settings, answer)
+        version = made_models.publish(settings, answer)
+        frames = tuple(film.Frame(step, bytes(numbers(answer))) for step in (0, 9))
+        film.write(film.Film(FORM, frames), version.folder)
     notebooks = Path(shutil.copytree(PROJECT / "notebooks", folder / "notebooks"))
     with serving(settings, notebooks):
         yield settings
@@ -227,6 +231,12 @@ def test_without_a_back_end_the_page_is_calm_and_fits_a_phone(away: Settings, br
     expect(screen.part("wb-version").locator("h3")).to_have_text("mnist-cnn:1")
     assert screen.page.evaluate("document.scrollingElement.scrollWidth") <= 380
     assert screen.page.locator(".wb-bar").evaluate("bar => bar.clientWidth") == 380
+    seen = screen.part("wb-version").locator(".wb-film")
+    expect(seen.locator(".wb-film-when")).to_have_text("after 9 steps")
+    seen.get_by_role("button", name="See inside").click()
+    expect(seen.locator(".inside-layers > li")).to_have_count(2)
+    assert screen.page.evaluate("document.scrollingElement.scrollWidth") <= 380
+    assert axe.serious(screen.page) == []
     assert screen.errors == []
     screen.context.close()
 
