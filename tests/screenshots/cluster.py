@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, FilePayload, Page
 
 from tests.browser.made_jobs import make_jobs
 from tests.chain import make_settings
@@ -64,8 +64,11 @@ def beside(page: Page, made: dict[str, int]) -> None:
 
 
 def upload(page: Page, files: dict[str, bytes]) -> None:
-    given = [{"name": name, "mimeType": "", "buffer": content} for name, content in files.items()]
-    page.locator(".wb-start input[type=file]").set_input_files(given)  # type: ignore[arg-type]
+    with page.expect_file_chooser() as chooser:
+        page.locator(".wb-start .jupyter-button", has_text="Upload").click()
+    chooser.value.set_files(
+        [FilePayload(name=name, mimeType="", buffer=content) for name, content in files.items()]
+    )
 
 
 def nothing_found(page: Page, made: dict[str, int]) -> None:

@@ -193,7 +193,7 @@ class RecipeForm:
                 self._message.done(f"{', '.join(files)} is in the editors")
             else:
                 self._take_beside(recipes.with_files(self.recipe, files, settings))
-                self._message.done(f"{', '.join(files)} goes with the code")
+                self._message.done(f"With the code now: {', '.join(files)}")
         except WorkbenchError as error:
             self._message.fail(error, "The upload")
         self.upload.value = ()
