@@ -86,6 +86,23 @@ def test_a_side_stays_when_more_is_collected() -> None:
         assert later.get(drawing.id, side) == side
 
 
+def test_of_five_writers_one_is_kept_aside_whatever_they_are_called() -> None:
+    for salt in range(60):
+        five = [name(10 * salt + n, "s") for n in range(5)]
+        drawings = [
+            Drawing(name(100 * salt + 10 * w + n), "collected", "", five[w])
+            for w in range(5)
+            for n in range(8)
+        ]
+        before = {
+            d.session: side for d, side in zip(drawings, sides(drawings), strict=True) if side != "same"
+        }
+        assert {"others", "learned"} == set(before.values())
+        joined = [Drawing(name(n, "j"), "collected", "", name(salt, "new")) for n in range(8)]
+        for drawing, side in zip(drawings, sides(drawings + joined), strict=False):
+            assert side != "others" or before[drawing.session] == "others", "who was learned stays so"
+
+
 def test_somebody_is_always_learned_from() -> None:
     for salt in range(300):
         assert "learned" in sides([Drawing(name(salt), "collected", "", name(salt, "s"))])
