@@ -52,6 +52,23 @@ def test_rows_are_of_several_digits() -> None:
     assert all(len(drawing) >= 2 for drawing in drawings)
 
 
+def test_heaps_are_of_digits_across_one_another() -> None:
+    drawings = rows.heaps(np.random.default_rng(2), 60)
+    assert all(len(drawing) >= 3 for drawing in drawings)
+    sides = np.array([np.ptp(np.concatenate(drawing), axis=0) for drawing in drawings])
+    assert (sides.max(axis=1) < 2.5).all()
+    assert np.median(sides.max(axis=1)) < 1.6
+    assert all(
+        len(drawing) >= 3 for drawing in (scribbles.invented(np.random.default_rng(k)) for k in range(20))
+    )
+
+
+def test_no_pen_is_so_wide_that_a_letter_becomes_a_blot() -> None:
+    pictures, kinds = no_digits.draw_all(300, seed=5)
+    inked = (pictures[kinds == Kind.NOTHING] > 127).mean(axis=(1, 2))
+    assert np.quantile(inked, 0.9) < 0.35
+
+
 def test_pictures_are_fitted_in_no_order_and_again_the_same() -> None:
     pictures, kinds = no_digits.draw_all(300, seed=3)
     assert pictures.shape == (len(kinds), 28, 28)

@@ -27,7 +27,9 @@ class Kind(IntEnum):
 
 
 SLIMMEST = 0.3
-SHARES = {"several": 0.32, "letters": 0.36, "signs": 0.13, "scribbles": 0.14, "words": 0.05}
+WIDEST = 0.2
+"""Of a drawing's longer side, the widest pen: more strokes than a digit's run into a blot with a wider one."""
+SHARES = {"several": 0.27, "letters": 0.29, "signs": 0.17, "scribbles": 0.16, "heaps": 0.07, "words": 0.04}
 
 
 def write_all(random: np.random.Generator, count: int) -> tuple[list[Drawing], NDArray[np.int64]]:
@@ -40,6 +42,7 @@ def write_all(random: np.random.Generator, count: int) -> tuple[list[Drawing], N
         *letters,
         *_write(random, glyphs.SIGNS, each["signs"]),
         *scribbles.scribble(random, each["scribbles"]),
+        *rows.heaps(random, each["heaps"]),
         *rows.words(random, letters, each["words"]),
     ]
     kinds = np.full(count, Kind.NOTHING, np.int64)
@@ -54,7 +57,7 @@ def draw_all(count: int, seed: int) -> tuple[NDArray[np.uint8], NDArray[np.int64
     """
     random = np.random.default_rng(seed)
     drawings, kinds = write_all(random, count)
-    pens = draw_pens(random, count)
+    pens = np.minimum(draw_pens(random, count), WIDEST)
     fitted = [ink.fit(draw(d, pen * _slimness(d))) for d, pen in zip(drawings, pens, strict=True)]
     there = [k for k in random.permutation(count) if fitted[k] is not None]
     return np.stack([fitted[k] for k in there]), kinds[there]

@@ -1,4 +1,4 @@
-"""Several in one drawing: digits beside or above one another, apart, touching and crossing, and words."""
+"""Several in one drawing: digits beside, above and across one another, apart, touching and crossing, and words."""
 
 from collections.abc import Sequence
 
@@ -21,6 +21,12 @@ def several(random: Random, count: int) -> list[Drawing]:
     return [_row(random, pool) for _ in range(count)]
 
 
+def heaps(random: Random, count: int) -> list[Drawing]:
+    """Write so many drawings of three or four digits across one another, as one who writes over what is there."""
+    pool = [drawing for digit in range(10) for drawing in write(random, digit, POOL)]
+    return [_heap(random, pool) for _ in range(count)]
+
+
 def words(random: Random, pool: Sequence[Drawing], count: int) -> list[Drawing]:
     """Write so many drawings of two to five letters each."""
     return [_row(random, pool) for _ in range(count)]
@@ -41,3 +47,14 @@ def _row(random: Random, pool: Sequence[Drawing]) -> Drawing:
         row += [(stroke - low) * size + place for stroke in drawing]
         at += float((high - low)[1 if stacked else 0]) * size + gap + random.normal(0, 0.04)
     return row
+
+
+def _heap(random: Random, pool: Sequence[Drawing]) -> Drawing:
+    apart = random.uniform(0.02, 0.2)
+    heap = Drawing()
+    for k in random.integers(len(pool), size=random.integers(3, 5)):
+        points = np.concatenate(pool[k])
+        low, longer = points.min(axis=0), float(np.ptp(points, axis=0).max())
+        size, place = random.uniform(0.8, 1.1) / longer, random.normal(0, apart, 2)
+        heap += [(stroke - low) * size + place for stroke in pool[k]]
+    return heap

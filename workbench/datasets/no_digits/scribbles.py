@@ -89,6 +89,23 @@ def dots(random: Random) -> Drawing:
     return [at + random.normal(0, 0.01, (2, 2)) for at in random.random((count, 1, 2))]
 
 
+def dot(random: Random) -> Drawing:
+    """One dot, set down with a pen."""
+    return [random.normal(0, 0.01, (2, 2))]
+
+
+def invented(random: Random) -> Drawing:
+    """A letter of no alphabet: three to five strokes between the corners, edges and middles of a square."""
+    count = int(random.integers(3, 6))
+    wide = random.uniform(0.6, 1)
+    places = random.integers(0, 3, (count, 3, 2)) / 2 + random.normal(0, 0.05, (count, 3, 2))
+    straight = random.random(count) < 0.6
+    ends = np.where(straight[:, None, None], np.repeat(places[:, :1], 3, 1), places)
+    ends[:, -1] = places[:, -1]
+    ends[:, 1] = np.where(straight[:, None], (ends[:, 0] + ends[:, -1]) / 2, ends[:, 1])
+    return [curve(*map(tuple, stroke * (wide, 1)))[0] for stroke in ends]
+
+
 def blot(random: Random) -> Drawing:
     """A spot, filled: strokes around one place."""
     angle = np.linspace(0, 2 * np.pi * random.uniform(4, 8), 60)
@@ -98,8 +115,8 @@ def blot(random: Random) -> Drawing:
 
 
 SCRIBBLES: tuple[tuple[float, Callable[[Random], Drawing]], ...] = (
-    *((0.3, tangle), (0.12, strokes), (0.1, spiral), (0.1, loops), (0.12, zigzag)),
-    *((0.08, line), (0.06, lines), (0.04, dots), (0.08, blot)),
+    *((0.24, tangle), (0.1, strokes), (0.08, spiral), (0.08, loops), (0.1, zigzag), (0.12, invented)),
+    *((0.08, line), (0.05, lines), (0.06, dots), (0.03, dot), (0.06, blot)),
 )
 """Kinds of drawings that mean nothing, and how often each is met."""
 
