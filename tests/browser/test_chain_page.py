@@ -14,7 +14,7 @@ from workbench.backends.choice import open_backend
 
 
 def digit(number: int) -> list[Line]:
-    """One way to draw the digit, in 280ths of the paper; between every eighth point a stroke is straight anyway."""
+    """One way to draw the digit, in 280ths of the paper, with as many turns of the mouse as it takes to tell it."""
     drawn, _ = strokes(number, np.random.default_rng(20 + number), height=190)
     return [[(140 + x, 140 + y) for x, y in stroke[::8]] for stroke in drawn]
 
