@@ -60,7 +60,7 @@ def run() -> list[Row]:
         times: dict[str, list[float]] = {name: [] for name in ("ready", "cold", "stock", *peers)}
         memory: dict[str, list[float]] = {"ready": [], "stock": []}
         for turn in range(ROUNDS + 1):
-            _wait(lambda: len(_kernels(ours)) == 1, "one kernel that is ready")
+            _wait(lambda: len(kernels(ours)) == 1, "one kernel that is ready")
             time.sleep(2)  # both servers come to rest: what is measured is a visit, not a start
             visits = {
                 "ready": (f"{address}/voila/render/ready.ipynb", login, ours),
@@ -152,7 +152,7 @@ def _peers(stack: ExitStack, folder: Path) -> tuple[dict[str, tuple[Server, str]
 
 def _visit(browser: Browser, url: str, login: str, server: Server) -> tuple[float, float]:
     """Seconds until the widget is to be seen, and the memory of its kernel, MB (PSS)."""
-    before = _kernels(server)
+    before = kernels(server)
     with browser.new_context(viewport={"width": 1100, "height": 800}) as context:
         page = context.new_page()
         if login:
@@ -161,13 +161,13 @@ def _visit(browser: Browser, url: str, login: str, server: Server) -> tuple[floa
         page.goto(url, wait_until="commit", timeout=PATIENCE_MS)
         page.get_by_role("button", name="Here").wait_for(timeout=PATIENCE_MS)
         took = time.monotonic() - began
-        used = before or _kernels(server)  # the one that was ready, or the only one there is
+        used = before or kernels(server)  # the one that was ready, or the only one there is
         pss = max(used.values(), default=0.0)
         page.goto("about:blank")
     return took, pss
 
 
-def _kernels(server: Server) -> dict[int, float]:
+def kernels(server: Server) -> dict[int, float]:
     """Memory in MB (PSS) of the server's kernels, by process."""
     found = {}
     for child in server.process.children(recursive=True):

@@ -1,5 +1,6 @@
 """The tutorial in a browser: as a Voilà page and in JupyterLab, from our Jupyter server."""
 
+import asyncio
 import itertools
 import json
 import shutil
@@ -16,6 +17,7 @@ import psutil
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 
+from benchmarks import classroom
 from tests.chain import answers, make_settings, wait_until
 from workbench.models import registry
 from workbench.services import Service, dashboard
@@ -346,3 +348,19 @@ def test_the_drawing_box_says_doubt_in_the_words_of_the_drawing_page(
     if doubt:
         assert DOUBTS[doubt] in text, "what the kernel says itself is the same"
     context.close()
+
+
+def test_a_class_gets_its_page_each_in_a_kernel_of_its_own_and_leaves_none(server: Running) -> None:
+    """``python -m benchmarks classroom`` does that with a hundred, which train, draw and publish besides."""
+    before, seen = server.kernels(), set[str]()
+
+    def kernels() -> dict[int, float]:
+        seen.update(server.kernels())
+        return {}
+
+    lesson = classroom.Lesson(epochs=0)
+    course = asyncio.run(classroom.teach(server.origin, server.settings.token, 3, 0.1, lesson, kernels))
+    assert course.failed == []
+    assert len(course.opened) == 3
+    assert len(seen - before) == 3
+    wait_until(lambda: server.kernels() <= before, 60, "the kernels' end")
