@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tests.aws import rehearsal
 from tests.aws.rehearsal import charged, replies, switch
-from tests.aws.rehearsal.hands import Person, Said, write_recipe
+from tests.aws.rehearsal.hands import Failed, Person, Said, write_recipe
 from tests.aws.rehearsal.meter import Meter
 from tests.aws.rehearsal.round import Round, Wish, counting
 from workbench.aws import prices
@@ -104,6 +104,8 @@ def rehearse(folder: Path, told: argparse.Namespace) -> int:
             beat.unlink()
     finally:
         person.over.set()  # should the beat still be there, the other process goes on to release when this one has ended
+    with contextlib.suppress(Failed):  # the process with which recipes were checked here
+        Person(environ).types("down", limit_s=60)
     if released:
         watching.wait(60)
     rehearsed.write(folder / "round.json")
