@@ -4,8 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from workbench.datasets.handwriting import curves, draw, draw_all, hand, scanning, write
-from workbench.pictures import ink as images
+from workbench.datasets.handwriting import curves, draw, draw_all, hand, write
 
 FORMS = [(digit, form) for digit, forms in enumerate(hand.FORMS) for _, form in forms]
 
@@ -99,31 +98,3 @@ def test_most_digits_are_of_one_piece(random: np.random.Generator) -> None:
     for digit in (0, 2, 3, 6, 9):
         whole = [pieces(draw(drawing, 0.1)) == 1 for drawing in write(random, digit, 100)]
         assert np.mean(whole) > 0.9
-
-
-@pytest.mark.parametrize("pen", [0.06, 0.1, 0.17])
-@pytest.mark.parametrize("digit", range(10))
-def test_a_scan_of_few_cells_has_strokes_and_is_no_blot(
-    digit: int, pen: float, random: np.random.Generator
-) -> None:
-    for drawing in write(random, digit, 10):
-        scanned = images.fit(scanning.scan(random, draw(drawing, pen), pen))
-        assert scanned is not None
-        assert 12 < (scanned > 127).sum() < 0.7 * 20 * 20
-        assert pieces(scanned) <= 3
-
-
-def test_a_nought_keeps_its_hole_in_a_scan(random: np.random.Generator) -> None:
-    open_ = 0
-    for drawing in write(random, 0, 40):
-        scanned = images.fit(scanning.scan(random, draw(drawing, 0.1), 0.1))
-        assert scanned is not None
-        open_ += cv2.connectedComponents((scanned < 100).astype(np.uint8))[0] > 2
-    assert open_ > 28
-
-
-def test_some_scans_are_stretched_and_some_are_not(random: np.random.Generator) -> None:
-    one = draw([np.array([[0.5, 0.0], [0.5, 1.0]])], 0.1)
-    boxes = [cv2.boundingRect((scanning.scan(random, one, 0.1) > 60).astype(np.uint8))[2:] for _ in range(60)]
-    slim = np.array([width / height for width, height in boxes])
-    assert 10 < (slim < 0.35).sum() < 50

@@ -6,8 +6,7 @@ A *form* is one way to write a digit: with a flag or without, open or closed, in
 are taught at school in one country or another, and what they become in a hurry: the 1 with a flag and a base, the 2 with
 a loop, the 3 with a flat top, the open and the closed 4, the 5 in one stroke and in two, the 6 whose loop crosses its
 stem, the crossed 7, the 8 begun above or in the middle or made of two rounds, the 9 with a straight or a curled tail.
-Nobody's drawings were copied: a form is a few points and arcs, each with bounds for its proportions. Some of what a thin pen
-wrote is *scanned* before it is fitted: bilevel, of few cells, and often stretched to a box.
+Nobody's drawings were copied: a form is a few points and arcs, each with bounds for its proportions.
 """
 
 from workbench.datasets.handwriting.hand import Drawing, write

@@ -4,7 +4,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.datasets.handwriting import scanning
 from workbench.datasets.handwriting.hand import Drawing, write
 from workbench.pictures import ink
 
@@ -24,7 +23,7 @@ WIDE = 0.3
 
 
 def draw_all(count: int, seed: int) -> tuple[Pictures, NDArray[np.int64]]:
-    """Draw so many digits, each by a hand and with a pen of its own, some scanned; each digit as often, in no order.
+    """Draw so many digits, each by a hand and with a pen of its own; each digit as often, in no order.
 
     The same on every machine but for single grey levels: sines differ there in their last bits.
 
@@ -39,9 +38,7 @@ def draw_all(count: int, seed: int) -> tuple[Pictures, NDArray[np.int64]]:
         (places,) = np.nonzero(digits == digit)
         drawings = write(random, digit, len(places))
         for place, drawing, pen in zip(places, drawings, draw_pens(random, len(places)), strict=True):
-            drawn = draw(drawing, pen)
-            is_scanned = pen <= scanning.WIDEST and random.random() < scanning.SHARE
-            fitted = ink.fit(scanning.scan(random, drawn, pen) if is_scanned else drawn)
+            fitted = ink.fit(draw(drawing, pen))
             assert fitted is not None, "a whole digit was taken for dirt"
             pictures[place] = fitted
     order = random.permutation(count)
