@@ -1,8 +1,8 @@
 """The job store: every training request, its state, its metrics, and who runs it.
 
-``store`` asks and changes, ``values`` are what it gives, ``queue`` decides who is next, ``replay`` takes events in,
-``curves`` thins metrics, ``listing`` sorts and narrows down, ``tables`` and ``database`` are what all of it stands on. SQLAlchemy is imported in this
-package only.
+``store`` changes, ``queries`` ask, ``values`` are what they give, ``queue`` decides who is next, ``replay`` takes events in,
+``curves`` thins metrics, ``listing`` sorts and narrows down, ``tables`` and ``database`` are what all of it stands on.
+SQLAlchemy is imported in this package only.
 """
 
 from workbench.jobs.listing import JobFilter, Listing, Pulse
