@@ -157,7 +157,7 @@ def test_the_tutorial_runs_top_to_bottom_and_publishes_a_model(tmp_path: Path, d
         tmp_path,
         "assert x_train.shape == (EXAMPLES, 28, 28, 1)",
         "assert set(y_train) == set(range(10))",
-        "assert network().count_params() < 200_000",
+        "assert network().count_params() < 100_000",
         "assert result.value.low > 0.9",
         "assert np.argmax(nine.value.probabilities) == 9",
         "assert str(version.value) == 'mnist-cnn:1'",
