@@ -5,7 +5,7 @@ import re
 from workbench.dashboard.forked import client
 from workbench.machines.local import fork_client, provider
 from workbench.settings import PROJECT
-from workbench.tasks import check, preview
+from workbench.tasks import child, preview
 
 STARTED = ("workbench", "backend", "gunicorn", "jupyter_server")
 """Packages of which modules are started; other tools have options ``-m`` as well."""
@@ -45,7 +45,7 @@ def started() -> set[str]:
         client.SERVER,
         fork_client.SERVER,
         provider.NODE.removesuffix(".__main__"),
-        check.TRIAL,
+        child.TRIAL,
         preview.TASK,
     }
     named = {part for found in by_name for part in found if part.split(".")[0] in STARTED}

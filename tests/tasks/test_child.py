@@ -12,7 +12,7 @@ from workbench.lineage import BeforeAfter, CorrectedPart, Share, WritersPart
 from workbench.machines import Exit, Machine
 from workbench.manifest import ModelOutput
 from workbench.system import wire
-from workbench.tasks.check import Task, run_child
+from workbench.tasks.child import Task, run_child
 from workbench.tasks.verification import Measured
 
 

@@ -19,7 +19,8 @@ from workbench.machines import Layout
 from workbench.machines.fake import FakeProvider
 from workbench.recipes import Recipe
 from workbench.settings import Settings
-from workbench.tasks.check import Checked, Stopped
+from workbench.tasks.check import Checked
+from workbench.tasks.child import Stopped
 from workbench.ui.cluster import ClusterPage
 from workbench.ui.cluster.machines_diagram import draw_machines
 from workbench.ui.draft import DRAFT, HANDED, Draft

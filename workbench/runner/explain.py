@@ -9,7 +9,7 @@ from workbench.events import Error
 from workbench.machines import Place
 from workbench.runner.attempt import Workplace
 from workbench.runner.faults import Fail, Hangs
-from workbench.tasks import check
+from workbench.tasks import tracebacks
 
 
 def blame(
@@ -24,8 +24,8 @@ def explain_failure(failure: Fail, workplace: Workplace) -> Error:
     if failure.error is not None:
         return replace(failure.error, message=failure.message)
     folder = workplace.folder
-    words = check.last_lines(folder, failure.place, 20)
-    field, line = check.find_place(words, folder) or (None, None)
+    words = tracebacks.last_lines(folder, failure.place, 20)
+    field, line = tracebacks.find_place(words, folder) or (None, None)
     return blame(failure.place, f"{failure.message}; {_last_words(words, folder)}", field, line, words)
 
 
@@ -34,8 +34,8 @@ def explain_silence(silence: Hangs, workplace: Workplace) -> Error:
     provider, folder = workplace.provider, workplace.folder
     running = [m for m in provider.machines(workplace.cluster) if m.state == "running"]
     asked = (10.0, provider) if provider.independent else (2.0, None)
-    stacks = {machine.place: check.ask_where(machine, folder, *asked) for machine in running}
-    where = {place: check.find_place(stack, folder) for place, stack in stacks.items()}
+    stacks = {machine.place: tracebacks.ask_where(machine, folder, *asked) for machine in running}
+    where = {place: tracebacks.find_place(stack, folder) for place, stack in stacks.items()}
     # A worker that hangs is rather the cause than a chief that waits for it in the same code.
     guilty = next((place for place in sorted(where, reverse=True) if where[place]), workplace.layout.leader)
     field, line = where.get(guilty) or (None, None)

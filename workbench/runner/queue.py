@@ -20,7 +20,7 @@ from workbench.runner.run import run
 from workbench.settings import CODE, Settings
 from workbench.system import detached, processes
 from workbench.system.waiting import comes_true
-from workbench.tasks import check
+from workbench.tasks import child
 
 MARK = "WORKBENCH_RUNNER"
 """The environment variable by which the system shows whose runner a process is: ``JOB@HOME``."""
@@ -91,7 +91,7 @@ def end_orphans(store: Store, provider: Provider) -> list[str]:
     for name in sorted(born):
         id = job_of(name)
         if id is None:
-            if name.startswith("task-") and time.time() - born[name] > check.MOST_S + 60:
+            if name.startswith("task-") and time.time() - born[name] > child.MOST_S + 60:
                 provider.terminate(name)
                 ended.append(name)
             continue

@@ -9,7 +9,7 @@ from workbench import events
 from workbench.errors import RecipeError
 from workbench.events import Error, Event, Metric, Phase
 from workbench.machines import Layout, Place, machine_folder
-from workbench.tasks import check
+from workbench.tasks import tracebacks
 
 E = TypeVar("E", bound=Event)
 
@@ -96,5 +96,5 @@ def shorten(event: E, folder: Path) -> E:
     """The event, which, if it is an error, calls the recipe's files as the user knows them."""
     if not isinstance(event, Error):
         return event
-    message, traceback = (check.shorten(text, folder) for text in (event.message, event.traceback))
+    message, traceback = (tracebacks.shorten(text, folder) for text in (event.message, event.traceback))
     return replace(event, message=message, traceback=traceback)

@@ -23,7 +23,8 @@ from workbench.runner.patience import Away, Patience
 from workbench.runner.reports import shorten
 from workbench.runner.tools import Check, Measure, Tools, check_with, measure_with, open_provider
 from workbench.settings import Settings
-from workbench.tasks.check import Stopped, fetch_packages
+from workbench.tasks.check import fetch_packages
+from workbench.tasks.child import Stopped
 from workbench.tasks.verification import Measured
 
 POLL_S = 0.3

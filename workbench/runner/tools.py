@@ -13,7 +13,7 @@ from workbench.runner.faults import Rules
 from workbench.runner.patience import Stop
 from workbench.settings import Settings
 from workbench.tasks import check as checks
-from workbench.tasks import verification
+from workbench.tasks import child, verification
 from workbench.tasks.verification import Measured
 
 Check = Callable[[Job, Stop], str]
@@ -68,7 +68,7 @@ def measure_with(settings: Settings) -> Measure:
 def end_trials(job: int, folder: Path, trials: Provider) -> None:
     """End a check or a measurement of this job that a runner before left; none is fine."""
     for one in (folder, folder.with_name(_check_name(job))):
-        trials.terminate(checks.task_of(one))
+        trials.terminate(child.task_of(one))
 
 
 def _check(settings: Settings, job: Job, stop: Stop) -> str:

@@ -14,7 +14,7 @@ from workbench.lineage import CorrectedPart
 from workbench.machines.local.provider import LocalProvider
 from workbench.manifest import ModelOutput
 from workbench.models.held_out import AGAIN, FILE
-from workbench.tasks.check import TIMEOUT_S, Task, run_child
+from workbench.tasks.child import TIMEOUT_S, Task, run_child
 
 MEASURE_S = 1800.0
 """Of work, for the answers to the held-out part."""

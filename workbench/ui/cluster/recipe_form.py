@@ -9,7 +9,8 @@ import ipywidgets
 from workbench.errors import BadInput, RecipeError, WorkbenchError
 from workbench.recipes import FIELDS, Recipe
 from workbench.recipes.importing import Proposal
-from workbench.tasks.check import Checked, Stopped
+from workbench.tasks.check import Checked
+from workbench.tasks.child import Stopped
 from workbench.ui.cluster.recipe.beside import FilesBeside
 from workbench.ui.cluster.recipe.packages import PackagesNote
 from workbench.ui.widgets.actions import Action, Message
