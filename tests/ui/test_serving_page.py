@@ -27,7 +27,7 @@ from workbench.settings import Settings
 from workbench.ui.draft import DRAFT
 from workbench.ui.serving import ServingPage, givers
 from workbench.ui.serving.alike import AlikeTraining
-from workbench.ui.serving.predict import PUBLISHED, UPLOAD, URL, ZIP
+from workbench.ui.serving.predict import BY_URL, PUBLISHED, UPLOAD, URL, ZIP
 from workbench.ui.widgets.actions import Action
 from workbench.verbs.workbench import Workbench, open_store
 
@@ -352,9 +352,18 @@ def test_an_uploaded_picture_is_answered_and_a_wrong_size_refused_in_the_back_en
     assert predict.message.html == ""
     upload(predict.file, "seven.png", making.png(making.seven()))
     wait_until(lambda: not predict.ask.busy, 60, "the end")
-    predict.width.value = "32"
+    predict.width.value = "32"  # as no page can: see below
     stand.press(predict.ask)
     assert "imageSize is 32x28x1, but the model takes 28x28x1" in predict.message.html
+
+
+def test_the_size_of_a_published_model_is_shown_and_only_that_of_another_can_be_said(stand: Stand) -> None:
+    predict = stand.page.predict
+    sizes = (predict.width, predict.height, predict.channels)
+    for source, fixed in ((PUBLISHED, True), (ZIP, False), (BY_URL, False), (PUBLISHED, True)):
+        predict.source.value = source
+        assert [field.disabled for field in sizes] == [fixed] * 3
+    assert [field.value for field in sizes] == ["28", "28", "1"]
 
 
 def test_a_picture_by_url_is_fetched_by_the_back_end_or_refused_in_its_words(stand: Stand) -> None:

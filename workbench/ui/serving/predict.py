@@ -224,6 +224,8 @@ class PredictPanel:
             shape = given.sizes if given and given.kind == "image" else ()
         height, width, channels = (*shape,) if len(shape) == 3 else ("", "", "")
         self.width.value, self.height.value, self.channels.value = str(width), str(height), str(channels)
+        for field in (self.width, self.height, self.channels):  # those of a published model are its own
+            field.disabled = self._is_live
         if self._follows and self.picture.value == DRAWING and self.canvas.drawing is not None:
             self._following.ask()
 
