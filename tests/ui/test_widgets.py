@@ -116,6 +116,15 @@ def test_a_picture_becomes_a_png_whose_alpha_is_the_ink() -> None:
     assert decoded[..., :3].max() == 0
 
 
+def test_a_bar_tells_its_state_and_the_words_for_it_in_one_message() -> None:
+    bar = ui.ProgressBar(label="Training", text="Not trained yet.")
+    wire = connect(bar)
+    bar.show("running", None, "Preparing …")
+    bar.show("running", None, "Preparing …")
+    (sent,) = wire.messages
+    assert sent["state"] == {"state": "running", "value": None, "text": "Preparing …"}
+
+
 def test_captions_and_labels_are_text_not_html() -> None:
     picture = np.zeros((1, 2, 2))
     assert "<script" not in ui.pictures(picture, ["<script>"]).html

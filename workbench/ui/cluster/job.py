@@ -124,8 +124,7 @@ class JobPage:
             return  # another job was opened meanwhile
         self._job = job
         self.head.html = job_views.head(job)
-        self.progress.value, self.progress.text = progress.value, progress.text
-        self.progress.aside, self.progress.state = progress.aside, progress.state
+        self.progress.show(progress.state, progress.value, progress.text, progress.aside)
         self.error.html = job_views.error(job)
         self.figures.html, self.timeline.html = job_views.figures(job), job_views.timeline(job)
         self.machines.html = job_views.machines(job, there)

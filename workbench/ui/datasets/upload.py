@@ -114,8 +114,7 @@ class Upload(anywidget.AnyWidget):
 
     def _give_up(self, why: str) -> None:
         self._path = None
-        self.progress.state = "failed"
-        self.progress.text = "not uploaded"
+        self.progress.show("failed", self.progress.value, "not uploaded")
         self.send({"kind": "rest"})
         self._refused(why)
 

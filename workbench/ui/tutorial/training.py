@@ -204,13 +204,10 @@ class TrainingPanel(Observable):
         self.message.html = ""
         self.train_button.disabled = self.epochs.disabled = True
         self.stop_button.disabled = False
-        self.progress.value, self.progress.state = None, "running"
-        self.progress.text, self.progress.aside = PREPARING, ""
+        self.progress.show("running", None, PREPARING)
 
     def _end(self, state: str, text: str) -> None:
-        self.progress.state = state
-        self.progress.value = 1.0 if state == "done" else self.progress.value or 0.0
-        self.progress.text, self.progress.aside = text, ""
+        self.progress.show(state, 1.0 if state == "done" else self.progress.value or 0.0, text)
         self.stop_button.disabled = True
         self.train_button.disabled = self.epochs.disabled = False
         self.train_button.description = "Train" if state == "failed" else "Train again"

@@ -55,6 +55,11 @@ class ProgressBar(anywidget.AnyWidget):
     state = traitlets.Enum(("idle", "running", "done", "stopped", "failed"), "idle").tag(sync=True)
     label = traitlets.Unicode("Progress").tag(sync=True)
 
+    def show(self, state: str, value: float | None, text: str, aside: str = "") -> None:
+        """Show another state and its words in one message: a screen reader is told both, once, and never older words."""
+        with self.hold_sync():
+            self.state, self.value, self.text, self.aside = state, value, text, aside
+
 
 def when(t: float) -> str:
     """Show a time in seconds since 1970 as how long ago that is, with the exact time on hover."""

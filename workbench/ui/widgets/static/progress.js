@@ -1,7 +1,7 @@
 // A bar, what is being done, and how long it will take. Only a change of state is announced; a bar that talks is noise.
 
 const SETTLED_MS = 400;
-const STATES = { idle: "", running: "started", done: "finished", stopped: "stopped", failed: "failed" };
+const STATES = { idle: "waiting", running: "started", done: "finished", stopped: "stopped", failed: "failed" };
 
 function render({ model, el }) {
   el.classList.add("wb", "wb-progress");
@@ -37,11 +37,10 @@ function render({ model, el }) {
     if (known) track.setAttribute("aria-valuenow", String(Math.round(value * 100)));
     else track.removeAttribute("aria-valuenow");
     if (state !== null && state !== model.get("state")) {
-      // The text follows the state in a message of its own.
+      // Who moves through several states at once is told the last.
       clearTimeout(speaking);
       speaking = setTimeout(() => {
-        const word = STATES[model.get("state")];
-        spoken.textContent = `${model.get("label")}${word ? ` ${word}` : ""}. ${left.textContent}`;
+        spoken.textContent = `${model.get("label")} ${STATES[model.get("state")]}. ${left.textContent}`;
       }, SETTLED_MS);
     }
     state = model.get("state");
