@@ -443,8 +443,25 @@ def test_a_completed_job_shows_how_good_it_is_and_can_be_deployed(stand: Stand, 
     assert panel.deploy.widget.layout.display == ""
     assert panel.terminate.widget.layout.display == "none"
     assert len(panel.charts.loss.series) == 2
+    assert panel.machines.html.count(">finished</span>") == 4, "its machines ended as they were to"
+    assert ">terminated<" not in panel.machines.html
+    assert "1 parameter server, 2 workers" in panel.head.html
     stand.press(panel.deploy)
     assert "no back end answers" in panel.message.html
+
+
+def test_what_a_visitor_may_not_press_says_why_beside_it(stand: Stand, made: dict[str, int]) -> None:
+    stand.page.requester.name = ""
+    panel = opened(stand, made["completed"])
+    assert panel.deploy.button.disabled
+    assert "Say who you are, at the top of the page" in panel.why_not.html
+    stand.page.requester.name = "bob"
+    wait_until(lambda: "ann" in panel.why_not.html, 60, "whose it is")
+    assert panel.deploy.button.disabled
+    assert "ann" in panel.deploy.button.tooltip
+    stand.page.requester.name = "ann"
+    wait_until(lambda: not panel.deploy.button.disabled, 60, "a button that can be pressed")
+    assert panel.why_not.html == ""
 
 
 def test_a_failed_job_shows_the_users_line_and_the_traceback(stand: Stand, made: dict[str, int]) -> None:
@@ -497,7 +514,7 @@ def test_several_jobs_are_drawn_over_each_other(stand: Stand, made: dict[str, in
     assert len({s["color"] for s in panel.compared.loss.series}) == 2
     wait_until(lambda: "byte for byte" in panel.compared_code.html, 60, "the code")
     told = panel.compared_figures.html
-    assert "1 ps + 2 workers" in told
+    assert "1 parameter server, 2 workers" in told
     assert "<b>98.20 %</b>" in told, "the better one is marked"
     assert 'class="wb-same"><th scope="row">Steps' in told
     assert "95 % interval" in told

@@ -7,18 +7,12 @@ from html import escape
 from workbench.jobs import ACTIVE, ENDED, Job
 from workbench.machines import Machine
 from workbench.recipes import Recipe
-from workbench.ui.widgets.formats import duration, ordinal, percent, time_left
+from workbench.ui.widgets.formats import duration, layout, ordinal, percent, time_left
 from workbench.ui.widgets.pieces import badge, banner, when
 from workbench.verbs.models import Version
 
 AROUND = 3
 """Lines of the user's code shown before and after the one with the error."""
-
-
-def layout(job: Job) -> str:
-    """Say a layout in words: ``1 ps + 2 workers``."""
-    workers = f"{job.workers} worker{'' if job.workers == 1 else 's'}"
-    return f"{job.ps} ps + {workers}" if job.ps else workers
 
 
 def head(job: Job) -> str:
@@ -28,7 +22,7 @@ def head(job: Job) -> str:
     attempt = f", attempt {job.attempt}" if job.attempt > 1 else ""
     return (
         f'<div class="wb-job-head"><h3>{name}</h3>{badge(job.state)}'
-        f'<span class="wb-muted">job {job.id} by {escape(job.requester)}, {layout(job)} on {place}{attempt}</span></div>'
+        f'<span class="wb-muted">job {job.id} by {escape(job.requester)}, {layout(job.ps, job.workers)} on {place}{attempt}</span></div>'
     )
 
 
@@ -125,7 +119,7 @@ def machines(job: Job, there: Sequence[Machine]) -> str:
         return ""
     addresses = {(m.role, m.index): m.address for m in there}
     rows = "".join(
-        f"<tr><td>{escape(m.role)} {m.index}</td><td>{badge(m.state)}</td><td>{escape(m.phase or '–')}</td>"
+        f"<tr><td>{escape(m.role)} {m.index}</td><td>{_machine_state(job, m.state)}</td><td>{escape(m.phase or '–')}</td>"
         f"<td><code>{escape(str(m.instance or m.pid or '–'))}</code></td>"
         f"<td><code>{escape(addresses.get((m.role, m.index), '') or '–')}</code></td></tr>"
         for m in job.machines
@@ -135,6 +129,13 @@ def machines(job: Job, there: Sequence[Machine]) -> str:
     return (
         '<h4 class="wb-part">Machines</h4><div class="wb-scroll" tabindex="0" role="region" aria-label="Machines">'
         f'<table class="wb-list"><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div>'
+    )
+
+
+def _machine_state(job: Job, state: str) -> str:
+    """Show the state of a machine; one that is gone because its job was done has finished, and was not cut short."""
+    return (
+        badge("completed", "finished") if (job.state, state) == ("completed", "terminated") else badge(state)
     )
 
 

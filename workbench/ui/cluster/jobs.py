@@ -13,7 +13,7 @@ from workbench.ui.cluster.job import CURVE_POINTS, JobPage, find_version
 from workbench.ui.cluster.job_charts import JobCharts
 from workbench.ui.cluster.job_views import progress
 from workbench.ui.widgets.address import Address
-from workbench.ui.widgets.formats import ordinal
+from workbench.ui.widgets.formats import narrow_layout, ordinal
 from workbench.ui.widgets.pieces import Html, waiting
 from workbench.ui.widgets.poll import Newest, Poll
 from workbench.ui.widgets.requester import Requester
@@ -169,7 +169,7 @@ def _row(job: Job, position: int | None) -> dict[str, Any]:
         "id": job.id,
         "name": job.name + (f":{job.version}" if job.version is not None else ""),
         "requester": job.requester,
-        "layout": f"{job.ps} + {job.workers}" if job.ps else str(job.workers),
+        "layout": narrow_layout(job.ps, job.workers),
         "state": job.state,
         "progress": [share, words],
         "accuracy": job.accuracy,

@@ -50,6 +50,27 @@ def time_left(seconds: float) -> str:
     return "almost done" if seconds < 1 else f"about {duration(seconds)} left"
 
 
+def layout(ps: int, workers: int) -> str:
+    """Give how many machines of which role a job trains on, where there is room for words.
+
+    >>> layout(0, 1), layout(1, 2), layout(2, 1)
+    ('1 worker', '1 parameter server, 2 workers', '2 parameter servers, 1 worker')
+    """
+    servers = f"{ps} parameter server{'' if ps == 1 else 's'}, " if ps else ""
+    return f"{servers}{workers} worker{'' if workers == 1 else 's'}"
+
+
+def narrow_layout(ps: int, workers: int) -> str:
+    """Give a layout where there is little room, such as in a table or beside a bar.
+
+    >>> narrow_layout(0, 1), narrow_layout(0, 2), narrow_layout(1, 2)
+    ('one process', '2 workers', '1 ps + 2 workers')
+    """
+    if ps:
+        return f"{ps} ps + {layout(0, workers)}"
+    return "one process" if workers == 1 else layout(0, workers)
+
+
 def ordinal(number: int) -> str:
     """Give a place in an order.
 

@@ -5,8 +5,7 @@ from html import escape
 
 from workbench.jobs import Job
 from workbench.ui.beside import mark, table, verdict
-from workbench.ui.cluster.job_views import layout
-from workbench.ui.widgets.formats import duration, percent
+from workbench.ui.widgets.formats import duration, layout, percent
 from workbench.ui.widgets.pieces import badge
 from workbench.verbs.models import Version
 
@@ -17,7 +16,7 @@ def figures(jobs: Sequence[Job], versions: Sequence[Version | None]) -> str:
     asked: list[tuple[str, list[str]]] = [
         ("State", [badge(job.state) for job in jobs]),
         ("Requester", [escape(job.requester) for job in jobs]),
-        ("Layout", [layout(job) for job in jobs]),
+        ("Layout", [layout(job.ps, job.workers) for job in jobs]),
         ("Machines", [_machines(job) for job in jobs]),
         ("Epochs", ["as the code says" if job.epochs is None else str(job.epochs) for job in jobs]),
         ("Data sets", [_datasets(job) for job in jobs]),

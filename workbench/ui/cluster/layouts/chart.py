@@ -7,9 +7,8 @@ import anywidget
 import traitlets
 
 from workbench.estimates.layouts import Choice
-from workbench.machines import Layout
 from workbench.ui.widgets import theme
-from workbench.ui.widgets.formats import duration
+from workbench.ui.widgets.formats import duration, narrow_layout
 
 
 class LayoutChart(anywidget.AnyWidget):
@@ -50,21 +49,9 @@ def _row(one: Choice) -> dict[str, object]:
     return {
         "ps": one.layout.ps,
         "workers": one.layout.workers,
-        "name": _name(one.layout),
+        "name": narrow_layout(one.layout.ps, one.layout.workers),
         "seconds": one.seconds,
         "said": f"{duration(one.seconds)}, {price}",
         "chosen": one.chosen,
         "better": one.better,
     }
-
-
-def _name(layout: Layout) -> str:
-    """Name a layout as the list of jobs does.
-
-    >>> _name(Layout()), _name(Layout(workers=2)), _name(Layout(1, 4))
-    ('one process', '2 workers', '1 ps + 4 workers')
-    """
-    workers = f"{layout.workers} worker{'' if layout.workers == 1 else 's'}"
-    if layout.ps:
-        return f"{layout.ps} ps + {workers}"
-    return "one process" if layout.workers == 1 else workers
