@@ -218,6 +218,8 @@ def _loop(
         due = checkpoints is not None and timer.due()
         # Steps that go on by themselves cannot be stopped at a mark: their frames are a little later.
         until = seen.next_mark(state.step) if seen is not None and strategy.waits else total
+        if wanted.rates:  # each epoch has its own, also where steps go on by themselves
+            until = min(until, (state.step // per_epoch + 1) * per_epoch)
         advance = strategy.advance(min(total, until), pace, (stop(), due))
         count, before, state.step = advance.done - state.step, state.step, advance.done
         took = watch.lap()
