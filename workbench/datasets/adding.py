@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from workbench.datasets.kept import measuring, store, writing
+from workbench.datasets.kept.former import Former
 from workbench.datasets.kept.values import DatasetManifest
 from workbench.datasets.sources import How, open_source
 from workbench.errors import BadInput, Full, Unavailable
@@ -72,7 +73,7 @@ def _add(
     opened = open_source(path, how, unpacked)
     found = opened.describe()
     there = store.versions(settings, name)
-    former = writing.Former(there[-1] if there else None, found.columns, settings)
+    former = Former(there[-1] if there else None, found.columns, settings)
     say(f"{name}: reading {found.kind}")
     written = writing.write(
         opened.blocks(),

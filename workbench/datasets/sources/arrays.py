@@ -14,9 +14,9 @@ from typing import IO
 import numpy as np
 from numpy.lib import format as npy
 
+from workbench.datasets.kept.blocks import TEST, TRAIN, Block
 from workbench.datasets.kept.records import fixed_dtype
 from workbench.datasets.kept.values import TEXT, Column, Split
-from workbench.datasets.kept.writing import TEST, TRAIN, Block
 from workbench.datasets.sources.base import BLOCK_BYTES, BLOCK_EXAMPLES, MOST_BYTES, Described, How
 from workbench.errors import BadInput, TooLarge
 

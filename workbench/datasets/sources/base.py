@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
+from workbench.datasets.kept.blocks import TEST, TRAIN, Block
 from workbench.datasets.kept.values import Column, Split
-from workbench.datasets.kept.writing import TEST, TRAIN, Block
 
 GIB = 1024**3
 MOST_BYTES = 20 * GIB

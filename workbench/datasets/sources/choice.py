@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from workbench.datasets.kept.writing import TEST, TRAIN
+from workbench.datasets.kept.blocks import TEST, TRAIN
 from workbench.datasets.sources import arrays, pictures, unpacking
 from workbench.datasets.sources.arrays import Arrays
 from workbench.datasets.sources.base import How, Source, part_named

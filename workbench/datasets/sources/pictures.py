@@ -7,9 +7,9 @@ from statistics import median
 
 import numpy as np
 
+from workbench.datasets.kept.blocks import UNKNOWN, Block
 from workbench.datasets.kept.records import fixed_dtype
 from workbench.datasets.kept.values import Column, Split
-from workbench.datasets.kept.writing import UNKNOWN, Block
 from workbench.datasets.sources.base import Described, How, part_named
 from workbench.errors import BadInput, PictureError
 from workbench.pictures import ink

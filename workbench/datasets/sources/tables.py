@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from workbench.datasets.kept.blocks import TEST, TRAIN, UNKNOWN, Block
 from workbench.datasets.kept.records import fixed_dtype
 from workbench.datasets.kept.values import TEXT, Column
-from workbench.datasets.kept.writing import TEST, TRAIN, UNKNOWN, Block
 from workbench.datasets.sources import cells
 from workbench.datasets.sources.base import Described, How, part_named
 from workbench.datasets.sources.lines import CsvLines, JoinedLines, ParquetLines, Rows

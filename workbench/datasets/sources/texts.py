@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
+from workbench.datasets.kept.blocks import UNKNOWN, Block
 from workbench.datasets.kept.records import fixed_dtype
 from workbench.datasets.kept.values import TEXT, Column, Split
-from workbench.datasets.kept.writing import UNKNOWN, Block
 from workbench.datasets.sources.base import Described, How
 from workbench.datasets.sources.pictures import find
 from workbench.errors import BadInput
