@@ -1,0 +1,45 @@
+"""Downloads of a notebook: machines have no network, so data comes from here or from beside the recipe."""
+
+import ast
+import re
+
+from workbench.recipes.importing.cells import Statement
+
+OURS = {"mnist": "mnist", "fashion_mnist": "fashion-mnist"}
+_FETCHES = re.compile(
+    r"https?://|\bget_file\(|\btfds\.load\(|datasets\.\w+\.load_data\(|\bload_dataset\(|fetch_\w+\(|gdown|kaggle"
+)
+_COLAB = re.compile(r"google\.colab|/content/|drive\.mount|files\.upload")
+
+
+def adapt(statement: Statement) -> tuple[str, list[str]]:
+    """The statement's text with our data sets taken from here, and what is to be said of what it fetches."""
+    text, notes = with_ours(statement.text), []
+    if text != statement.text:
+        notes.append(
+            f"cell {statement.cell}: the data set is the workbench's own, for machines have no network: datasets.load(…)"
+        )
+    elif _FETCHES.search(text):
+        notes.append(
+            f"cell {statement.cell}: {_first(statement)} fetches from the network, which machines have not: workbench data add NAME "
+            'SOURCE, then datasets.load("NAME"); or put the file beside the recipe'
+        )
+    if _COLAB.search(text):
+        notes.append(
+            f"cell {statement.cell}: {_first(statement)} is Colab's: put the file beside the recipe and open it by its name"
+        )
+    return text, notes
+
+
+def with_ours(text: str) -> str:
+    """The text with Keras' own copies of our data sets taken from here."""
+    return re.sub(
+        r"(?:\b\w+\.)*\b(mnist|fashion_mnist)\.load_data\([^)]*\)",
+        lambda match: f'datasets.load("{OURS[match[1]]}")',
+        text,
+    )
+
+
+def _first(statement: Statement) -> str:
+    line = ast.unparse(statement.node).splitlines()[0]
+    return line if len(line) <= 60 else line[:60] + " …"

@@ -1,0 +1,112 @@
+"""The training and the test part of a notebook's data: the line that returns both, and what that line needs."""
+
+import ast
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from workbench.errors import BadInput
+from workbench.recipes.importing import fits
+from workbench.recipes.importing.fits import Fit
+from workbench.recipes.importing.slicing import Use
+
+_AS_ARRAYS = '''def as_arrays(part):
+    """The examples of a tf.data.Dataset as arrays: the workbench batches and shuffles them itself."""
+    x, y = (spec.shape.as_list() for spec in part.element_spec[:2])
+    if x and y and x[0] == y[0]:
+        part = part.unbatch()
+    return tuple(np.array(column) for column in zip(*part.as_numpy_iterator()))'''
+_SPLIT = '''def split(x, y):
+    """Hold every fifth example out, for the notebook has no test part."""
+    held = np.arange(len(x)) % 5 == 4
+    return (x[~held], y[~held]), (x[held], y[held])'''
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The two parts.
+
+    Attributes
+    ----------
+    load
+        The line of ``load_data`` that returns them.
+    names
+        Of the notebook's, in that line.
+    end
+        The place of the statement before which they are made.
+    evaluated
+        The place of the ``evaluate`` that names the test part, if one does.
+    extra
+        Functions that the line calls.
+    notes
+        What was changed, in words.
+    """
+
+    load: str
+    names: frozenset[str]
+    end: int
+    evaluated: int | None
+    extra: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def find_parts(uses: Sequence[Use], fit: Fit) -> Parts:
+    """Find what ``fit`` trains with, and what the notebook evaluates with, or else validates.
+
+    Raises
+    ------
+    BadInput
+        ``fit`` is given no data.
+    """
+    arguments = fit.arguments
+    notes: list[str] = []
+    extra: list[str] = []
+    x, y, weight = arguments.get("x"), arguments.get("y"), arguments.get("sample_weight")
+    end, evaluated = fit.place, None
+    if x is None:
+        raise BadInput(f"{fit.model}.fit(…) names no data")
+    train = (
+        f"({', '.join(ast.unparse(part) for part in (x, y, weight) if part is not None)})"
+        if y is not None
+        else f"as_arrays({ast.unparse(x)})"
+    )
+    found = fits.evaluated(uses, fit.model)
+    validation = arguments.get("validation_data")
+    given = found[1] if found is not None else {}
+    if found is not None and "x" in given and ast.unparse(given["x"]) != ast.unparse(x):
+        end = max(end, found[0])
+        evaluated = found[0]
+        pair = f"({ast.unparse(given['x'])}, {ast.unparse(given['y'])})" if "y" in given else ""
+        test = pair or f"as_arrays({ast.unparse(given['x'])})"
+        if validation is not None and ast.unparse(validation) not in (pair, ast.unparse(given["x"])):
+            notes.append(
+                "validation_data of fit is left out: the workbench cuts a tenth off the training part, and the test "
+                "part chooses no model"
+            )
+    elif validation is not None:
+        notes.append("the notebook evaluates nothing, so validation_data of fit became the test part")
+        if isinstance(validation, ast.Tuple | ast.List):
+            test = f"({', '.join(ast.unparse(value) for value in validation.elts[:2])})"
+        else:
+            test = ast.unparse(validation) if y is not None else f"as_arrays({ast.unparse(validation)})"
+    else:
+        notes.append(
+            "the notebook has no test part, so every fifth example is held out: see split() in preprocessing"
+        )
+        extra.append(_SPLIT)
+        test = ""
+    if "validation_split" in arguments:
+        notes.append("validation_split is left out: the workbench cuts a tenth off the training part")
+    if "as_arrays(" in train + test:
+        notes.append(
+            "the tf.data.Dataset of the notebook becomes arrays, see as_arrays(): the workbench batches and shuffles itself"
+        )
+        extra.insert(0, _AS_ARRAYS)
+    load = (
+        f"return {train}, {test}"
+        if test
+        else f"return split{train}"
+        if y is not None
+        else f"return split(*{train})"
+    )
+    names = {n.id for n in ast.walk(ast.parse(load.removeprefix("return "))) if isinstance(n, ast.Name)}
+    return Parts(load, frozenset(names - {"as_arrays", "split"}), end, evaluated, tuple(extra), tuple(notes))

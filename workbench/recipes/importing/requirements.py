@@ -1,0 +1,40 @@
+"""The requirements of a notebook: what it installs, and what it imports that is not here."""
+
+import ast
+from collections.abc import Iterable, Sequence
+
+from workbench import packages
+from workbench.recipes import advice
+from workbench.recipes.importing.slicing import Use
+
+
+def requirements(pip: Sequence[str], uses: Iterable[Use]) -> tuple[str, list[str]]:
+    """The lines for what ``pip`` was told to install and what these statements import, and what is to be said of them."""
+    notes: list[str] = []
+    text = "".join(f"%pip install {line}\n" for line in pip)
+    kept = []
+    try:
+        named = [one.text for one in packages.parse(text)]
+    except Exception as error:  # a line that is none is told, and left out
+        notes.append(f"of pip's lines nothing became requirements: {error}")
+        named = []
+    here = {*advice.modules(), "tensorflow-cpu", "tensorflow-gpu", "opencv-python"}
+    kept += [one for one in named if packages.parse(one)[0].name not in here]
+    have = {packages.parse(one)[0].name for one in kept}
+    for use in uses:
+        node = use.statement.node
+        if not use.is_import:
+            continue
+        tops = (
+            [a.name for a in node.names]
+            if isinstance(node, ast.Import)
+            else [getattr(node, "module", None) or ""]
+        )
+        for top in {t.partition(".")[0] for t in tops} - {""}:
+            if top not in here and not advice.is_pythons(top) and top not in ("google", "workbench"):
+                line = packages.suggestion(top)
+                if line not in have:
+                    kept.append(line)
+                    have.add(line)
+                    notes.append(f"{top} is not here, so {line} became a line of the requirements")
+    return "".join(f"{one}\n" for one in kept), notes
