@@ -23,6 +23,15 @@ def test_a_film_is_read_back(tmp_path: Path) -> None:
     assert [(frame.step, frame.numbers) for frame in found.frames] == [(0, b"ab"), (5, b"cd")]
 
 
+def test_a_version_without_a_film_keeps_the_reason(tmp_path: Path) -> None:
+    films.write(films.absent("it has 9 numbers too many"), tmp_path)
+    found = films.read(tmp_path)
+    assert found is not None
+    assert found.frames == ()
+    assert films.why_absent(found) == "it has 9 numbers too many"
+    assert films.why_absent(films.Film({"format": 1}, ())) == ""
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -31,6 +40,7 @@ def test_a_film_is_read_back(tmp_path: Path) -> None:
         "{}",
         '{"frames": []}',
         '{"frames": 3}',
+        '{"frames": [], "missing": 3}',
         '{"frames": [{"step": 1, "weights": "?"}]}',
         pytest.param("[" * 99_999, id="nested too deep"),
     ],

@@ -32,7 +32,7 @@ class Frame:
 
 
 class FilmSoFar(Protocol):
-    """The input and the steps of a model, and its frames."""
+    """The input and the steps of a model, and its frames; or, in the form, ``missing``: why there are none."""
 
     @property
     def form(self) -> Mapping[str, object]: ...
@@ -48,6 +48,17 @@ class Film:
     frames: tuple[Frame, ...]
 
 
+def absent(why: str) -> Film:
+    """A film that there is not, with the reason, for who would like to see it."""
+    return Film({"format": 1, "missing": why}, ())
+
+
+def why_absent(film: FilmSoFar) -> str:
+    """Give the reason why a film has no frames; empty where it has, or will have."""
+    why = film.form.get("missing")
+    return why if isinstance(why, str) and not film.frames else ""
+
+
 def write(film: FilmSoFar, folder: Path) -> None:
     """Write ``film.json`` of a version; its examples lie beside it already, in ``alike.npz``."""
     form = {name: value for name, value in film.form.items() if name != "examples"}
@@ -56,7 +67,7 @@ def write(film: FilmSoFar, folder: Path) -> None:
 
 
 def read(folder: Path) -> Film | None:
-    """Read the film of the version in a folder; ``None`` where there is none that is sound."""
+    """Read the film of the version in a folder, or why it has none; ``None`` where there is nothing that is sound."""
     path = folder / FILM
     try:
         if path.stat().st_size > MOST_BYTES:
@@ -68,7 +79,10 @@ def read(folder: Path) -> Film | None:
         )
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError, binascii.Error):
         return None
-    return Film({**told, **_examples(folder, told.get("labels"))}, frames) if frames else None
+    if not frames:
+        nothing = Film(told, ())
+        return nothing if why_absent(nothing) else None
+    return Film({**told, **_examples(folder, told.get("labels"))}, frames)
 
 
 def show_examples(x: np.ndarray, y: np.ndarray, labels: Sequence[str]) -> dict[str, object]:

@@ -10,7 +10,7 @@ import pytest
 
 from workbench import recipes
 from workbench.events import Progress, Writer
-from workbench.film import Frame, Growing
+from workbench.film import Frame, Growing, read, why_absent, write
 from workbench.manifest import Input
 from workbench.node import data, role, training
 from workbench.node.companions import browser, film, sample
@@ -93,6 +93,41 @@ def test_what_no_page_could_compute_is_not_filmed() -> None:
     x, y = np.zeros((40, 5), np.float32), np.arange(40) % 2
     model = keras.Sequential([keras.Input((5,)), keras.layers.Dense(2)])
     assert film.begin(model, data.prepare((x, y), batch_size=8, augment=None, seed=0)) is None
+
+
+@pytest.mark.parametrize(
+    ("shape", "layers", "why"),
+    [
+        ((8, 8, 3), (keras.layers.Flatten(),), "it takes pictures of 8×8×3"),
+        ((65, 64, 1), (keras.layers.Flatten(),), "it takes pictures of 65×64×1"),
+        (
+            (16, 16, 1),
+            (keras.layers.Flatten(), keras.layers.Dense(900, name="wide")),
+            "it has 233,102 numbers (wide alone 231,300), and a film keeps at most 200,000 a step; a smaller",
+        ),
+        (
+            (8, 8, 1),
+            (keras.layers.Reshape((8, 8)), keras.layers.LSTM(3, name="memory")),
+            "a page cannot compute it, since memory is a layer of the kind LSTM",
+        ),
+    ],
+)
+def test_a_network_of_pictures_without_a_film_says_why(
+    shape: tuple[int, ...], layers: tuple[keras.Layer, ...], why: str, tmp_path: Path
+) -> None:
+    x, y = np.zeros((16, *shape), np.float32), np.arange(16) % 2
+    model = keras.Sequential([keras.Input(shape), *layers, keras.layers.Dense(2)])
+    found = film.begin(model, data.prepare((x, y), batch_size=8, augment=None, seed=0))
+    assert found is not None
+    found.take(0)
+    assert found.frames == []
+    assert not found.is_due(1)
+    assert found.next_mark(0) > 10**9, "a training is not stopped for frames that are not taken"
+    assert why_absent(found).startswith(why)
+    write(found, tmp_path)
+    kept = read(tmp_path)
+    assert kept is not None
+    assert why_absent(kept) == why_absent(found)
 
 
 class Heard:

@@ -554,6 +554,22 @@ def test_a_jobs_film_grows_while_it_trains_and_is_its_versions_afterwards(
     wait_until(lambda: told[-1][0] == {"kind": "clear"}, 60, "no film")
 
 
+def test_a_jobs_page_says_once_why_its_network_has_no_film(
+    stand: Stand, made: dict[str, int], settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[Any] = []
+    monkeypatch.setattr(Film, "send", lambda self, content, buffers=None: told.append(content))
+    recorder = film.Recorder(settings.home / "jobs" / str(made["training"]) / "checkpoints" / "film")
+    recorder.follow(film.absent("memory is a layer of the kind LSTM"))
+    panel = opened(stand, made["training"])
+    said = {"kind": "form", "form": {"format": 1, "missing": "memory is a layer of the kind LSTM"}}
+    wait_until(lambda: said in told, 60, "the reason")
+    panel.refresh()
+    panel.refresh()
+    assert told.count(said) == 1
+    assert told[-1] == said
+
+
 def test_logs_are_text_of_the_machine_that_was_chosen(stand: Stand, made: dict[str, int]) -> None:
     panel = opened(stand, made["training"])
     assert f'href="serve_and_predict.ipynb?job={made["training"]}">Draw at it' in panel.links.html

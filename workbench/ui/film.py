@@ -5,9 +5,11 @@ from typing import Any
 
 import anywidget
 
+from workbench import film as films
 from workbench.film import FilmSoFar, Frame
 from workbench.models import at_home
 from workbench.ui.widgets import theme
+from workbench.verbs.models import Version
 
 MODULES = (
     *("drawing", "paper", "picture", "home/fit", "home/network"),
@@ -19,7 +21,8 @@ MODULES = (
 class Film(anywidget.AnyWidget):
     """A drawing, ten bars and the first layers' maps under a slider from random to trained; what is inside, to unfold.
 
-    The page computes them itself, of the numbers that it is sent once: a training that goes on is not asked.
+    The page computes them itself, of the numbers that it is sent once: a training that goes on is not asked. Where there is
+    no film it says why.
     """
 
     _esm = at_home.bundle(MODULES) + "\nexport default { render: modules.widget.render };\n"
@@ -60,3 +63,12 @@ class Film(anywidget.AnyWidget):
     def _tell(self, frame: Frame, kept: list[int]) -> None:
         """Send a frame, and which frames the film has now: the newest takes the place of one that passed."""
         self.send({"kind": "frame", "step": frame.step, "kept": kept}, buffers=[frame.numbers])
+
+
+def read(version: Version) -> films.Film | None:
+    """The film of a version, or why it has none; ``None`` of a version that takes no pictures."""
+    given = version.manifest.input
+    kept = films.read(version.folder)
+    if kept is None and given is not None and given.kind == "image":
+        return films.absent("none was kept while it learned; a network that is trained here now has one")
+    return kept

@@ -3,12 +3,12 @@
 from workbench import film
 from workbench.jobs import Job
 from workbench.settings import Settings
-from workbench.ui.film import Film
+from workbench.ui.film import Film, read
 from workbench.verbs.models import Version
 
 
 class JobFilm:
-    """Shows one job at a time; ``widget`` is empty where there is nothing to be seen."""
+    """Shows one job at a time; ``widget`` is empty where there is nothing to be seen, or says why."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -29,7 +29,7 @@ class JobFilm:
                 self.widget.clear()
         found = self._shown
         if isinstance(found, film.Growing):
-            if found.refresh():
+            if found.refresh() or film.why_absent(found):
                 self.widget.show(found)
             else:
                 self.widget.clear()
@@ -38,7 +38,7 @@ class JobFilm:
 
     def _find(self, job: Job | None, version: Version | None) -> film.Film | film.Growing | None:
         if version is not None:
-            return film.read(version.folder)
+            return read(version)
         if job is None:
             return None
         return film.Growing(self._settings.home, "jobs", str(job.id), "checkpoints", film.FOLDER)

@@ -40,7 +40,9 @@ export function render({ model, el }) {
     moment,
     make("div", { className: "wb-film-row" }, make("div", { className: "wb-film-paper" }, canvas, clear), bars, maps),
     inside, layers, spoken);
-  el.replaceChildren(root);
+  const reason = make("p", {});
+  const absent = make("div", { className: "wb wb-film", hidden: true }, make("h4", { textContent: "Watch it learn" }), reason);
+  el.replaceChildren(root, absent);
 
   const panel = insidePanel(layers, (text) => { spoken.textContent = text; }, 5);
   const looks = ownLooks(panel);
@@ -78,6 +80,8 @@ export function render({ model, el }) {
     due = 0;
     const { form, frames } = film;
     root.hidden = !frames.length;
+    absent.hidden = frames.length > 0 || !form?.missing;
+    reason.textContent = absent.hidden ? "" : `There is no film of this network: ${form.missing}.`;
     if (root.hidden) return;
     const at = chosen < 0 ? frames.length - 1 : chosen;
     const { step, steps } = frames[at];

@@ -16,6 +16,7 @@ from workbench.node.model import says_logits
 MARKS = (0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000)
 MOST_NUMBERS = 200_000
 """Of a model, so that a whole film is below 8 MB."""
+INSTEAD = "See inside on the drawing page shows its layers once it is deployed"
 
 
 @dataclass
@@ -28,17 +29,23 @@ class Film:
     frames: list[Frame] = field(default_factory=list)
     passing: bool = False
     """Whether the newest frame is at no mark."""
+    absent: bool = False
+    """Whether the form says why there are no frames, and never will be."""
 
     def next_mark(self, step: int) -> int:
         """The step after ``step`` at which the next frame is due."""
+        if self.absent:
+            return 2**62
         return next((mark for mark in MARKS if mark > max(self._last, step)), 2**62)
 
     def is_due(self, step: int) -> bool:
         """Tell whether a mark has been reached since the last frame."""
-        return any(self._last < mark <= step for mark in MARKS)
+        return not self.absent and any(self._last < mark <= step for mark in MARKS)
 
     def take(self, step: int) -> None:
         """Keep the model as it is now; the same step again replaces its frame."""
+        if self.absent:
+            return
         arrays = [weight().ravel() for made in self.steps for weight in made.weights]
         flat = np.concatenate(arrays) if arrays else np.zeros(0, np.float32)
         numbers = flat.clip(-65_000, 65_000).astype("<f2").tobytes()
@@ -62,7 +69,9 @@ def begin(
     labels: Sequence[str] = (),
     examples: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> Film | None:
-    """A film of the model without a frame; ``None`` where no page could compute it, or where it would be too long.
+    """A film of the model without a frame; ``None`` of what takes no pictures.
+
+    Where no page could compute it, or where it would be too long, it never has one, and its form says why.
 
     Parameters
     ----------
@@ -71,18 +80,23 @@ def begin(
     """
     given = batches.sample[0]
     shape: tuple[int, ...] = tuple(getattr(given, "shape", ()))[1:]
-    if len(shape) != 3 or shape[2] != 1 or np.prod(shape) > MOST_PIXELS:
+    if len(shape) != 3:
         return None
+    if shape[2] != 1 or np.prod(shape) > MOST_PIXELS:
+        size = "×".join(map(str, shape))
+        return _absent(
+            f"it takes pictures of {size}, and a film shows a drawing as grey pictures of at most {MOST_PIXELS:,} pixels"
+        )
     span: tuple[float, float] = (0, 255) if given.dtype.is_integer else (0, 1)
     if examples is not None and examples[0].dtype.kind == "f" and examples[0].size:
         span = float(examples[0].min()), float(examples[0].max())
     takes = Input(shape, "image", range=span)
     try:
         steps = browser.steps(model, takes)
-    except browser.NotForBrowsers:
-        return None
-    if sum(weight().size for step in steps for weight in step.weights) > MOST_NUMBERS:
-        return None
+    except browser.NotForBrowsers as error:
+        return _absent(f"a page cannot compute it, since {error}; {INSTEAD}")
+    if why := _too_many(steps):
+        return _absent(f"{why}; a smaller network has one, and {INSTEAD}")
     form: dict[str, object] = {
         "format": 1,
         "input": {"shape": list(shape), "range": list(span)},
@@ -94,3 +108,19 @@ def begin(
     if chosen is not None:
         form["examples"] = show_examples(*chosen, labels)
     return Film(form, steps)
+
+
+def _absent(why: str) -> Film:
+    return Film({"format": 1, "missing": why}, (), absent=True)
+
+
+def _too_many(steps: Sequence[browser.Step]) -> str:
+    """Say how many numbers a model has, and the layer that has the most; empty where a film has room for them."""
+    of: dict[str, int] = {}
+    for step in steps:
+        of[step.of] = of.get(step.of, 0) + sum(weight().size for weight in step.weights)
+    total = sum(of.values())
+    if total <= MOST_NUMBERS:
+        return ""
+    largest = max(of, key=lambda layer: of[layer])
+    return f"it has {total:,} numbers ({largest} alone {of[largest]:,}), and a film keeps at most {MOST_NUMBERS:,} a step"

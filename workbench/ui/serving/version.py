@@ -5,12 +5,12 @@ from html import escape
 
 import ipywidgets
 
-from workbench import film as films
 from workbench.errors import BadInput, NotFound, WorkbenchError
 from workbench.ui import evaluations
 from workbench.ui.as_code import AsCode, Line
 from workbench.ui.as_code import lines as as_code
 from workbench.ui.film import Film
+from workbench.ui.film import read as read_film
 from workbench.ui.serving import version_views
 from workbench.ui.serving.choice import BackEndChoice
 from workbench.ui.serving.snapshot import Snapshot
@@ -61,7 +61,7 @@ class VersionPage:
         another = str(version or "") != str(self._version or "")
         if another:
             self.message.clear()
-            kept = films.read(version.folder) if version else None
+            kept = read_film(version) if version else None
             self.film.clear() if kept is None else self.film.show(kept)
         self._version = version
         self.widget.layout.display = "" if version else "none"
