@@ -214,6 +214,7 @@ function render({ model, el }) {
     model.set("selected", now.includes(key) ? now.filter((k) => k !== key) : [...now, key]);
     model.save_changes();
   };
+  const named = columns.find((column) => column.kind === "text"); // the one cell of a card that needs no name of its column
   function makeRow(key) {
     const tr = element("tr", "wb-row");
     tr.dataset.key = key;
@@ -230,6 +231,7 @@ function render({ model, el }) {
     }
     for (const column of columns) {
       const td = element("td", `wb-kind-${column.kind}`);
+      td.classList.toggle("wb-cell-name", column === named);
       td.dataset.priority = column.priority;
       td.dataset.label = column.title;
       td.dataset.column = column.key;
