@@ -1,10 +1,5 @@
-"""The manifest of a model version, ``manifest.json``: parsed and checked once, written by one function.
+"""All that a manifest says of a model version, as a value."""
 
-The registry, the back end and the pages all read it, so this module needs the standard library alone.
-"""
-
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -22,86 +17,10 @@ from workbench.lineage import (
     parse_parent,
     parse_pins,
 )
+from workbench.manifest.files import FORMAT, File, parse_files, read_json, write_listing
+from workbench.manifest.signature import Input, ModelOutput, input_as_json, parse_input, parse_output
 
-FILE = "manifest.json"
-FORMAT = 1
 Preprocessing = Literal["mnist", "resize", "none"]
-OutputKind = Literal["probabilities", "independent", "logits", "values"]
-"""What a model's outputs are: probabilities of classes that exclude each other (one output: that of the second of two),
-probabilities of which each stands alone, logits of classes, or quantities."""
-
-
-@dataclass(frozen=True)
-class File:
-    """One file of a version."""
-
-    sha256: str
-    bytes: int
-
-    @classmethod
-    def of(cls, path: Path) -> "File":
-        """Measure a file."""
-        with path.open("rb") as file:
-            return cls(hashlib.file_digest(file, "sha256").hexdigest(), path.stat().st_size)
-
-
-@dataclass(frozen=True)
-class Input:
-    """The input that the model takes.
-
-    Attributes
-    ----------
-    kind
-        ``image``, ``array`` or ``text``.
-    shape
-        Without the batch; ``None`` where any size will do.
-    dtype
-        As NumPy calls it, and ``string``.
-    range
-        Lowest and highest value that the model was trained on.
-    """
-
-    shape: tuple[int | None, ...]
-    kind: str = "array"
-    dtype: str = "float32"
-    range: tuple[float, float] = (0, 255)
-    example: tuple[int, ...] = ()
-    """Shape of the examples that it was trained on, where ``shape`` leaves a side open."""
-
-    @property
-    def sizes(self) -> tuple[int, ...]:
-        """A shape that goes in, every side told: what a picture is brought to.
-
-        >>> Input((None, None, 3), example=(32, 32, 3)).sizes
-        (32, 32, 3)
-        """
-        return self.example or tuple(side or 1 for side in self.shape)
-
-    def show_shape(self) -> str:
-        """Write the shape as people read it.
-
-        >>> Input((None, 3)).show_shape(), Input(()).show_shape()
-        ('n×3', 'one value')
-        """
-        return "×".join("n" if side is None else str(side) for side in self.shape) or "one value"
-
-    def fits(self, shape: tuple[int, ...]) -> bool:
-        """Tell whether an example of this shape can go in.
-
-        >>> Input((None, 3)).fits((7, 3)), Input((None, 3)).fits((7, 4))
-        (True, False)
-        """
-        return len(shape) == len(self.shape) and all(
-            wanted in (None, side) for wanted, side in zip(self.shape, shape, strict=True)
-        )
-
-
-@dataclass(frozen=True)
-class ModelOutput:
-    """The output that the model gives: what it is, and its shape without the batch."""
-
-    kind: OutputKind
-    shape: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -217,10 +136,10 @@ class Manifest:
             version=fields.optional("version", fields.whole) or 0,
             created=fields.text("created", ""),
             job=fields.optional("job", fields.whole),
-            input=fields.optional("input", lambda key: _input(fields.part(key))),
+            input=fields.optional("input", lambda key: parse_input(fields.part(key))),
             preprocessing=cast(Preprocessing, preprocessing),
             labels=fields.texts("labels"),
-            output=fields.optional("output", lambda key: _output(fields.part(key))),
+            output=fields.optional("output", lambda key: parse_output(fields.part(key))),
             metrics=fields.numbers("metrics"),
             training=_training(fields.part("training")),
             frameworks=fields.named_texts("frameworks"),
@@ -229,7 +148,7 @@ class Manifest:
             parent=fields.optional("parent", lambda key: parse_parent(fields.part(key))),
             doubt=fields.optional("doubt", fields.text),
             datasets=parse_pins(fields, "datasets"),
-            files=_files(fields),
+            files=parse_files(fields),
             others={key: told[key] for key in told if key not in _KNOWN},
         )
 
@@ -241,7 +160,7 @@ class Manifest:
             "version": self.version,
             "created": self.created,
             "job": self.job,
-            "input": self.input and _input_as_json(self.input),
+            "input": self.input and input_as_json(self.input),
             "preprocessing": self.preprocessing,
             "labels": list(self.labels),
             "output": self.output and {"kind": self.output.kind, "shape": [*self.output.shape]},
@@ -268,51 +187,12 @@ def read(folder: Path) -> Manifest:
     ModelRefused
         No manifest, one that is not JSON, of a format that is not known here, or with a value that cannot be.
     """
-    return Manifest.parse(_read(folder))
-
-
-def read_files(folder: Path) -> dict[str, File]:
-    """Read the files alone that the manifest of a version, or of exported corrections, lists.
-
-    Raises
-    ------
-    ModelRefused
-    """
-    return _files(Fields(_read(folder), "the manifest's "))
-
-
-def _read(folder: Path) -> Mapping[str, object]:
-    try:
-        told = json.loads((folder / FILE).read_text())
-    except FileNotFoundError as error:
-        raise ModelRefused(f"{folder.name} has no {FILE}; export it with the workbench") from error
-    except (ValueError, OSError, RecursionError) as error:
-        raise ModelRefused(f"{FILE} cannot be read: {error}") from error
-    if not isinstance(told, dict) or told.get("format") != FORMAT:
-        found = told.get("format") if isinstance(told, dict) else type(told).__name__
-        raise ModelRefused(f"{FILE} must be an object of format {FORMAT}. Received: {str(found)[:80]!r}")
-    return told
+    return Manifest.parse(read_json(folder))
 
 
 def write(folder: Path, manifest: Manifest) -> None:
     """Write the manifest of a version, with the folder's files as they are now."""
     write_listing(folder, manifest.as_json())
-
-
-def write_listing(folder: Path, told: Mapping[str, object]) -> None:
-    """Write a manifest of any fields, completed by the format and the folder's files."""
-    files = {path: vars(file) for path, file in list_files(folder).items()}
-    text = json.dumps({"format": FORMAT, **told, "files": files}, indent=2, ensure_ascii=False)
-    (folder / FILE).write_text(text + "\n")
-
-
-def list_files(folder: Path) -> dict[str, File]:
-    """Measure every file but the manifest, sorted by path."""
-    return {
-        path.relative_to(folder).as_posix(): File.of(path)
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and path != folder / FILE
-    }
 
 
 _KNOWN = {
@@ -337,28 +217,6 @@ _KNOWN = {
 }
 
 
-def _input(fields: Fields) -> Input:
-    return Input(
-        shape=fields.open_shape("shape"),
-        kind=fields.text("kind", "array"),
-        dtype=fields.text("dtype", "float32"),
-        range=fields.optional("range", fields.range) or (0, 255),
-        example=fields.optional("example", fields.shape) or (),
-    )
-
-
-def _input_as_json(given: Input) -> dict[str, object]:
-    told = {**vars(given), "shape": [*given.shape], "range": [*given.range], "example": [*given.example]}
-    return {key: value for key, value in told.items() if key != "example" or value}
-
-
-def _output(fields: Fields) -> ModelOutput:
-    kind = fields.text("kind", "values")
-    if kind not in get_args(OutputKind):
-        fields.refuse("kind", ", ".join(get_args(OutputKind)))
-    return ModelOutput(cast(OutputKind, kind), fields.shape("shape"))
-
-
 def _training(fields: Fields) -> Training:
     return Training(
         seconds=fields.number("seconds", 0.0),
@@ -366,8 +224,3 @@ def _training(fields: Fields) -> Training:
         epochs=fields.optional("epochs", fields.whole),
         best_epoch=fields.optional("best_epoch", fields.whole),
     )
-
-
-def _files(fields: Fields) -> dict[str, File]:
-    parts = {path: fields.part("files").part(path) for path in fields.object("files")}
-    return {path: File(part.text("sha256"), part.whole("bytes")) for path, part in parts.items()}

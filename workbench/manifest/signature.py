@@ -1,0 +1,94 @@
+"""The signature of a model: what goes in, and what comes out."""
+
+from dataclasses import dataclass
+from typing import Literal, cast, get_args
+
+from workbench.fields import Fields
+
+OutputKind = Literal["probabilities", "independent", "logits", "values"]
+"""What a model's outputs are: probabilities of classes that exclude each other (one output: that of the second of two),
+probabilities of which each stands alone, logits of classes, or quantities."""
+
+
+@dataclass(frozen=True)
+class Input:
+    """The input that the model takes.
+
+    Attributes
+    ----------
+    kind
+        ``image``, ``array`` or ``text``.
+    shape
+        Without the batch; ``None`` where any size will do.
+    dtype
+        As NumPy calls it, and ``string``.
+    range
+        Lowest and highest value that the model was trained on.
+    """
+
+    shape: tuple[int | None, ...]
+    kind: str = "array"
+    dtype: str = "float32"
+    range: tuple[float, float] = (0, 255)
+    example: tuple[int, ...] = ()
+    """Shape of the examples that it was trained on, where ``shape`` leaves a side open."""
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """A shape that goes in, every side told: what a picture is brought to.
+
+        >>> Input((None, None, 3), example=(32, 32, 3)).sizes
+        (32, 32, 3)
+        """
+        return self.example or tuple(side or 1 for side in self.shape)
+
+    def show_shape(self) -> str:
+        """Write the shape as people read it.
+
+        >>> Input((None, 3)).show_shape(), Input(()).show_shape()
+        ('n×3', 'one value')
+        """
+        return "×".join("n" if side is None else str(side) for side in self.shape) or "one value"
+
+    def fits(self, shape: tuple[int, ...]) -> bool:
+        """Tell whether an example of this shape can go in.
+
+        >>> Input((None, 3)).fits((7, 3)), Input((None, 3)).fits((7, 4))
+        (True, False)
+        """
+        return len(shape) == len(self.shape) and all(
+            wanted in (None, side) for wanted, side in zip(self.shape, shape, strict=True)
+        )
+
+
+@dataclass(frozen=True)
+class ModelOutput:
+    """The output that the model gives: what it is, and its shape without the batch."""
+
+    kind: OutputKind
+    shape: tuple[int, ...]
+
+
+def parse_input(fields: Fields) -> Input:
+    """Parse the input that a manifest tells."""
+    return Input(
+        shape=fields.open_shape("shape"),
+        kind=fields.text("kind", "array"),
+        dtype=fields.text("dtype", "float32"),
+        range=fields.optional("range", fields.range) or (0, 255),
+        example=fields.optional("example", fields.shape) or (),
+    )
+
+
+def input_as_json(given: Input) -> dict[str, object]:
+    """The input as it stands in the file."""
+    told = {**vars(given), "shape": [*given.shape], "range": [*given.range], "example": [*given.example]}
+    return {key: value for key, value in told.items() if key != "example" or value}
+
+
+def parse_output(fields: Fields) -> ModelOutput:
+    """Parse the output that a manifest tells."""
+    kind = fields.text("kind", "values")
+    if kind not in get_args(OutputKind):
+        fields.refuse("kind", ", ".join(get_args(OutputKind)))
+    return ModelOutput(cast(OutputKind, kind), fields.shape("shape"))
