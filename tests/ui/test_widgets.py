@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from workbench import ui
-from workbench.errors import RecipeError
+from workbench.errors import BadInput, RecipeError
 from workbench.models.evaluation import evaluate
 from workbench.models.measured import Evaluation
+from workbench.ui.file_button import FileButton
 from workbench.ui.widgets import pieces, theme
 from workbench.ui.widgets.curves import thin
 from workbench.ui.widgets.inline_pictures import data_url
@@ -123,6 +124,30 @@ def test_a_bar_tells_its_state_and_the_words_for_it_in_one_message() -> None:
     bar.show("running", None, "Preparing …")
     (sent,) = wire.messages
     assert sent["state"] == {"state": "running", "value": None, "text": "Preparing …"}
+
+
+def test_chosen_files_come_whole_and_what_the_browser_lost_is_told() -> None:
+    lost: list[BadInput] = []
+    button = FileButton("Upload", lost.append, multiple=True)
+    wire = connect(button)
+
+    def send(content: dict[str, Any], *buffers: bytes) -> None:
+        data = {"method": "custom", "content": content}
+        wire.receive({"content": {"data": data}, "buffers": [memoryview(buffer) for buffer in buffers]})
+
+    send({"kind": "files", "names": ["a.py", "b.csv"]}, b"one", b"")
+    assert [(file["name"], file["size"], file["content"]) for file in button.value] == [
+        ("a.py", 3, b"one"),
+        ("b.csv", 0, b""),
+    ]
+    assert wire.messages == [], "files are not sent back"
+    kept = button.value
+    send({"kind": "lost", "why": "NotReadableError"})
+    send({"kind": "files", "names": ["a.py"]})
+    send({"kind": "files", "names": "a"}, b"one")
+    assert button.value == kept
+    assert "NotReadableError; choose it again" in str(lost[0])
+    assert len(lost) == 3
 
 
 def test_captions_and_labels_are_text_not_html() -> None:

@@ -13,6 +13,7 @@ from workbench.tasks.check import Checked
 from workbench.tasks.child import Stopped
 from workbench.ui.cluster.recipe.beside import FilesBeside
 from workbench.ui.cluster.recipe.packages import PackagesNote
+from workbench.ui.file_button import FileButton
 from workbench.ui.widgets.actions import Action, Message
 from workbench.ui.widgets.editor import CodeEditor, Mark
 from workbench.ui.widgets.pieces import banner
@@ -67,10 +68,12 @@ class RecipeForm:
             options=[("your own code", ""), *((name, name) for name in self.offered)],
             description="Begin with",
         )
-        self.upload = ipywidgets.FileUpload(multiple=True, description="Upload")
-        self.upload.tooltip = (
-            "A notebook (also one that trains with model.fit), a zip, or preprocessing.py and training.py take the place of the code; any other file, such as "
-            "rows.csv or mylib.py, goes beside it"
+        self.upload = FileButton(
+            "Upload",
+            lambda error: message.fail(error, "The upload"),
+            multiple=True,
+            tooltip="A notebook (also one that trains with model.fit), a zip, or preprocessing.py and training.py take the place "
+            "of the code; any other file, such as rows.csv or mylib.py, goes beside it",
         )
         self.beside = FilesBeside(self._change)
         self.editor = CodeEditor(TABS, label="Recipe")

@@ -16,6 +16,7 @@ from workbench.backends.values import Deployment, Source
 from workbench.errors import BadInput, WorkbenchError
 from workbench.ui.as_code import AsCode
 from workbench.ui.as_code import lines as as_code
+from workbench.ui.file_button import FileButton
 from workbench.ui.serving.asking import AskingCanvas, show_answer
 from workbench.ui.serving.choice import BackEndChoice
 from workbench.ui.serving.snapshot import Snapshot
@@ -108,12 +109,12 @@ class PredictPanel:
 
     def _make_fields(self) -> None:
         self.picture = ipywidgets.ToggleButtons(options=[DRAWING, UPLOAD, URL], description="The picture")
-        self.file = ipywidgets.FileUpload(accept="image/*", description="Choose a picture")
+        self.file = FileButton("Choose a picture", self._lost, accept="image/*")
         self.url = ipywidgets.Text(description="Picture URL", placeholder="https://…/seven.png")
         self.source = ipywidgets.ToggleButtons(options=[PUBLISHED, BY_URL, ZIP], description="The model")
         self.published = ipywidgets.Dropdown(options=[], description="Name and version")
         self.model_url = ipywidgets.Text(description="Model URL", placeholder="https://…/model.zip")
-        self.model_file = ipywidgets.FileUpload(accept=".zip,.keras,.onnx", description="Choose a zip")
+        self.model_file = FileButton("Choose a zip", self._lost, accept=".zip,.keras,.onnx")
         self.labels = ipywidgets.Dropdown(
             options=[("the model's own", ""), *((name, name) for name in SETS if name)], description="Labels"
         )
@@ -229,7 +230,10 @@ class PredictPanel:
         if self._follows and self.picture.value == DRAWING and self.canvas.drawing is not None:
             self._following.ask()
 
-    def _uploaded(self, upload: ipywidgets.FileUpload) -> None:
+    def _lost(self, error: BadInput) -> None:
+        self.message.fail(error, "The upload")
+
+    def _uploaded(self, upload: FileButton) -> None:
         target = self.uploaded if upload is self.file else self.model_uploaded
         if upload.value:
             file = upload.value[0]
@@ -337,7 +341,7 @@ def _filled(text: str, otherwise: str) -> str:
     return text.strip()
 
 
-def _keep(upload: ipywidgets.FileUpload, folder: Path, otherwise: str) -> Path:
+def _keep(upload: FileButton, folder: Path, otherwise: str) -> Path:
     """The uploaded file, written into a folder."""
     if not upload.value:
         raise BadInput(otherwise)
