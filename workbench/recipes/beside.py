@@ -151,10 +151,7 @@ def enter(recipe: Path, own: Path) -> None:
         target = own / path.relative_to(recipe)
         if not target.exists():
             target.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                os.link(path, target)
-            except OSError:
-                shutil.copyfile(path, target)
+            shutil.copyfile(path, target)  # a link would be the same file to all machines
     os.chdir(own)
 
 
