@@ -70,5 +70,5 @@ def read(version: Version) -> films.Film | None:
     given = version.manifest.input
     kept = films.read(version.folder)
     if kept is None and given is not None and given.kind == "image":
-        return films.absent("none was kept while it learned; a network that is trained here now has one")
+        return films.absent("none was kept while it learned; a training here, from its beginning, keeps one")
     return kept
