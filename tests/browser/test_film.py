@@ -89,6 +89,23 @@ def test_the_newest_frame_is_shown_until_another_is_chosen(browser: Browser) -> 
         page.close()
 
 
+def test_where_there_is_no_film_the_reason_stands_until_there_is_one(browser: Browser) -> None:
+    page = browser.new_page()
+    try:
+        open_film(page)
+        expect(page.locator(".wb-no-film")).to_be_hidden()
+        why = "memory is a layer of the kind <b>LSTM</b>"
+        page.evaluate("(form) => window.tell({kind: 'form', form})", {"format": 1, "missing": why})
+        expect(page.locator(".wb-no-film")).to_contain_text(f"There is no film of this network: {why}.")
+        expect(page.locator(".wb-film")).to_be_hidden()
+        page.evaluate("(form) => window.tell({kind: 'form', form})", FORM)
+        page.evaluate("(bytes) => window.tell({kind: 'frame', step: 0}, bytes)", numbers(0))
+        expect(page.locator(".wb-film")).to_be_visible()
+        expect(page.locator(".wb-no-film")).to_be_hidden()
+    finally:
+        page.close()
+
+
 def test_what_is_inside_of_a_frame_is_shown_and_explained(browser: Browser) -> None:
     page = browser.new_page(viewport={"width": 900, "height": 1400})
     complaints: list[str] = []

@@ -41,7 +41,7 @@ export function render({ model, el }) {
     make("div", { className: "wb-film-row" }, make("div", { className: "wb-film-paper" }, canvas, clear), bars, maps),
     inside, layers, spoken);
   const reason = make("p", {});
-  const absent = make("div", { className: "wb wb-film", hidden: true }, make("h4", { textContent: "Watch it learn" }), reason);
+  const absent = make("div", { className: "wb wb-no-film", hidden: true }, make("h4", { textContent: "Watch it learn" }), reason);
   el.replaceChildren(root, absent);
 
   const panel = insidePanel(layers, (text) => { spoken.textContent = text; }, 5);
