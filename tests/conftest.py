@@ -33,11 +33,12 @@ SHARED_BY_FOLDER = {
     "tasks": "tasks",
     "application": "application",
     "backends": "backends",
+    "browser/drawing_page": "drawing_page",
     "machines": "machines",
     **dict.fromkeys(("aws", "emulator"), "emulator"),
 }
-"""Folders below ``tests`` and what their files share: a server, a database, a process that has imported TensorFlow, or
-an emulator of AWS."""
+"""Folders below ``tests`` and what their files share: a server, a database, a process that has imported TensorFlow, a
+page, or an emulator of AWS."""
 LONGEST_FIRST = (
     "chain",
     "machines",
@@ -157,7 +158,8 @@ def _group(item: pytest.Item) -> str:
     if "chain" in getattr(item, "fixturenames", ()):
         return "chain"
     path = item.path.relative_to(Path(__file__).parent)
-    return SHARED_BY_FOLDER.get(path.parts[0], str(path))
+    shared = (SHARED_BY_FOLDER.get(folder.as_posix()) for folder in path.parents)
+    return next((name for name in shared if name), str(path))
 
 
 def _turn(group: str) -> int:

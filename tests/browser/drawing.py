@@ -1,10 +1,16 @@
 """What a visitor does on the drawing page, and what one sees there."""
 
+import base64
 import contextlib
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import cv2
+import numpy as np
 from playwright.sync_api import Browser, Page, expect
+
+from tests.browser.conftest import Front
+from tests.services import stand_in_backend as stand_in
 
 Line = Sequence[tuple[float, float]]
 """Points on the paper, in 280ths of its side."""
@@ -91,3 +97,26 @@ def ink(page: Page) -> int:
             })))"""
         )
     )
+
+
+def content(seen: Seen, front: Front) -> None:
+    assert seen.complaints == []
+    assert {url for url in seen.requests if not url.startswith((front.url, "data:", "blob:"))} == set()
+
+
+def mood(page: Page, wanted: str) -> None:
+    expect(page.locator("#answer")).to_have_attribute("data-mood", wanted)
+
+
+def settled(page: Page, backend: stand_in.Backend) -> None:
+    """The drawing as it is has been asked about and nothing is under way."""
+    count = -1
+    while count != (count := backend.count("/predict")):
+        page.wait_for_timeout(300)
+
+
+def sent(body: dict[str, Any]) -> np.ndarray:
+    data = base64.b64decode(body["image"].partition(",")[2])
+    decoded = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    assert decoded is not None
+    return decoded
