@@ -2,19 +2,10 @@
 
 from typing import TYPE_CHECKING
 
-from workbench.verbs.datasets.actions import (
-    Made,
-    add,
-    as_json,
-    export,
-    find,
-    how,
-    made_of,
-    pins_of,
-    recipe,
-    remove,
-    versions,
-)
+from workbench.verbs.datasets.adding import add, how
+from workbench.verbs.datasets.kept import Made, as_json, export, find, made_of, remove, versions
+from workbench.verbs.datasets.pins import pins_of
+from workbench.verbs.datasets.templates import recipe
 
 if TYPE_CHECKING:
     from workbench.datasets.kept.values import Column, DatasetManifest
