@@ -89,7 +89,7 @@ def run(
     **layout: int,
 ) -> Job:
     """Run a job to its end in this process, and something else at the same time."""
-    helpers = f"import os, time\nfrom pathlib import Path\n\n\ndef misbehave():\n    me = Path.cwd().name\n    {misbehave}\n"
+    helpers = f"import os, time\nfrom pathlib import Path\n\n\ndef misbehave():\n    me = Path.cwd().parent.name\n    {misbehave}\n"
     recipe = Recipe(helpers, DATA, MODEL.replace("import keras\n", "import keras\n" + PACED * paced))
     id = store.submit(name="net", requester="ann", recipe=recipe, **layout)  # type: ignore[arg-type]
     assert store.claim("me", cap=1)
