@@ -159,7 +159,7 @@ def test_the_page_waits_for_the_button_then_fills_in(server: Running, page: Page
     expect(train).to_be_enabled(timeout=WAIT_MS)
     expect(page).to_have_title("Teach a computer to read digits")
     expect(page.get_by_text("Not trained yet.")).to_be_visible()
-    expect(page.get_by_text("This fills in when the training above is done.")).to_have_count(4)
+    expect(page.get_by_text("This fills in when the training above is done.")).to_have_count(5)
     assert not registry.versions(server.settings)
 
     train.click()
