@@ -323,9 +323,9 @@ ANSWER = """async ([source, answer]) => {
 @pytest.mark.parametrize(
     ("doubt", "text"),
     [
-        (None, "62 % sure; else 2 (8 %)"),
-        ("no_digit", "I don't see a digitIf it is one: 62 % sure; else 2 (8 %)"),
-        ("several", "Several digits?As one digit: 62 % sure; else 2 (8 %)"),
+        (None, "62.0 % sure; else 2 (8.0 %)"),
+        ("no_digit", "I don't see a digitIf it is one: 62.0 % sure; else 2 (8.0 %)"),
+        ("several", "Several digits?As one digit: 62.0 % sure; else 2 (8.0 %)"),
     ],
 )
 def test_the_drawing_box_says_doubt_in_the_words_of_the_drawing_page(
