@@ -165,6 +165,19 @@ def test_the_landing_page_leads_everywhere_and_follows_the_jobs(
     assert dashboard.settings.token not in dashboard.log.read_text()
 
 
+MOODS = """async (states) => {
+    const { mood } = await import("/workbench/static/landing.js");
+    return states.map((state) => mood({ state, well: false }));
+}"""
+ON_THE_WAY = ["starting", "restarting", "preparing", "training", "evaluating", "exporting", "deploying"]
+
+
+def test_a_first_model_on_its_way_is_not_shown_as_ill(context: BrowserContext, dashboard: Dashboard) -> None:
+    page = log_in(context, dashboard)
+    assert page.evaluate(MOODS, ON_THE_WAY) == ["wb-busy"] * len(ON_THE_WAY)
+    assert page.evaluate(MOODS, ["failed", "stopped"]) == ["wb-ill"] * 2
+
+
 FIRST_PATH = """async ([cookies, serving, versions]) => {
     const m = await import("/workbench/static/landing.js");
     const ticks = m.done(m.visit(cookies), { serving, versions });

@@ -1,7 +1,10 @@
 // The state of the services and jobs; asked for again only while somebody looks.
 
 const EVERY_MS = 3000;
-const WAITING = new Set(["starting", "restarting", "training"]);
+/** On the way to being well; the last five are the first model's. */
+const WAITING = new Set([
+  "starting", "restarting", "preparing", "training", "evaluating", "exporting", "deploying",
+]);
 
 /** "2 jobs run, 1 waits for its turn", and what is said where there is none. */
 export function counted({ queued, running }) {
