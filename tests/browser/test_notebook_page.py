@@ -1,6 +1,5 @@
 """The tutorial in a browser: as a Voilà page and in JupyterLab, from our Jupyter server."""
 
-import asyncio
 import itertools
 import json
 import shutil
@@ -18,6 +17,7 @@ import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 
 from benchmarks import classroom
+from tests.apart import run_apart
 from tests.chain import answers, make_settings, wait_until
 from workbench.models import registry
 from workbench.services import Service, dashboard
@@ -359,7 +359,7 @@ def test_a_class_gets_its_page_each_in_a_kernel_of_its_own_and_leaves_none(serve
         return {}
 
     lesson = classroom.Lesson(epochs=0)
-    course = asyncio.run(classroom.teach(server.origin, server.settings.token, 3, 0.1, lesson, kernels))
+    course = run_apart(classroom.teach(server.origin, server.settings.token, 3, 0.1, lesson, kernels))
     assert course.failed == []
     assert len(course.opened) == 3
     assert len(seen - before) == 3

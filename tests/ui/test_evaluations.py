@@ -24,9 +24,16 @@ def test_a_published_classification_shows_its_share_and_what_was_mistaken(tmp_pa
     shown = evaluations.published(version(tmp_path))
 
     assert "66.67" in shown
-    assert "3 pictures that it had never seen, 1 of them wrong" in shown
+    assert "3 examples that it had never seen, 1 of them wrong" in shown
     assert "&lt;yes&gt;" in shown
     assert "<yes>" not in shown
+
+
+def test_pictures_are_called_pictures(tmp_path: Path) -> None:
+    plain = version(tmp_path)
+    image: dict[str, object] = {"input": {"kind": "image", "shape": [28, 28, 1], "dtype": "uint8"}}
+    manifest = Manifest.parse({"metrics": plain.manifest.metrics, **image})
+    assert "3 pictures that" in evaluations.published(Version("net", 1, tmp_path, manifest))
 
 
 def test_a_published_regression_shows_its_error(tmp_path: Path) -> None:

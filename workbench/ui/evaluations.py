@@ -20,12 +20,14 @@ if TYPE_CHECKING:
     from workbench.models.measured import Evaluation
 
 
-def headline(accuracy: float, low: float, high: float, *, count: int, wrong: int) -> str:
-    """Show the accuracy, and how far it can be trusted."""
+def headline(
+    accuracy: float, low: float, high: float, *, count: int, wrong: int, what: str = "pictures"
+) -> str:
+    """Show the accuracy, and how far it can be trusted; ``what`` names the examples."""
     return (
         f'<p class="wb-headline">{percent(accuracy)} right</p>'
-        f'<p class="wb-caption">{count:,} pictures that it had never seen, {wrong:,} of them wrong. '
-        f"With other pictures of the same kind: {percent(low)} to {percent(high)} "
+        f'<p class="wb-caption">{count:,} {what} that it had never seen, {wrong:,} of them wrong. '
+        f"With other {what} of the same kind: {percent(low)} to {percent(high)} "
         "(95 % interval).</p>"
     )
 
@@ -94,7 +96,9 @@ def published(version: Version) -> str:
 
 
 def _classification(found: PublishedClassification, version: Version) -> str:
-    head = headline(found.accuracy, *found.interval, count=found.count, wrong=found.wrong)
+    given = version.manifest.input
+    what = "pictures" if given is not None and given.kind == "image" else "examples"
+    head = headline(found.accuracy, *found.interval, count=found.count, wrong=found.wrong, what=what)
     table = confusion(np.array(found.confusion), found.labels)
     ink = version.manifest.preprocessing == "mnist"
     return head + table + _mistakes(found.worst, found.labels, version.folder / "worst.png", ink=ink)

@@ -12,7 +12,7 @@ from workbench.ui.widgets import theme
 from workbench.verbs.models import Version
 
 MODULES = (
-    *("drawing", "paper", "picture", "home/fit", "home/network"),
+    *("drawing", "paper", "percent", "picture", "home/fit", "home/network"),
     *("inside/bitmaps", "inside/computed", "inside/says", "inside/windows", "inside/panel", "inside/own"),
     *("film/frames", "film/shown", "film/widget"),
 )

@@ -2,6 +2,7 @@
 
 import { planesOf, answerOf } from "../inside/computed.js";
 import { input, values } from "../home/network.js";
+import { percent } from "../percent.js";
 
 const MAPS = 8;
 const LAYERS = 3;
@@ -30,7 +31,7 @@ export function paintBars(list, probabilities, labels = []) {
     const p = probabilities[i] ?? 0;
     row.className = i === best ? "top" : "";
     row.style.setProperty("--p", p);
-    row.lastChild.textContent = probabilities.length ? `${Math.round(100 * p)} %` : "";
+    row.lastChild.textContent = probabilities.length ? percent(p) : "";
   });
 }
 
