@@ -60,6 +60,12 @@ def test_a_refresh_that_is_not_allowed_names_the_permission(still_emulator: Emul
         prices.refresh(settings, Session.open(settings))
 
 
+def told(capsys: pytest.CaptureFixture[str]) -> str:
+    """The line of a plan that names the price."""
+    (line,) = (line for line in capsys.readouterr().out.splitlines() if "in all, " in line)
+    return line
+
+
 def test_of_spot_machines_the_price_is_told_as_the_most_that_it_can_be(
     still_emulator: Emulator,
     tmp_path: Path,
@@ -69,10 +75,10 @@ def test_of_spot_machines_the_price_is_told_as_the_most_that_it_can_be(
     monkeypatch.setenv("WORKBENCH_HOME", str(tmp_path / "home"))
     plan = ["plan", "cluster", "--provider", "aws", "--workers", "2"]
     assert cli.main(plan) == 0
-    on_demand = capsys.readouterr().out.splitlines()[-1]
+    on_demand = told(capsys)
     assert re.search(r"in all, \$\d+\.\d\d an hour$", on_demand)
     monkeypatch.setenv("WORKBENCH_AWS_SPOT", "1")
     assert cli.main(plan) == 0
-    spot = capsys.readouterr().out.splitlines()[-1]
+    spot = told(capsys)
     price = on_demand.partition(", ")[2]
     assert spot.endswith(f"at most {price}, as these are spot machines")

@@ -8,7 +8,7 @@ empty modules in the place of those, an editor that is fetched when code in Mark
 typesetter that fetches MathJax for formulas.
 
 An extension of somebody else may use any of the modules, so this is done only where no others are than those that
-come with Voilà, ipywidgets and anywidget (:func:`known`). Another major version of JupyterLab takes none of what is offered.
+come with Voilà, ipywidgets and anywidget, and ours for JupyterLab (:func:`known`). Another major version of JupyterLab takes none of what is offered.
 
 Versions: ``voila>=0.5.13,<0.5.14``. Goes when Voilà's pages load only what they use
 (https://github.com/voila-dashboards/voila/issues/793).
@@ -25,6 +25,7 @@ EXTENSIONS = {
     "@voila-dashboards/widgets-manager8",
     "anywidget",
     "jupyterlab_pygments",
+    "workbench-lab",
 }
 
 
