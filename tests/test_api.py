@@ -23,8 +23,9 @@ RECIPE = Recipe("", "def load_data(): ...\n", "def build_model(): ...\n")
 
 
 @pytest.fixture
-def home(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The workbench that the environment names; its queue starts nothing."""
+def home(settings: Settings, free_ports: Callable[[int], list[int]], monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The workbench that the environment names; its queue starts nothing, and no back end of this computer is its own."""
+    monkeypatch.setenv("WORKBENCH_BACKEND_PORT", str(free_ports(1)[0]))
     monkeypatch.setenv("WORKBENCH_HOME", str(settings.home))
     monkeypatch.setattr("workbench.runner.queue.start_runner", lambda *_: 0)
     return settings.home

@@ -52,7 +52,8 @@ class Place:
                 self._pool = ThreadPoolExecutor(1, "inside", initializer=_be_modest)
             self._waiting += 1
             future: Future[T] = self._pool.submit(work)
-            future.add_done_callback(self._one_less)
+        # Without the lock: where the work is done already, the callback runs here and now, and takes it.
+        future.add_done_callback(self._one_less)
         try:
             return future.result(WAIT_S)
         except TooLate as error:

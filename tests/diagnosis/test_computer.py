@@ -4,6 +4,7 @@ import json
 import shutil
 import socket
 from collections import namedtuple
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -39,8 +40,12 @@ def look(settings: Settings) -> dict[str, Diagnosis]:
     return {one.check: one for one in run(computer.checks(settings))}
 
 
-def test_a_fresh_computer_is_fine_and_nothing_is_made(tmp_path: Path) -> None:
-    found = look(make_settings(tmp_path / "home"))
+def test_a_fresh_computer_is_fine_and_nothing_is_made(
+    tmp_path: Path, free_ports: Callable[[int], list[int]]
+) -> None:
+    names = ("FRONTEND", "BACKEND", "DASHBOARD")
+    ports = {f"WORKBENCH_{name}_PORT": str(port) for name, port in zip(names, free_ports(3), strict=True)}
+    found = look(make_settings(tmp_path / "home", **ports))
     assert {name: one.said for name, one in found.items() if one.ok is False} == {}
     assert {"system", "disk", "memory", "job store", "isolation", "data sets"} <= set(found)
     assert not (tmp_path / "home").exists()

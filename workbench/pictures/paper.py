@@ -259,6 +259,8 @@ def _find_ink_in_photo(colours: tuple[Plane, ...]) -> Plane:
     pen = np.ones((size, size), np.uint8)
     if polarity > 0:
         paper = cv2.morphologyEx(grey, cv2.MORPH_CLOSE, pen)
+        if float(np.percentile(cv2.subtract(paper, grey), 99.8)) < 0.5 * FAINT:
+            return np.zeros_like(grey)  # in the dark the grain is a large part of the light
         part = cv2.divide(grey, np.maximum(paper, 48), scale=255)  # what it reflects, in any light
         depth = cv2.subtract(cv2.divide(paper, np.maximum(paper, 48), scale=255), part)
     else:

@@ -2,9 +2,11 @@
 
 import base64
 import json
+import os
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
 
@@ -286,3 +288,25 @@ def test_few_wait_and_the_rest_are_sent_away() -> None:
     assert refused
     assert found == [1] * MOST_WAITING
     assert place.run(lambda: 2) == 2
+
+
+class AtOnce(ThreadPoolExecutor):
+    """Has done what it is given before it says so, as a thread may that is scheduled first."""
+
+    def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
+        future = super().submit(fn, *args, **kwargs)
+        wait([future])
+        return future
+
+
+def test_work_that_is_done_at_once_leaves_the_place_free() -> None:
+    place = Place()
+    place._pool, place._of = AtOnce(1), os.getpid()
+    found: list[int] = []
+    asking = threading.Thread(
+        target=lambda: found.extend(place.run(work) for work in (int, int, int)), daemon=True
+    )
+    asking.start()
+    asking.join(60)
+    assert found == [0, 0, 0]
+    assert place._waiting == 0
