@@ -114,7 +114,7 @@ function render({ model, el }) {
           C.python(),
           C.syntaxHighlighting(look(C)),
           C.keymap.of([C.indentWithTab, ...C.defaultKeymap, ...C.historyKeymap, ...C.searchKeymap]),
-          C.EditorView.contentAttributes.of({ "aria-label": title, spellcheck: "false" }),
+          C.EditorView.contentAttributes.of({ "aria-label": title, spellcheck: "false", tabindex: "0" }),
           theme(),
           typed,
         ],
