@@ -9,7 +9,7 @@ import pytest
 from tests.chain import wait_until
 from workbench.errors import Unavailable
 from workbench.ui.widgets.browser import Browser
-from workbench.ui.widgets.poll import Poll
+from workbench.ui.widgets.poll import Newest, Poll
 
 
 class Question:
@@ -121,3 +121,29 @@ def test_a_follower_that_fails_is_a_problem_and_not_the_end(
     question.answer = 1
     poll.turn()
     assert problems == ["ZeroDivisionError", "NoneType"]
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_wish_is_fulfilled_also_after_one_that_failed(question: Question) -> None:
+    begun, go_on = threading.Semaphore(0), threading.Semaphore(0)
+
+    def work() -> None:
+        begun.release()
+        assert go_on.acquire(timeout=30)
+        question()
+
+    newest = Newest(work)
+    question.answer = Unavailable("not now")
+    newest.ask()
+    assert begun.acquire(timeout=30)
+    for _ in range(3):
+        newest.ask()  # one call for all of them
+    go_on.release()
+    assert begun.acquire(timeout=30)
+    go_on.release()
+    wait_until(lambda: question.asked == 2, 30, "the call for the wishes meanwhile")
+    question.answer = 0
+    newest.ask()
+    assert begun.acquire(timeout=30)
+    go_on.release()
+    wait_until(lambda: question.asked == 3, 30, "the call after two that failed")

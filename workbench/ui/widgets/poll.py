@@ -39,13 +39,15 @@ class Newest:
         in_thread(self._work)
 
     def _work(self) -> None:
-        while True:
-            with self._lock:
-                if not self._asked:
-                    self._working = False
-                    return
-                self._asked = False
+        with self._lock:
+            self._asked = False
+        try:
             self._function()
+        finally:  # one that failed must not be the last
+            with self._lock:
+                again = self._working = self._asked
+            if again:
+                in_thread(self._work)
 
 
 class Poll(Generic[T]):
