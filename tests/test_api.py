@@ -211,6 +211,19 @@ def test_a_button_calls_when_it_is_pressed_and_never_before(home: Path) -> None:
     assert "&lt;there&gt;" in found.widget.children[0].html
 
 
+def test_a_button_whose_call_gives_nothing_says_that_it_is_done(home: Path) -> None:
+    calls = []
+
+    @workbench.button("Go")
+    def gone() -> None:
+        calls.append(1)
+
+    gone.start()
+    wait_until(lambda: gone.ready, 30, "the button's call")
+    assert calls == [1]
+    assert "Done." in gone.widget.children[0].html
+
+
 def test_corrections_and_machines_are_asked_for_when_somebody_looks(home: Path) -> None:
     there = workbench.corrections()
     with pytest.raises(Unavailable):

@@ -194,6 +194,8 @@ def on_press(label: str) -> Callable[[Callable[[], Any]], Section]:
     """
 
     def show(value: Any) -> Any:
+        if value is None:
+            return '<p class="wb-gave">Done.</p>'
         shown = value.show() if hasattr(value, "show") else value
         if isinstance(shown, ipywidgets.Widget):
             return shown
