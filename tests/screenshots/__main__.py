@@ -3,7 +3,8 @@
 import socket
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -114,9 +115,10 @@ def collecting(page: Page, backend: stand_in.Backend) -> None:
 
 def collected(page: Page, backend: stand_in.Backend) -> None:
     collecting(page, backend)
-    for _ in range(7):
+    for _ in range(6):
         page.click("#next")
         draw(page, SEVEN)
+    page.click("#next")
     page.locator("#wall img").nth(9).wait_for()
 
 
@@ -173,17 +175,24 @@ LOOKS: dict[str, dict[str, Any]] = {
 }
 
 
+@contextmanager
+def reached(browser: Browser, url: str, backend: stand_in.Backend, name: str, **how: Any) -> Iterator[Page]:
+    """The drawing page in one of its states."""
+    backend.start()
+    backend.headers.clear()
+    backend.says["/predict"] = stand_in.answer(7, sure=0.982, second=1)
+    backend.says["/readyz"] = stand_in.training(210) if name == "waiting" else stand_in.READY
+    with visit(browser, url, wait=name != "waiting", **how) as (page, _):
+        STATES[name](page, backend)
+        yield page
+
+
 def take(browser: Browser, url: str, backend: stand_in.Backend, folder: Path) -> None:
     """One picture a state and look."""
     folder.mkdir(parents=True, exist_ok=True)
     for look, how in LOOKS.items():
-        for name, reach in STATES.items():
-            backend.start()
-            backend.headers.clear()
-            backend.says["/predict"] = stand_in.answer(7, sure=0.982, second=1)
-            backend.says["/readyz"] = stand_in.training(210) if name == "waiting" else stand_in.READY
-            with visit(browser, url, wait=name != "waiting", **how) as (page, _):
-                reach(page, backend)
+        for name in STATES:
+            with reached(browser, url, backend, name, **how) as page:
                 page.wait_for_timeout(250)  # the bars come to rest
                 page.screenshot(path=folder / f"{name}-{look}.png", full_page=True)
 
