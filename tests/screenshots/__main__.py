@@ -11,7 +11,7 @@ from typing import Any
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.browser import chromium
-from tests.browser.drawing import SEVEN, THREE, draw, visit
+from tests.browser.drawing import SEVEN, THREE, draw, settled, visit
 from tests.screenshots import application, cluster, dashboard, pages, serving
 from tests.services import stand_in_backend as stand_in
 from tests.services.real_apache import running
@@ -37,6 +37,7 @@ def unsure(page: Page, backend: stand_in.Backend) -> None:
     page.fill("#width", "32")
     draw(page, THREE)
     shown(page, "answer")
+    settled(page, backend)  # an answer that comes later takes back what was said of one before
     page.click("#wrong")
 
 
@@ -90,6 +91,7 @@ def several(page: Page, backend: stand_in.Backend) -> None:
     backend.says["/predict"] = stand_in.answer(9, sure=0.57, doubt=doubt, parts=parts)
     draw(page, SEVEN)
     shown(page, "answer")
+    settled(page, backend)
 
 
 def several_read(page: Page, backend: stand_in.Backend) -> None:
