@@ -141,7 +141,7 @@ def test_a_sweep_that_was_killed_goes_on_and_trains_nothing_twice(
     records = Records(queue.settings.home / "sweeps")
     keep = records.write
     with monkeypatch.context() as patch:
-        patch.setattr(sweeps.driving, "_records", lambda _: records)
+        patch.setattr(sweeps.driving, "open_records", lambda _: records)
         patch.setattr(records, "write", dying)
         with pytest.raises(Killed):
             run(queue, asked)

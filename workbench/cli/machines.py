@@ -74,21 +74,17 @@ def _estimate(arguments: argparse.Namespace, settings: Settings, workbench: "Wor
     from workbench.verbs import recipes
     from workbench.verbs.requests import Request
 
-    recipe = recipes.read(arguments.recipe)
     request = Request(
         name="plan",
         requester=settings.requester,
-        recipe=recipe,
+        recipe=recipes.read(arguments.recipe),
         ps=arguments.ps,
         workers=arguments.workers,
         epochs=arguments.epochs,
         provider=arguments.provider,
         instance_type=arguments.type,
     )
-    found = workbench.requests.estimate(request)
-    if found.seconds is None:
-        found = workbench.requests.estimate(request, workbench.requests.check(recipe, arguments.workers))
-    return found
+    return workbench.requests.estimate_or_try(request)
 
 
 def _show_plan(plan: "Plan", as_json: bool, found: "Estimate | None" = None) -> None:

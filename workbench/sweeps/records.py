@@ -9,6 +9,7 @@ from pathlib import Path
 
 from workbench.errors import Conflict
 from workbench.recipes.capitals import literal
+from workbench.settings import Settings
 from workbench.system import files, wire
 from workbench.system.locks import locked
 
@@ -81,3 +82,8 @@ class Records:
             raise Conflict(
                 f"sweep {id} goes on already in another terminal; its jobs: workbench jobs"
             ) from error
+
+
+def open_records(settings: Settings) -> Records:
+    """The sweeps of this home."""
+    return Records(settings.home / "sweeps")

@@ -82,6 +82,21 @@ class Requests:
             variables={job.id: size for job in former.values() if (size := self._size(job))},
         )
 
+    def estimate_or_try(self, request: Request) -> Estimate:
+        """Estimate it by former jobs; where they tell nothing, by a dry run of the recipe here, which takes a while.
+
+        Raises
+        ------
+        RecipeError
+            The dry run failed.
+        """
+        found = self.estimate(request)
+        return (
+            found
+            if found.seconds is not None
+            else self.estimate(request, self.check(request.recipe, request.workers))
+        )
+
     def _size(self, job: Job) -> int | None:
         """Bytes of the variables in the version that a job has made, as far as its files tell."""
         try:

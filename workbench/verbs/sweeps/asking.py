@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from workbench import artifact, recipes
 from workbench.errors import BadInput
 from workbench.recipes import Recipe, capitals
+from workbench.runner import AWS_CAPS
+from workbench.settings import Settings
 from workbench.sweeps import METHODS, Space, parse_space, records, searching
 from workbench.verbs.requests import Request
 
@@ -45,6 +47,13 @@ class Asked:
     def trial(self, recipe: Recipe) -> Request:
         """What a trial with this recipe asks for."""
         return dataclasses.replace(self.request, name=self.id, recipe=recipe)
+
+    def jobs_at_once(self, settings: Settings) -> int:
+        """How many trials may run at a time."""
+        if self.request.cluster is not None:
+            return 1  # whose jobs come one after the other
+        cap = settings.max_jobs_per_requester if self.request.provider == "local" else AWS_CAPS[1]
+        return min(cap, self.at_once or cap)
 
 
 def ask(
