@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from workbench.verbs.jobs import Job, JobMachine, Request
     from workbench.verbs.workbench import Workbench
 
-ENDED = ("completed", "failed", "terminated")
 POLL_S = 0.5
 FOLLOW_S = 0.3
 LINE_EVERY_S = 10.0
@@ -200,6 +199,8 @@ def _job(arguments: argparse.Namespace, settings: Settings) -> None:
 
 def _times(job: "Job") -> list[tuple[str, str]]:
     """When it came into each state, and for how long it was in it."""
+    from workbench.verbs.jobs import ENDED
+
     ends = [*(change.t for change in job.changes[1:]), time.time()]
     rows = []
     for change, end in zip(job.changes, ends, strict=True):

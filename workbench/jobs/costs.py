@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from workbench.errors import BadInput
-from workbench.jobs.values import ACTIVE, Job
+from workbench.jobs.values import Job, machine_spans
 
 _MONTH = re.compile(r"([0-9]{4})-(0[1-9]|1[0-2])", re.ASCII)
 
@@ -72,12 +72,8 @@ def report(jobs: Iterable[Job], month: Month, now: float) -> list[JobCosts]:
 
 
 def _spans(job: Job, month: Month, now: float) -> Iterator[tuple[str, float, float]]:
-    """State, begin and end of each span within the month in which the job's machines existed."""
-    ends = [change.t for change in job.changes[1:]] + [now]
-    for change, end in zip(job.changes, ends, strict=True):
-        begin = change.machines_t if change.state == "initializing" else change.t
-        if change.state in ACTIVE and begin is not None:
-            yield change.state, max(begin, month.begin), min(end, month.end)
+    for state, begin, end in machine_spans(job.changes, now):
+        yield state, max(begin, month.begin), min(end, month.end)
 
 
 def by_requester(found: Iterable[JobCosts]) -> list[JobCosts]:

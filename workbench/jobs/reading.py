@@ -11,7 +11,7 @@ from workbench.errors import NotFound, Unavailable
 from workbench.events import Error, Progress
 from workbench.fields import Fields
 from workbench.jobs.tables import errors, job_times, jobs, machines, phases, recipes
-from workbench.jobs.values import ACTIVE, Job, Lease, MachineRecord, StateChange
+from workbench.jobs.values import ACTIVE, Job, Lease, MachineRecord, StateChange, machine_spans
 from workbench.lineage import DatasetPin, parse_pins
 from workbench.recipes import FIELDS, Recipe, beside
 
@@ -120,14 +120,8 @@ def _progress(row: Row) -> Progress | None:
 
 
 def machines_s(changes: Sequence[StateChange], now: float) -> float:
-    """Count the seconds in which a job's machines existed: not those of its check, nor of a launch that got none."""
-    ends = [change.t for change in changes[1:]] + [now]
-    begins = [change.machines_t if change.state == "initializing" else change.t for change in changes]
-    return sum(
-        max(0.0, end - begin)
-        for change, begin, end in zip(changes, begins, ends, strict=True)
-        if change.state in ACTIVE and begin is not None
-    )
+    """Count the seconds in which a job's machines existed."""
+    return sum(max(0.0, end - begin) for _, begin, end in machine_spans(changes, now))
 
 
 def _execution_s(changes: Sequence[StateChange], now: float) -> float:

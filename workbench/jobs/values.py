@@ -1,6 +1,6 @@
 """What the job store gives: frozen values, no connection behind them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 
 from workbench.events import Error, Progress
@@ -43,6 +43,18 @@ class StateChange:
     t: float
     machines_t: float | None = None
     """Of ``initializing``: since when machines existed for it."""
+
+
+def machine_spans(changes: Sequence[StateChange], now: float) -> Iterator[tuple[str, float, float]]:
+    """State, begin and end of each span in which a job's machines existed; ``listing`` has the same in SQL.
+
+    A check before there are machines is none, nor a launch that got none.
+    """
+    ends = [change.t for change in changes[1:]] + [now]
+    for change, end in zip(changes, ends, strict=True):
+        begin = change.machines_t if change.state == "initializing" else change.t
+        if change.state in ACTIVE and begin is not None:
+            yield change.state, begin, end
 
 
 @dataclass(frozen=True)

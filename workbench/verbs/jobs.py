@@ -18,7 +18,17 @@ from workbench.verbs.clusters import Clusters
 from workbench.verbs.machines import Machines
 from workbench.verbs.requests import Request
 
-__all__ = ["Job", "JobCosts", "JobMachine", "Jobs", "QueueLimits", "Request", "check_requester", "has_ended"]
+__all__ = [
+    "ENDED",
+    "Job",
+    "JobCosts",
+    "JobMachine",
+    "Jobs",
+    "QueueLimits",
+    "Request",
+    "check_requester",
+    "has_ended",
+]
 
 
 @dataclass(frozen=True)
