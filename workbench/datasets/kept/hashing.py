@@ -34,7 +34,7 @@ def hashes_of(path: Path, columns: Sequence[Column]) -> Iterator[int]:
     texts = [c for c in columns if c.is_text]
     dtype = records.fixed_dtype(columns)
     for content in records.read_records(path):
-        (key,) = keys_of(np.frombuffer(content[: dtype.itemsize], dtype), columns)
+        (key,) = keys_of(records.unpack_fixed([content], dtype), columns)
         if texts:
             found = records.unpack_texts(content, dtype.itemsize, len(texts))
             key += b"\0".join(t.encode() for t, c in zip(found, texts, strict=True) if c.role != "unused")

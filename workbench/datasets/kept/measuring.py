@@ -75,11 +75,7 @@ class Finder:
 def _unpacked(
     contents: Sequence[bytes], dtype: np.dtype[np.void], count: int
 ) -> tuple[np.ndarray, list[list[str]]]:
-    fixed = (
-        np.frombuffer(b"".join(content[: dtype.itemsize] for content in contents), dtype)
-        if dtype.itemsize
-        else np.zeros(len(contents), dtype)
-    )
+    fixed = records.unpack_fixed(contents, dtype)
     rows = [records.unpack_texts(content, dtype.itemsize, count) for content in contents]
     return fixed, [list(column) for column in zip(*rows, strict=True)]
 

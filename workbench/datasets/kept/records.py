@@ -64,6 +64,13 @@ def map_fixed(path: Path, columns: Sequence[Column]) -> np.ndarray:
     return whole["example"]
 
 
+def unpack_fixed(contents: Sequence[bytes], dtype: np.dtype[np.void]) -> np.ndarray:
+    """The fixed columns of some records ``(n,)``, also where all columns are texts."""
+    if not dtype.itemsize:
+        return np.zeros(len(contents), dtype)
+    return np.frombuffer(b"".join(content[: dtype.itemsize] for content in contents), dtype)
+
+
 def pack_texts(fixed: bytes, texts: Sequence[str]) -> bytes:
     """A record's content of the fixed columns' bytes and the texts."""
     encoded = [text.encode() for text in texts]

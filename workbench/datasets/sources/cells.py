@@ -1,7 +1,5 @@
 """What the cells of a column are: guessed from all of them, one by one, and then turned into what is kept."""
 
-import math
-import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -9,10 +7,12 @@ from datetime import UTC, datetime
 import numpy as np
 
 from workbench.datasets.kept.values import CATEGORIES
+from workbench.datasets.sources.numerals import number, readings, unit
 
-MISSING = frozenset({"", "na", "n/a", "nan", "null", "none", "?", "-", "#n/a", "nil", "missing"})
+_ERRORS = ("#n/a", "#div/0!", "#value!", "#ref!", "#num!", "#name?", "#null!")
+"""Written by spreadsheets where a formula gave nothing."""
+MISSING = frozenset({"", "na", "n/a", "nan", "null", "none", "?", "-", "nil", "missing", *_ERRORS})
 """Words for nothing, in small letters."""
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _FORMATS = ("iso", "%d.%m.%Y", "%m/%d/%Y", "%d/%m/%Y", "%Y/%m/%d", "%d.%m.%Y %H:%M", "%m/%d/%Y %H:%M")
 _DAY_S = 86_400
 
@@ -24,23 +24,6 @@ def is_missing(text: str) -> bool:
     (True, False)
     """
     return text.strip().lower() in MISSING
-
-
-def number(text: str, comma: bool = False) -> float:
-    """The number that a cell is; raises ``ValueError`` for any other.
-
-    >>> number("1,5", comma=True), number("-2e3")
-    (1.5, -2000.0)
-    """
-    text = text.strip()
-    if comma:
-        text = text.replace(".", "").replace(",", ".")
-    if not _NUMBER.fullmatch(text):
-        raise ValueError(f"no number: {text[:40]!r}")
-    value = float(text)
-    if not math.isfinite(value):
-        raise ValueError(f"too large: {text[:40]!r}")
-    return value
 
 
 def date(text: str, form: str) -> float:
@@ -60,12 +43,23 @@ def date(text: str, form: str) -> float:
 
 
 class Guess:
-    """What a column may still be after each cell that was seen."""
+    """What a column may still be after each cell that was seen.
+
+    Parameters
+    ----------
+    comma
+        Whether a comma begins the fraction of its numbers, where they do not tell themselves.
+    """
 
     def __init__(self, comma: bool = False) -> None:
-        self._comma = comma
         self.seen = self.missing = 0
-        self._number = self._whole = True
+        self.numbers = self.others = 0
+        """Cells that are numbers, and those that are not; no longer counted once they are many."""
+        self.other = ""
+        """The first that is no number."""
+        self._forms = [comma, not comma]
+        self._fractions = set[bool]()
+        self._units = set[str]()
         self._dates = list(_FORMATS)
         self.values: Counter[str] | None = Counter()
         self.length = 0
@@ -81,16 +75,32 @@ class Guess:
             self.length += len(text)
             if self.values is not None:
                 self.values[text[:200]] += 1
-                if (len(self.values) > 4 * CATEGORIES and not self._number) or len(self.values) > 10_000:
+                if (len(self.values) > 4 * CATEGORIES and self.others) or len(self.values) > 10_000:
                     self.values = None
-            if self._number:
-                try:
-                    value = number(text, self._comma)
-                    self._whole = self._whole and value.is_integer()
-                except ValueError:
-                    self._number = False
-            if self._dates and not self._number:
+            if self.others <= 20 or self.others < self.numbers:
+                self._look_at_number(text)
+            if self._dates and not self.is_number:
                 self._dates = [form for form in self._dates if _is_date(text, form)]
+
+    def _look_at_number(self, text: str) -> None:
+        found = readings(text)
+        forms = [form for form in self._forms if found[form] is not None]
+        if found == (None, None):
+            self.others += 1
+            self.other = self.other or text[:40]
+            return
+        self.numbers += 1
+        self._forms = forms
+        if len(self._units) < 2:
+            self._units.add(unit(text))
+        for form, value in enumerate(found):
+            if value is not None and not value.is_integer():
+                self._fractions.add(bool(form))
+
+    @property
+    def comma(self) -> bool:
+        """Whether a comma begins the fraction of its numbers."""
+        return bool(self._forms) and self._forms[0]
 
     @property
     def present(self) -> int:
@@ -99,16 +109,17 @@ class Guess:
 
     @property
     def is_number(self) -> bool:
-        return self._number and self.present > 0
+        """Whether all are, written in one way and with one unit."""
+        return self.numbers > 0 and not self.others and bool(self._forms) and len(self._units) == 1
 
     @property
     def is_whole(self) -> bool:
-        return self.is_number and self._whole
+        return self.is_number and self.comma not in self._fractions
 
     @property
     def date_form(self) -> str | None:
         """How its dates are written, where they are dates."""
-        return self._dates[0] if self._dates and not self._number and self.present else None
+        return self._dates[0] if self._dates and not self.is_number and self.present else None
 
     @property
     def is_category(self) -> bool:
@@ -128,7 +139,7 @@ class Guess:
         """Its values, in their order: numbers as such."""
         assert self.values is not None
         if self.is_number:
-            return tuple(sorted(self.values, key=lambda text: number(text, self._comma)))
+            return tuple(sorted(self.values, key=lambda text: number(text, self.comma)))
         return tuple(sorted(self.values))
 
 

@@ -10,9 +10,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, TextIO, cast
 
+from workbench.datasets.sources import dialects
 from workbench.datasets.sources.base import MOST_BYTES
 from workbench.datasets.sources.cells import is_missing
-from workbench.datasets.sources.cells import number as as_number
+from workbench.datasets.sources.numerals import is_number
 from workbench.errors import BadInput, TooLarge, Unavailable
 from workbench.system import extras
 
@@ -23,7 +24,6 @@ MOST_COLUMNS = 2_000
 ROWS = 2_000
 """Rows of a piece."""
 _LOOKED_AT = 200
-_SEPARATORS = (",", "\t", ";", "|")
 
 Rows = list[list[str]]
 
@@ -33,8 +33,10 @@ class CsvLines:
 
     def __init__(self, path: Path, header: bool | None = None) -> None:
         self._path = path
-        self._encoding = "utf-8-sig"
         self.notes: list[str] = []
+        self._encoding = "latin-1"  # one byte a character
+        with self._opened() as file:
+            self._encoding = dialects.encoding(file.read(4096).encode("latin-1"))
         csv.field_size_limit(MOST_CELL)
         try:
             first = self._first()
@@ -45,9 +47,15 @@ class CsvLines:
                 first = self._first()
             except UnicodeDecodeError as error:
                 raise _no_text(path.name, error) from error
-        self.separator = _find_separator(first, path.name)
+        self._dialect = dialects.find(first, path.name)
+        self._above = self._dialect.above
+        if self._above:
+            self.notes.append(
+                f"lines above the table were left out: {self._above}, which begin with {first[0].strip()[:40]!r}"
+            )
+            first = first[self._above :]
         try:
-            rows = list(csv.reader(first, delimiter=self.separator))
+            rows = list(self._dialect.rows(first))
         except csv.Error as error:
             raise _too_long(path.name, error) from error
         rows = [row for row in rows if any(cell.strip() for cell in row)]
@@ -55,8 +63,8 @@ class CsvLines:
             raise BadInput(f"{path.name} has no rows")
         if len(rows[0]) > MOST_COLUMNS:
             raise BadInput(f"{path.name} has {len(rows[0]):,} columns; at most {MOST_COLUMNS:,} are taken")
-        self.comma = self.separator == ";" and _has_commas(rows[1:])
-        self._named = _names_columns(rows, self.comma) if header is None else header
+        self.comma = dialects.has_decimal_comma(rows[1:], self._dialect.separator)
+        self._named = _names_columns(rows) if header is None else header
         self.names = _unique(
             [c.strip() for c in rows[0]]
             if self._named
@@ -76,7 +84,8 @@ class CsvLines:
             With the line that cannot be read.
         """
         with self._opened() as file:
-            reader = csv.reader(_bounded(file, self._path.name), delimiter=self.separator)
+            lines = itertools.islice(_bounded(file, self._path.name), self._above, None)
+            reader = self._dialect.rows(lines)
             rows: Rows = []
             skip = self._named
             try:
@@ -88,7 +97,7 @@ class CsvLines:
                         continue
                     if len(row) != len(self.names):
                         raise BadInput(
-                            f"{self._path.name}, line {reader.line_num}: {len(row)} cells where there are {len(self.names)} columns; "
+                            f"{self._path.name}, line {self._above + reader.line_num}: {len(row)} cells where there are {len(self.names)} columns; "
                             "put a cell that contains the separator in double quotes"
                         )
                     rows.append(row)
@@ -96,7 +105,7 @@ class CsvLines:
                         yield rows
                         rows = []
             except csv.Error as error:
-                raise _too_long(f"{self._path.name}, line {reader.line_num}", error) from error
+                raise _too_long(f"{self._path.name}, line {self._above + reader.line_num}", error) from error
             except UnicodeDecodeError as error:
                 raise _no_text(self._path.name, error) from error
             if rows:
@@ -213,56 +222,33 @@ def _too_long(place: str, error: csv.Error) -> BadInput:
     return BadInput(f"{place}: {error}; there may be at most {MOST_CELL:,} characters a cell")
 
 
-def _find_separator(lines: Sequence[str], name: str) -> str:
-    """What parts every line into as many cells, the most; of a ``.tsv`` tabs, if they do."""
-    is_tsv = ".tsv" in name.lower()
-    best, most = "\t" if is_tsv else ",", 1
-    for separator in ("\t", *_SEPARATORS) if is_tsv else _SEPARATORS:
-        try:
-            widths = [len(row) for row in csv.reader(lines[:-1] or lines, delimiter=separator) if row]
-        except csv.Error:
-            continue
-        if widths and min(widths) == max(widths) > most:
-            best, most = separator, widths[0]
-            if is_tsv and separator == "\t":
-                break  # sentences may well have as many commas each
-    return best
-
-
-def _has_commas(rows: Rows) -> bool:
-    cells = [cell.strip() for row in rows for cell in row if "," in cell]
-    return bool(cells) and sum(_is_number(cell, True) for cell in cells) > len(cells) / 2
-
-
-def _names_columns(rows: Rows, comma: bool) -> bool:
+def _names_columns(rows: Rows) -> bool:
     first, rest = [cell.strip() for cell in rows[0]], rows[1:]
-    if not rest or len(set(first)) < len(first):
+    if not rest or any(_is_number(cell) for cell in first):
         return False
-    if any(_is_number(cell, comma) for cell in first):
-        return False
-    for n in range(len(first)):
+    for n, name in enumerate(first):
         cells = [row[n] for row in rest if n < len(row) and not is_missing(row[n])]
-        if cells and all(_is_number(cell, comma) for cell in cells):
+        if cells and not is_missing(name) and all(_is_number(cell) for cell in cells):
             return True
+    named = [name for name in first if name]
     return (
-        not any(name in {row[n].strip() for row in rest if n < len(row)} for n, name in enumerate(first))
+        len(set(named)) == len(named)
+        and not any(
+            name in {row[n].strip() for row in rest if n < len(row)} for n, name in enumerate(first) if name
+        )
         and max(map(len, first)) <= 40
     )
 
 
-def _is_number(text: str, comma: bool) -> bool:
-    try:
-        as_number(text, comma)
-    except ValueError:
-        return False
-    return True
+def _is_number(cell: str) -> bool:
+    return is_number(cell, False) or is_number(cell, True)
 
 
 def _unique(names: list[str]) -> list[str]:
     """Names that are there, and once: an empty one is called by its place, a second one gets a number."""
     found: list[str] = []
     for n, name in enumerate(names, 1):
-        base = name[:200] or f"column {n}"
+        base = name[:200] or f"unnamed {n}"
         again, count = base, 2
         while again in found:
             again, count = f"{base} {count}", count + 1

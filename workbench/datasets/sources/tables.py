@@ -12,6 +12,7 @@ from workbench.datasets.kept.values import TEXT, Column
 from workbench.datasets.sources import cells
 from workbench.datasets.sources.base import Described, How, part_named
 from workbench.datasets.sources.lines import CsvLines, JoinedLines, ParquetLines, Rows
+from workbench.datasets.sources.numerals import number
 from workbench.errors import BadInput
 
 USUAL_TARGETS = (
@@ -26,7 +27,7 @@ USUAL_TARGETS = (
     "species",
     "price",
 )
-USUAL_IDS = ("id", "index", "row", "no", "nr", "unnamed: 0", "passengerid", "rowid", "uuid")
+USUAL_IDS = ("id", "index", "row", "no", "nr", "unnamed: 0", "unnamed 1", "passengerid", "rowid", "uuid")
 SPLITS = ("part", "split", "set", "subset")
 CLASSES = 20
 """Most different whole numbers that are taken for classes rather than for a quantity."""
@@ -169,6 +170,11 @@ class Table:
                 role = "unused"
                 notes.append(f"{name!r} only counts the rows; it is kept, and no model sees it")
             return Column(name, "number", "<f4", role=role)
+        if 0 < 20 * guess.others < guess.numbers and (guess.values is None or len(guess.values) > CLASSES):
+            notes.append(
+                f"{name!r} would be numbers but for {guess.others} of {guess.present:,} cells, such as {guess.other!r}; "
+                "leave these empty and add it again"
+            )
         if guess.date_form:
             return Column(name, "date", "<f8", role=role)
         if guess.is_category:
@@ -228,8 +234,7 @@ class Table:
         if column.kind == "date":
             form = guess.date_form or "iso"
             return functools.partial(cells.numbers, parse=lambda text: cells.date(text, form))
-        comma = self._lines.comma
-        return functools.partial(cells.numbers, parse=lambda text: cells.number(text, comma))
+        return functools.partial(cells.numbers, parse=functools.partial(number, comma=guess.comma))
 
 
 def _codes(numbers: Mapping[str, int], values: Sequence[str]) -> np.ndarray:
