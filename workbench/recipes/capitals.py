@@ -3,7 +3,7 @@
 import ast
 import dataclasses
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from workbench.errors import BadInput
@@ -18,14 +18,14 @@ _MARK = "\ufeff"
 
 @dataclass(frozen=True)
 class Capital:
-    """One setting: where the code gives it its value, and which; ``written`` where that is no plain value.
+    """One setting, and where the code gives it its value.
 
     Attributes
     ----------
     written
         The value as it stands in the code.
     value
-        As Python has it; ``None`` also where it is computed.
+        As Python has it, where it is a plain value; ``None`` where it is computed.
     """
 
     name: str
@@ -67,17 +67,22 @@ def set_capitals(recipe: Recipe, values: Mapping[str, object]) -> Recipe:
     """
     check(recipe)
     there = capitals(recipe)
-    if unknown := [name for name in values if name not in there and name not in KNOWN]:
-        raise BadInput(
-            f"the recipe has no setting {', '.join(unknown)}; it has: {', '.join(there) or 'none'}. A setting is a name "
-            "in capitals that the code gives a value at its top level: LEARNING_RATE = 1e-3"
-        )
+    check_known(values, there)
     texts = {field: _rewrite(recipe, field, values) for field in FIELDS}
     ends = "".join(f"\n{name} = {value!r}" for name, value in values.items() if name not in there)
     texts["training"] += f"{ends}\n" if ends else ""
     return dataclasses.replace(
         recipe, helpers=texts["helpers"], preprocessing=texts["preprocessing"], training=texts["training"]
     )
+
+
+def check_known(names: Iterable[str], there: Mapping[str, Capital]) -> None:
+    """Refuse names that are neither a setting of the recipe nor one that the training loop knows: raises ``BadInput``."""
+    if unknown := [name for name in names if name not in there and name not in KNOWN]:
+        raise BadInput(
+            f"the recipe has no setting {', '.join(unknown)}; it has: {', '.join(there) or 'none'}. A setting is a name "
+            "in capitals that the code gives a value at its top level: LEARNING_RATE = 1e-3"
+        )
 
 
 def literal(text: str) -> object:

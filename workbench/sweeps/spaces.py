@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from workbench.errors import BadInput
-from workbench.recipes.capitals import KNOWN, Capital, literal
+from workbench.recipes.capitals import KNOWN, Capital, check_known, literal
 
 GRID = 5
 """Points of a range in a grid, where no step says them."""
@@ -127,11 +127,7 @@ def parse_space(
         raise BadInput(
             f"say what to try: --set NAME=VALUES; the recipe has: {', '.join(there) or 'no settings'}"
         )
-    if unknown := [name for name in wanted if name not in there and name not in KNOWN]:
-        raise BadInput(
-            f"the recipe has no setting {', '.join(unknown)}; it has: {', '.join(there) or 'none'}. A setting is a name "
-            "in capitals that the code gives a value at its top level: LEARNING_RATE = 1e-3"
-        )
+    check_known(wanted, there)
     return {name: _parse(name, said, there.get(name)) for name, said in wanted.items()}
 
 

@@ -97,6 +97,17 @@ def test_packages_that_are_not_here_become_requirements() -> None:
     assert "return split(x, y)" in found.recipe.preprocessing
 
 
+def test_a_line_of_pips_that_is_refused_takes_no_other_with_it() -> None:
+    found = proposed(
+        "!pip install git+https://example.com/net.git\n!pip install polars\n!pip install rich polars",
+        DATA,
+        FIT,
+        "model.fit(x, y)",
+    )
+    assert found.recipe.requirements.splitlines() == ["polars", "rich"]
+    assert said(found, "pip install git+https://example.com/net.git did not become requirements")
+
+
 @pytest.mark.parametrize(
     ("fit", "training"),
     [

@@ -103,7 +103,7 @@ def _without_magics(source: str, number: int, found: Read) -> str:
             if pip and not inside:
                 found.pip.append(pip[1])
                 found.notes.append(
-                    f"cell {number}: {line.strip()} became requirements, but for what is here already"
+                    f"cell {number}: {line.strip()} is read as requirements, but for what is here already"
                 )
             elif not inside:
                 found.notes.append(f"cell {number}: {line.strip()[:80]} is left out, only a notebook runs it")

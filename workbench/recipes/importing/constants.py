@@ -73,9 +73,7 @@ def _callbacks(uses: Sequence[Use], fit: Fit, notes: list[str]) -> list[str]:
         elif name in fits.TAKEN:
             taken.append(ast.unparse(call))
         else:
-            notes.append(
-                f"the callback {name} is left out: {fits.CALLBACKS.get(name, 'the training loop is the workbench' + chr(39) + 's, and calls none of your own')}"
-            )
+            notes.append(f"the callback {name} is left out: {fits.CALLBACKS.get(name, fits.NOT_CALLED)}")
     if taken:
         lines.append(f"CALLBACKS = [{', '.join(taken)}]")
     return lines

@@ -15,8 +15,8 @@ CALLBACKS = {
     "TensorBoard": "the curves are on the job's page",
     "TerminateOnNaN": "the workbench ends a training whose loss is no number",
 }
-
-
+NOT_CALLED = "the training loop is the workbench's, and calls none of your own"
+"""Why any other is left out."""
 TAKEN = ("LearningRateScheduler", "ReduceLROnPlateau")
 """Callbacks that a recipe may have as they are."""
 

@@ -15,7 +15,7 @@ from workbench.recipes.importing.fits import Fit
 from workbench.recipes.importing.parts import Parts, find_parts
 from workbench.recipes.importing.requirements import requirements
 from workbench.recipes.importing.slicing import Use, needed
-from workbench.recipes.source import Recipe
+from workbench.recipes.source import FIELDS, Recipe
 
 _LABELS = {"CLASSES", "CLASS_NAMES", "LABELS", "class_names", "classes", "label_names", "labels"}
 _LAYERS = re.compile(r"\blayers\.|\bkeras\.(?!utils)|\.adapt\(|\b(Model|Sequential|Input)\(|optimizers\.")
@@ -228,7 +228,7 @@ class _Proposing:
     def _note_undefined(self, recipe: Recipe) -> None:
         known: set[str] = {*dir(builtins), "__file__", "__name__"}
         read: dict[str, str] = {}
-        for field in ("helpers", "preprocessing", "training"):
+        for field in FIELDS:
             for node in ast.parse(getattr(recipe, field)).body:
                 use = Use(Statement(0, node, ""))
                 known |= use.makes

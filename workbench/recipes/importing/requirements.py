@@ -4,6 +4,7 @@ import ast
 from collections.abc import Iterable, Sequence
 
 from workbench import packages
+from workbench.errors import RecipeError
 from workbench.recipes import advice
 from workbench.recipes.importing.slicing import Use
 
@@ -11,16 +12,17 @@ from workbench.recipes.importing.slicing import Use
 def requirements(pip: Sequence[str], uses: Iterable[Use]) -> tuple[str, list[str]]:
     """The lines for what ``pip`` was told to install and what these statements import, and what is to be said of them."""
     notes: list[str] = []
-    text = "".join(f"%pip install {line}\n" for line in pip)
-    kept = []
-    try:
-        named = [one.text for one in packages.parse(text)]
-    except Exception as error:  # a line that is none is told, and left out
-        notes.append(f"of pip's lines nothing became requirements: {error}")
-        named = []
     here = {*advice.modules(), "tensorflow-cpu", "tensorflow-gpu", "opencv-python"}
-    kept += [one for one in named if packages.parse(one)[0].name not in here]
-    have = {packages.parse(one)[0].name for one in kept}
+    kept: list[str] = []
+    have: set[str] = set()
+    for line in pip:
+        try:
+            named = packages.parse(f"%pip install {line}")
+        except RecipeError as error:
+            notes.append(f"pip install {line.strip()} did not become requirements: {error}")
+            continue
+        kept += [one.text for one in named if one.name not in here | have]
+        have |= {one.name for one in named} - here
     for use in uses:
         node = use.statement.node
         if not use.is_import:

@@ -100,7 +100,7 @@ def needed(uses: Sequence[Use], names: Iterable[str], before: int) -> list[int]:
             wanted -= use.makes
         wanted |= use.reads
     # What a function reads may be made after it, and before it is called.
-    later = {n for place in found if uses[place].is_definition for n in uses[place].reads} - set()
+    later = {n for place in found if uses[place].is_definition for n in uses[place].reads}
     more = [
         place
         for place in range(min(before, len(uses)))
