@@ -45,6 +45,11 @@ class Queries:
             raise no_job(id)
         return found[0]
 
+    def has(self, id: int) -> bool:
+        """Whether there is such a job."""
+        with self._database.reading() as connection:
+            return connection.execute(sa.select(jobs.c.id).where(jobs.c.id == id)).first() is not None
+
     def jobs(
         self,
         state: str | Collection[str] | None = None,

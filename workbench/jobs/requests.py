@@ -1,5 +1,6 @@
 """The requests that users make: submit, terminate, retry; each runs inside a transaction that its caller opened."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 import sqlalchemy as sa
@@ -9,7 +10,8 @@ from workbench.errors import BadInput
 from workbench.jobs import replay
 from workbench.jobs.changing import check_recipe, check_requester, hold, keep_recipe, set_state
 from workbench.jobs.tables import job_times, jobs
-from workbench.jobs.values import ENDED
+from workbench.jobs.values import ENDED, Job
+from workbench.lineage import DatasetPin
 from workbench.recipes import Recipe
 
 
@@ -65,6 +67,31 @@ class Before:
     origin: int
     began: float
     """When its machines were asked for."""
+
+    def at_work(self, request: Submission, recipe: Recipe, datasets: Mapping[str, DatasetPin]) -> Job:
+        """The job as its machines have it, before any store has."""
+        same = (
+            "name", "requester", "ps", "workers", "epochs", "provider", "instance_type", "cluster", "price_per_hour",
+        )  # fmt: skip
+        return Job(
+            **{name: getattr(request, name) for name in same},
+            id=self.id,
+            state="training",
+            recipe=recipe,
+            recipe_sha256=recipe.sha256,
+            attempt=self.attempt,
+            origin=self.origin,
+            progress=None,
+            accuracy=None,
+            version=None,
+            error=None,
+            machines=(),
+            changes=(),
+            execution_s=0.0,
+            lease=None,
+            terminate_asked=None,
+            datasets=datasets,
+        )
 
 
 def restore(connection: sa.Connection, request: Submission, recipe: Recipe, before: Before) -> bool:

@@ -27,6 +27,7 @@ from workbench.machines.aws.controller.provider import AwsProvider
 from workbench.machines.local.provider import end_all
 from workbench.models import registry
 from workbench.recipes import Recipe
+from workbench.runner import folders
 from workbench.verbs import homes
 from workbench.verbs.requests import Request
 from workbench.verbs.workbench import Workbench, open_store
@@ -152,8 +153,21 @@ def test_a_job_is_done_and_its_machines_are_gone_while_this_computer_is_off(
     assert stand.ended(id).state == "completed"
 
 
-def test_a_job_whose_home_was_deleted_goes_on_from_another_computer(stand: Stand, tmp_path: Path) -> None:
-    """Found, priced, taken up with its machines, its model published there; and a second adoption changes nothing."""
+class Killed(BaseException):
+    """As a ``kill -9``: nothing catches it."""
+
+
+def die(*_: object) -> bool:
+    raise Killed
+
+
+def test_a_job_whose_home_was_deleted_goes_on_from_another_computer(
+    stand: Stand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Found, priced, taken up with its machines, its model published there; and a second adoption changes nothing.
+
+    Whoever was killed while they adopted it adopts it again.
+    """
     settings = stand.workbench.settings
     id = stand.submit(LONG, ps=0, workers=2, epochs=3)
     training = stand.until(id, lambda job: job.step and job.step >= 2)
@@ -175,6 +189,11 @@ def test_a_job_whose_home_was_deleted_goes_on_from_another_computer(stand: Stand
         workbench = Workbench(elsewhere, store, start=start, open_provider=lambda *_: provider)
         with pytest.raises(NotFound, match=lost):
             homes.adopt("0badc0de", elsewhere, store, workbench.machines, print)
+        with monkeypatch.context() as patch:
+            patch.setattr(store, "restore", die)
+            with pytest.raises(Killed):
+                homes.adopt(lost, elsewhere, store, workbench.machines, print)
+        assert folders.has_machines(elsewhere.home / "jobs" / str(id)), "else they would be ended"
         adopted = homes.adopt(lost, elsewhere, store, workbench.machines, print)
         assert (adopted.clusters, adopted.jobs) == ((f"job-{id}",), (id,))
         other = replace(stand, workbench=workbench, provider=provider)

@@ -104,6 +104,8 @@ def _restore(
     from workbench.runner import folders
     from workbench.verbs import recipes as recipe_verbs
 
+    if store.has(job.id):
+        return False
     assignment, work = job.assignment, job.assignment.work
     assert work
     roles = [place.role for place in assignment.posts]
@@ -125,12 +127,15 @@ def _restore(
         price_per_hour=machines.plan("aws", layout).price_per_hour,
         datasets=json.dumps({name: vars(pin) for name, pin in note.datasets.items()}),
     )
-    restored = store.restore(request, recipe, Before(job.id, work.attempt, work.origin, assignment.created))
+    before = Before(job.id, work.attempt, work.origin, assignment.created)
+    # The folder first: whoever takes the job up ends machines of which the folder says nothing.
+    folder = settings.home / "jobs" / str(job.id)
+    at_work = before.at_work(request, recipe, note.datasets)
+    folders.prepare(folder, at_work, kept=settings.recipe_files, packages=needed)
+    job_files.note_addresses(assignment, folder)
+    folders.note_elsewhere(folder)
+    restored = store.restore(request, recipe, before)
     if restored:
-        folder = settings.home / "jobs" / str(job.id)
-        folders.prepare(folder, store.job(job.id), kept=settings.recipe_files, packages=needed)
-        job_files.note_addresses(assignment, folder)
-        folders.note_elsewhere(folder)
         tell(f"job {job.id} ({note.name}) is here again, as its machines have it")
     return restored
 
