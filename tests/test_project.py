@@ -7,6 +7,7 @@ import tomllib
 from tests.conftest import SLOW
 from workbench import __version__
 from workbench.cli import make_parser
+from workbench.cli.completion import find_words
 from workbench.settings import PROJECT
 
 
@@ -39,6 +40,25 @@ def test_every_command_is_documented() -> None:
     text = (PROJECT / "docs" / "commands.md").read_text()
     _, verbs = make_parser()
     assert not [verb for verb in verbs.names if f"`workbench {verb}" not in text]
+
+
+def test_every_option_is_documented_with_its_command_and_every_documented_one_exists() -> None:
+    """``--json`` is told once for all listings; a row says "as submit" for what it shares with that command."""
+    text = (PROJECT / "docs" / "commands.md").read_text()
+    rows = re.findall(r"^\| `workbench ([^`]+)`", text, re.MULTILINE)
+    _, verbs = make_parser()
+    wrong = {}
+    for name, words in find_words(verbs.parsers).items():
+        own = [row for row in rows if f"{row} ".startswith(f"{name} ")]
+        if name not in verbs.parsers and not own:
+            continue  # an option that has a choice, or ``data list``, which ``data`` alone means
+        if any("as submit" in row for row in own):
+            own += [row.replace("--wait", "") for row in rows if row.startswith("submit ")]
+        has = {word for word in words if word.startswith("--")} - {"--help", "--json"}
+        told = set(re.findall(r"--[a-z-]+", " ".join(own))) - {"--json"}
+        if has != told and name != "data":
+            wrong[name] = {"not documented": has - told, "is not there": told - has}
+    assert not wrong
 
 
 def test_every_setting_is_documented_and_every_documented_one_exists() -> None:
