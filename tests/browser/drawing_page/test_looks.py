@@ -147,3 +147,16 @@ def test_every_control_has_a_name(opened: tuple[Page, stand_in.Backend]) -> None
         ("region", "Answer"), ("region", "Drawing"),
     ):  # fmt: skip
         expect(page.get_by_role(role, name=name, exact=True)).to_have_count(1)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("width", [360, 800, 1120])
+def test_the_second_guess_stands_in_one_line_with_its_probability(
+    browser: Browser, front: Front, width: int
+) -> None:
+    with visit(browser, front.url, viewport={"width": width, "height": 860}) as (page, _):
+        draw(page, SEVEN)
+        mood(page, "answer")
+        digit, probability = (page.locator(name).bounding_box() for name in ("#second", "#second-percent"))
+        assert digit is not None
+        assert probability is not None
+        assert abs(digit["y"] - probability["y"]) < digit["height"] / 2
