@@ -173,3 +173,32 @@ def test_texts_without_anything_beside_them_are_added_again_as_they_were(
     first = add(tmp_path, settings, "\n".join(lines))
     assert add(tmp_path, settings, "\n".join(lines)).version == first.version
     assert add(tmp_path, settings, "\n".join([*lines, "One more."])).version == 2
+
+
+def test_a_picture_is_known_by_what_is_in_it_and_what_is_passed_by_is_named(
+    tmp_path: Path, settings: Settings
+) -> None:
+    pictures = pytest.importorskip("PIL.Image")
+    chance = np.random.default_rng(0)
+    kinds = [
+        ("PNG", ""),
+        ("JPEG", ".jfif"),
+        ("GIF", ".0"),
+        ("WEBP", ".download"),
+        ("BMP", ".dib"),
+        ("TIFF", ".x"),
+    ]
+    for label in ("cat", "dog"):
+        (tmp_path / "zoo" / label).mkdir(parents=True)
+        for n, (kind, ending) in enumerate(kinds):
+            picture = pictures.fromarray(chance.integers(0, 255, (24, 32, 3)).astype("u1"))
+            picture.save(tmp_path / "zoo" / label / f"p{n}{ending}", kind)
+        (tmp_path / "zoo" / label / "Thumbs.db").write_bytes(b"x")
+    (tmp_path / "zoo" / "dog" / "about.txt").write_text("dogs")
+    (tmp_path / "zoo" / "loose.png").write_bytes((tmp_path / "zoo" / "cat" / "p0").read_bytes())
+    made = adding.add("zoo", tmp_path / "zoo", How(), settings)
+    assert (made.kind, made.train.examples + made.test.examples) == ("pictures", 12)
+    (note,) = made.notes
+    assert note.startswith("passed by 2 ")
+    assert "dog/about.txt" in note
+    assert "loose.png" in note

@@ -1,5 +1,6 @@
 """Tell what a source is by what is in it, and open the reader for that."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from workbench.datasets.kept.blocks import TEST, TRAIN
@@ -14,6 +15,9 @@ from workbench.errors import BadInput, NotFound
 
 TABLES = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".tab", ".data")
 _TAKEN = "a folder or zip of pictures or texts by class, .csv, .tsv, .parquet, .npz, .npy, IDX"
+
+LOOKED_INTO = 100
+"""Files that are opened to see whether they are pictures, where no name says so."""
 
 
 def open_source(path: Path, how: How, aside: Path) -> Source:
@@ -63,7 +67,7 @@ def _folder(folder: Path, how: How) -> Source:
     if idx:
         return Arrays({name: arrays.read_idx(path) for name, path in idx.items()}, folder.name, how)
     ends = [p.suffix.lower() for p in files]
-    if how.kind == "pictures" or any(end in pictures.ENDINGS for end in ends):
+    if how.kind == "pictures" or _holds_pictures(files):
         return Pictures(folder, how)
     if ".npy" in ends:
         stored = {p.stem: arrays.read_npy(p) for p in files if p.suffix.lower() == ".npy"}
@@ -85,6 +89,11 @@ def _folder(folder: Path, how: How) -> Source:
 
 def _lines(path: Path, how: How) -> CsvLines | ParquetLines:
     return ParquetLines(path) if path.suffix.lower() == ".parquet" else CsvLines(path, how.header)
+
+
+def _holds_pictures(files: Sequence[Path]) -> bool:
+    named = any(path.suffix.lower() in pictures.ENDINGS for path in files)
+    return named or any(map(pictures.is_picture, files[:LOOKED_INTO]))
 
 
 def _is_idx(path: Path) -> bool:

@@ -1,6 +1,7 @@
 """Folders of pictures, a folder a class: each decoded as the back end does it, so that a model sees the same of a visitor's."""
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -17,6 +18,12 @@ from workbench.pictures.decoders import MAX_BYTES
 from workbench.pictures.headers import read_header
 
 ENDINGS = {".png", ".jpg", ".jpeg", ".gif", ".webp", ".bmp", ".tif", ".tiff", ".avif", ".heic"}
+_BEGINNINGS = re.compile(
+    rb"\x89PNG\r\n\x1a\n|\xff\xd8\xff|GIF8[79]a|RIFF....WEBP|BM....\0\0\0\0|II\*\0|MM\0\*|....ftyp(?:avif|hei[cx]|mif1)",
+    re.DOTALL,
+)
+"""Of files whose names do not say that they are pictures, as downloads and ``.jfif`` do."""
+_OF_SYSTEMS = {"Thumbs.db", "desktop.ini"}
 LOOKED_AT = 300
 """Pictures whose sizes are read to choose one for all."""
 LARGEST_USUAL, SMALLEST_USUAL = 160, 32
@@ -42,7 +49,7 @@ class Pictures:
     def __init__(self, folder: Path, how: How) -> None:
         self._how = how
         self._folder = folder
-        self._found, self._links = find(folder, ENDINGS)
+        self._found, self._links, self._others = find(folder, is_picture)
         self._left_out: list[str] = []
 
     def describe(self) -> Described:
@@ -64,6 +71,8 @@ class Pictures:
         notes = [note] if note else []
         if self._links:
             notes.append(f"{self._links} links were not followed")
+        if self._others:
+            notes.append(passed_by(self._others, "pictures"))
         return Described(
             "pictures",
             self._columns,
@@ -129,27 +138,46 @@ class Pictures:
         )
 
 
-def find(folder: Path, endings: set[str]) -> tuple[list[Found], int]:
-    """Every file with such an ending below a folder that names its class, sorted; and how many links were passed by."""
+def is_picture(path: Path) -> bool:
+    """Whether a file's name says that it is a picture, or else its first bytes."""
+    if path.suffix.lower() in ENDINGS:
+        return True
+    with path.open("rb") as file:
+        return bool(_BEGINNINGS.match(file.read(16)))
+
+
+def find(folder: Path, wanted: Callable[[Path], bool]) -> tuple[list[Found], int, list[str]]:
+    """Every file that is wanted below a folder that names its class, sorted; how many links, and which files, were passed by."""
     top = inside(folder)
-    found, links = [], 0
+    found, links, others = [], 0, []
     for path in sorted(top.rglob("*")):
         if path.is_symlink():
             links += 1
             continue
-        if path.suffix.lower() not in endings or not path.is_file() or path.name.startswith("."):
-            continue
         above = list(path.relative_to(top).parts[:-1])
-        if any(name.startswith((".", "__MACOSX")) for name in above):
+        if not path.is_file() or any(
+            name.startswith((".", "__MACOSX")) or name in _OF_SYSTEMS for name in (*above, path.name)
+        ):
+            continue
+        if not wanted(path):
+            others.append(str(path.relative_to(top)))
             continue
         part = part_named(above[0]) if len(above) > 1 else None
         if part is not None:
             above = above[1:]
         if above:
             found.append(Found(path, above[0], UNKNOWN if part is None else part))
+        else:
+            others.append(path.name)
     if len({one.part for one in found}) == 1:  # one part alone is to be split
         found = [Found(one.path, one.label, UNKNOWN) for one in found]
-    return found, links
+    return found, links, others
+
+
+def passed_by(names: Sequence[str], what: str) -> str:
+    """Say which files are no part of the data set."""
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return f"passed by {len(names)} that are no {what} in the folder of a class: {', '.join(names[:SHOWN])}{more}"
 
 
 def inside(folder: Path) -> Path:
@@ -159,7 +187,7 @@ def inside(folder: Path) -> Path:
         if len(inner) != 1 or not inner[0].is_dir() or inner[0].is_symlink():
             return folder
         within = list(inner[0].iterdir())
-        if not any(p.is_dir() for p in within) and any(p.suffix.lower() in ENDINGS for p in within):
+        if not any(p.is_dir() for p in within) and any(map(is_picture, within)):
             return folder  # the only folder is a class
         folder = inner[0]
 

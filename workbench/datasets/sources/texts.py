@@ -9,7 +9,7 @@ from workbench.datasets.kept.blocks import UNKNOWN, Block
 from workbench.datasets.kept.records import fixed_dtype
 from workbench.datasets.kept.values import TEXT, Column, Split
 from workbench.datasets.sources.base import Described, How
-from workbench.datasets.sources.pictures import find
+from workbench.datasets.sources.pictures import find, passed_by
 from workbench.errors import BadInput
 
 ENDINGS = {".txt"}
@@ -23,7 +23,7 @@ class Texts:
 
     def __init__(self, folder: Path, how: How) -> None:
         self._folder, self._how = folder, how
-        self._found, self._links = find(folder, ENDINGS)
+        self._found, self._links, self._others = find(folder, lambda path: path.suffix.lower() in ENDINGS)
 
     def describe(self) -> Described:
         labels = tuple(sorted({one.label for one in self._found}))
@@ -38,10 +38,11 @@ class Texts:
         )
         given = any(one.part != UNKNOWN for one in self._found)
         size = sum(one.path.stat().st_size for one in self._found)
-        notes = (f"{self._links} links were not followed",) if self._links else ()
-        return Described(
-            "text", self._columns, labels, size, Split("given", 0.0) if given else self._how.split, notes
-        )
+        notes = [f"{self._links} links were not followed"] if self._links else []
+        if self._others:
+            notes.append(passed_by(self._others, "texts"))
+        split = Split("given", 0.0) if given else self._how.split
+        return Described("text", self._columns, labels, size, split, tuple(notes))
 
     def blocks(self) -> Iterator[Block]:
         for start in range(0, len(self._found), BATCH):
