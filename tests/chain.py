@@ -131,5 +131,5 @@ def threads_end() -> Iterator[None]:
     """Wait until the threads that were begun meanwhile have ended, before what they use is closed."""
     before = set(threading.enumerate())
     yield
-    for thread in set(threading.enumerate()) - before:
-        thread.join(60)
+    # Those that begin are among them, too, which cannot be joined yet.
+    wait_until(lambda: not set(threading.enumerate()) - before, 60, "the end of the threads")

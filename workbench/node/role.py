@@ -22,7 +22,7 @@ from workbench.lineage import DatasetPin, parse_pins
 from workbench.manifest import Manifest
 from workbench.models import evaluation, held_out
 from workbench.node import data, export, strategy, training
-from workbench.node.strategies.peers import BROKEN, DONE_FILE, Cluster, serve
+from workbench.node.strategies.peers import BROKEN, DONE_FILE, Cluster, ClusterBroke, is_back_again, serve
 from workbench.settings import from_environment
 from workbench.system import files
 from workbench.upstream import tensorflow as sockets
@@ -203,6 +203,8 @@ def blame_recipe(source: Path) -> Iterator[None]:
     except (WorkbenchError, *BROKEN):
         raise
     except (Exception, SystemExit) as error:
+        if is_back_again(error):
+            raise ClusterBroke(f"a machine was restarted: {error}") from error
         said = recipes.explain(error, source)
         if worker := _FAILED_WORKER.search(str(error)):
             said.args = (f"{said} (on worker {worker[1]})",)

@@ -1,6 +1,7 @@
 """The machines of one training as TensorFlow knows them, and what it raises when one of them is gone."""
 
 import contextlib
+import re
 import socket
 import time
 from collections.abc import Mapping, Sequence
@@ -26,6 +27,23 @@ BROKEN = (
     ConnectionError,
 )
 """What TensorFlow raises when a peer is gone."""
+_BACK_AGAIN = re.compile(
+    r"some remote workers have been restarted|Unable to find the relevant tensor remote_handle"
+    r"|Primary device is not remote|(?is:unknown device.*/job:(?:ps|worker)|/job:(?:ps|worker).*unknown device)"
+)
+"""In the words of an argument's error: a peer ended and is back already, without what it held."""
+
+
+def is_back_again(error: BaseException) -> bool:
+    """Whether TensorFlow complains of what a peer held that was restarted before anybody missed it.
+
+    Its coordinator knows them likewise (``_is_worker_failure`` of ``cluster_coordinator.py``), but only in tasks, not
+    where the chief reads a variable itself.
+
+    >>> is_back_again(ValueError("some remote workers have been restarted"))
+    False
+    """
+    return isinstance(error, tf.errors.InvalidArgumentError) and bool(_BACK_AGAIN.search(str(error)))
 
 
 @dataclass(frozen=True)
