@@ -140,6 +140,44 @@ def test_a_copy_takes_plain_files_and_nothing_else(tmp_path: Path, folder: Path)
             changes.copy(folder, "export", aim, **limits)
 
 
+@pytest.mark.parametrize(
+    ("size", "written"),
+    [
+        (3 * 1024**3, {1024**2: b"model", 2 * 1024**3: b"x" * 5000}),
+        (10**9, {}),
+        (2 * 1024**2 + 1, {0: b"\0" * 1024**2, 2 * 1024**2: b"e"}),
+        (7, {0: b"content"}),
+    ],
+    ids=["two islands", "one hole", "written zeros", "no hole"],
+)
+def test_the_copy_of_a_sparse_file_is_as_long_and_as_sparse(
+    tmp_path: Path, folder: Path, size: int, written: dict[int, bytes]
+) -> None:
+    (folder / "export").mkdir()
+    (folder / "export" / "empty").touch()
+    aim = tmp_path / "aim"
+    aim.mkdir()
+    source, made = folder / "export" / "weights", aim / "weights"
+    with source.open("wb") as file:
+        file.truncate(size)
+        for place, content in written.items():
+            file.seek(place)
+            file.write(content)
+    with pytest.raises(folders.TooMuch):  # a hole counts as what is read in it
+        changes.copy(folder, "export", aim, most_bytes=size - 1, most_files=2)
+    made.unlink(missing_ok=True)
+    (aim / "empty").unlink(missing_ok=True)
+    changes.copy(folder, "export", aim, most_bytes=size, most_files=2)
+    assert (aim / "empty").stat().st_size == 0
+    assert made.stat().st_size == size
+    assert made.stat().st_blocks <= source.stat().st_blocks
+    with source.open("rb") as one, made.open("rb") as other:
+        for place in (0, *written, max(0, size - 5000)):
+            one.seek(place)
+            other.seek(place)
+            assert one.read(5000) == other.read(5000)
+
+
 def test_a_copy_of_a_link_to_a_folder_is_refused(tmp_path: Path, folder: Path) -> None:
     (tmp_path / "home").mkdir()
     (tmp_path / "home" / "cookie_secret").write_text("secret")

@@ -9,6 +9,7 @@ import errno
 import os
 import secrets
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 
 from workbench.system.untrusted_folders import (
@@ -179,20 +180,43 @@ def _write_all(file: int, content: bytes) -> None:
 
 
 def _copy_file(parent: int, path: str, aim: int, most: int) -> int:
+    """Copy a plain file with its holes, which take no room but count as the zeros that are read in them."""
     with opened_file(parent, path.rpartition("/")[2]) as (file, _):
         *above, last = steps(path)
         with opened(aim, *above) as inner:
             made = os.open(last, _NEW, 0o644, dir_fd=inner)
             try:
-                copied = 0
-                while block := os.read(file, _BLOCK):
-                    copied += len(block)
-                    if copied > most:
-                        raise TooMuch(errno.EFBIG, f"{shown(path)} grew while it was copied")
-                    _write_all(made, block)
-                return copied
+                for begin, end in _written(file):
+                    os.lseek(made, begin, os.SEEK_SET)
+                    while begin < end and (block := os.pread(file, min(_BLOCK, end - begin), begin)):
+                        begin += len(block)
+                        _check_grown(path, begin, most)
+                        _write_all(made, block)
+                size = os.lseek(file, 0, os.SEEK_END)
+                _check_grown(path, size, most)
+                os.ftruncate(made, size)
+                return size
             finally:
                 os.close(made)
+
+
+def _written(file: int) -> Iterator[tuple[int, int]]:
+    """Give begin and end of each stretch of a file that was written; between them are holes."""
+    end = 0
+    while True:
+        try:
+            begin = os.lseek(file, end, os.SEEK_DATA)
+            end = os.lseek(file, begin, os.SEEK_HOLE)
+        except OSError as error:
+            if error.errno == errno.ENXIO:  # nothing but a hole, if anything
+                return
+            raise
+        yield begin, end
+
+
+def _check_grown(path: str, size: int, most: int) -> None:
+    if size > most:
+        raise TooMuch(errno.EFBIG, f"{shown(path)} grew while it was copied")
 
 
 def _replace(source: str, source_folder: int | None, name: str, folder: int) -> None:
