@@ -10,6 +10,7 @@ from workbench.datasets.corrected import (
     read_corrections,
 )
 from workbench.datasets.fetching import IDX, SOURCES
+from workbench.datasets.joined import joined
 from workbench.datasets.named import columns, feature_names, labels, load, manifest, pin, pinned, used
 from workbench.datasets.parents import add_parent, find_parent
 
@@ -27,6 +28,7 @@ __all__ = [
     "feature_names",
     "find_parent",
     "is_here",
+    "joined",
     "labels",
     "load",
     "manifest",
