@@ -167,3 +167,14 @@ def test_who_runs_a_recipe_is_told_why_its_packages_are_not_there(tmp_path: Path
 
 def test_uv_is_found_beside_this_python() -> None:
     assert os.access(uv._find(), os.X_OK)
+
+
+def test_a_line_of_any_length_is_refused_in_one_go() -> None:
+    for line in (
+        "a" + " " * 100_000 + "!",
+        "a[b" + " " * 100_000 + "!",
+        "a==1" + " " * 100_000 + "!",
+        "a" * 100_000 + "!",
+    ):
+        with pytest.raises(RecipeError, match="no package"):
+            packages.parse(line)

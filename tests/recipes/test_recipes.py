@@ -133,3 +133,14 @@ def test_a_setting_that_cannot_be_is_refused_with_its_value(tmp_path: Path, line
 def test_equal_recipes_have_equal_hashes_and_others_do_not() -> None:
     assert GOOD.sha256 == Recipe(GOOD.helpers, GOOD.preprocessing, GOOD.training).sha256
     assert GOOD.sha256 != Recipe("", GOOD.helpers + GOOD.preprocessing, GOOD.training).sha256
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["-" * 100_000 + "1", "-" * 5_000 + "1", " + ".join("1" * 5_000)],
+    ids=("signs", "some signs", "a sum"),
+)
+def test_code_that_is_nested_too_deeply_is_refused_with_its_field(value: str) -> None:
+    recipe = Recipe("", "def load_data(): ...", f"def build_model(): ...\nDEEP = {value}")
+    with pytest.raises(RecipeError, match=r"^training: it is nested too deeply"):
+        recipes.check(recipe)

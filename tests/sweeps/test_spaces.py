@@ -155,3 +155,39 @@ def test_tpe_goes_where_the_scores_are_high() -> None:
     chance = random.Random(0)
     by_chance = sum(score({n: d.draw(chance) for n, d in SPACE.items()}) for _ in range(200)) / 200
     assert sum(one.score or 0.0 for one in late) / len(late) > by_chance
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "1_..5",
+        "1__0..20",
+        "1..5:1_",
+        "1" * 15_000 + "x",
+        "1..2" + " " * 15_000 + "x",
+        "0x" + "f" * 4_000,
+        "1..1" + "0" * 30,
+        ",".join(map(str, range(100_000))),
+    ],
+    ids=lambda said: f"{said[:8]}…{len(said)}",
+)
+@pytest.mark.parametrize("name", ["RATE", "PART", "EPOCHS"])
+def test_no_text_whatever_breaks_what_reads_it(name: str, said: str) -> None:
+    if name == "RATE" and said.startswith("1..1"):
+        said = "1..1e400"
+    with pytest.raises(BadInput, match=name):
+        parse_space({name: said}, capitals(RECIPE))
+
+
+def test_a_logarithm_from_the_smallest_number_to_the_largest_has_all_between() -> None:
+    domain = parse_space({"RATE": "5e-324..1e308:log"}, capitals(RECIPE))["RATE"]
+    assert isinstance(domain, Range)
+    grid = [float(str(value)) for value in domain.grid]
+    assert grid == sorted(set(grid))
+    assert domain.share(grid[2]) == pytest.approx(0.5, abs=1e-3)
+
+
+def test_a_number_of_more_digits_than_python_writes_is_a_setting_without_a_plain_value() -> None:
+    huge = Recipe("", "def load_data(): ...", f"HUGE = 0x{'f' * 5_000}\nRATE = 1\ndef build_model(): ...")
+    assert capitals(huge)["HUGE"].value is None
+    assert "RATE = 2\n" in set_capitals(huge, {"RATE": 2}).training

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from workbench.errors import BadInput
 from workbench.jobs.values import Job, machine_spans
 
-_MONTH = re.compile(r"([0-9]{4})-(0[1-9]|1[0-2])", re.ASCII)
+_MONTH = re.compile(r"((?!0000)[0-9]{4})-(0[1-9]|1[0-2])", re.ASCII)
 
 
 @dataclass(frozen=True)

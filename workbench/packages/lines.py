@@ -12,7 +12,7 @@ MOST = 100
 _NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
 _VERSION = r"(?:===?|~=|!=|<=?|>=?)\s*[A-Za-z0-9.*+!_-]+"
 _LINE = re.compile(
-    rf"({_NAME})\s*(\[\s*{_NAME}(?:\s*,\s*{_NAME})*\s*\])?\s*(\(?\s*{_VERSION}(?:\s*,\s*{_VERSION})*\s*\)?)?\s*(;[^;]+)?"
+    rf"({_NAME})\s*+(\[\s*{_NAME}(?:\s*,\s*{_NAME})*\s*\])?\s*+(\(?\s*{_VERSION}(?:\s*,\s*{_VERSION})*\s*+\)?)?\s*+(;[^;]+)?"
 )
 _PIP = re.compile(r"[%!]?\s*(?:python3?\s+-m\s+)?(?:uv\s+)?pip3?\s+install\s+(.*)", re.DOTALL)
 _QUIET = {"-q", "-qq", "-qqq", "--quiet", "-U", "--upgrade", "--user", "--no-cache-dir", "--progress-bar=off"}

@@ -26,8 +26,8 @@ STRATEGIES = {
 TRAVEL = "of a notebook only the tagged cells go to the machines, of a folder all its files"
 _IPYTHON = (
     (re.compile(r"\s*%%"), "a cell magic"),
-    (re.compile(r"\s*(?:[\w., ]+=\s*)?%\w"), "a magic"),
-    (re.compile(r"\s*(?:[\w., ]+=\s*)?!"), "a shell command"),
+    (re.compile(r"\s*+(?:[\w., ]+=\s*)?%\w"), "a magic"),
+    (re.compile(r"\s*+(?:[\w., ]+=\s*)?!"), "a shell command"),
     (re.compile(r"\s*\?{1,2}[\w.]+|\s*[\w.]+\?{1,2}\s*(?:#.*)?$"), "a question for help"),
 )
 _STRAY = {"docs", "examples", "test", "tests", "tools"}

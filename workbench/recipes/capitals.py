@@ -45,7 +45,7 @@ def capitals(recipe: Recipe) -> dict[str, Capital]:
     found = {}
     for field in FIELDS:
         for name, value in _assigned(parse(recipe, field)):
-            written = ast.unparse(value)
+            written = _written(value)
             found[name] = Capital(name, field, value.lineno, written, literal(written))
     return found
 
@@ -89,9 +89,17 @@ def literal(text: str) -> object:
     """The plain value that a piece of code is; ``None`` where it is none, or is ``None``."""
     try:
         value: object = ast.literal_eval(text)
+        repr(value)  # which whole numbers of more than 4,300 digits have not
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
         return None
     return value
+
+
+def _written(node: ast.expr) -> str:
+    try:
+        return ast.unparse(node)
+    except (ValueError, RecursionError):  # a number of thousands of digits, a sum of hundreds of terms
+        return "…"
 
 
 def _assigned(tree: ast.Module) -> list[tuple[str, ast.expr]]:

@@ -31,7 +31,7 @@ def check(recipe: Recipe) -> None:
             lines = _LINES.split(getattr(recipe, field))  # as Python counts them
             written = lines[line - 1] if line and line <= len(lines) else ""
             raise RecipeError(
-                f"{field}, line {line}: {advice.explain_syntax(written) or getattr(error, 'msg', error)}",
+                f"{_place(field, line)}: {advice.explain_syntax(written) or getattr(error, 'msg', error)}",
                 field=field,
                 line=line,
                 traceback="".join(traceback.format_exception_only(error)),
@@ -53,7 +53,7 @@ def _check_beside(recipe: Recipe) -> None:
             said = (
                 str(error)
                 if isinstance(error, BadInput)
-                else f"{one.path}, line {line}: {getattr(error, 'msg', error)}"
+                else f"{_place(one.path, line)}: {getattr(error, 'msg', error)}"
             )
             raise RecipeError(
                 said,
@@ -61,6 +61,10 @@ def _check_beside(recipe: Recipe) -> None:
                 line=line,
                 traceback="".join(traceback.format_exception_only(error)),
             ) from error
+
+
+def _place(name: str, line: int | None) -> str:
+    return f"{name}, line {line}" if line else name
 
 
 def trees(recipe: Recipe) -> dict[str, ast.Module]:

@@ -57,12 +57,15 @@ def encode(text: str, name: str) -> bytes:
 
 
 def parse(text: str, name: str) -> ast.Module:
-    """The syntax tree of the text; raises ``SyntaxError`` and ``ValueError`` as ``ast.parse``.
+    """The syntax tree of the text; raises ``SyntaxError`` and ``ValueError`` as ``ast.parse``, and nothing else.
 
     >>> len(parse("\\ufeffimport keras", "training.py").body)
     1
     """
-    return ast.parse(text.removeprefix(_MARK), name)
+    try:
+        return ast.parse(text.removeprefix(_MARK), name)
+    except (RecursionError, MemoryError) as error:  # a long sum, brackets in brackets
+        raise SyntaxError("it is nested too deeply for Python; make several statements of it") from error
 
 
 def _encoding(content: bytes) -> str:

@@ -13,8 +13,12 @@ GRID = 5
 """Points of a range in a grid, where no step says them."""
 MOST = 1000
 """Values of one setting."""
-_NUMBER = r"[+-]?(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
-_RANGE = re.compile(rf"\s*({_NUMBER})\s*\.\.\s*({_NUMBER})\s*(?::\s*(log|{_NUMBER}))?\s*", re.ASCII)
+MOST_SIGNS = 20_000
+"""Characters of what is said of one setting."""
+MOST_WHOLE = 2**53
+"""Beyond it, not every whole number is one of its own to a computer."""
+_NUMBER = r"[+-]?(?:\d+(?:_\d+)*\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
+_RANGE = re.compile(rf"\s*({_NUMBER})\s*\.\.\s*({_NUMBER})\s*+(?::\s*(log|{_NUMBER}))?\s*", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -87,13 +91,17 @@ class Range:
     def share(self, value: float) -> float:
         """Where between its ends a value lies, 0 to 1."""
         if self.log:
-            return math.log(value / self.low) / math.log(self.high / self.low)
+            return (math.log(value) - math.log(self.low)) / self._magnitudes
         return (value - self.low) / (self.high - self.low)
 
     def _at(self, share: float) -> float:
         if self.log:
-            return self.fit(math.exp(math.log(self.low) + share * math.log(self.high / self.low)))
+            return self.fit(math.exp(math.log(self.low) + share * self._magnitudes))
         return self.fit(self.low + share * (self.high - self.low))
+
+    @property
+    def _magnitudes(self) -> float:
+        return math.log(self.high) - math.log(self.low)
 
     def fit(self, value: float) -> float:
         """The value as it is written into the recipe: four digits suffice to tell two of them apart."""
@@ -134,12 +142,14 @@ def parse_space(
 def _parse(name: str, said: str | Sequence[object], capital: Capital | None) -> Domain:
     now = capital.value if capital else 1  # the settings that the loop knows are whole numbers
     if isinstance(said, str):
+        if len(said) > MOST_SIGNS:
+            raise BadInput(f"{name}: values are at most {MOST_SIGNS:,} characters. Received: {len(said):,}")
         if found := _RANGE.fullmatch(said):
             return _range(name, said, now, *found.groups())
         values = _listed(name, said, now)
     else:
         values = list(said)
-    values = [float(v) if type(now) is float and type(v) is int else v for v in values]
+    values = [_as_float(v) if type(now) is float and type(v) is int else v for v in values]
     # By what is written, since 1, 1.0 and True are equal.
     values = list({repr(value): value for value in values}.values())
     for value in values:
@@ -156,6 +166,13 @@ def _parse(name: str, said: str | Sequence[object], capital: Capital | None) -> 
     if not 1 <= len(values) <= MOST:
         raise BadInput(f"{name} has 1 to {MOST} values. Received: {len(values)}")
     return Choice(tuple(values))
+
+
+def _as_float(value: int) -> object:
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf  # refused as every other one that is not finite
 
 
 def _listed(name: str, said: str, now: object) -> list[object]:
@@ -194,6 +211,8 @@ def _range(name: str, said: str, now: object, first: str, last: str, how: str | 
         if step is not None and not 0 < step <= high - low
         else f"it has more than {MOST} steps"
         if step is not None and (high - low) / step > MOST
+        else f"whole numbers are at most {MOST_WHOLE:,}"
+        if whole and max(-low, high) > MOST_WHOLE
         else "it is a text in the recipe"
         if isinstance(now, str | bool)
         else f"{name} must be whole numbers from 1"
@@ -201,5 +220,5 @@ def _range(name: str, said: str, now: object, first: str, last: str, how: str | 
         else None
     )
     if wrong or not math.isfinite(high - low):
-        raise BadInput(f"{name}={said}: {wrong or 'it has no end'}")
+        raise BadInput(f"{name}={said[:80]}: {wrong or 'it has no end'}")
     return Range(low, high, whole, how == "log", step)

@@ -155,7 +155,7 @@ def test_weights_of_examples_go_with_the_data() -> None:
         ("!wget https://example.com/x.zip", "!wget https://example.com/x.zip is left out"),
         ("files = !ls", "files = !ls is left out"),
         ("model?", "model? is left out"),
-        ("print 'x'", "cell 3 is left out, it is no Python"),
+        ("print 'x'", "cell 3 is left out, it cannot be read as Python"),
         ("!pip install \\\n  rich", "!pip install"),
     ],
 )
@@ -193,6 +193,51 @@ def test_a_callback_of_ones_own_and_names_that_nobody_makes_are_told() -> None:
 def test_what_trains_nothing_is_refused_with_the_way_out(content: bytes, words: str) -> None:
     with pytest.raises(BadInput, match=words):
         propose(content, "mine.ipynb")
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "z = " + " + ".join(["'a'"] * 400),
+        "z = " + "-" * 100_000 + "1",
+        "z = x" + ".a()" * 3_000,
+        "if x: pass\n" + "elif y: pass\n" * 1_000,
+        "z = 0x" + "f" * 5_000,
+        "z = '\ud800'\n!ls",
+        "def f(a, a): pass",
+        "nonlocal z",
+        "def f():\n    z = 1\n    global z",
+        "def f():\n    from os import *",
+    ],
+    ids=lambda cell: cell[:12],
+)
+def test_a_cell_that_python_or_this_cannot_take_is_left_out_and_told(cell: str) -> None:
+    found = proposed(DATA, FIT, cell, "model.fit(x, y)\nmodel.evaluate(x, y)")
+    assert found.cells[3] == ()
+    assert said(found, "cell 3 is left out, it cannot be read as Python")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        " " * 500_000 + "z",
+        "! " + " " * 500_000 + "z",
+        "'" + "a." * 250_000 + "'",
+        "'" + "fetch_" * 100_000 + "'",
+    ],
+    ids=("before", "behind a sign", "names", "words"),
+)
+def test_a_line_of_half_a_million_signs_is_read_in_one_go(line: str) -> None:
+    found = proposed(DATA, FIT, f"x = [\n{line}\n, x][1]", "model.fit(x, y)\nmodel.evaluate(x, y)")
+    assert "model.fit" not in found.recipe.training
+
+
+def test_a_download_with_a_call_in_its_arguments_is_taken_from_here_as_a_whole() -> None:
+    call = "(x, y), (a, b) = tf.keras.datasets.mnist.load_data(path=os.path.join('a', 'b'))"
+    found = proposed(
+        f"import os, keras, tensorflow as tf\n{call}", FIT, "model.fit(x, y)\nmodel.evaluate(a, b)"
+    )
+    assert '= datasets.load("mnist")\n' in found.recipe.preprocessing
 
 
 def test_the_command_writes_a_new_folder_and_says_what_became_of_each_cell(

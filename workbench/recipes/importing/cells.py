@@ -3,13 +3,16 @@
 import ast
 import json
 import re
+import symtable
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from workbench.errors import BadInput
-from workbench.recipes import advice
+from workbench.recipes import advice, encoding
 
-_ASSIGNED = re.compile(r"\s*[\w., ]+=\s*[%!]")
+MOST_DEPTH = 150
+"""Levels of what stands in what: code that nests deeper cannot be written anew within Python's own limit."""
+_ASSIGNED = re.compile(r"\s*+[\w., ]+=\s*[%!]")
 _PIP = re.compile(r"\s*[%!]\s*(?:python3?\s+-m\s+)?(?:uv\s+)?pip3?\s+install\s+(.*)")
 
 
@@ -61,15 +64,34 @@ def read(content: bytes, name: str) -> Read:
         found.cells[number] = source
         text = _without_magics(source, number, found)
         try:
-            tree = ast.parse(text)
+            tree = _parse(text)
         except (SyntaxError, ValueError) as error:
             line = getattr(error, "lineno", None)
+            place = f", line {line}" if line else ""
             found.notes.append(
-                f"cell {number} is left out, it is no Python: {getattr(error, 'msg', error)}, line {line}"
+                f"cell {number} is left out, it cannot be read as Python: {getattr(error, 'msg', error)}{place}"
             )
             continue
         found.statements += _flat(tree.body, text.splitlines(), number, found)
     return found
+
+
+def _parse(text: str) -> ast.Module:
+    """The tree of a cell, whose names can be told and whose statements can be written anew.
+
+    Raises
+    ------
+    SyntaxError, ValueError
+        It is no Python, or too much of it.
+    """
+    tree = encoding.parse(text, "cell")
+    level: list[ast.AST] = [tree]
+    for _ in range(MOST_DEPTH):
+        level = [inner for node in level for inner in ast.iter_child_nodes(node)]
+    if level:
+        raise SyntaxError(f"it is nested more than {MOST_DEPTH} levels deep; make several statements of it")
+    symtable.symtable(ast.unparse(tree), "cell", "exec")  # the compiler's own rules, as for nonlocal
+    return tree
 
 
 def _sources(content: bytes, name: str) -> list[str]:
@@ -119,7 +141,9 @@ def _in_text(before: list[str], line: str) -> bool:
     if _ASSIGNED.match(line):
         return False
     try:
-        ast.parse("\n".join(before))
+        encoding.parse("\n".join(before), "cell")
+    except ValueError:  # half a character: told when the whole cell is read
+        return False
     except SyntaxError as error:
         return "unterminated triple" in str(error.msg) or "was never closed" in str(error.msg)
     return False

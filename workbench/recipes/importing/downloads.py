@@ -7,7 +7,7 @@ from workbench.recipes.importing.cells import Statement
 
 OURS = {"mnist": "mnist", "fashion_mnist": "fashion-mnist"}
 _FETCHES = re.compile(
-    r"https?://|\bget_file\(|\btfds\.load\(|datasets\.\w+\.load_data\(|\bload_dataset\(|fetch_\w+\(|gdown|kaggle"
+    r"https?://|\bget_file\(|\btfds\.load\(|datasets\.\w+\.load_data\(|\bload_dataset\(|\bfetch_\w+\(|gdown|kaggle"
 )
 _COLAB = re.compile(r"google\.colab|/content/|drive\.mount|files\.upload")
 
@@ -34,7 +34,7 @@ def adapt(statement: Statement) -> tuple[str, list[str]]:
 def with_ours(text: str) -> str:
     """The text with Keras' own copies of our data sets taken from here."""
     return re.sub(
-        r"(?:\b\w+\.)*\b(mnist|fashion_mnist)\.load_data\([^)]*\)",
+        r"(?<![\w.])(?:\w+\.)*(mnist|fashion_mnist)\.load_data\((?:[^()]++|\([^()]*\))*\)",
         lambda match: f'datasets.load("{OURS[match[1]]}")',
         text,
     )
