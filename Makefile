@@ -66,9 +66,9 @@ supply:  ## licences and known vulnerabilities of what users install, and an SBO
 	@tools/prepare up --inexact
 	@$(RUN) python tools/supply_chain.py
 
-screenshots:  ## every page in every state, into build/screenshots; those of the docs anew
-	@$(RUN) python -m tests.screenshots build/screenshots
-	@$(RUN) python -m tests.screenshots.chosen docs/pictures
+screenshots:  ## every page in every state, into build/screenshots; those of the docs anew (ONLY="cluster-job dashboard": some)
+	@$(RUN) python -m tests.screenshots build/screenshots $(ONLY)
+	@$(if $(ONLY),true,$(RUN) python -m tests.screenshots.chosen docs/pictures)
 
 clean:  ## end what runs and remove what can be made again; models and data stay
 	@if [ -x .venv/bin/workbench ]; then .venv/bin/workbench down; fi

@@ -2,20 +2,14 @@
 
 import tempfile
 from pathlib import Path
-from typing import Any
 
 from playwright.sync_api import Browser
 
 from tests.chain import make_settings
 from tests.dashboard.serving import serving, write_notebook
-from tests.screenshots.cluster import WAIT_MS, own_ports
+from tests.screenshots.gallery import LOOKS, Gallery, named, own_ports
 from workbench.settings import PROJECT
 
-LOOKS: dict[str, dict[str, Any]] = {
-    "light": {"color_scheme": "light", "viewport": {"width": 1280, "height": 900}},
-    "dark": {"color_scheme": "dark", "viewport": {"width": 1280, "height": 900}},
-    "narrow": {"color_scheme": "light", "viewport": {"width": 380, "height": 1200}},
-}
 SHOW = f"""
 import sys
 sys.path.insert(0, {str(PROJECT)!r})
@@ -55,8 +49,11 @@ STATES = {
 }
 
 
-def take(browser: Browser, folder: Path) -> None:
+def take(browser: Browser, gallery: Gallery) -> None:
     """One picture a state and look."""
+    lacking = gallery.lacking("application", STATES, LOOKS)
+    if not lacking:
+        return
     with tempfile.TemporaryDirectory() as temporary:
         notebooks = Path(temporary) / "notebooks"
         notebooks.mkdir()
@@ -64,13 +61,8 @@ def take(browser: Browser, folder: Path) -> None:
             write_notebook(notebooks / f"{name}.ipynb", "The application on AWS", f"{SHOW}\n{code}")
         settings = make_settings(Path(temporary) / "home", **own_ports())
         with serving(settings, notebooks) as running:
-            for look, how in LOOKS.items():
-                for name in STATES:
-                    context = browser.new_context(**how)
-                    context.set_default_timeout(WAIT_MS)
-                    page = context.new_page()
-                    page.goto(f"{running.origin}/voila/render/{name}.ipynb?token={settings.token}")
+            for state, look in lacking:
+                with gallery.taking(browser, named("application", state, look), LOOKS[look]) as page:
+                    page.goto(f"{running.origin}/voila/render/{state}.ipynb?token={settings.token}")
                     page.locator(".wb-card").get_by_text("The application").first.wait_for()
                     page.wait_for_timeout(1_500)
-                    page.screenshot(path=folder / f"application-{name}-{look}.png", full_page=True)
-                    context.close()

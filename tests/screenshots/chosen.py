@@ -8,39 +8,27 @@ import shutil
 import socket
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
-import cv2
-import numpy as np
 from PIL import Image
 from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 
-from tests.backend import making, real_server
+from tests.backend import real_server
 from tests.browser import chromium
 from tests.browser.drawing import SEVEN, draw, visit
 from tests.chain import make_settings
 from tests.dashboard.serving import serving
-from tests.screenshots import cluster
+from tests.screenshots.drawing import as_seen
+from tests.screenshots.gallery import WAIT_MS, own_ports
 from tests.screenshots.serving import fill
 from tests.services import stand_in_backend as stand_in
 from tests.services.real_apache import running
-from workbench.pictures import ink
 from workbench.settings import PROJECT, from_environment
 
 WIDE: ViewportSize = {"width": 1280, "height": 800}
 SIDE = 960
 """Pixels to which the pictures are brought."""
-
-
-def as_seen(lines: Sequence[Sequence[tuple[float, float]]]) -> str:
-    """A drawing as the back end would say that its model saw it."""
-    paper = np.zeros((280, 280), np.uint8)
-    for line in lines:
-        cv2.polylines(paper, [np.array(line, np.int32)], False, 255, 15, cv2.LINE_AA)
-    fitted = ink.fit(paper)
-    assert fitted is not None
-    return making.data_url(making.png(fitted)).decode()
 
 
 def keep(page: Page, path: Path) -> None:
@@ -75,7 +63,7 @@ def drawing_page(browser: Browser, folder: Path) -> None:
 
 def dashboard_pages(browser: Browser, folder: Path) -> None:
     with tempfile.TemporaryDirectory() as temporary:
-        settings = make_settings(Path(temporary) / "home", **cluster.own_ports())
+        settings = make_settings(Path(temporary) / "home", **own_ports())
         server = real_server.start(settings.home, settings.backend_port)
         try:
             real_server.wait_for(lambda: server.ask("GET", "/healthz").status == 200, server)
@@ -83,7 +71,7 @@ def dashboard_pages(browser: Browser, folder: Path) -> None:
             notebooks = Path(shutil.copytree(PROJECT / "notebooks", Path(temporary) / "notebooks"))
             with serving(settings, notebooks) as running_dashboard:
                 context = browser.new_context(viewport=WIDE, color_scheme="light")
-                context.set_default_timeout(cluster.WAIT_MS)
+                context.set_default_timeout(WAIT_MS)
                 page = context.new_page()
                 page.goto(f"{running_dashboard.origin}/workbench?token={settings.token}")
                 page.locator("#going a").first.wait_for()

@@ -1,30 +1,20 @@
 """Pictures of the cluster's page in every state; ``screenshots`` calls this."""
 
 import shutil
-import socket
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from playwright.sync_api import Browser, FilePayload, Page
 
-from tests.browser.made_jobs import make_jobs
+from tests.browser.made_jobs import RECIPE, make_jobs
 from tests.chain import make_settings
 from tests.dashboard.serving import serving
 from tests.recipes.importing.notebooks import PICTURES, notebook
+from tests.screenshots.gallery import LOOKS, Gallery, named, own_ports
+from workbench.jobs import Store
 from workbench.settings import PROJECT, Settings
 
-WAIT_MS = 60_000
-# High enough for the whole page: what is below the window is not measured by the editors.
-LOOKS: dict[str, dict[str, Any]] = {
-    "light": {"color_scheme": "light", "viewport": {"width": 1280, "height": 3600}},
-    "dark": {"color_scheme": "dark", "viewport": {"width": 1280, "height": 3600}},
-    "narrow": {
-        "color_scheme": "light",
-        "viewport": {"width": 380, "height": 6000},
-    },
-}
 JOBS = ("training", "completed", "failed", "terminated", "initializing", "queued")
 
 
@@ -61,6 +51,40 @@ def beside(page: Page, made: dict[str, int]) -> None:
     page.get_by_text("rows.csv", exact=True).wait_for()
     page.get_by_role("tab", name="Packages").click()
     page.get_by_text("Here already").wait_for()
+
+
+def without_account(page: Page, made: dict[str, int]) -> None:
+    """Machines of AWS are asked for where nobody has given credentials."""
+    say_who(page)
+    page.get_by_label("Machines", exact=True).select_option(label="Amazon Web Services")
+    page.get_by_role("button", name="Estimate", exact=True).click()
+    page.locator(".wb-request [role=alert], .wb-hints .wb-bad, .wb-request .wb-banner").first.wait_for()
+
+
+def estimated(page: Page, made: dict[str, int]) -> None:
+    say_who(page)
+    page.get_by_label("Begin with").select_option(label="mnist-mlp")
+    page.get_by_role("button", name="Estimate", exact=True).click()
+    page.locator(".wb-layouts").wait_for()
+
+
+def cloned(page: Page, made: dict[str, int]) -> None:
+    say_who(page)
+    open_job(page, made["completed"])
+    page.get_by_role("button", name="Clone", exact=True).click()
+
+
+def as_code(page: Page, made: dict[str, int]) -> None:
+    say_who(page)
+    open_job(page, made["completed"])
+    for fold in page.locator(".wb-as-code summary").all():
+        if fold.is_visible():
+            fold.click()
+
+
+def searched(page: Page, made: dict[str, int]) -> None:
+    page.get_by_role("searchbox").fill("wilhelmina")
+    page.locator("tr.wb-row").first.wait_for()
 
 
 def upload(page: Page, files: dict[str, bytes]) -> None:
@@ -119,53 +143,59 @@ STATES: dict[str, Callable[[Page, dict[str, int]], None]] = {
     "nothing-found": nothing_found,
     "compared": compared,
     "asked-to-end": asked_to_end,
+    "without-account": without_account,
+    "estimated": estimated,
+    "cloned": cloned,
+    "as-code": as_code,
     **{f"job-{name}": opened(name) for name in JOBS},
 }
 
 
-def take(browser: Browser, folder: Path) -> None:
+CROWD: dict[str, Callable[[Page, dict[str, int]], None]] = {"thousand": arrive, "searched": searched}
+LONG = "handwriting-of-class-7b-with-corrections-and-augmentation-second-try"
+
+
+def make_crowd(settings: Settings) -> dict[str, int]:
+    """A thousand jobs, some with long names, of requesters with long names."""
+    made = make_jobs(settings)
+    with Store(settings.database_url) as store:
+        for n in range(1_000):
+            requester = (
+                "Wilhelmina Featherstonehaugh-Vanderbilt" if n % 7 == 0 else ("ann", "bob", "carol")[n % 3]
+            )
+            id = store.submit(
+                name=LONG if n % 5 == 0 else "fashion-cnn",
+                requester=requester,
+                recipe=RECIPE,
+                ps=n % 4,
+                workers=1 + n % 9,
+            )
+            if n < 960:
+                store.ask_terminate(id)
+    return made
+
+
+def take(browser: Browser, gallery: Gallery) -> None:
     """One picture a state and look, and of a home without jobs."""
-    with tempfile.TemporaryDirectory() as temporary:
-        homes: dict[str, dict[str, Callable[[Page, dict[str, int]], None]]]
-        homes = {"empty": {"empty": arrive}, "full": STATES}
-        for name, states in homes.items():
-            settings = make_settings(Path(temporary) / name, **own_ports())
-            made = make_jobs(settings) if name == "full" else {}
-            notebooks = Path(shutil.copytree(PROJECT / "notebooks", Path(temporary) / f"{name}-notebooks"))
+    homes: tuple[
+        tuple[Callable[[Settings], dict[str, int]], dict[str, Callable[[Page, dict[str, int]], None]]], ...
+    ]
+    homes = ((lambda settings: {}, {"empty": arrive}), (make_jobs, STATES), (make_crowd, CROWD))
+    for fill, states in homes:
+        lacking = gallery.lacking("cluster", states, LOOKS)
+        if not lacking:
+            continue
+        with tempfile.TemporaryDirectory() as temporary:
+            settings = make_settings(Path(temporary) / "home", **own_ports())
+            made = fill(settings)
+            notebooks = Path(shutil.copytree(PROJECT / "notebooks", Path(temporary) / "notebooks"))
             with serving(settings, notebooks) as running:
-                _take_states(browser, running.origin, settings, states, made, folder)
-
-
-def _take_states(
-    browser: Browser,
-    origin: str,
-    settings: Settings,
-    states: dict[str, Callable[[Page, dict[str, int]], None]],
-    made: dict[str, int],
-    folder: Path,
-) -> None:
-    for look, how in LOOKS.items():
-        for name, reach in states.items():
-            context = browser.new_context(**how)
-            context.set_default_timeout(WAIT_MS)
-            page = context.new_page()
-            address = f"{origin}/voila/render/deploy_cluster.ipynb?token={settings.token}"
-            page.goto(address, wait_until="commit")
-            page.get_by_role("button", name="Train", exact=True).wait_for()
-            page.locator(".wb-table-count, .wb-table-note").first.wait_for(state="attached")
-            page.wait_for_timeout(1_000)  # the fonts, the editors and the drawing come to rest
-            reach(page, made)
-            page.wait_for_timeout(1_200)
-            page.screenshot(path=folder / f"cluster-{name}-{look}.png", full_page=True)
-            context.close()
-
-
-def own_ports() -> dict[str, str]:
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(3)]
-    names = ("DASHBOARD", "FRONTEND", "BACKEND")
-    ports = {
-        f"WORKBENCH_{name}_PORT": str(s.getsockname()[1]) for name, s in zip(names, sockets, strict=True)
-    }
-    for s in sockets:
-        s.close()
-    return ports
+                address = f"{running.origin}/voila/render/deploy_cluster.ipynb?token={settings.token}"
+                for state, look in lacking:
+                    with gallery.taking(browser, named("cluster", state, look), LOOKS[look]) as page:
+                        page.goto(address, wait_until="commit")
+                        page.get_by_role("button", name="Train", exact=True).wait_for()
+                        page.locator(".wb-table-count, .wb-table-note").first.wait_for(state="attached")
+                        page.wait_for_timeout(1_000)  # the fonts, the editors and the drawing come to rest
+                        states[state](page, made)
+                        page.wait_for_timeout(1_200)

@@ -1,9 +1,8 @@
 """Pictures of the dashboard's own pages: login, landing page, an error, the bar and the requester."""
 
 import os
-import socket
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from playwright.sync_api import Browser, Page
 
 from tests.chain import make_settings
 from tests.dashboard.serving import Dashboard, serving, write_notebook
+from tests.screenshots.gallery import Gallery, named, own_ports
 from workbench.jobs import Store
 from workbench.recipes import Recipe
 from workbench.services import state
@@ -50,6 +50,50 @@ def landing_busy(page: Page, dashboard: Dashboard) -> None:
     landing(page, dashboard)
 
 
+def landing_full(page: Page, dashboard: Dashboard) -> None:
+    """Six jobs of many, one with a long name, and a version that answers; the store's disk is full by then."""
+    long = "handwriting-of-class-7b-with-corrections-and-augmentation-second-try"
+    jobs = [
+        {"id": 990 + n, "name": long if n == 1 else "fashion-cnn", "state": state, "share": share}
+        for n, (state, share) in enumerate(
+            [("training", 0.41), ("training", 0.07), ("initializing", None), *[("queued", None)] * 3]
+        )
+    ]
+    now = {
+        "services": [{"name": "back end", "state": "ready", "message": "", "well": True}],
+        "jobs": {"queued": 958, "running": 3},
+        "problem": "",
+        "going": jobs,
+        "serving": {"name": long, "version": 128, "accuracy": 0.99173, "since": "2026-01-01T00:00:00Z"},
+        "versions": 128,
+    }
+    page.route("**/workbench/overview", lambda route: route.fulfill(json=now))
+    landing(page, dashboard)
+    page.get_by_text("958 wait").wait_for()
+
+
+def landing_store_away(page: Page, dashboard: Dashboard) -> None:
+    now = {
+        "services": [
+            {"name": "job queue", "state": "failed", "message": "No space left on device", "well": False}
+        ],
+        "jobs": None,
+        "problem": "The job store does not answer: database or disk is full",
+        "going": [],
+        "serving": None,
+        "versions": 0,
+    }
+    page.route("**/workbench/overview", lambda route: route.fulfill(json=now))
+    landing(page, dashboard)
+    page.get_by_text("Jobs cannot be counted").wait_for()
+
+
+def landing_logged_out(page: Page, dashboard: Dashboard) -> None:
+    landing(page, dashboard)
+    page.route("**/workbench/overview", lambda route: route.fulfill(status=403, json={}))
+    page.get_by_text("You are logged out").wait_for()
+
+
 def landing_away(page: Page, dashboard: Dashboard) -> None:
     landing(page, dashboard)
     page.route("**/workbench/overview", lambda route: route.abort())
@@ -84,6 +128,9 @@ STATES: tuple[Callable[[Page, Dashboard], None], ...] = (
     login,
     wrong_token,
     landing,
+    landing_full,
+    landing_store_away,
+    landing_logged_out,
     landing_away,
     no_such_page,
     who_are_you,
@@ -93,25 +140,30 @@ STATES: tuple[Callable[[Page, Dashboard], None], ...] = (
 )
 
 
-def take(browser: Browser, looks: Mapping[str, Mapping[str, Any]], folder: Path) -> None:
-    """One picture a state and look, named ``dashboard-STATE-LOOK.png``."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+LOOKS: dict[str, dict[str, Any]] = {
+    "light": {"color_scheme": "light", "viewport": {"width": 1120, "height": 800}},
+    "dark": {"color_scheme": "dark", "viewport": {"width": 1120, "height": 800}},
+    "narrow": {"color_scheme": "light", "viewport": {"width": 360, "height": 740}},
+    "narrow-dark": {"color_scheme": "dark", "viewport": {"width": 360, "height": 740}},
+    "contrast": {"forced_colors": "active", "viewport": {"width": 1120, "height": 800}},
+}
+
+
+def take(browser: Browser, gallery: Gallery) -> None:
+    """One picture a state and look."""
+    states = {reach.__name__: reach for reach in STATES}
+    lacking = gallery.lacking("dashboard", states, LOOKS)
+    if not lacking:
+        return
     with tempfile.TemporaryDirectory() as name:
         notebooks = Path(name) / "notebooks"
         notebooks.mkdir()
         for notebook in ("00-mnist-cnn", "deploy_cluster", "serve_and_predict"):
             write_notebook(notebooks / f"{notebook}.ipynb", "A page", CELL)
-        settings = make_settings(Path(name) / "home", WORKBENCH_DASHBOARD_PORT=str(port))
+        settings = make_settings(Path(name) / "home", **own_ports())
         with serving(settings, notebooks) as dashboard:
-            for reach in STATES:
-                for look, how in looks.items():
-                    with browser.new_context(
-                        **{"viewport": {"width": 1120, "height": 800}, **how}
-                    ) as context:
-                        page = context.new_page()
-                        reach(page, dashboard)
-                        page.wait_for_timeout(250)  # what moves comes to rest
-                        picture = f"dashboard-{reach.__name__.replace('_', '-')}-{look}.png"
-                        page.screenshot(path=folder / picture, full_page=True)
+            # A state after the other: the last ones leave what they show.
+            for state, look in sorted(lacking, key=lambda pair: list(states).index(pair[0])):
+                with gallery.taking(browser, named("dashboard", state, look), LOOKS[look]) as page:
+                    states[state](page, dashboard)
+                    page.wait_for_timeout(250)  # what moves comes to rest

@@ -3,7 +3,7 @@
 import json
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from playwright.sync_api import Browser, Page
@@ -14,7 +14,7 @@ from tests.browser import made_models
 from tests.browser.made_jobs import make_jobs
 from tests.chain import make_settings
 from tests.dashboard.serving import serving
-from tests.screenshots.cluster import LOOKS, WAIT_MS, own_ports
+from tests.screenshots.gallery import LOOKS, Gallery, named, own_ports
 from workbench.backends.http import HttpBackEnd
 from workbench.settings import PROJECT, Settings
 
@@ -72,25 +72,28 @@ STATES: dict[str, Callable[[Page], None]] = {
     "brought": brought,
     "retraining": retraining,
 }
+AWAY: dict[str, Callable[[Page], None]] = {"away": version}
+EMPTY: dict[str, Callable[[Page], None]] = {"empty": arrive}
 
 
-def take(browser: Browser, folder: Path) -> None:
+def take(browser: Browser, gallery: Gallery) -> None:
     """One picture a state and look; and of a home without anything, and without a back end."""
-    folder.mkdir(parents=True, exist_ok=True)
+    full = gallery.lacking("serving", STATES, LOOKS)
+    away = gallery.lacking("serving", AWAY, LOOKS)
+    empty = gallery.lacking("serving", EMPTY, LOOKS)
     with tempfile.TemporaryDirectory() as temporary:
         ports = own_ports()
-        full = make_settings(Path(temporary) / "full", **ports)
-        server = real_server.start(full.home, full.backend_port)
-        try:
-            real_server.wait_for(lambda: server.ask("GET", "/healthz").status == 200, server)
-            fill(full, server)
-            _take(browser, full, Path(temporary) / "full-notebooks", STATES, folder)
-        finally:
-            real_server.stop(server)
-        away = make_settings(full.home, **ports)
-        _take(browser, away, Path(temporary) / "away-notebooks", {"away": version}, folder)
-        empty = make_settings(Path(temporary) / "empty", **own_ports())
-        _take(browser, empty, Path(temporary) / "empty-notebooks", {"empty": arrive}, folder)
+        settings = make_settings(Path(temporary) / "full", **ports)
+        if full or away:
+            server = real_server.start(settings.home, settings.backend_port)
+            try:
+                real_server.wait_for(lambda: server.ask("GET", "/healthz").status == 200, server)
+                fill(settings, server)
+                _take(browser, settings, full, gallery)
+            finally:
+                real_server.stop(server)
+        _take(browser, settings, away, gallery)
+        _take(browser, make_settings(Path(temporary) / "empty", **own_ports()), empty, gallery)
 
 
 def fill(settings: Settings, server: Server) -> None:
@@ -114,21 +117,16 @@ def fill(settings: Settings, server: Server) -> None:
         server.ask("POST", "/corrections", body, Content_Type="application/json")
 
 
-def _take(
-    browser: Browser,
-    settings: Settings,
-    notebooks: Path,
-    states: dict[str, Callable[[Page], None]],
-    folder: Path,
-) -> None:
-    shutil.copytree(PROJECT / "notebooks", notebooks)
-    with serving(settings, notebooks) as running:
-        for look, how in LOOKS.items():
-            for name, reach in states.items():
-                context = browser.new_context(**how)
-                context.set_default_timeout(WAIT_MS)
-                page = context.new_page()
-                address = f"{running.origin}/voila/render/serve_and_predict.ipynb?token={settings.token}"
+def _take(browser: Browser, settings: Settings, lacking: Sequence[tuple[str, str]], gallery: Gallery) -> None:
+    if not lacking:
+        return
+    with (
+        tempfile.TemporaryDirectory() as temporary,
+        serving(settings, Path(shutil.copytree(PROJECT / "notebooks", Path(temporary) / "n"))) as running,
+    ):
+        address = f"{running.origin}/voila/render/serve_and_predict.ipynb?token={settings.token}"
+        for state, look in lacking:
+            with gallery.taking(browser, named("serving", state, look), LOOKS[look]) as page:
                 page.goto(address, wait_until="commit")
                 page.locator(".wb-corrections").wait_for()
                 page.locator(".wb-table-count").first.wait_for(state="attached")
@@ -136,7 +134,5 @@ def _take(
                 field.fill("ann")
                 field.press("Enter")
                 page.wait_for_timeout(1_000)  # the poll's first answers
-                reach(page)
+                {**STATES, **AWAY, **EMPTY}[state](page)
                 page.wait_for_timeout(1_000)
-                page.screenshot(path=folder / f"serving-{name}-{look}.png", full_page=True)
-                context.close()

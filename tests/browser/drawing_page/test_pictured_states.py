@@ -4,7 +4,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from tests.browser.conftest import Front
-from tests.screenshots.__main__ import STATES, reached
+from tests.screenshots.drawing import STATES, reached
 
 
 @pytest.mark.parametrize("name", STATES)
