@@ -1,6 +1,7 @@
 // The page: events in, requests and words out. What to do is decided in asking.js, what to say in words.js.
 
 import { next, start } from "./asking.js";
+import { wayBack } from "./back.js";
 import * as backend from "./backend.js";
 import * as config from "./config.js";
 import { correcting } from "./correcting.js";
@@ -166,14 +167,15 @@ function render() {
     set(part("second-percent"), { textContent: words.percent(second.probability) });
     set(part("doubt"), { hidden: !doubt || taken, textContent: doubt });
     set(part("guess"), { textContent: doubt && !taken ? doubts.guess(sure) : "" });
-    set(part("take"), { hidden: !offer, textContent: taken ? "As one digit" : offer });
-    part("take").setAttribute("aria-pressed", String(taken));
+    set(part("take"), { hidden: !offer, textContent: taken ? `Read ${sure.digit}` : offer });
     set(part("verdict").classList, {
       value: taken ? "taken" : doubt ? "unsure doubted" : first.probability < 0.6 ? "unsure" : "",
     });
   }
-  const chances = sure ? sure.probabilities : learning?.probabilities;
-  const top = sure ? sure.digit : chances ? words.ranked(chances)[0].digit : -1;
+  // Beneath a fault stands no older answer; a short pause only dims it.
+  const standing = mood === "away" || mood === "problem" ? null : sure;
+  const chances = standing ? standing.probabilities : learning?.probabilities;
+  const top = standing ? standing.digit : chances ? words.ranked(chances)[0].digit : -1;
   document.querySelectorAll("#bars li").forEach((row, digit) => {
     const p = chances?.[digit] ?? 0;
     row.style.setProperty("--p", p);
@@ -214,6 +216,7 @@ const inside = insideSection({
   ask: backend.inside,
   name: backend.layers,
   model: () => `${state.model?.name}:${state.model?.version}`,
+  drawn: () => !isEmpty(present()),
   say: (text) => say(text),
 });
 
@@ -272,6 +275,8 @@ document.addEventListener("visibilitychange", nudge);
 
 // ── beginning ───────────────────────────────────────────────────────────────────────────────────
 
+const workbench = wayBack(location);
+if (workbench) set(part("workbench"), { href: workbench, hidden: false });
 if (config.notice) set(part("remark"), { textContent: config.notice, hidden: false });
 
 function showTheme() {

@@ -100,10 +100,10 @@ export function takenBack(status) {
   return status === 409 ? { kind: "reviewed" } : { kind: "stuck" };
 }
 
-/** An error that asking again will not mend; the gateway's 502 to 504 mean that the back end is away. */
+/** An error that asking again will not mend, a full disk (507) too; the gateway's 502 to 504 mean that the back end is away. */
 function refusal(status, body) {
   const told = typeof body.error?.message === "string" ? body.error.message : "";
-  const refused = (status >= 400 && status < 500) || status === 500 || status === 501;
+  const refused = (status >= 400 && status < 500) || [500, 501, 507].includes(status);
   return refused ? { kind: "refused", message: told || `It answered with status ${status}.` } : null;
 }
 

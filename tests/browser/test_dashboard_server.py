@@ -145,7 +145,8 @@ def test_the_landing_page_leads_everywhere_and_follows_the_jobs(
     expect(page.locator("#last img")).to_have_attribute("src", f"data:image/png;base64,{picture}")
     expect(page.locator("#path [aria-current]")).to_contain_text("See why")
     led = context.request.get(f"{dashboard.origin}/workbench/draw", max_redirects=0)
-    assert (led.status, led.headers["location"]) == (302, drawing)
+    back = f"{drawing}?dashboard={dashboard.settings.dashboard_port}"
+    assert (led.status, led.headers["location"]) == (302, back)
     expect(page.get_by_role("link", name="Collect handwriting")).to_have_attribute(
         "href", f"{drawing}collect.html"
     )
@@ -169,6 +170,10 @@ MOODS = """async (states) => {
     const { mood } = await import("/workbench/static/landing.js");
     return states.map((state) => mood({ state, well: false }));
 }"""
+STATED = """async (services) => {
+    const { stated } = await import("/workbench/static/landing.js");
+    return services.map(([state, message]) => stated({ state, message }));
+}"""
 ON_THE_WAY = ["starting", "restarting", "preparing", "training", "evaluating", "exporting", "deploying"]
 
 
@@ -176,6 +181,13 @@ def test_a_first_model_on_its_way_is_not_shown_as_ill(context: BrowserContext, d
     page = log_in(context, dashboard)
     assert page.evaluate(MOODS, ON_THE_WAY) == ["wb-busy"] * len(ON_THE_WAY)
     assert page.evaluate(MOODS, ["failed", "stopped"]) == ["wb-ill"] * 2
+    assert page.evaluate(
+        STATED, [["starting", "starting TensorFlow"], ["failed", "no disk"], ["ready", ""]]
+    ) == [
+        "starting TensorFlow",
+        "failed: no disk",
+        "ready",
+    ]
 
 
 FIRST_PATH = """async ([cookies, serving, versions]) => {

@@ -315,6 +315,7 @@ def test_a_request_that_takes_long_is_called_slow(talk: Conversation) -> None:
         (502, {}, "away"),
         (503, {"state": "training"}, "unready"),
         (504, {}, "away"),
+        (507, {"error": {"code": "disk_full", "message": "the back end's disk is full"}}, "refused"),
         (302, {}, "away"),
     ],
 )
@@ -560,7 +561,34 @@ def test_a_refused_look_waits_before_the_next(page: Page) -> None:
     ) == [None, "a", 1500, "a"]
 
 
-# ── what the workbench's first page is told ──
+def test_only_the_first_convolution_is_said_to_look_at_the_drawing(page: Page) -> None:
+    layer = {"kind": "convolution", "shape": [10, 12, 4], "after": "relu"}
+    kernel = {"shape": [4, 1, 3, 5]}
+    about = [run(page, "inside/says", "(m, ...a) => m.about(...a)", layer, kernel, first) for first in (1, 0)]
+    each = "4 maps of 12 × 10, each made by one window of 5 × 3 that slides over"
+    assert about == [
+        f"{each} {over}, what is below zero is cut off" for over in ("the drawing", "the maps before")
+    ]
+
+
+# ── what the workbench's first page is told, and the way back to it ──
+
+
+def test_who_came_from_the_workbench_gets_back_to_it_on_the_same_host_alone(page: Page) -> None:
+    def back(search: str) -> str:
+        place = {"protocol": "https:", "hostname": "[::1]", "search": search}
+        return str(run(page, "back", "(m, place) => m.wayBack(place)", place))
+
+    assert back("?dashboard=8888") == "https://[::1]:8888/workbench"
+    for odd in (
+        "",
+        "?dashboard=",
+        "?dashboard=65536",
+        "?dashboard=evil.example",
+        "?dashboard=80/x",
+        "?dashboard=@",
+    ):
+        assert back(odd) == ""
 
 
 def test_the_last_drawing_is_kept_for_the_first_page_alone(page: Page) -> None:

@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from jupyter_server.base.handlers import APIHandler, FileFindHandler, JupyterHandler
 from jupyter_server.utils import url_path_join
@@ -93,10 +94,11 @@ class ToDrawingPage(JupyterHandler):
 
     @web.authenticated
     async def get(self) -> None:
-        """Send on to it, on the host that the visitor came by."""
+        """Send on to it, on the host that the visitor came by; it is told the way back."""
         port = await asyncio.to_thread(self.overview.drawing_port)
         self.set_header("Cache-Control", "no-store")
-        self.redirect(drawing_page(self.request, port))
+        own = urlsplit(f"//{self.request.host}").port
+        self.redirect(drawing_page(self.request, port) + (f"?dashboard={own}" if own else ""))
 
 
 def drawing_page(request: HTTPServerRequest, port: int) -> str:

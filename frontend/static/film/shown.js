@@ -1,6 +1,7 @@
 // The bars and the maps of a frame, painted.
 
-import { planesOf, answerOf } from "../inside/computed.js";
+import { answerOf, layersOf, planesOf } from "../inside/computed.js";
+import { kind } from "../inside/says.js";
 import { input, values } from "../home/network.js";
 import { percent } from "../percent.js";
 
@@ -13,11 +14,11 @@ export const make = (tag, attributes = {}, ...children) => {
   return element;
 };
 
-/** What a frame makes of a fitted drawing: {probabilities, layers: [{name, maps: [{width, height, data}]}]}. */
+/** What a frame makes of a fitted drawing: {probabilities, layers: [{kind, name, maps: [{width, height, data}]}]}. */
 export function read(form, steps, seen) {
   const found = values(steps, input(form, seen));
-  const maps = steps.filter(({ op, gives }) => ["relu", "activation", "largest"].includes(op) && found[gives].shape.length === 3);
-  const layers = maps.slice(0, LAYERS).map(({ of, gives }) => ({ name: of, maps: planesOf(found[gives], MAPS) }));
+  const maps = layersOf(steps).filter(({ gives }) => found[gives].shape.length === 3);
+  const layers = maps.slice(0, LAYERS).map((layer) => ({ kind: kind(layer), name: layer.name, maps: planesOf(found[layer.gives], MAPS) }));
   return { probabilities: answerOf(form, found.at(-1).data), layers };
 }
 
@@ -36,7 +37,7 @@ export function paintBars(list, probabilities, labels = []) {
 }
 
 export function paintMaps(box, layers) {
-  box.replaceChildren(...layers.map(({ name, maps }) => {
+  box.replaceChildren(...layers.map(({ kind, name, maps }) => {
     const most = Math.max(1e-9, ...maps.map(({ data }) => data.reduce((a, b) => Math.max(a, b), 0)));
     const tiles = maps.map(({ width, height, data }) => {
       const tile = make("canvas", { width, height });
@@ -46,6 +47,6 @@ export function paintMaps(box, layers) {
       context.putImageData(image, 0, 0);
       return tile;
     });
-    return make("div", { role: "img", ariaLabel: `The first maps of ${name}` }, make("span", { textContent: name }), ...tiles);
+    return make("div", { role: "img", ariaLabel: `The first maps of ${name}` }, make("span", { textContent: `${kind} ${name}` }), ...tiles);
   }));
 }

@@ -168,11 +168,11 @@ function layerStack(say, level) {
     shape = signature(layers);
     picked = null;
     glass.replaceChildren();
-    rows = layers.map((layer) => row(layer));
+    rows = layers.map((layer, i) => row(layer, i === 0));
     list.replaceChildren(...rows.map(({ item }) => item));
   }
 
-  function row(layer) {
+  function row(layer, first) {
     const flat = layer.shape.length === 1;
     const tiles = layer.maps.map((_, i) => {
       const image = make("img", { alt: "" });
@@ -183,7 +183,7 @@ function layerStack(say, level) {
     });
     const maps = make("div", { className: "inside-maps", role: "group", "aria-label": `Maps of ${layer.name}` }, ...tiles.map(({ button }) => button));
     const rest = make("p", { className: "inside-rest" });
-    const item = make("li", {}, make(`h${level + 1}`, { className: "inside-layer" }, says.kind(layer), make("code", {}, layer.name)), make("p", {}, says.about(layer, kernels.get(layer.name))), maps, rest);
+    const item = make("li", {}, make(`h${level + 1}`, { className: "inside-layer" }, says.kind(layer), make("code", {}, layer.name)), make("p", {}, says.about(layer, kernels.get(layer.name), first)), maps, rest);
     const columns = flat && layer.shape[0] <= FEW ? columnChart(layer.shape[0]) : null;
     if (columns) maps.replaceChildren(columns.element);
     const self = { layer, tiles, item, rest, flat, columns, taken: null };

@@ -21,13 +21,13 @@ const times = (shape) => shape.join(" × ");
 
 export const kind = (layer) => KINDS[layer.kind] ?? layer.kind.replaceAll("_", " ");
 
-/** One line under a layer's name. */
-export function about(layer, kernel) {
+/** One line under a layer's name; what a convolution slides over is the drawing for the first of them alone. */
+export function about(layer, kernel, first) {
   const { shape } = layer;
   const after = ACTIVATIONS[layer.after] ? `, ${ACTIVATIONS[layer.after]}` : layer.after ? `, then ${layer.after}` : "";
   if (shape.length === 3) {
     const [rows, columns, count] = shape;
-    const looks = kernel ? `, each made by one window of ${kernel.shape[3]} × ${kernel.shape[2]} that slides over the drawing` : "";
+    const looks = kernel ? `, each made by one window of ${kernel.shape[3]} × ${kernel.shape[2]} that slides over ${first ? "the drawing" : "the maps before"}` : "";
     const pools = layer.kind === "pooling" ? ": neighbours are put together" : "";
     return `${count} maps of ${columns} × ${rows}${looks}${pools}${after}`;
   }

@@ -1,16 +1,18 @@
 // The part of the drawing page that shows what is inside: opened by a button, asked for while it is open. What it shows it
 // with is loaded when it is first opened.
 
+import { sentence } from "../words.js";
 import { next, start } from "./looking.js";
 
 /**
  * @param ask (image) => outcome, of one drawing
  * @param name () => outcome, of the layers alone
  * @param model () => which version serves: its layers are named once
+ * @param drawn () => whether there is a drawing, though nobody may have read it yet
  * @returns {answered(image), computed(form, steps, seen)}: to be called when a drawing was answered, and when the page itself
  *   has a network that reads it
  */
-export function insideSection({ button, body, ask, name, model, say }) {
+export function insideSection({ button, body, ask, name, model, drawn, say }) {
   let state = start;
   let timer = 0;
   let panel = null;
@@ -29,7 +31,7 @@ export function insideSection({ button, body, ask, name, model, say }) {
     const outcome = await ask(image);
     await know();
     if (outcome.kind === "inside") panel?.show(outcome.told);
-    else if (outcome.kind === "refused") panel?.fail(outcome.message);
+    else if (outcome.kind === "refused") panel?.fail(sentence(outcome.message));
     dispatch({ type: "came", ok: outcome.kind === "inside" || outcome.kind === "refused" });
   }
 
@@ -57,6 +59,7 @@ export function insideSection({ button, body, ask, name, model, say }) {
       const { insidePanel } = await import("./panel.js");
       panel = insidePanel(body, say);
       panel.show({ layers: [] });
+      if (drawn()) panel.fail("No model has read your drawing yet: what each layer makes of it appears here as soon as one has.");
     }
     if (own) lookOwn();
     dispatch({ type: "opened" });

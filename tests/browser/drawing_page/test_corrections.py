@@ -51,6 +51,7 @@ def test_a_correction_by_keyboard_and_escape_closes_the_chooser_alone(
         (stand_in.error(501, "not_implemented", "not yet"), "does not collect corrections yet", False),
         (stand_in.error(400, "bad", "that is no digit"), "Not noted. That is no digit.", True),
         (stand_in.error(429, "too_many", "slowly"), "busy", True),
+        (stand_in.error(507, "disk_full", "no room is left"), "Not noted. No room is left.", True),
         (stand_in.error(503, "away", "away"), "the back end is away", True),
     ],
 )

@@ -43,7 +43,7 @@ def test_two_digits_are_read_one_by_one_when_the_visitor_wants_it(
     draw(page, [[(40, 40), (44, 44)]])  # the same drawing goes on
     settled(page, backend)
     expect(page.locator("#digit")).to_have_text("42")
-    page.get_by_role("button", name="As one digit").click()
+    page.get_by_role("button", name="Read 9").click()
     expect(page.locator("#digit")).to_have_text("9")
     page.get_by_role("button", name="Read 42").click()
     page.keyboard.press("Escape")

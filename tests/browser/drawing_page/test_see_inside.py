@@ -52,5 +52,7 @@ def test_a_model_that_cannot_be_looked_into_says_why(opened: tuple[Page, stand_i
     )
     draw(page, SEVEN)
     page.click("#look")
-    expect(page.locator(".inside-status")).to_contain_text("it has no model.onnx")
+    expect(page.locator(".inside-status")).to_have_text(
+        "It has no model.onnx, and nothing else can be seen into."
+    )
     mood(page, "answer")

@@ -39,6 +39,26 @@ def test_while_the_first_model_is_trained_its_progress_is_shown_and_the_drawing_
         content(seen, front)
 
 
+def test_a_look_inside_at_what_nobody_has_read_says_so(browser: Browser, front: Front) -> None:
+    backend = front.backend
+    backend.says["/readyz"] = stand_in.training(210)
+    backend.says["/predict"] = stand_in.error(503, "no_model", "training the first model")
+    with visit(browser, front.url, wait=False) as (page, _):
+        draw(page, SEVEN)
+        page.click("#look")
+        expect(page.locator(".inside-status")).to_contain_text("No model has read your drawing yet")
+        backend.says["/readyz"], backend.says["/predict"] = stand_in.READY, stand_in.answer(7)
+        expect(page.locator(".inside-status")).to_be_hidden()
+
+
+def test_only_who_came_from_the_workbench_is_shown_the_way_back(browser: Browser, front: Front) -> None:
+    link = "#workbench"
+    with visit(browser, front.url) as (page, _):
+        expect(page.locator(link)).to_be_hidden()
+        page.goto(f"{front.url}?dashboard=8888")
+        expect(page.locator(link)).to_have_attribute("href", "http://127.0.0.1:8888/workbench")
+
+
 def test_a_training_that_failed_is_told_with_its_reason(browser: Browser, front: Front) -> None:
     front.backend.says["/readyz"] = (503, {"state": "failed", "message": "the disk is full"})
     with visit(browser, front.url, wait=False) as (page, _):
@@ -58,6 +78,7 @@ def test_while_the_back_end_is_away_it_says_so_keeps_the_drawing_and_recovers_by
     draw(page, SEVEN[1:])
     mood(page, "away")
     expect(page.get_by_text("Your drawing is kept")).to_be_visible()
+    assert page.locator("#bars .value").all_inner_texts() == [""] * 10
     expect(page.get_by_role("button", name="No, it's a …")).to_be_hidden()
     whole = ink(page)
     draw(page, [[(40, 40), (60, 40)]])

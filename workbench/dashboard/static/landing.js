@@ -18,6 +18,10 @@ export function counted({ queued, running }) {
 /** How a service does: `wb-well`, `wb-busy` or `wb-ill`. */
 export const mood = ({ well, state }) => (well ? "wb-well" : WAITING.has(state) ? "wb-busy" : "wb-ill");
 
+/** "restarting: ended with exit code 1"; a message that begins with the state's word needs it once. */
+export const stated = ({ state, message }) =>
+  message.startsWith(state) ? message : [state, message].filter(Boolean).join(": ");
+
 const CLUSTER = "voila/render/deploy_cluster.ipynb";
 const STEPS = ["draw", "inside", "train", "deploy", "again"];
 
@@ -100,9 +104,8 @@ function show(base, overview) {
   place(document.getElementById("going"), overview.going.map((job) => going(base, job)));
   const lines = services.map((service) => {
     const line = element("li", mood(service), "");
-    const told = [service.state, service.message].filter(Boolean).join(": ");
     const name = service.name[0].toUpperCase() + service.name.slice(1);
-    line.append(element("b", "", name), element("span", "", told));
+    line.append(element("b", "", name), element("span", "", stated(service)));
     return line;
   });
   if (!lines.length) lines.push(element("li", "", "Nobody watches the services: “workbench up” is not running."));

@@ -100,8 +100,8 @@ def published(version: "Version") -> Html:
 def deployed(now: "Deployment") -> Html:
     """Say what answers now, and where to draw at it."""
     running = services.now(from_environment())
-    drawing = next((row.url for row in running.rows if row.name == "drawing page"), "") if running else ""
-    draw = f'<a class="wb-button wb-primary" href="{escape(drawing)}">Draw at it</a> ' if drawing else ""
+    drawing = running and any(row.name == "drawing page" for row in running.rows)
+    draw = '<a class="wb-button wb-primary" href="/workbench/draw">Draw at it</a> ' if drawing else ""
     page = f"serve_and_predict.ipynb?model={now.name}:{now.version}"
     links = f'<p class="wb-next">{draw}<a class="wb-button" href="{page}">See it among the models</a></p>'
     return Hints(banner(f"{now} answers on the drawing page now", kind="done") + links)
