@@ -43,7 +43,7 @@ lint:  ## format, lint and type check, as the tests do
 	@$(RUN) ruff check .
 	@$(RUN) mypy
 	@$(RUN) python tools/check_notebooks.py
-	@$(RUN) cfn-lint workbench/application/stack.yaml
+	@$(RUN) python -m workbench.application.template | $(RUN) cfn-lint
 
 format:  ## bring the code into the format that `make lint` wants
 	@$(RUN) ruff format .

@@ -205,7 +205,7 @@ def test_machines_may_do_what_their_roles_say_within_the_boundary() -> None:
     assert {one for one in allowed | set(*MANAGED.values()) if not allows(given("boundary"), one)} == set()
 
 
-@pytest.mark.parametrize("kind", ["policy", "boundary"])
+@pytest.mark.parametrize("kind", policy.KINDS)
 def test_it_opens_no_way_to_more(kind: str) -> None:
     """Of what parliament and others call escalations each is refused, or bound by a condition."""
     never = {
@@ -224,7 +224,7 @@ def test_it_opens_no_way_to_more(kind: str) -> None:
     bound = {
         "ec2:CreateTags": {"aws:CalledVia", "ec2:CreateAction"},
         "ec2:TerminateInstances": {"aws:CalledVia", "aws:ResourceTag/project"},
-        "iam:AttachRolePolicy": {"iam:PermissionsBoundary"},
+        "iam:AttachRolePolicy": {"iam:PermissionsBoundary", "iam:PolicyARN"},
         "iam:CreateRole": {"iam:PermissionsBoundary"},
         "iam:CreateServiceLinkedRole": {"iam:AWSServiceName"},
         "iam:PassRole": {"iam:PassedToService"},
@@ -244,7 +244,7 @@ def test_it_opens_no_way_to_more(kind: str) -> None:
 
 
 @pytest.mark.parametrize("partition", policy.PARTITIONS)
-@pytest.mark.parametrize("kind", ["policy", "boundary"])
+@pytest.mark.parametrize("kind", policy.KINDS)
 def test_its_size_and_form_are_what_iam_takes_in_each_partition(kind: str, partition: str) -> None:
     told = json.loads(policy.text(kind, partition))
     assert len(json.dumps(told, separators=(",", ":"))) <= LARGEST_POLICY

@@ -176,6 +176,10 @@ class Emulator:
         """Have no machines of this type in these zones; in none of the region without any."""
         self._pull("withhold", json.dumps({"type": kind, "zones": zones or ["*"]}))
 
+    def spend(self, dollars: float) -> list[str]:
+        """Let the account have cost so much this month; what the actions of its budgets did, or why they could not."""
+        return list(self._pull("spend", json.dumps(dollars)))
+
     def pretend(self, tag: str, values: Iterable[str], bucket: str, key: str, body: str) -> None:
         """Have machines with such a tag put an object into a bucket (``{id}`` in the key) in place of their scripts."""
         told = {"tag": tag, "values": list(values), "bucket": bucket, "key": key, "body": body}

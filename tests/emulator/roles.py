@@ -5,7 +5,7 @@ condition on anything else is not met.
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any
@@ -33,6 +33,8 @@ MANAGED = {
         "ec2messages:*",
     ]
 }
+DENIALS = {"AWSDenyAll": ["*"]}
+"""Amazon's own policies that deny."""
 _S3 = {
     "HeadObject": "GetObject",
     "HeadBucket": "ListBucket",
@@ -87,12 +89,11 @@ class Roles:
             who, all_of = f"assumed-role/machine/{call.machine}", list(self._of_machine(machine.instance))
         return next((said for ask in _asks(call) if (said := _judge(who, all_of, ask))), None)
 
-    def refuses_stack(self, needed: Sequence[str], arn: str = "*", bound: str = "") -> str | None:
+    def refuses_stack(
+        self, needed: Sequence[str], arn: str = "*", bound: str = "", passed_to: str = "ec2.amazonaws.com"
+    ) -> str | None:
         """AWS's words where the owner may not do what CloudFormation would do for it."""
-        context = {
-            "aws:CalledVia": "cloudformation.amazonaws.com",
-            "iam:PassedToService": "ec2.amazonaws.com",
-        }
+        context = {"aws:CalledVia": "cloudformation.amazonaws.com", "iam:PassedToService": passed_to}
         context |= {"iam:PermissionsBoundary": bound} if bound else {}
         asks = (Ask(action, arn if action.startswith("iam:") else "*", context) for action in needed)
         return next((said for ask in asks if (said := self.refuses_owner(ask))), None)
@@ -115,26 +116,41 @@ class Roles:
         for action in needed:
             of = "instance-profile" if "InstanceProfile" in action else "role"
             arn = f"arn:aws:iam::{ACCOUNT}:{of}/{stack}-{name}-X"
-            if said := self.refuses_stack([action], arn, bound):
+            passed_to = (
+                "budgets.amazonaws.com" if kind == "AWS::Budgets::BudgetsAction" else "ec2.amazonaws.com"
+            )
+            if said := self.refuses_stack([action], arn, bound, passed_to):
                 return said
         return None
+
+    def refuses_role(self, role: Any, asks: Iterable[Ask]) -> str | None:
+        """AWS's words where a role may not do all of this."""
+        all_of = list(_of_role(role))
+        who = f"assumed-role/{role.name}/session"
+        return next((said for ask in asks if (said := _judge(who, all_of, ask))), None)
 
     def _of_machine(self, instance: Any) -> Iterator[Statements]:
         """Each sequence must allow what the machine does: its role's, and what bounds that."""
         association = instance.ec2_backend.iam_instance_profile_associations.get(instance.id)
-        found: list[Mapping[str, Any]] = []
-        policies = iam_backends[ACCOUNT]["aws"].managed_policies
         for role in association.iam_instance_profile.roles if association else []:
-            for policy in role.policies.values():
-                told = json.loads(policy) if isinstance(policy, str) else policy
-                found += _listed(told["Statement"])
-            for arn in [*getattr(role, "managed_arns", []), *role.managed_policies]:
-                allowed = MANAGED.get(arn.rpartition("/")[2], [])
-                found.append({"Effect": "Allow", "Action": allowed, "Resource": "*"})
-            if role.permissions_boundary_arn:
-                bound = policies.get(role.permissions_boundary_arn)
-                yield json.loads(bound.versions[0].document)["Statement"] if bound else []
-        yield found
+            yield from _of_role(role)
+        if not association:
+            yield []
+
+
+def _of_role(role: Any) -> Iterator[Statements]:
+    found: list[Mapping[str, Any]] = []
+    for policy in role.policies.values():
+        told = json.loads(policy) if isinstance(policy, str) else policy
+        found += _listed(told["Statement"])
+    for arn in {*getattr(role, "managed_arns", []), *role.managed_policies}:
+        name = arn.rpartition("/")[2]
+        found.append({"Effect": "Allow", "Action": MANAGED.get(name, []), "Resource": "*"})
+        found.append({"Effect": "Deny", "Action": DENIALS.get(name, []), "Resource": "*"})
+    if role.permissions_boundary_arn:
+        bound = iam_backends[ACCOUNT]["aws"].managed_policies.get(role.permissions_boundary_arn)
+        yield json.loads(bound.versions[0].document)["Statement"] if bound else []
+    yield found
 
 
 def _judge(who: str, all_of: Sequence[Statements], ask: Ask) -> str | None:

@@ -149,6 +149,9 @@ class Region:
             "quota": self.set_quota,
             "policy": self.roles.bind_owner,
             "withhold": self.withhold,
+            "spend": lambda dollars: importlib.import_module("tests.emulator.budgets").spend(
+                self.roles, dollars
+            ),
             "give_away": world.strangers.add,
             "pretend": world.pretences.append,
             "complaints": lambda _: world.complaints,
@@ -222,6 +225,7 @@ class Region:
         from tests.emulator.calls import ACCOUNT, REGION
 
         self.front.faults.set([])
+        importlib.import_module("tests.emulator.budgets").BUDGETS.clear()
         self.roles.bind_owner(None)
         self.stacks.clear(cloudformation_backends[ACCOUNT][REGION])
         self.world.clear()

@@ -13,6 +13,8 @@ from moto.ec2.utils import parse_user_data
 from moto.iam.models import Role, iam_backends
 from moto.ssm.models import ssm_backends
 
+from tests.emulator import budgets
+
 Properties = dict[str, Any]
 
 
@@ -275,5 +277,7 @@ _DELETE: dict[str, Callable[[Any, Any, Properties], Any]] = {
     "AWS::EC2::VPC": lambda ec2, vpc, _: ec2.delete_vpc(vpc.id),
     "AWS::EC2::LaunchTemplate": lambda ec2, template, _: ec2.delete_launch_template(None, template.id),
     "AWS::EC2::NatGateway": lambda ec2, gateway, _: ec2.delete_nat_gateway(gateway.id),
+    "AWS::Budgets::Budget": lambda _, budget, __: budgets.delete_budget(budget),
+    "AWS::Budgets::BudgetsAction": lambda _, action, __: budgets.delete_action(action),
     "AWS::EC2::VPCEndpoint": lambda ec2, endpoint, _: ec2.delete_vpc_endpoints([endpoint.id]),
 }

@@ -1,6 +1,6 @@
 """Checks of the account before a launch: quotas, permissions, and the stack that may be there already."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from workbench.application import permissions
@@ -54,7 +54,7 @@ def check(
         _stack(settings, state),
         _processors(session, wish, kinds, there),
         _addresses(session, wish, there),
-        _permissions(session, settings),
+        _permissions(session, settings, ("policy", "options") if wish.budget else ("policy",)),
     )
 
 
@@ -157,9 +157,9 @@ def _are_its_own(wish: Wish, there: Sequence[Instance]) -> bool:
     )
 
 
-def _permissions(session: Session, settings: Settings) -> Check:
+def _permissions(session: Session, settings: Settings, kinds: Collection[str]) -> Check:
     try:
-        lacking = permissions.missing(session, settings)
+        lacking = permissions.missing(session, settings, kinds)
     except (*AwsFailure, AwsError) as error:
         return Check("permissions", None, str(said(error, "ask what these credentials may do")))
     if lacking is None:
@@ -177,7 +177,9 @@ def _permissions(session: Session, settings: Settings) -> Check:
             "permissions", True, "the account's root may do everything; better use a user of its own"
         )
     return Check(
-        "permissions", True, f"all {len(policy.actions())} that are needed{permissions.advice(session)}"
+        "permissions",
+        True,
+        f"all {sum(len(policy.actions(kind)) for kind in kinds)} that are needed{permissions.advice(session)}",
     )
 
 

@@ -4,7 +4,7 @@ import ipaddress
 import urllib.request
 from dataclasses import dataclass
 
-from workbench.application import checks, permissions, power, siting, stack_changes, template, tokens
+from workbench.application import budgets, checks, permissions, power, siting, stack_changes, template, tokens
 from workbench.application.stack import App
 from workbench.application.stack_changes import Tell
 from workbench.application.template import Wish
@@ -38,11 +38,13 @@ def launch(session: Session, settings: Settings, wish: Wish, tell: Tell) -> App:
         AWS cannot give it, with the first true reason; what was begun is taken back. A machine whose first boot
         failed is left for a look at it.
     """
+    budgets.check(session, wish)
     state, as_wished = settle(session, settings, tell), False
     if state is None:
         begun = _begin(session, settings, wish, tell)
         state, as_wished = _finish(session, settings, begun, tell), begun.as_wished
     given = outputs.read(state)
+    budgets.require(wish, given)
     if wish.dashboard_cidr is not None and not as_wished:
         _open_dashboard(session, given.working_group, wish.dashboard_cidr, tell)
     return power.start(session, settings, tell, given=given)
@@ -88,10 +90,12 @@ def _begin(session: Session, settings: Settings, wish: Wish, tell: Tell) -> Begu
         idle_minutes=settings.aws_working_idle_minutes,
     )
     tell(checks.idle(settings).said)
+    if wish.budget:
+        tell(budgets.words(wish))
     try:
         made = session.cfn.create_stack(
             StackName=settings.aws_stack,
-            TemplateBody=template.body(),
+            TemplateBody=template.body(budget=wish.budget is not None),
             Parameters=parameters,
             Capabilities=["CAPABILITY_IAM"],
             Tags=names.tags(session.home),

@@ -1,6 +1,6 @@
 """Permissions of whoever launches: asked of AWS's own simulator, statement by statement; and what bounds the roles."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from workbench.aws import policy
@@ -23,8 +23,15 @@ class Question:
     context: Mapping[str, tuple[str, ...]]
 
 
-def missing(session: Session, settings: Settings) -> tuple[str, ...] | None:
+def missing(
+    session: Session, settings: Settings, kinds: Collection[str] = ("policy",)
+) -> tuple[str, ...] | None:
     """The permissions that these credentials lack, as far as AWS's simulator can tell; ``None``: it does not tell.
+
+    Parameters
+    ----------
+    kinds
+        The policies whose permissions are asked for: ``policy``, ``options``.
 
     Raises
     ------
@@ -38,16 +45,16 @@ def missing(session: Session, settings: Settings) -> tuple[str, ...] | None:
         return ()
     denied: dict[str, None] = {}
     try:
-        for question in questions(session, settings):
+        for question in (one for kind in kinds for one in questions(session, settings, kind)):
             denied |= dict.fromkeys(_ask(session, arn, question))
     except AwsFailure as error:
         raise said(error, "ask what these credentials may do") from error
     return tuple(denied)
 
 
-def questions(session: Session, settings: Settings) -> Iterator[Question]:
+def questions(session: Session, settings: Settings, kind: str = "policy") -> Iterator[Question]:
     """A question for each statement of the policy that documents tell people to attach."""
-    for statement in policy.statements("policy", session.partition):
+    for statement in policy.statements(kind, session.partition):
         if not any("${" in one for one in statement.resources):  # the simulator knows no such variables
             yield Question(
                 policy.expand(statement.actions),

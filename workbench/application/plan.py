@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from workbench.application import checks, siting, template
+from workbench.application import budgets, checks, siting, template
 from workbench.application.checks import Check
 from workbench.application.template import DISKS_GB, Wish
 from workbench.aws import outputs, prices
@@ -48,7 +48,10 @@ def plan(session: Session, settings: Settings, wish: Wish) -> AppPlan:
     ------
     Refused
         There is no such instance type in this region.
+    BadInput
+        A budget's alarm is wished where CloudFormation knows none.
     """
+    budgets.check(session, wish)
     site = siting.find(session, wish)
     wish = site.wish
     known = prices.known(settings, session.region)
@@ -58,13 +61,14 @@ def plan(session: Session, settings: Settings, wish: Wish) -> AppPlan:
     except AwsError as error:
         state = error
     return AppPlan(
-        resources=tuple(template.planned(wish.private_backend)),
+        resources=tuple(template.planned(wish.private_backend, budget=wish.budget is not None)),
         price_per_hour=round(sum(cost.per_hour or 0.0 for cost in costs), 4),
         costs=costs,
         checks=(
             *checks.check(session, settings, wish, site.kinds, state),
             *(Check("types", True, note) for note in site.notes),
             checks.idle(settings),
+            *([Check("budget", True, budgets.words(wish))] if wish.budget else ()),
         ),
         price_source=known.source,
     )
@@ -78,4 +82,6 @@ def list_costs(known: prices.Prices, wish: Wish) -> tuple[Cost, ...]:
     costs.append(Cost(f"public addresses, {addresses}", addresses * known.address_hour))
     if wish.private_backend:
         costs.append(Cost("NAT gateway and its address", known.nat_hour + known.address_hour))
+    if wish.budget:  # https://aws.amazon.com/aws-cost-management/aws-budgets/pricing/
+        costs.append(Cost("budget's alarm (an account's first two; each more $0.10 a day)", 0.0))
     return tuple(costs)

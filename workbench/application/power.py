@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 
-from workbench.application import stack
+from workbench.application import budgets, stack
 from workbench.application.stack import App, AppMachine
 from workbench.application.stack_changes import LONGEST_POLL_S, POLL_S, Tell
 from workbench.application.template import ROLES
@@ -23,6 +23,8 @@ def start(
     tell: Tell,
     only: Collection[str] = ROLES,
     given: Outputs | None = None,
+    *,
+    over_budget: bool = False,
 ) -> App:
     """Start those of the machines that do not run, and wait until their services answer.
 
@@ -30,16 +32,21 @@ def start(
     ----------
     given
         What the stack gives, where the caller knows it.
+    over_budget
+        Also where the budget's alarm has gone off: what it denied is allowed again.
 
     Raises
     ------
     NotFound
         There is no application, or one of its machines is gone.
     Unavailable
-        A service does not come up.
+        A service does not come up; or the budget's alarm has gone off.
     """
     _check_roles(only)
     given = given or outputs.find(session, settings)
+    if over_budget and (lifted := budgets.lift(session, given.budget_roles)):
+        tell(f"the budget's alarm has gone off: {' and '.join(lifted)} may do again what they may")
+    budgets.refuse_if_over(session, given)
     machines = _settle(session, settings, given, only, ("stopping", "shutting-down"))
     if gone := [m.role for m in machines if m.state == "terminated"]:
         raise NotFound(

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from workbench.application import audit, leftovers, stack_changes, tokens
+from workbench.application import audit, budgets, leftovers, stack_changes, tokens
 from workbench.application.audit import Finding
 from workbench.application.stack_changes import Tell
 from workbench.aws import instances, names, outputs
@@ -66,6 +66,9 @@ def _end(session: Session, settings: Settings, tell: Tell, everybody: bool) -> N
         seen = instances.find(session, filters, doing="look at the clusters")
         if not everybody:
             _refuse_others(session, seen)
+    # A role that an alarm gave another policy cannot be deleted with it.
+    if (alarm := state.outputs.get("BudgetRoles")) and budgets.lift(session, alarm.split(",")):
+        tell("the budget's alarm had gone off: its denial is taken back")
     for left in reversed(range(TRIES)):
         if vpc is not None:
             leftovers.end_machines(session, _in_clusters(vpc), tell, seen)

@@ -1,4 +1,4 @@
-"""The stack's template, as CloudFormation gets it and as a plan lists it."""
+"""The stack's template, as CloudFormation gets it and as a plan lists it; run as a program it prints all of it, for a linter."""
 
 import ipaddress
 import re
@@ -14,6 +14,8 @@ from workbench.machines import Resource
 IMAGE = "/aws/service/canonical/ubuntu/server/24.04/stable/current/{architecture}/hvm/ebs-gp3/ami-id"
 DISKS_GB = {"working": 40, "frontend": 10, "backend": 10}
 ROLES = ("working", "frontend", "backend")
+MOST_BUDGET = 1e9
+_SECTIONS = ("Parameters", "Resources", "Outputs")
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,10 @@ class Wish:
     """Addresses that may reach the dashboard; ``None``: those of whoever asks, found out at launch."""
     page_port: int = 80
     private_backend: bool = False
+    budget: float | None = None
+    """US dollars that the account may cost in a month, before an alarm stops all machines; ``None`` for no alarm."""
+    budget_email: str = ""
+    """Who is told of that."""
 
     @property
     def types(self) -> dict[str, str]:
@@ -41,7 +47,7 @@ def check(wish: Wish) -> Wish:
     Raises
     ------
     BadInput
-        A range of addresses that is none, a dashboard for the whole world, or no port.
+        A range of addresses that is none, a dashboard for the whole world, no port, or no budget.
     """
     for what, text in (("--from", wish.dashboard_cidr), ("the page's readers", wish.web_cidr)):
         try:
@@ -57,21 +63,44 @@ def check(wish: Wish) -> Wish:
             )
     if not 0 < wish.page_port < 65536:
         raise BadInput(f"--page-port must be from 1 to 65535. Received: {wish.page_port}")
+    _check_budget(wish)
     return wish
 
 
+def _check_budget(wish: Wish) -> None:
+    if wish.budget is not None and not 0.01 <= wish.budget <= MOST_BUDGET:  # not a number fails too
+        raise BadInput(f"--budget must be US dollars a month, such as 50. Received: {wish.budget}")
+    if wish.budget is not None and not re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s.]+", wish.budget_email):
+        raise BadInput(
+            "an alarm of a budget must tell somebody: add --budget-email with an address such as ann@example.org. "
+            f"Received: {wish.budget_email!r}"
+        )
+    if wish.budget is None and wish.budget_email:
+        raise BadInput(f"--budget-email is of --budget, which is missing. Received: {wish.budget_email}")
+
+
 @cache
-def body() -> str:
-    """The whole template; the machines' first script stands in it."""
+def body(*, budget: bool = False) -> str:
+    """The whole template; the machines' first script stands in it. ``budget``: with the alarm of one."""
     folder = resources.files("workbench.application")
     lines = folder.joinpath("boot", "fetch.sh").read_text().splitlines()
     indented = "\n".join(f"          {line}".rstrip() for line in lines)
-    return folder.joinpath("stack.yaml").read_text().replace("          @FETCH@", indented)
+    text = folder.joinpath("stack.yaml").read_text().replace("          @FETCH@", indented)
+    if not budget:
+        return text
+    more = folder.joinpath("budget.yaml").read_text()
+    for section in _SECTIONS:
+        head = f"\n{section}:\n"
+        added = more.split(head, 1)[1]
+        for other in _SECTIONS:
+            added = added.split(f"\n{other}:\n", 1)[0]
+        text = text.replace(head, f"{head}{added.rstrip()}\n", 1)
+    return text
 
 
-def planned(private_backend: bool = False) -> list[Resource]:
+def planned(private_backend: bool = False, *, budget: bool = False) -> list[Resource]:
     """Every resource that the stack makes, in the template's order."""
-    text = body().split("\nResources:\n", 1)[1].split("\nOutputs:\n", 1)[0]
+    text = body(budget=budget).split("\nResources:\n", 1)[1].split("\nOutputs:\n", 1)[0]
     found = []
     for name, inner in re.findall(r"^  (\w+):\n((?:    .*\n|\n|  #.*\n)+)", text, re.MULTILINE):
         kind = re.search(r"^    Type: (\S+)$", inner, re.MULTILINE)
@@ -118,9 +147,15 @@ def parameters(
         "WorkingIdle": str(idle_minutes),
         "PrivateBackend": "yes" if wish.private_backend else "no",
     }
+    if wish.budget:
+        told |= {"BudgetLimit": f"{wish.budget:.2f}", "BudgetEmail": wish.budget_email}
     for role, kind in wish.types.items():
         told[f"{role.title()}Type"] = kind
         told[f"{role.title()}Credits"] = "standard" if types.is_burstable(kind) else ""
         arm = architectures.get(kind) == "arm64"
         told[f"{role.title()}Image"] = IMAGE.format(architecture="arm64" if arm else "amd64")
     return [{"ParameterKey": key, "ParameterValue": value} for key, value in told.items()]
+
+
+if __name__ == "__main__":
+    print(body(budget=True), end="")

@@ -80,6 +80,10 @@ class Outputs:
     page_port: int
     arm_image: str = ""
     """For a cluster of ARM's architecture; empty of an application that an older version has made."""
+    budget: float | None = None
+    """US dollars a month at which an alarm stops everything; ``None`` for no alarm."""
+    budget_roles: tuple[str, ...] = ()
+    """Roles that may do nothing any more once it has gone off."""
 
     @property
     def instances(self) -> dict[str, str]:
@@ -167,4 +171,6 @@ def read(state: StackState) -> Outputs:
         working_address=told["WorkingAddress"],
         page_port=int(told["FrontendPort"]),
         arm_image=told.get("ArmImage", ""),
+        budget=float(told["Budget"]) if "Budget" in told else None,
+        budget_roles=tuple(told["BudgetRoles"].split(",")) if "BudgetRoles" in told else (),
     )

@@ -1,5 +1,7 @@
 """Permissions that the workbench needs: ``policy.json`` for people, ``boundary.json`` for what machines may have at most.
 
+``options.json`` is for people, too, who want a budget's alarm: a policy has no room for all.
+
 ``python -m workbench.aws.policy policy aws-cn`` prints the first for China, ``boundary aws-us-gov`` the second for the
 United States' government.
 """
@@ -11,6 +13,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
 
+KINDS = ("policy", "boundary", "options")
 PARTITIONS = ("aws", "aws-cn", "aws-us-gov")
 BOUNDARY = "workbench-boundary"
 """Name of the account's policy that bounds the machines' roles: without it whoever may make roles may do everything."""
@@ -73,14 +76,14 @@ class Statement:
 
 
 def text(kind: str = "policy", partition: str = "aws") -> str:
-    """The ``policy`` or the ``boundary`` as JSON, as IAM takes it in a partition of AWS."""
+    """The ``policy``, the ``boundary`` or the ``options`` as JSON, as IAM takes it in a partition of AWS."""
     found = resources.files("workbench.aws").joinpath(f"{kind}.json").read_text()
     return found.replace('"arn:aws:', f'"arn:{partition}:')
 
 
 @cache
 def statements(kind: str = "policy", partition: str = "aws") -> tuple[Statement, ...]:
-    """The statements of the ``policy`` or the ``boundary``; each of them allows something."""
+    """The statements of the ``policy``, the ``boundary`` or the ``options``; each of them allows something."""
     return tuple(
         Statement(
             sid=one["Sid"],
@@ -97,9 +100,9 @@ def statements(kind: str = "policy", partition: str = "aws") -> tuple[Statement,
 
 
 @cache
-def actions() -> tuple[str, ...]:
+def actions(kind: str = "policy") -> tuple[str, ...]:
     """Every permission that the policy gives; ``ec2:Describe*`` as those that are needed."""
-    told = (action for statement in statements() for action in expand(statement.actions))
+    told = (action for statement in statements(kind) for action in expand(statement.actions))
     return tuple(dict.fromkeys(told))
 
 
@@ -120,7 +123,8 @@ def permission(operation: str) -> str:
     """
     if operation in S3_ACTIONS:
         return S3_ACTIONS[operation]
-    return next((action for action in actions() if action.split(":")[1] == operation), operation)
+    known = (*actions(), *actions("options"))
+    return next((action for action in known if action.split(":")[1] == operation), operation)
 
 
 def boundary_arn(partition: str, account: str) -> str:
@@ -133,11 +137,11 @@ def _listed(value: str | list[str]) -> tuple[str, ...]:
 
 
 def main(arguments: list[str]) -> int:
-    """``policy [policy|boundary] [PARTITION]``: print it."""
+    """``policy [policy|boundary|options] [PARTITION]``: print it."""
     kind, partition, *_ = [*arguments, *("policy", "aws")[len(arguments) :]]
-    if kind not in ("policy", "boundary") or partition not in PARTITIONS:
+    if kind not in KINDS or partition not in PARTITIONS:
         print(
-            f"usage: python -m workbench.aws.policy [policy|boundary] [{'|'.join(PARTITIONS)}]. Received: {kind} "
+            f"usage: python -m workbench.aws.policy [{'|'.join(KINDS)}] [{'|'.join(PARTITIONS)}]. Received: {kind} "
             f"{partition}",
             file=sys.stderr,
         )

@@ -58,6 +58,10 @@ class NotAllowed(AwsUnavailable):
     passing = False
 
 
+class DeniedOnPurpose(NotAllowed):
+    """A policy denies it, whatever another one allows."""
+
+
 class NoQuota(AwsUnavailable):
     """The account may not have more of it."""
 
@@ -243,7 +247,7 @@ def _word(code: str, error: ClientError, message: str, doing: str) -> AwsError:
             f"{sign_in()}, or {SET_CREDENTIALS}"
         )
     if code in _DENIED and "explicit deny" in message:
-        return NotAllowed(
+        return DeniedOnPurpose(
             f"cannot {doing}: {action_of(error)} is denied on purpose, {_who_denies(message)}, so no other policy can give "
             f"it; ask whoever wrote that. AWS said: {told}"
         )

@@ -53,10 +53,20 @@ def add_options(verbs: dict[str, argparse.ArgumentParser]) -> None:
         group.add_argument(
             "--private-backend", action="store_true", help="no public address for the back end; a NAT costs"
         )
+        group.add_argument(
+            "--budget",
+            type=float,
+            metavar="USD",
+            help="an alarm stops all machines where the account costs more in a month",
+        )
+        group.add_argument("--budget-email", metavar="ADDRESS", help="who is told by the budget's alarm")
     for name in ("stop", "start"):
         verbs[name].add_argument(
             "--only", action="append", choices=ROLES, help="of the application on AWS, only this machine"
         )
+    verbs["start"].add_argument(
+        "--over-budget", action="store_true", help="also after the budget's alarm has stopped the application"
+    )
     verbs["release"].add_argument(
         "--bucket", metavar="NAME", help="remove the application's bucket too, with all models in it"
     )
@@ -123,7 +133,7 @@ def stop_app(arguments: argparse.Namespace, settings: Settings) -> None:
 def start_app(arguments: argparse.Namespace, settings: Settings) -> None:
     from workbench.verbs.application import Application
 
-    app = Application(settings).start(_Told(), arguments.only or ROLES)
+    app = Application(settings).start(_Told(), arguments.only or ROLES, over_budget=arguments.over_budget)
     show_app(app, settings, arguments.json)
 
 
@@ -198,6 +208,8 @@ def _wish(arguments: argparse.Namespace) -> "Wish":
         dashboard_cidr=arguments.dashboard_cidr,
         page_port=arguments.page_port,
         private_backend=arguments.private_backend,
+        budget=arguments.budget,
+        budget_email=arguments.budget_email,
     )
 
 

@@ -6,7 +6,7 @@ from email.utils import parsedate_to_datetime
 from functools import partial
 
 from workbench.application import checks as launch_checks
-from workbench.application import siting
+from workbench.application import permissions, siting
 from workbench.application.template import Wish
 from workbench.aws import outputs
 from workbench.aws.bucket import Bucket
@@ -50,6 +50,7 @@ def checks(session: Session, settings: Settings) -> Iterator[Check]:
     yield "networks", partial(_networks, session, state)
     yield "spot machines", partial(_quota, session, "spot machines", SPOT_QUOTA, "clusters of spot machines")
     yield "spot role", partial(_spot_role, session)
+    yield "options", partial(_options, session, settings)
     yield "graphics cards", partial(_graphics, session)
     if isinstance(state, StackState) and state.is_whole:
         for spot in (False, True):
@@ -181,6 +182,22 @@ def _graphics(session: Session) -> Diagnosis:
     return Diagnosis(
         "graphics cards", None, f"machines here have no drivers for them, so none is launched{told}"
     )
+
+
+def _options(session: Session, settings: Settings) -> Diagnosis:
+    lacking = permissions.missing(session, settings, ("options",))
+    if lacking is None:
+        return Diagnosis(
+            "options", None, "AWS does not tell whether these credentials may make a budget's alarm"
+        )
+    if lacking:
+        return Diagnosis(
+            "options",
+            None,
+            f"for a budget's alarm (launch app --budget) these credentials lack: {', '.join(lacking)}",
+            "attach what this prints as well: python -m workbench.aws.policy options",
+        )
+    return Diagnosis("options", True, "a budget's alarm may be made (launch app --budget)")
 
 
 def _spot_role(session: Session) -> Diagnosis:

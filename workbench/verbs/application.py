@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from workbench.settings import Settings
@@ -100,11 +100,17 @@ class Application:
             if one.ok is None:
                 tell(f"{one.check}: {one.said}")
 
-    def start(self, tell: Tell, only: Collection[str] = ROLES) -> "App":
-        """Start the machines that are stopped, and wait until their services answer."""
+    def start(self, tell: Tell, only: Collection[str] = ROLES, *, over_budget: bool = False) -> "App":
+        """Start the machines that are stopped, and wait until their services answer.
+
+        Parameters
+        ----------
+        over_budget
+            Also after the budget's alarm has stopped them.
+        """
         from workbench.application import power
 
-        return power.start(self._session(), self._settings, tell, only)
+        return power.start(self._session(), self._settings, tell, only, over_budget=over_budget)
 
     def stop(self, tell: Tell, only: Collection[str] = ROLES) -> "App":
         """Stop the machines and keep them, their disks and addresses."""
@@ -183,13 +189,15 @@ def make_wish(
     dashboard_cidr: str | None = None,
     page_port: int = 80,
     private_backend: bool = False,
+    budget: float | None = None,
+    budget_email: str | None = None,
 ) -> "Wish":
     """Check what somebody asks of the application; the usual values for what is ``None``.
 
     Raises
     ------
     BadInput
-        A range of addresses that is none, a dashboard for the whole world, or no port.
+        A range of addresses that is none, a dashboard for the whole world, no port, or no budget.
     """
     from workbench.application.template import Wish, check
 
@@ -200,7 +208,10 @@ def make_wish(
         "dashboard_cidr": dashboard_cidr,
     }
     given = {key: value for key, value in chosen.items() if value}
-    return check(Wish(page_port=page_port, private_backend=private_backend, **given))
+    wish = Wish(
+        page_port=page_port, private_backend=private_backend, budget=budget, budget_email=budget_email or ""
+    )
+    return check(replace(wish, **given))  # type: ignore[arg-type]  # they are all str
 
 
 def token_command(settings: Settings, region: str) -> str:

@@ -5,6 +5,7 @@ import re
 import signal
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,6 +18,7 @@ from tests.chain import wait_until
 from tests.machines.aws.memory_bucket import MemoryBucket
 from tests.packages import made
 from workbench import packages
+from workbench.aws.refusals import DeniedOnPurpose
 from workbench.errors import RecipeError
 from workbench.machines import Exit, Place
 from workbench.machines.aws.exchange import assignments, reports, requests, statuses
@@ -338,3 +340,48 @@ def test_a_machine_installs_the_packages_of_its_job_once_or_says_why_it_could_no
     disk.get_job(AssignedJob(JOB, "h"), WORKER)
     with pytest.raises(RecipeError, match=r"not on this machine: .*tiny-base"):
         packages.use(other, disk.root / "home" / "packages")
+
+
+class DeniedBucket(MemoryBucket):
+    """A bucket that a policy may deny from one moment on, as a budget's alarm does."""
+
+    denied = False
+
+    def get(self, key: str) -> bytes | None:
+        if self.denied:
+            raise DeniedOnPurpose(f"reading {key} is denied on purpose")
+        return super().get(key)
+
+
+def test_a_machine_that_a_policy_denies_its_work_ends_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bucket: Any = DeniedBucket()
+    agent = make_agent(tmp_path, bucket)
+    agent.denied_s = 5.0
+    ended: list[bool] = []
+    monkeypatch.setattr(ending, "shut_down", lambda: ended.append(True))
+    bucket.put(PREFIX + assignments.FILE, Assignment({WORKER: Post("i-1", "")}, "c", "n", True, "t").dump())
+    agent.followed = None
+    bucket.denied = True
+    for since, ends in ((0.0, False), (4.0, False), (6.0, True)):
+        agent.denied_since = time.monotonic() - since
+        agent.consider_the_end()
+        assert bool(ended) is ends
+    assert agent.over
+
+
+def test_a_denial_counts_from_the_first_and_no_more_once_it_is_over(tmp_path: Path) -> None:
+    bucket: Any = DeniedBucket()
+    agent = make_agent(tmp_path, bucket)
+    bucket.denied = True
+    agent.once()
+    since = agent.denied_since
+    agent.due.clear()
+    agent.once()
+    assert since is not None
+    assert agent.denied_since == since
+    bucket.denied = False
+    agent.due.clear()
+    agent.once()
+    assert agent.denied_since is None

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from workbench.aws import names
 from workbench.aws.bucket import Bucket
+from workbench.aws.refusals import DeniedOnPurpose
 from workbench.aws.session import Session
 from workbench.errors import Unavailable, WorkbenchError
 from workbench.machines import Exit
@@ -38,6 +39,8 @@ SEARCH_S = 1.0
 NOTICE_S = 5.0
 LOST_S = 900.0
 """Without a place in an assignment, after which a machine ends itself."""
+DENIED_S = 300.0
+"""Without leave to read the assignment, by a policy that denies it on purpose, after which a machine ends itself."""
 RECIPE_FAILED = 3
 """Exit code of a node that is not to begin again."""
 
@@ -60,6 +63,8 @@ class Agent:
     lost_since: float = field(default_factory=time.monotonic)
     idle_since: float | None = field(default_factory=time.monotonic)
     interrupted: str | None = None
+    denied_since: float | None = None
+    denied_s: float = DENIED_S
 
     def __post_init__(self) -> None:
         self.disk = Disk(self.root, self.bucket)
@@ -70,23 +75,30 @@ class Agent:
         """Follow the assignment until the machine is switched off."""
         role.end_all_of_user(self.root)
         while not self.over:
-            for do, every_s in (
-                (self.follow, FOLLOW_S if self.duty and self.followed == self.duty.key else SEARCH_S),
-                (self.watch, TICK_S),
-                (self.teller.tell, TICK_S),
-                (self.report, REPORT_S),
-                (self.look_out, NOTICE_S),
-                (self.consider_the_end, REPORT_S),
-            ):
-                if self._is_due(do.__name__, every_s):
-                    try:
-                        do()
-                    except WorkbenchError as error:  # AWS is away for a moment: the next round tries again
-                        print(f"{do.__name__}: {error}", file=sys.stderr, flush=True)
+            self.once()
             time.sleep(TICK_S)
         self._end_process()
-        self._flush()
-        self.teller.tell()
+        with contextlib.suppress(WorkbenchError):  # it is over, whether or not anybody hears of it
+            self._flush()
+            self.teller.tell()
+
+    def once(self) -> None:
+        """Do one round of what is due."""
+        for do, every_s in (
+            (self.follow, FOLLOW_S if self.duty and self.followed == self.duty.key else SEARCH_S),
+            (self.watch, TICK_S),
+            (self.teller.tell, TICK_S),
+            (self.report, REPORT_S),
+            (self.look_out, NOTICE_S),
+            (self.consider_the_end, REPORT_S),
+        ):
+            if self._is_due(do.__name__, every_s):
+                try:
+                    do()
+                except WorkbenchError as error:  # AWS is away for a moment: the next round tries again
+                    if isinstance(error, DeniedOnPurpose) and self.denied_since is None:
+                        self.denied_since = time.monotonic()
+                    print(f"{do.__name__}: {error}", file=sys.stderr, flush=True)
 
     def _is_due(self, name: str, every_s: float) -> bool:
         now = time.monotonic()
@@ -102,6 +114,7 @@ class Agent:
     def follow(self) -> None:
         """Take in the assignment; do what it asks for now."""
         self.duty = duty = find(self.bucket.get(f"{self.prefix}{assignments.FILE}"), self.instance)
+        self.denied_since = None
         if duty is None:
             self._end_process()
             self.followed = None
@@ -204,7 +217,12 @@ class Agent:
             self.idle_since = None
         elif self.idle_since is None:
             self.idle_since = now
-        if self.duty is None:
+        if self.denied_since is not None and now - self.denied_since > self.denied_s:
+            print("a policy denies this machine its work, as a budget's alarm does: it ends", flush=True)
+            self._end_process()
+            ending.shut_down()
+            self.over = True
+        elif self.duty is None:
             if now - self.lost_since > LOST_S:
                 print("nobody knows this machine: it ends", flush=True)
                 ending.shut_down()
