@@ -15,7 +15,7 @@ from workbench.settings import PROJECT
 from workbench.system import files
 
 STATIC = PROJECT / "frontend" / "static"
-MODULES = ("drawing", "paper", "picture", "home/fit", "home/network", "home/main")
+MODULES = ("drawing", "paper", "percent", "picture", "home/fit", "home/network", "home/main")
 """Of the drawing page, in the order in which they need each other."""
 _IMPORT = re.compile(r'^import (\{[^}]*\}|\* as \w+) from "[./]*([\w/]+)\.js";$', re.MULTILINE)
 _EXPORT = re.compile(r"^export (?:async )?(?:const|function\*?) (\w+)", re.MULTILINE)

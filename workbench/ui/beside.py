@@ -37,4 +37,4 @@ def verdict(metrics: Sequence[Mapping[str, float]]) -> str:
         return "There is nothing to compare the accuracy with."
     if known[1]["high"] < known[0]["low"]:
         return "The intervals do not overlap: the difference is hardly chance."
-    return "The intervals overlap: with other pictures the order may be another one."
+    return "The intervals overlap: with other examples the order may be another one."

@@ -1,18 +1,13 @@
 // The bars and the maps of a frame, painted.
 
 import { answerOf, layersOf, planesOf } from "../inside/computed.js";
+import { make } from "../inside/panel.js";
 import { kind } from "../inside/says.js";
 import { input, values } from "../home/network.js";
 import { percent } from "../percent.js";
 
 const MAPS = 8;
 const LAYERS = 3;
-
-export const make = (tag, attributes = {}, ...children) => {
-  const element = Object.assign(document.createElement(tag), attributes);
-  element.append(...children);
-  return element;
-};
 
 /** What a frame makes of a fitted drawing: {probabilities, layers: [{kind, name, maps: [{width, height, data}]}]}. */
 export function read(form, steps, seen) {

@@ -5,10 +5,10 @@ import { PEN, blank, cleared, drawn, isEmpty } from "../drawing.js";
 import { paper } from "../paper.js";
 import { SIDE, pixels } from "../picture.js";
 import { fit } from "../home/fit.js";
-import { insidePanel } from "../inside/panel.js";
+import { insidePanel, make } from "../inside/panel.js";
 import { ownLooks } from "../inside/own.js";
 import { begun, follow, none, when, withFrame } from "./frames.js";
-import { make, paintBars, paintMaps, read } from "./shown.js";
+import { paintBars, paintMaps, read } from "./shown.js";
 
 const FIRST = [{ width: PEN.first, points: [[80, 75], [200, 75], [175, 130], [130, 225]] }];
 

@@ -4,10 +4,10 @@ import { PEN, blank, cleared, drawn, isEmpty, undone } from "../drawing.js";
 import { paper } from "../paper.js";
 import { SIDE, pixels } from "../picture.js";
 import { fit } from "./fit.js";
+import { percent } from "../percent.js";
 import { opened, probabilities } from "./network.js";
 
 const part = (id) => document.getElementById(id);
-const percent = (p) => (p > 0.999 && p < 1 ? ">99.9 %" : p > 0 && p < 0.001 ? "<0.1 %" : `${(100 * p).toFixed(1)} %`);
 
 /** What a network says of a drawing: null where nothing is drawn, else {seen, probabilities}. */
 export function answer(form, steps, drawing) {

@@ -22,24 +22,32 @@ export function ownLooks(panel) {
     while (wish) {
       const { form, steps, seen } = wish;
       wish = null;
-      if (named !== steps) panel.name(describe(form, steps));
-      named = steps;
-      if (!seen) {
-        panel.show({ layers: [] });
-        continue;
+      try {
+        await read(form, steps, seen);
+      } catch (error) { // one that cannot be read must not be the last
+        panel.fail(`This cannot be looked into: ${error.message}.`);
       }
-      const told = look(form, steps, seen);
-      panel.show({ ...told, coming: ["for_and_against", "alike"] });
-      const took = answerTakes(form, steps, seen);
-      const grid = GRIDS.find((parts) => (took * parts * parts) / 2 <= BUDGET);
-      if (grid) told.for_and_against = await inSlices(explanation(form, steps, seen, grid), () => false);
-      else told.missing.for_and_against = "this network takes too long to be asked about each part of a drawing";
-      panel.show({ ...told, coming: ["alike"] });
-      const known = await learn(form, steps);
-      if (known) panel.show({ ...told, alike: likeness(form, steps, seen, known) });
-      else if (!examples.all.length) panel.show({ ...told, missing: { ...told.missing, alike: "what it learned from did not come along" } });
     }
     busy = false;
+  }
+
+  async function read(form, steps, seen) {
+    if (named !== steps) panel.name(describe(form, steps));
+    named = steps;
+    if (!seen) {
+      panel.show({ layers: [] });
+      return;
+    }
+    const told = look(form, steps, seen);
+    panel.show({ ...told, coming: ["for_and_against", "alike"] });
+    const took = answerTakes(form, steps, seen);
+    const grid = GRIDS.find((parts) => (took * parts * parts) / 2 <= BUDGET);
+    if (grid) told.for_and_against = await inSlices(explanation(form, steps, seen, grid), () => false);
+    else told.missing.for_and_against = "this network takes too long to be asked about each part of a drawing";
+    panel.show({ ...told, coming: ["alike"] });
+    const known = await learn(form, steps);
+    if (known) panel.show({ ...told, alike: likeness(form, steps, seen, known) });
+    else if (!examples.all.length) panel.show({ ...told, missing: { ...told.missing, alike: "what it learned from did not come along" } });
   }
 
   /** What the network makes of the examples; null where there are none, or where another drawing came meanwhile. */

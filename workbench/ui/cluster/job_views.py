@@ -7,7 +7,7 @@ from html import escape
 from workbench.jobs import ACTIVE, ENDED, Job
 from workbench.machines import Machine
 from workbench.recipes import Recipe
-from workbench.ui.widgets.formats import duration, layout, ordinal, percent, time_left
+from workbench.ui.widgets.formats import duration, layout, money, ordinal, percent, time_left
 from workbench.ui.widgets.pieces import badge, banner, when
 from workbench.verbs.models import Version
 
@@ -66,7 +66,7 @@ def figures(job: Job) -> str:
         shown.insert(0, ("Validation accuracy", percent(now.val_accuracy)))
     if now is not None and now.images_per_s and job.state == "training":
         shown.append(("Throughput", f"{now.images_per_s:,.0f} examples/s"))
-    shown.append(("Cost", "–" if job.cost is None else "free" if job.cost == 0 else f"${job.cost:.2f}"))
+    shown.append(("Cost", "–" if job.cost is None else money(job.cost)))
     shown.append(("Epochs", "as the code says" if job.epochs is None else str(job.epochs)))
     items = "".join(f"<div><dt>{escape(term)}</dt><dd>{escape(value)}</dd></div>" for term, value in shown)
     return f'<dl class="wb-facts">{items}</dl>'

@@ -5,7 +5,7 @@ from html import escape
 from workbench.errors import WorkbenchError
 from workbench.estimates.estimate import Estimate
 from workbench.ui.cluster.fields import RequestFields
-from workbench.ui.widgets.formats import duration
+from workbench.ui.widgets.formats import duration, money
 from workbench.ui.widgets.pieces import banner
 from workbench.verbs.workbench import Workbench
 
@@ -64,7 +64,7 @@ class Outlook:
 def describe_estimate(found: Estimate) -> str:
     """Show how long a training may take, what it may cost, and how that is known."""
     time = "Time unknown" if found.seconds is None else f"About {duration(found.seconds)}"
-    price = "price unknown" if found.price is None else f"about ${found.price:.2f}"
+    price = "price unknown" if found.price is None else f"about {money(found.price)}"
     if found.price == 0:
         price = "costs nothing: this computer"
     said = " ".join(f"{text[0].upper()}{text[1:]}." for text in (found.basis, found.hint) if text)

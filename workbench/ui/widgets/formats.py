@@ -71,6 +71,15 @@ def narrow_layout(ps: int, workers: int) -> str:
     return "one process" if workers == 1 else layout(0, workers)
 
 
+def money(dollars: float) -> str:
+    """Give US dollars, as ``words.js`` does; nothing to pay is said in words.
+
+    >>> money(0), money(0.004), money(12.5)
+    ('free', '$0.004', '$12.50')
+    """
+    return "free" if dollars == 0 else f"${dollars:.{3 if dollars < 0.1 else 2}f}"
+
+
 def ordinal(number: int) -> str:
     """Give a place in an order.
 

@@ -5,7 +5,7 @@ from html import escape
 
 from workbench.jobs import Job
 from workbench.ui.beside import mark, table, verdict
-from workbench.ui.widgets.formats import duration, layout, percent
+from workbench.ui.widgets.formats import duration, layout, money, percent
 from workbench.ui.widgets.pieces import badge
 from workbench.verbs.models import Version
 
@@ -32,7 +32,7 @@ def figures(jobs: Sequence[Job], versions: Sequence[Version | None]) -> str:
         ),
         ("Steps", [f"{job.step or 0:,} of {job.of:,}" if job.of else "–" for job in jobs]),
         ("Execution time", _best([job.execution_s or None for job in jobs], duration, min)),
-        ("Cost", _best([job.cost for job in jobs], _money, min)),
+        ("Cost", _best([job.cost for job in jobs], money, min)),
         ("Version", [_version(job, version) for job, version in zip(jobs, versions, strict=True)]),
     ]
     heads = [f"{job.id} {job.name}" for job in jobs]
@@ -52,10 +52,6 @@ def _best(
     known = [value for value in values if value is not None]
     top = best(known) if len(set(known)) > 1 else None
     return ["–" if value is None else mark(show(value), value == top) for value in values]
-
-
-def _money(cost: float) -> str:
-    return "free" if cost == 0 else f"${cost:.2f}"
 
 
 def _machines(job: Job) -> str:

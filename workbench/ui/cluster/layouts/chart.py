@@ -8,7 +8,7 @@ import traitlets
 
 from workbench.estimates.layouts import Choice
 from workbench.ui.widgets import theme
-from workbench.ui.widgets.formats import duration, narrow_layout
+from workbench.ui.widgets.formats import duration, money, narrow_layout
 
 
 class LayoutChart(anywidget.AnyWidget):
@@ -45,13 +45,12 @@ class LayoutChart(anywidget.AnyWidget):
 
 
 def _row(one: Choice) -> dict[str, object]:
-    price = "free" if one.price == 0 else f"${one.price:.2f}"
     return {
         "ps": one.layout.ps,
         "workers": one.layout.workers,
         "name": narrow_layout(one.layout.ps, one.layout.workers),
         "seconds": one.seconds,
-        "said": f"{duration(one.seconds)}, {price}",
+        "said": f"{duration(one.seconds)}, {money(one.price)}",
         "chosen": one.chosen,
         "better": one.better,
     }
