@@ -12,6 +12,7 @@ from tests.chain import make_settings
 from tests.dashboard.serving import serving
 from tests.recipes.importing.notebooks import PICTURES, notebook
 from tests.screenshots.gallery import LOOKS, Gallery, named, own_ports
+from tests.sweeps.fake_queue import make_sweep
 from workbench.jobs import Store
 from workbench.settings import PROJECT, Settings
 
@@ -114,6 +115,15 @@ def asked_to_end(page: Page, made: dict[str, int]) -> None:
     page.get_by_role("log").wait_for()
 
 
+def swept(page: Page, made: dict[str, int]) -> None:
+    say_who(page)
+    page.get_by_role("button", name="Sweep: try other values of its settings").click()
+    page.get_by_label("BATCH_SIZE", exact=True).fill("128,256,512")
+    page.get_by_label("BATCH_SIZE", exact=True).press("Tab")
+    page.locator(".wb-sweeps tr.wb-row").first.click()
+    page.get_by_text("Parallel coordinates").wait_for()
+
+
 def say_who(page: Page) -> None:
     field = page.locator(".wb-requester input")
     field.fill("ann")
@@ -175,12 +185,27 @@ def make_crowd(settings: Settings) -> dict[str, int]:
     return made
 
 
+SWEPT: dict[str, Callable[[Page, dict[str, int]], None]] = {"swept": swept}
+
+
+def make_swept(settings: Settings) -> dict[str, int]:
+    """A home with a sweep beside other jobs."""
+    made = make_jobs(settings)
+    make_sweep(settings)
+    return made
+
+
 def take(browser: Browser, gallery: Gallery) -> None:
     """One picture a state and look, and of a home without jobs."""
     homes: tuple[
         tuple[Callable[[Settings], dict[str, int]], dict[str, Callable[[Page, dict[str, int]], None]]], ...
     ]
-    homes = ((lambda settings: {}, {"empty": arrive}), (make_jobs, STATES), (make_crowd, CROWD))
+    homes = (
+        (lambda settings: {}, {"empty": arrive}),
+        (make_jobs, STATES),
+        (make_crowd, CROWD),
+        (make_swept, SWEPT),
+    )
     for fill, states in homes:
         lacking = gallery.lacking("cluster", states, LOOKS)
         if not lacking:

@@ -64,6 +64,7 @@ def sweep(
     metric: str | None = None,
     early_stopping: bool = True,
     at_once: int | None = None,
+    max_price: float | None = None,
     ps: int = 0,
     workers: int = 1,
     provider: str = "local",
@@ -89,6 +90,8 @@ def sweep(
         Whether trials below the median of those before are ended early.
     at_once
         Trials at a time, within the queue's limits.
+    max_price
+        US dollars that all trials together may cost; then those that run are ended.
 
     Raises
     ------
@@ -117,6 +120,7 @@ def sweep(
         metric=metric,
         early_stopping=early_stopping,
         at_once=at_once,
+        max_price=max_price,
     )
     with opened(environment) as workbench:
         return Sweep(sweeps.run(asked, workbench))

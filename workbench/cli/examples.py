@@ -2,7 +2,18 @@
 
 GROUPS: dict[str, tuple[str, ...]] = {
     "the workbench": ("up", "status", "doctor", "down", "completion"),
-    "data and trainings": ("data", "import", "submit", "sweep", "jobs", "job", "logs", "terminate", "retry"),
+    "data and trainings": (
+        "data",
+        "import",
+        "submit",
+        "sweep",
+        "sweeps",
+        "jobs",
+        "job",
+        "logs",
+        "terminate",
+        "retry",
+    ),
     "models and what they answer": (
         "models",
         "model",
@@ -49,6 +60,12 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "sweep": (
         "workbench sweep my-recipe --name digits --set UNITS=64,128 --set RATE=1e-4..1e-1:log --trials 20",
         "workbench sweep my-recipe --name digits --set BATCH_SIZE=32,64 --plan",
+        "workbench sweep my-recipe --name digits --set UNITS=16..256 --provider aws --max-price 5 --detach",
+    ),
+    "sweeps": (
+        "workbench sweeps",
+        "workbench sweeps digits-sweep-1a2b3c4d --html sweep.html",
+        "workbench sweeps digits-sweep-1a2b3c4d --stop",
     ),
     "jobs": ("workbench jobs", "workbench jobs --state failed --requester ann"),
     "job": ("workbench job 7", "workbench job 7 --json"),

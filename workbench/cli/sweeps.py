@@ -1,4 +1,4 @@
-"""``sweep``: one recipe with other values of its settings."""
+"""``sweep`` and ``sweeps``: one recipe with other values of its settings."""
 
 import argparse
 import sys
@@ -10,7 +10,7 @@ from workbench.cli import jobs, output
 from workbench.settings import Settings
 
 if TYPE_CHECKING:
-    from workbench.verbs.sweeps import Forecast, Sweep, Trial
+    from workbench.verbs.sweeps import Entry, Forecast, Sweep, Trial
 
 
 def add(verbs: output.Verbs) -> None:
@@ -48,8 +48,33 @@ def add(verbs: output.Verbs) -> None:
         metavar="N",
         help="trials at a time, within the queue's limits",
     )
+    sweep.add_argument(
+        "--max-price", type=_dollars, metavar="USD", help="what all trials together may cost; then it ends"
+    )
+    sweep.add_argument(
+        "--detach", action="store_true", help="print its id and return; a process of its own goes on with it"
+    )
     sweep.add_argument("--plan", action="store_true", help="only say what it takes; train nothing")
     sweep.add_argument("--html", type=Path, metavar="FILE", help="write the page of the sweep, as it goes on")
+    listing = verbs.add("sweeps", _sweeps, "the newest sweeps, or one of them", json=True)
+    listing.add_argument("id", metavar="ID", nargs="?", help="of one sweep; all where none is given")
+    listing.add_argument(
+        "--stop", action="store_true", help="end its trials; the best so far becomes a version"
+    )
+    listing.add_argument(
+        "--go-on", action="store_true", help="go on with one that was stopped or interrupted"
+    )
+    listing.add_argument("--html", type=Path, metavar="FILE", help="write its page")
+
+
+def _dollars(text: str) -> float:
+    try:
+        value = float(text.removeprefix("$"))
+    except ValueError:
+        value = 0.0
+    if not 0 < value < 1e9:
+        raise argparse.ArgumentTypeError(f"must be US dollars above 0, such as 2.50. Received: {text[:40]}")
+    return value
 
 
 def _setting(text: str) -> tuple[str, str]:
@@ -77,12 +102,17 @@ def _sweep(arguments: argparse.Namespace, settings: Settings) -> int:
             metric=arguments.metric,
             early_stopping=not arguments.all_epochs,
             at_once=arguments.at_once,
+            max_price=arguments.max_price,
         )
         foretold = sweeps.forecast(asked, workbench)
         print(_say(foretold, asked.method), file=sys.stderr)
         if arguments.plan:
             if arguments.json:
                 output.json({"id": asked.id, "method": asked.method, **vars(foretold)})
+            return 0
+        if arguments.detach:
+            id = sweeps.Sweeps(workbench).begin(asked)
+            output.json({"id": id}) if arguments.json else print(id)
             return 0
         write = _writer(arguments.html)
         try:
@@ -99,13 +129,69 @@ def _sweep(arguments: argparse.Namespace, settings: Settings) -> int:
     if arguments.json:
         output.json(sweep.as_json())
     else:
-        print(_table(sweep))
-        if sweep.importances:
-            told = ", ".join(f"{name} {100 * share:.0f} %" for name, share in sweep.importances.items())
-            print(f"\nhow much each setting matters: {told}")
-        if sweep.best:
-            print(f"\ntrial {sweep.best.number} is the best: {sweep.version}")
+        _show(sweep)
     return 0
+
+
+def _show(sweep: "Sweep") -> None:
+    print(_table(sweep))
+    if sweep.importances:
+        told = ", ".join(f"{name} {100 * share:.0f} %" for name, share in sweep.importances.items())
+        print(f"\nhow much each setting matters: {told}")
+    if sweep.best:
+        print(
+            f"\ntrial {sweep.best.number} is the best{f': {sweep.version}' if sweep.version else ' so far'}"
+        )
+
+
+def _sweeps(arguments: argparse.Namespace, settings: Settings) -> int:
+    from workbench.errors import BadInput
+    from workbench.verbs import sweeps
+    from workbench.verbs.workbench import opened
+
+    if arguments.id is None and (arguments.stop or arguments.go_on or arguments.html):
+        raise BadInput("name a sweep: workbench sweeps ID; without one all are listed")
+    if arguments.stop and arguments.go_on:
+        raise BadInput("take --stop or --go-on, not both")
+    with opened(settings) as workbench:
+        known = sweeps.Sweeps(workbench)
+        if arguments.id is None:
+            found = known.entries()
+            if arguments.json:
+                output.json([entry.as_json() for entry in found])
+            else:
+                print(_list(found))
+            return 0
+        if arguments.stop:
+            known.stop(arguments.id)
+        elif arguments.go_on:
+            known.go_on(arguments.id)
+        entry = known.entry(arguments.id)
+    _writer(arguments.html)(entry.sweep)
+    if arguments.json:
+        output.json(entry.as_json())
+        return 0
+    print(f"{entry.id} is {entry.state}{f': {entry.said}' if entry.said else ''}\n")
+    _show(entry.sweep)
+    return 0
+
+
+def _list(found: "list[Entry]") -> str:
+    head = ("SWEEP", "REQUESTER", "PROVIDER", "STATE", "TRIALS", "BEST", "COST", "VERSION")
+    rows = [
+        (
+            entry.id,
+            entry.asked.request.requester,
+            entry.asked.request.provider,
+            entry.state,
+            f"{sum(trial.is_over for trial in entry.sweep.trials)} of {entry.sweep.wanted}",
+            _score(entry.sweep, entry.sweep.best.score if entry.sweep.best else None),
+            f"${entry.cost:.2f}",
+            entry.sweep.version or "–",
+        )
+        for entry in found
+    ]
+    return output.columns([head, *rows])
 
 
 def _say(foretold: "Forecast", method: str) -> str:

@@ -1,6 +1,6 @@
 """The process that starts a runner for each job whose turn it is: ``python -m workbench.services.job_queue``.
 
-Runners are processes of their own, so that this one may end and begin again without harm to any job.
+It starts the driver of a sweep for which nobody waits, too, where that is missing. Runners are processes of their own, so that this one may end and begin again without harm to any job.
 """
 
 import os
@@ -16,6 +16,7 @@ from workbench.jobs import Store
 from workbench.services import Service
 from workbench.services.environment import minimal
 from workbench.settings import Settings, from_environment
+from workbench.sweeps.drivers import Drivers
 
 TICK_S = 1.0
 CALM_S = 30.0
@@ -75,6 +76,7 @@ class Queue:
 
 def watch(settings: Settings, ended: threading.Event) -> None:
     """Tick until told to end; a store that is away is asked again."""
+    drivers = Drivers(settings)
     while not ended.is_set():
         try:
             with Store(settings.database_url) as store:
@@ -82,6 +84,7 @@ def watch(settings: Settings, ended: threading.Event) -> None:
                 queue = Queue(store, lambda: runner.tick(store, settings))
                 while not ended.wait(TICK_S):
                     queue.turn()
+                    drivers.tick()
         except Unavailable as error:
             print(error, file=sys.stderr, flush=True)
             ended.wait(TICK_S)

@@ -1,29 +1,34 @@
 """A sweep as one HTML page: parallel coordinates, importances and the table of trials; it loads nothing from anywhere."""
 
 import html
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from workbench.sweeps.results import Sweep, Trial
 from workbench.sweeps.spaces import Choice, Domain
 
 WIDTH, HEIGHT, TOP, SIDE = 720, 300, 34, 70
+PAGE_STYLE = """
+:root { color-scheme: light dark }
+body { font: 16px/1.5 system-ui, sans-serif; color: light-dark(#1c2733, #e6edf3); background: light-dark(#fff, #12181f);
+ margin: 0 auto; max-width: 60rem; padding: 1rem }
+h1 { font-size: 1.4rem }
+"""
 STYLE = """
-:root { color-scheme: light dark; --ink: #1c2733; --soft: #5b6b7b; --line: #d5dde5; --paper: #fff; --best: #0b6bcb; --bad: #c9a36a }
-@media (prefers-color-scheme: dark) {
- :root { --ink: #e6edf3; --soft: #9aa7b4; --line: #34404c; --paper: #12181f; --best: #5fb0ff; --bad: #7d6033 } }
-body { font: 16px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper); margin: 0 auto; max-width: 60rem;
- padding: 1rem }
-h1 { font-size: 1.4rem } h2 { font-size: 1.1rem; margin-top: 2rem } p, .soft { color: var(--soft) }
-.wide { overflow-x: auto } svg { min-width: 34rem; width: 100%; height: auto; display: block }
-svg text { fill: var(--soft); font-size: 12px } svg .name { fill: var(--ink); font-weight: 600 }
-svg line { stroke: var(--line) } svg polyline { fill: none; stroke-width: 2; opacity: .75 }
-svg g:hover polyline, svg g:focus polyline { stroke-width: 5; opacity: 1 } svg g:focus { outline: none }
-svg .best { stroke-width: 4; opacity: 1 } svg .over { stroke-dasharray: 3 4; opacity: .45 }
-table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums }
-th, td { text-align: left; padding: .3rem .7rem .3rem 0; border-bottom: 1px solid var(--line); white-space: nowrap }
-tr.best td { font-weight: 600; color: var(--best) }
-.bar { display: grid; grid-template-columns: minmax(6rem, 12rem) 1fr 3.5rem; gap: .7rem; align-items: center }
-.bar i { display: block; height: .8rem; background: var(--best); border-radius: 2px; min-width: 2px }
+body[data-jp-theme-light="true"] .wb-sweep { color-scheme: light } body[data-jp-theme-light="false"] .wb-sweep { color-scheme: dark }
+.wb-sweep { --ink: var(--wb-text, light-dark(#1c2733, #e6edf3)); --soft: var(--wb-muted, light-dark(#5b6b7b, #9aa7b4));
+ --line: var(--wb-line, light-dark(#d5dde5, #34404c)); --best: var(--wb-accent, light-dark(#0b6bcb, #5fb0ff));
+ --bad: light-dark(#c9a36a, #7d6033); color: var(--ink) }
+.wb-sweep h2 { font-size: 1.1rem; margin: 1.5rem 0 .5rem; font-weight: 600 } .wb-sweep p { color: var(--soft) }
+.wb-sweep .wide { overflow-x: auto } .wb-sweep svg { min-width: 34rem; width: 100%; height: auto; display: block }
+.wb-sweep svg text { fill: var(--soft); font-size: 12px } .wb-sweep svg .name { fill: var(--ink); font-weight: 600 }
+.wb-sweep svg line { stroke: var(--line) } .wb-sweep svg polyline { fill: none; stroke-width: 2; opacity: .75 }
+.wb-sweep svg g:hover polyline, .wb-sweep svg g:focus polyline { stroke-width: 5; opacity: 1 } .wb-sweep svg g:focus { outline: none }
+.wb-sweep svg .best { stroke-width: 4; opacity: 1 } .wb-sweep svg .over { stroke-dasharray: 3 4; opacity: .45 }
+.wb-sweep table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums }
+.wb-sweep th, .wb-sweep td { text-align: left; padding: .3rem .7rem .3rem 0; border-bottom: 1px solid var(--line); white-space: nowrap }
+.wb-sweep tr.best td { font-weight: 600; color: var(--best) } .wb-sweep a { color: var(--best) }
+.wb-sweep .bar { display: grid; grid-template-columns: minmax(6rem, 12rem) 1fr 3.5rem; gap: .7rem; align-items: center }
+.wb-sweep .bar i { display: block; height: .8rem; background: var(--best); border-radius: 2px; min-width: 2px }
 """
 
 
@@ -32,13 +37,19 @@ def make_page(sweep: Sweep) -> str:
     title = html.escape(f"Sweep of {sweep.name}")
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8">\n<meta name="viewport" '
-        f'content="width=device-width, initial-scale=1">\n<title>{title}</title>\n<style>{STYLE}</style></head>\n'
+        f'content="width=device-width, initial-scale=1">\n<title>{title}</title>\n<style>{PAGE_STYLE}</style></head>\n'
         f"<body><h1>{title}</h1>\n{make_body(sweep)}\n</body></html>\n"
     )
 
 
-def make_body(sweep: Sweep) -> str:
-    """What stands on the page below its title, as a notebook shows it, too."""
+def make_body(sweep: Sweep, link: Callable[[int], str] | None = None) -> str:
+    """What stands on the page below its title, as a notebook and the cluster's page show it, too.
+
+    Parameters
+    ----------
+    link
+        Gives the address of a job by its id.
+    """
     over = sum(trial.is_over for trial in sweep.trials)
     best = sweep.best
     said = f"{over} of {sweep.wanted} trials have ended, by {sweep.method}."
@@ -46,9 +57,9 @@ def make_body(sweep: Sweep) -> str:
         said += f" The best, {best.number}, has {sweep.metric} {show_score(sweep, best.score)} on the validation part"
         said += f" and is {sweep.version}." if sweep.version else "."
     return (
-        f"<p>{html.escape(said)}</p>\n<h2>Parallel coordinates</h2>\n<div class=wide>{_coordinates(sweep)}</div>\n"
+        f"<div class=wb-sweep><style>{STYLE}</style><p>{html.escape(said)}</p>\n<h2>Parallel coordinates</h2>\n<div class=wide>{_coordinates(sweep)}</div>\n"
         f"<h2>How much each setting matters</h2>\n{_importances(sweep)}\n"
-        f"<h2>Trials</h2>\n<div class=wide>{_table(sweep)}</div>"
+        f"<h2>Trials</h2>\n<div class=wide>{_table(sweep, link)}</div></div>"
     )
 
 
@@ -149,22 +160,29 @@ def _importances(sweep: Sweep) -> str:
     return f"{bars}<p>The share of the differences between scores that a setting explains by itself.</p>"
 
 
-def _table(sweep: Sweep) -> str:
+def _table(sweep: Sweep, link: Callable[[int], str] | None) -> str:
     best = sweep.best
     heads = ["trial", "job", *sweep.space, sweep.metric, "held-out", "epochs", "time", "state"]
     rows = []
     for trial in sweep.ranking:
         cells = [
             str(trial.number),
-            str(trial.job or "–"),
-            *(str(trial.settings[name]) for name in sweep.space),
+            _job(trial.job, link),
+            *(html.escape(str(trial.settings[name])) for name in sweep.space),
             show_score(sweep, last_score(trial)),
             "–" if trial.accuracy is None else f"{100 * trial.accuracy:.2f} %",
             str(max(trial.scores, default=0)),
             f"{trial.execution_s:.0f} s",
-            trial.state,
+            html.escape(trial.state),
         ]
         mark = " class=best" if best and trial.number == best.number else ""
-        rows.append(f"<tr{mark}>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in cells) + "</tr>")
+        told = f' title="{html.escape(trial.error)}"' if trial.error else ""
+        rows.append(f"<tr{mark}{told}>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
     head = "".join(f"<th>{html.escape(name)}</th>" for name in heads)
     return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
+
+
+def _job(id: int | None, link: Callable[[int], str] | None) -> str:
+    if id is None or link is None:
+        return str(id or "–")
+    return f'<a href="{html.escape(link(id))}" data-open="{id}">{id}</a>'

@@ -1,4 +1,8 @@
-"""What a sweep remembers in ``WORKBENCH_HOME/sweeps``: which settings were tried by which job. All else the jobs know."""
+"""What a sweep remembers in ``WORKBENCH_HOME/sweeps``: which settings were tried by which job. All else the jobs know.
+
+Beside it lie two signs, empty files: ``ID.unattended`` where a process of its own is to go on with the sweep until it
+has ended, and ``ID.stop`` where somebody asked for its end.
+"""
 
 import hashlib
 import json
@@ -12,6 +16,9 @@ from workbench.recipes.capitals import literal
 from workbench.settings import Settings
 from workbench.system import files, wire
 from workbench.system.locks import locked
+
+HELD_FOR_S = 1.0
+"""Who looks whether a sweep goes on holds it for a moment, too."""
 
 
 @dataclass(frozen=True)
@@ -76,12 +83,46 @@ class Records:
         """Nobody else goes on with this sweep meanwhile; raises ``Conflict`` where somebody does."""
         self._folder.mkdir(parents=True, exist_ok=True)
         try:
-            with locked(self._folder / f".{id}.lock", 0):
+            with locked(self._folder / f".{id}.lock", HELD_FOR_S):
                 yield
         except TimeoutError as error:
             raise Conflict(
-                f"sweep {id} goes on already in another terminal; its jobs: workbench jobs"
+                f"sweep {id} goes on already, in another process; see: workbench sweeps {id}"
             ) from error
+
+    def is_held(self, id: str) -> bool:
+        """Tell whether somebody goes on with it now."""
+        try:
+            with locked(self._folder / f".{id}.lock", 0):
+                return False
+        except TimeoutError:
+            return True
+        except FileNotFoundError:
+            return False
+
+    def unattended(self) -> list[str]:
+        """The sweeps that a process of their own is to go on with."""
+        return sorted(path.stem for path in self._folder.glob("*.unattended"))
+
+    def set_unattended(self, id: str, wanted: bool) -> None:
+        """Have a process go on with the sweep, or no longer; saying so again changes nothing."""
+        self._sign(id, "unattended", wanted)
+
+    def is_stop_asked(self, id: str) -> bool:
+        """Tell whether somebody asked for the sweep's end."""
+        return (self._folder / f"{id}.stop").exists()
+
+    def ask_stop(self, id: str, wanted: bool = True) -> None:
+        """Ask for the sweep's end, or take that back."""
+        self._sign(id, "stop", wanted)
+
+    def _sign(self, id: str, name: str, wanted: bool) -> None:
+        path = self._folder / f"{id}.{name}"
+        if wanted:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            path.touch()
+        else:
+            path.unlink(missing_ok=True)
 
 
 def open_records(settings: Settings) -> Records:

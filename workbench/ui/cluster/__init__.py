@@ -9,6 +9,7 @@ from workbench.ui.cluster.hints import hand_over
 from workbench.ui.cluster.jobs import JobsPanel
 from workbench.ui.cluster.machines import MachinesPanel
 from workbench.ui.cluster.request import RequestForm
+from workbench.ui.cluster.sweeps.panel import SweepsPanel
 from workbench.ui.draft import DRAFT, HANDED
 from workbench.ui.widgets.address import Address
 from workbench.ui.widgets.browser import Browser
@@ -16,6 +17,7 @@ from workbench.ui.widgets.pieces import Html, error_banner
 from workbench.ui.widgets.poll import Newest, Poll
 from workbench.ui.widgets.requester import Requester
 from workbench.verbs.application import Application
+from workbench.verbs.sweeps import Sweeps
 from workbench.verbs.workbench import Workbench, open_store
 
 __all__ = ["ClusterPage", "hand_over", "open_cluster_page"]
@@ -37,10 +39,18 @@ class ClusterPage:
         self.requester = Requester(workbench.settings.requester)
         self.problem = Html()
         self.poll = Poll(workbench.store.pulse, busy=lambda p: p.active + p.waiting > 0, browser=self.browser)
+        known = Sweeps(workbench)
         self.request = RequestForm(
-            workbench, self.requester, self.browser, self.address, submitted=self._submitted
+            workbench,
+            self.requester,
+            self.browser,
+            self.address,
+            known,
+            submitted=self._submitted,
+            begun=self._begun,
         )
         self.jobs = JobsPanel(workbench, self.requester, self.poll, self.address, clone=self.request.take)
+        self.sweeps = SweepsPanel(known, open_job=self.jobs.lead_to)
         self.machines = MachinesPanel(
             workbench,
             application or Application(workbench.settings),
@@ -67,7 +77,8 @@ class ClusterPage:
     def jobs_part(self) -> ipywidgets.Widget:
         """The jobs."""
         self.jobs.table.fetch_now()
-        return self._part(*self._who("jobs"), self.jobs.widget)
+        self.sweeps.refresh_now()
+        return self._part(*self._who("jobs"), self.sweeps.widget, self.jobs.widget)
 
     def machines_part(self) -> ipywidgets.Widget:
         """The machines."""
@@ -98,8 +109,13 @@ class ClusterPage:
         self.jobs.lead_to(id)
         self.poll.now()
 
+    def _begun(self, id: str) -> None:
+        self.sweeps.open(id)
+        self.poll.now()
+
     def _beat(self, pulse: Pulse) -> None:
         """Look again, unless only metrics changed: they change neither machines nor the outlook of a request."""
+        self.sweeps.refresh()
         if pulse.changes != self._changes:
             self._changes = pulse.changes
             self._look()
@@ -110,6 +126,8 @@ class ClusterPage:
 
     def _tick(self) -> None:
         self._beats += 1
+        if self.sweeps.moving:
+            self.sweeps.refresh()
         if self._beats % MACHINES_EVERY == 0:
             self._looking.ask()
 

@@ -15,6 +15,7 @@ from workbench.ui.cluster.hints import Hints
 from workbench.ui.cluster.layouts.chart import LayoutChart
 from workbench.ui.cluster.outlook import Outlook, describe_estimate
 from workbench.ui.cluster.recipe_form import RecipeForm, model_name
+from workbench.ui.cluster.sweeps.form import SweepForm
 from workbench.ui.draft import DRAFT, HANDED, Draft, handed_recipe
 from workbench.ui.widgets.actions import Action, Message
 from workbench.ui.widgets.address import Address
@@ -23,6 +24,7 @@ from workbench.ui.widgets.pieces import banner
 from workbench.ui.widgets.poll import Newest
 from workbench.ui.widgets.requester import Requester
 from workbench.verbs.requests import Request
+from workbench.verbs.sweeps import Sweeps
 from workbench.verbs.workbench import Workbench
 
 
@@ -33,8 +35,10 @@ class RequestForm:
     ----------
     workbench
         Checks, estimates and submits.
-    submitted
-        Called with the id of each new job.
+    known
+        Begins sweeps.
+    submitted, begun
+        Called with the id of each new job, of each new sweep.
     """
 
     def __init__(
@@ -43,8 +47,10 @@ class RequestForm:
         requester: Requester,
         browser: Browser,
         address: Address,
+        known: Sweeps,
         *,
         submitted: Callable[[int], None] = lambda id: None,
+        begun: Callable[[str], None] = lambda id: None,
     ) -> None:
         self._workbench, self._requester, self._browser = workbench, requester, browser
         self._address, self._submitted = address, submitted
@@ -52,6 +58,14 @@ class RequestForm:
         self._led_here = False
         self.message, self.hints = Message(), Hints()
         self.layouts, self._estimated = LayoutChart(self._take_layout), ""
+        self.sweep = SweepForm(
+            workbench,
+            known,
+            recipe=lambda: self.recipe,
+            request=self._request,
+            begun=begun,
+            failed=lambda error: self.code.mark(error),
+        )
         self.fields = RequestFields(self._changed)
         self.code = RecipeForm(
             workbench,
@@ -137,7 +151,8 @@ class RequestForm:
         buttons.add_class("wb-buttons")
         order = ipywidgets.HBox([self.hints, buttons])
         order.add_class("wb-order")
-        parts = [*self.code.widgets, self.fields.widget, self.as_code, self.message, self.layouts, order]
+        above = [*self.code.widgets, self.fields.widget, self.sweep.widget]
+        parts = [*above, self.as_code, self.message, self.layouts, order]
         self.widget = ipywidgets.VBox(parts)
         self.widget.add_class("wb").add_class("wb-card").add_class("wb-wide").add_class("wb-request")
 
@@ -159,6 +174,7 @@ class RequestForm:
         if self._filling:
             return
         self._forget_estimate()
+        self.sweep.forget()
         if self._browser.ready:
             self._browser[DRAFT] = self._draft_with(self.recipe, str(self.code.start.value)).keep()
         self.refresh()
@@ -243,5 +259,6 @@ class RequestForm:
 
     def _hint(self) -> None:
         self.as_code.refresh()
+        self.sweep.refresh()
         self.hints.html, why_not = self._outlook.read(self._requester.name)
         self.train.allow(not why_not, why_not)

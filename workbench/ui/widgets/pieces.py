@@ -5,6 +5,7 @@ import os
 import re
 import sysconfig
 import traceback
+from collections.abc import Callable
 from html import escape
 from pathlib import Path
 
@@ -32,6 +33,8 @@ class Html(anywidget.AnyWidget):
     html = traitlets.Unicode().tag(sync=True)
     called = traitlets.Int(0).tag(sync=True)
     """Grows each time it is to be scrolled to."""
+    opens = traitlets.Bool(False).tag(sync=True)
+    """Whether the kernel opens what links with ``data-open`` name."""
 
     def __init__(self, html: str = "") -> None:
         super().__init__(html=html)
@@ -39,6 +42,11 @@ class Html(anywidget.AnyWidget):
     def come_into_sight(self) -> None:
         """Have the browser scroll to it."""
         self.called += 1
+
+    def on_open(self, open: Callable[[str], None]) -> None:
+        """Call it with what a link with ``data-open`` names, instead of following that link."""
+        self.opens = True
+        self.on_msg(lambda _, told, buffers: open(str(told.get("open", ""))))
 
 
 class ProgressBar(anywidget.AnyWidget):

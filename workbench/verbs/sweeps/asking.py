@@ -1,8 +1,9 @@
 """A sweep that somebody asks for: checked, and named by what it is."""
 
 import dataclasses
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from workbench import artifact, recipes
 from workbench.errors import BadInput
@@ -28,6 +29,10 @@ class Asked:
         ``accuracy`` or ``loss``; ``None`` for the accuracy where the recipe reports one, else the loss.
     at_once
         Trials at a time; ``None`` for as many as the queue lets run.
+    max_price
+        US dollars that all trials together may cost; ``None`` for no cap but those of jobs and requesters.
+    wanted
+        The values of each setting as they were asked for.
     """
 
     id: str
@@ -39,6 +44,8 @@ class Asked:
     metric: str | None = None
     early_stopping: bool = True
     at_once: int | None = None
+    max_price: float | None = None
+    wanted: Mapping[str, str | tuple[object, ...]] = field(default_factory=dict)
 
     def recipe(self, settings: Mapping[str, object]) -> Recipe:
         """The recipe of a trial with these settings."""
@@ -66,6 +73,7 @@ def ask(
     metric: str | None = None,
     early_stopping: bool = True,
     at_once: int | None = None,
+    max_price: float | None = None,
 ) -> Asked:
     """Check what is asked for; the same request and settings give the same id, also with more trials.
 
@@ -100,6 +108,8 @@ def ask(
         )
     if at_once is not None and at_once < 1:
         raise BadInput(f"at least one trial runs at a time. Received: {at_once}")
+    if max_price is not None and not 0 < max_price < math.inf:
+        raise BadInput(f"a sweep's price has a cap above $0. Received: {max_price}")
     id = records.identify(
         request.name,
         request.recipe.sha256,
@@ -114,4 +124,5 @@ def ask(
         request.cluster,
         metric,
     )
-    return Asked(id, request, space, method, wanted, seed, metric, early_stopping, at_once)
+    said = {name: one if isinstance(one, str) else tuple(one) for name, one in settings.items()}
+    return Asked(id, request, space, method, wanted, seed, metric, early_stopping, at_once, max_price, said)

@@ -8,11 +8,12 @@ import dataclasses
 import time
 from collections.abc import Callable
 
-from workbench.errors import SweepFailed
+from workbench.errors import SweepFailed, Unavailable, WorkbenchError
 from workbench.jobs import JobFilter
 from workbench.models import registry
-from workbench.sweeps import Record, Sweep, Trial, TrialRecord, propose, stopping
-from workbench.sweeps.records import open_records
+from workbench.sweeps import Record, Sweep, Trial, TrialRecord, propose, spending, stopping
+from workbench.sweeps.records import Records, open_records
+from workbench.verbs.sweeps import kept
 from workbench.verbs.sweeps.asking import Asked
 from workbench.verbs.sweeps.looking import Curves, look_again
 from workbench.verbs.workbench import Workbench
@@ -28,6 +29,7 @@ def run(
     tell: Callable[[Sweep], None] = lambda _: None,
     *,
     every_s: float = POLL_S,
+    attended: bool = True,
 ) -> Sweep:
     """Go on until every trial has ended, and publish the best as a version of the model.
 
@@ -35,6 +37,8 @@ def run(
     ----------
     tell
         Is given the sweep whenever it was looked at.
+    attended
+        Whether somebody asks for it now: a wish to stop it is then one of the past.
 
     Raises
     ------
@@ -43,38 +47,71 @@ def run(
     SweepFailed
         No trial came to a version.
     """
-    records = open_records(workbench.settings)
+    records, settings = open_records(workbench.settings), workbench.settings
     with records.held(asked.id):
-        record = _with_jobs(asked, workbench, records.read(asked.id))
-        curves: Curves = {}
-        while True:
-            sweep = look_again(asked, workbench, record, curves)
-            tell(sweep)
-            for trial in _hopeless(asked, sweep):
-                if not record.trials[trial.number - 1].stopped:
-                    record = _changed(record, trial.number, stopped=max(trial.scores))
-                    records.write(record)
-                if trial.job is not None:
-                    workbench.store.ask_terminate(trial.job)
-            waiting = [trial for trial in record.trials if trial.job is None]
-            running = sum(not trial.is_over for trial in sweep.trials) - len(waiting)
-            if waiting:
-                record = _submit(asked, workbench, record, waiting[0])
-                records.write(record)
-            elif running < asked.jobs_at_once(workbench.settings) and (begun := _next(asked, record, sweep)):
-                # Kept before it is submitted: what dies in between is not tried twice.
-                record = dataclasses.replace(record, trials=(*record.trials, begun))
-                records.write(record)
-            elif running:
-                workbench.jobs.tick()
-                time.sleep(every_s)
-            else:
-                break
-        return _publish(asked, workbench, sweep)
+        asked = kept.keep(asked, settings)
+        if attended:
+            records.ask_stop(asked.id, False)
+        try:
+            sweep = _publish(asked, workbench, _drive(asked, workbench, records, tell, every_s))
+        except Unavailable:  # goes on later, if nobody waits for it
+            raise
+        except WorkbenchError as error:
+            kept.keep(asked, settings, error=str(error))
+            records.set_unattended(asked.id, False)
+            raise
+        records.set_unattended(asked.id, False)
+        return sweep
 
 
-def _next(asked: Asked, record: Record, sweep: Sweep) -> TrialRecord | None:
-    if len(record.trials) >= asked.trials:
+def _drive(
+    asked: Asked, workbench: Workbench, records: Records, tell: Callable[[Sweep], None], every_s: float
+) -> Sweep:
+    record = _with_jobs(asked, workbench, records.read(asked.id))
+    curves: Curves = {}
+    while True:
+        sweep = look_again(asked, workbench, record, curves)
+        tell(sweep)
+        ends = records.is_stop_asked(asked.id) or spending.is_used_up(sweep.trials, asked.max_price)
+        if ends and (left := _end(workbench, record, sweep)) != record:
+            record = left
+            records.write(record)
+        for trial in _hopeless(asked, sweep):
+            if not record.trials[trial.number - 1].stopped:
+                record = _changed(record, trial.number, stopped=max(trial.scores))
+                records.write(record)
+            if trial.job is not None:
+                workbench.store.ask_terminate(trial.job)
+        waiting = [trial for trial in record.trials if trial.job is None]
+        running = sum(not trial.is_over for trial in sweep.trials if trial.job is not None)
+        if waiting:
+            record = _submit(asked, workbench, record, waiting[0])
+            records.write(record)
+        elif running < asked.jobs_at_once(workbench.settings) and (
+            begun := _next(asked, records, record, sweep)
+        ):
+            # Kept before it is submitted: what dies in between is not tried twice.
+            record = dataclasses.replace(record, trials=(*record.trials, begun))
+            records.write(record)
+        elif running:
+            workbench.jobs.tick()
+            time.sleep(every_s)
+        else:
+            return look_again(asked, workbench, record, curves)
+
+
+def _end(workbench: Workbench, record: Record, sweep: Sweep) -> Record:
+    """Ask for the end of all that trains; what exports is done in a moment. Trials without a job never were."""
+    for trial in sweep.trials:
+        if trial.job is not None and not trial.is_over and trial.state != "exporting":
+            workbench.store.ask_terminate(trial.job)
+    return dataclasses.replace(record, trials=tuple(one for one in record.trials if one.job is not None))
+
+
+def _next(asked: Asked, records: Records, record: Record, sweep: Sweep) -> TrialRecord | None:
+    if len(record.trials) >= asked.trials or records.is_stop_asked(asked.id):
+        return None
+    if not spending.may_begin(sweep.trials, asked.max_price):
         return None
     failed = [trial for trial in sweep.trials if trial.state == "failed"]
     if len(failed) >= HOPELESS and not any(trial.scores for trial in sweep.trials):
@@ -132,7 +169,9 @@ def _hopeless(asked: Asked, sweep: Sweep) -> list[Trial]:
 def _publish(asked: Asked, workbench: Workbench, sweep: Sweep) -> Sweep:
     best = sweep.best
     if best is None:
-        said = next((trial.error for trial in sweep.trials if trial.error), "")
+        said = next((trial.error for trial in sweep.trials if trial.error), "") or spending.said(
+            sweep.trials, asked.max_price, asked.trials
+        )
         raise SweepFailed(
             f"none of {len(sweep.trials)} trials came to a version{f': {said}' if said else ''}; see: workbench jobs"
         )

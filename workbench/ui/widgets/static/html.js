@@ -1,6 +1,7 @@
 // A piece of text that the kernel wrote; whatever came from elsewhere is escaped there. Times are told by words.js,
 // which stands before this module, and stay true while one looks. A link with data-recipe leads to the request with
-// that recipe; in JupyterLab, which drops what stands behind a question mark, the browser hands it over.
+// that recipe; in JupyterLab, which drops what stands behind a question mark, the browser hands it over. What a link
+// with data-open names is opened by the kernel where that says so; a click with a key held down follows the link.
 
 const EVERY_MS = 5000;
 
@@ -24,7 +25,14 @@ function render({ model, el }) {
       // A browser that keeps nothing: one chooses the recipe there.
     }
   };
+  const open = (event) => {
+    const link = event.target.closest("a[data-open]");
+    if (!link || !model.get("opens") || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    model.send({ open: link.dataset.open });
+  };
   el.addEventListener("click", handOver);
+  el.addEventListener("click", open);
   const draw = () => { el.innerHTML = model.get("html"); tell(); };
   const comeIntoSight = () => {
     const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
@@ -38,6 +46,7 @@ function render({ model, el }) {
   return () => {
     clearInterval(clock);
     el.removeEventListener("click", handOver);
+    el.removeEventListener("click", open);
     model.off("change:html", draw);
     model.off("change:called", comeIntoSight);
   };

@@ -1,0 +1,171 @@
+"""A request as a sweep: which settings, which values, how many trials; estimated first, then started."""
+
+from collections.abc import Callable
+
+import ipywidgets
+
+from workbench.errors import BadInput, RecipeError
+from workbench.recipes import Recipe, capitals
+from workbench.ui.cluster.fields import whole_number
+from workbench.ui.cluster.sweeps.settings import SettingFields
+from workbench.ui.widgets.actions import Action, Message
+from workbench.ui.widgets.formats import duration
+from workbench.ui.widgets.pieces import Html, banner
+from workbench.verbs import sweeps
+from workbench.verbs.requests import Request
+from workbench.verbs.sweeps import Asked, Forecast, Sweeps
+from workbench.verbs.workbench import Workbench
+
+METHODS = {
+    "as fits": "",
+    "grid: each combination": "grid",
+    "random": "random",
+    "TPE: learns from trials": "tpe",
+}
+FIRST = "Press Estimate sweep first: it says how long all of it takes, and what it costs"
+HELP = (
+    '<p class="wb-caption">Trains this request again and again with other values of the recipe\'s settings, each time as a '
+    "job, and makes the best a version of the model. Write values as <code>32,64</code>, a range as "
+    "<code>0..0.5</code> or <code>1e-4..1e-2:log</code>, in steps as <code>16..256:16</code>.</p>"
+)
+
+
+class SweepForm:
+    """A fold below the request.
+
+    Parameters
+    ----------
+    recipe
+        Gives the code as it stands in the editors.
+    request
+        Gives what each trial asks for; raises ``BadInput`` where that cannot be.
+    begun
+        Called with the id of each sweep that was started.
+    failed
+        Called with an error of the recipe, so that its line is marked.
+    """
+
+    def __init__(
+        self,
+        workbench: Workbench,
+        known: Sweeps,
+        *,
+        recipe: Callable[[], Recipe],
+        request: Callable[[], Request],
+        begun: Callable[[str], None],
+        failed: Callable[[RecipeError], None],
+    ) -> None:
+        self._workbench, self._known = workbench, known
+        self._recipe, self._request, self._begun, self._failed = recipe, request, begun, failed
+        self._foretold: Asked | None = None
+        self.message = Message()
+        self.settings = SettingFields(self.forget)
+        self.method = ipywidgets.Dropdown(options=METHODS, description="Search")
+        self.trials = ipywidgets.Text("", description="Trials", placeholder="all of a grid, else 20")
+        self.at_once = ipywidgets.Text("", description="At a time", placeholder="as the queue lets")
+        self.max_price = ipywidgets.Text("", description="At most, in all ($)", placeholder="no cap")
+        self.estimate = Action(
+            "Estimate sweep",
+            self._estimate,
+            self.message,
+            working="Estimating …",
+            doing="Without a former job of this code, it is tried on one batch, which takes a while …",
+            tooltip="How long all trials take, and what they cost",
+        )
+        self.start = Action(
+            "Start sweep",
+            self._start,
+            self.message,
+            working="Starting …",
+            tooltip="Queue the trials, one after the other; it goes on when you close this page",
+        )
+        more = [self.method, self.trials, self.at_once, self.max_price]
+        for field in more:
+            field.observe(lambda _: self.forget(), "value")
+        how = ipywidgets.Box(more)
+        how.add_class("wb-form")
+        buttons = ipywidgets.HBox([self.estimate.widget, self.start.widget])
+        buttons.add_class("wb-buttons")
+        inside = ipywidgets.VBox([Html(HELP), self.settings.widget, how, self.message, buttons])
+        self.widget = ipywidgets.Accordion([inside], titles=["Sweep: try other values of its settings"])
+        self.widget.add_class("wb-fold")
+        self.widget.observe(lambda _: self.refresh(), "selected_index")
+        self.forget()
+
+    def refresh(self) -> None:
+        """Read the recipe's settings again, if anybody looks; of code that is half typed the last ones stay."""
+        if self.widget.selected_index is None:
+            return
+        try:
+            self.settings.show(capitals.capitals(self._recipe()))
+        except (BadInput, SyntaxError, ValueError):
+            return
+
+    def forget(self) -> None:
+        """Take back what was estimated: something else is asked for now."""
+        self._foretold = None
+        self.start.allow(False, FIRST)
+
+    def _asked(self) -> Asked:
+        def number(field: ipywidgets.Text) -> int | None:
+            text = field.value.strip()
+            return whole_number(field.description.lower(), text, 1) if text else None
+
+        wanted = self.settings.wanted
+        if not wanted:
+            raise BadInput("say what to try: write values beside at least one setting")
+        try:
+            return sweeps.ask(
+                self._request(),
+                wanted,
+                method=self.method.value or None,
+                trials=number(self.trials),
+                at_once=number(self.at_once),
+                max_price=_dollars(self.max_price.value),
+            )
+        except RecipeError as error:
+            self._failed(error)
+            raise
+
+    def _estimate(self) -> None:
+        asked = self._asked()
+        found = sweeps.forecast(asked, self._workbench)
+        self._foretold = asked
+        self.start.allow(True)
+        self.message.html = describe(asked, found)
+
+    def _start(self) -> None:
+        asked = self._asked()
+        if asked != self._foretold:
+            self.forget()
+            raise BadInput("the request has changed since it was estimated; press Estimate sweep again")
+        id = self._known.begin(asked)
+        self.forget()
+        self.message.done(
+            f"{id} has begun", "It stands above the jobs, and goes on when you close this page."
+        )
+        self._begun(id)
+
+
+def describe(asked: Asked, found: Forecast) -> str:
+    """Show what a sweep takes in all, and how that is known."""
+    if not found.trials:
+        return banner("Every trial of this sweep has ended", "It stands above the jobs.", kind="note")
+    time = "time unknown" if found.seconds is None else f"about {duration(found.seconds)} in all"
+    price = "price unknown" if found.price is None else f"about ${found.price:.2f}"
+    if found.price == 0:
+        price = "costs nothing: this computer"
+    said = f"By {asked.method}, {found.at_once} at a time. {found.basis[0].upper()}{found.basis[1:]}."
+    if asked.max_price is not None:
+        said += f" It ends when the trials have cost ${asked.max_price:.2f}."
+    return banner(f"{found.trials} trials: {time}; {price}", said, kind="note")
+
+
+def _dollars(text: str) -> float | None:
+    text = text.strip().removeprefix("$").strip()
+    if not text:
+        return None
+    try:
+        return float(text)
+    except ValueError:
+        raise BadInput(f"what it may cost: US dollars, such as 2.50. Received: {text[:40]!r}") from None
