@@ -134,6 +134,10 @@ class AllTaken(Unavailable):
     after_s = 5.0
 
 
+class NoMachineFree(Unavailable):
+    """A provider has no such machines just now; it may have some later."""
+
+
 class NoModel(Unavailable):
     """No model serves yet; the message says what is under way."""
 

@@ -143,7 +143,7 @@ def _stub_job() -> int:
                 provider=make_stub_provider(settings, look_every_s=0.5),
                 check=passes,
                 measure=measures,
-                rules=runner.Rules(silent_s=30, settle_s=0.5, heartbeat_s=0.5),
+                rules=runner.Rules(silent_s=30, settle_s=0.5, heartbeat_s=0.5, free_s=0),
             )
         job = store.job(id)
     print(json.dumps({"state": job.state, "error": job.error.message if job.error else None}))

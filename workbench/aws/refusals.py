@@ -22,7 +22,7 @@ from botocore.model import OperationModel
 from botocore.parsers import ResponseParserError
 
 from workbench.aws import policy
-from workbench.errors import BadInput, NotFound, Unavailable, WorkbenchError
+from workbench.errors import BadInput, NoMachineFree, NotFound, Unavailable, WorkbenchError
 
 
 class Unreadable(BotoCoreError):  # type: ignore[misc]  # botocore has no types
@@ -68,7 +68,7 @@ class NoQuota(AwsUnavailable):
     passing = False
 
 
-class NoCapacity(AwsUnavailable):
+class NoCapacity(AwsUnavailable, NoMachineFree):
     """AWS has no such machine free here now; another zone or type may."""
 
 

@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import partial
 from typing import TYPE_CHECKING
 
 from workbench.cli import aws, jobs, output, services
@@ -31,6 +32,11 @@ def add(verbs: output.Verbs) -> None:
             "--workers", type=output.whole(1, output.MOST), default=1, metavar="W", help="workers (1)"
         )
         verb.add_argument("--type", metavar="T", help="of the instances, where the provider has types")
+    launch.add_argument(
+        "--until-free",
+        action="store_true",
+        help="of a cluster: where no such machine is free, ask again until there is one; Ctrl-C ends it",
+    )
     plan.add_argument("--recipe", metavar="RECIPE", help="say, too, how long its training may take there")
     plan.add_argument(
         "--epochs", type=output.whole(1, output.MOST), metavar="E", help="of that training; the recipe's own"
@@ -112,7 +118,8 @@ def _launch(arguments: argparse.Namespace, settings: Settings) -> int:
 
     layout = Layout(arguments.ps, arguments.workers, arguments.type)
     with opened(settings) as workbench:
-        found = workbench.clusters.launch(_name(arguments), layout, arguments.provider)
+        tell = partial(print, file=sys.stderr, flush=True) if arguments.until_free else None
+        found = workbench.clusters.launch(_name(arguments), layout, arguments.provider, until_free=tell)
     if arguments.provider == "aws":
         print(_ends_by_itself(settings), file=sys.stderr)
     _show(found, arguments.json)

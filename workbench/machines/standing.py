@@ -1,16 +1,25 @@
 """Standing clusters: machines that somebody launches under a name, and that jobs have one after the other."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from workbench.errors import BadInput, NotFound
-from workbench.machines import Layout, Machine, Provider
+from workbench.machines import Layout, Machine, Provider, scarcity
 
 _A_JOBS_OWN = re.compile(r"(job|task|check)-")
 
 
-def launch(provider: Provider, name: str, layout: Layout) -> list[Machine]:
+def launch(
+    provider: Provider, name: str, layout: Layout, tell: Callable[[str], object] | None = None
+) -> list[Machine]:
     """Make a standing cluster; its machines stand ready.
+
+    Parameters
+    ----------
+    tell
+        Called with a line whenever no machine is free: it is then asked for again, until there is one or this call is
+        interrupted. Without it that is an error.
 
     Raises
     ------
@@ -18,7 +27,11 @@ def launch(provider: Provider, name: str, layout: Layout) -> list[Machine]:
         The name is taken, is no name, or is kept for the clusters that jobs make for themselves.
     """
     check_name(name)
-    return provider.launch(name, layout)
+    if tell is None:
+        return provider.launch(name, layout)
+    return scarcity.until_free(
+        partial(provider.launch, name, layout), tell, how="until there is one; Ctrl-C ends the asking"
+    )
 
 
 def check_name(name: str) -> None:

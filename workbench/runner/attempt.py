@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from workbench.errors import NotFound, Unavailable, WorkbenchError
+from workbench.errors import NoMachineFree, NotFound, Unavailable, WorkbenchError
 from workbench.jobs import Job, MachineRecord, Store
 from workbench.machines import Layout, Machine, Place, Provider, standing
 from workbench.models import registry
@@ -16,6 +16,9 @@ from workbench.runner.patience import Patience
 from workbench.runner.reports import Reports
 from workbench.runner.tools import end_trials
 from workbench.settings import Settings
+
+WAITING = "waiting"
+"""State of a machine that the provider has not got yet."""
 
 
 @dataclass(frozen=True)
@@ -72,15 +75,18 @@ class JobAttempt:
         store: Store,
         patience: Patience,
         say: Callable[[str], object],
+        rules: faults.Rules,
     ) -> None:
         self._job, self._place, self._trials = job, place, trials
-        self._store, self._patience, self._say = store, patience, say
+        self._store, self._patience, self._say, self._rules = store, patience, say, rules
         self._provider = place.provider
         self._reports = Reports(place.folder, place.layout, since=job.times.get("queued", 0.0))
         self._heard = time.time()
         self._restarts: list[faults.Restart] = []
         self._broken_since: float | None = None
         self._shown: list[Machine] = []
+        self._scarce: tuple[int, float] = (0, 0.0)
+        """How often no machine was free in a row, and when to ask again."""
 
     def adopt(self) -> bool:
         """Go on with machines that a runner before left at work in this very attempt."""
@@ -103,10 +109,16 @@ class JobAttempt:
         if place.standing:
             standing.check_layout(self._provider.machines(place.cluster), place.cluster, place.layout)
             self._note_since(time.time())
-            self._provider.assign(place.cluster, place.folder)
+            self._patience.until_free(
+                partial(self._provider.assign, place.cluster, place.folder), self._note_scarcity, self._rules
+            )
         else:
             try:
-                made = self._provider.launch(place.cluster, place.layout, place.folder)
+                made = self._patience.until_free(
+                    partial(self._provider.launch, place.cluster, place.layout, place.folder),
+                    self._note_scarcity,
+                    self._rules,
+                )
             except WorkbenchError as error:
                 if error.machines_since is not None:
                     self._note_since(error.machines_since)
@@ -115,6 +127,13 @@ class JobAttempt:
         folders.note_machines(place.folder, folders.WORKING)
         self._heard = time.time()
         self._say(f"launched {_list(place.layout.places)}")
+
+    def _note_scarcity(self, line: str) -> None:
+        """Say that no machine is free, in the log and wherever the job's machines are shown."""
+        self._say(line)
+        self._show(
+            [Machine(self._place.cluster, p.role, p.index, WAITING) for p in self._place.layout.places]
+        )
 
     def _note_since(self, t: float) -> None:
         """Have the store know since when the job's machines cost; only the first time counts."""
@@ -156,14 +175,27 @@ class JobAttempt:
             self._heard = time.time()
 
     def start_again(self, action: faults.Again) -> None:
-        """Stop and start the machines that the action names."""
-        self._say(f"{action.why}; starts {_list(action.start)} again")
+        """Stop and start the machines that the action names; where none is free, again later."""
+        tries, again_at = self._scarce
+        if time.monotonic() < again_at:
+            return
+        if not tries:
+            self._say(f"{action.why}; starts {_list(action.start)} again")
         if action.stop:
             self._provider.stop(self._place.cluster, action.stop)
+        try:
+            self._provider.start(self._place.cluster, action.start)
+        except NoMachineFree as error:
+            pause_s = self._rules.free_pauses_s[min(tries, len(self._rules.free_pauses_s) - 1)]
+            self._say(f"{error}; asked again in {pause_s:g} s, until there is one or the job is terminated")
+            self._scarce = tries + 1, time.monotonic() + pause_s
+            self._heard = time.time()
+            return
+        except Unavailable:  # then they are seen to have ended again, and that is counted
+            pass
+        self._scarce = 0, 0.0
         self._restarts.append(faults.Restart(time.time(), action.start, self._reports.step))
         self._reports.forget(action.start)
-        with contextlib.suppress(Unavailable):  # then they are seen to have ended again, and that is counted
-            self._provider.start(self._place.cluster, action.start)
         self._heard, self._broken_since = time.time(), None
 
     def keep(self, version: registry.Version) -> None:

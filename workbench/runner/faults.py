@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from workbench.events import Error
-from workbench.machines import Layout, Machine, Place
+from workbench.machines import Layout, Machine, Place, scarcity
 
 DONE, RECIPE_FAILED, CLUSTER_BROKE = 0, 3, 4
 """Exit codes of a node."""
@@ -32,6 +32,10 @@ class Rules:
     """Without any event from any machine, after which a job counts as hanging."""
     settle_s: float = 8.0
     """Given to the others to say what went wrong, when a machine ends because it lost a peer."""
+    free_s: float = float("inf")
+    """For machines, where a provider has none free; meanwhile a person, or a cap of costs, may end the job."""
+    free_pauses_s: tuple[float, ...] = scarcity.PAUSES_S
+    """Between two requests for machines of which none is free; the last one again and again."""
     restarts: int = 3
     """Of one machine without a step in between."""
     restarts_in_all: int = 20

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from workbench.errors import Unavailable, WorkbenchError
+from workbench.machines import scarcity
+from workbench.runner.faults import Rules
 
 PATIENCE_S = 120.0
 """How long a store, or machines elsewhere, that cannot be reached are asked again."""
@@ -33,11 +35,14 @@ class Patience:
         Whether the job is to end, or another runner has it: then nothing is waited for.
     wait
         Lets so many seconds pass, fewer if the job is to end.
+    go_on
+        Raises where the job is to end, or has cost what it may.
     """
 
     independent: bool
     is_told: Stop
     wait: Callable[[float], object]
+    go_on: Callable[[], object] = lambda: None
 
     def with_machines(self, do: Callable[[], T]) -> T:
         """Do something with machines that go on without us: while they cannot be reached, ask again for a while.
@@ -59,6 +64,27 @@ class Patience:
                 if time.monotonic() > give_up:
                     raise Away(f"the machines cannot be reached now: {error}") from error
                 self.wait(AWAY_PAUSE_S)
+
+    def until_free(self, do: Callable[[], T], tell: Callable[[str], object], rules: Rules) -> T:
+        """Do something that needs machines; while none is free, ask again for so long, or until the job is to end.
+
+        Raises
+        ------
+        NoMachineFree
+        """
+
+        def wait(seconds: float) -> None:
+            self.wait(seconds)
+            self.go_on()
+
+        return scarcity.until_free(
+            do,
+            tell,
+            wait,
+            most_s=rules.free_s,
+            pauses_s=rules.free_pauses_s,
+            how="until there is one or the job is terminated",
+        )
 
     def with_store(self, do: Callable[[], T]) -> T:
         """Do something with the store; one that cannot be reached is asked again for a while.

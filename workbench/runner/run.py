@@ -90,9 +90,11 @@ class _Work:
         self.tools = tools
         self.place = workplace_of(job, tools.provider, settings)
         self.lease = LeaseHolder(job.id, runner, store, tools.rules)
-        self.patience = Patience(tools.provider.independent, self.lease.is_told, self.lease.wait)
+        self.patience = Patience(tools.provider.independent, self.lease.is_told, self.lease.wait, self._go_on)
         self.diary = events.Writer(settings.logs / f"job-{job.id}.jsonl", "runner", 0)
-        self.attempt = JobAttempt(job, self.place, tools.trials, store, self.patience, self.diary.log)
+        self.attempt = JobAttempt(
+            job, self.place, tools.trials, store, self.patience, self.diary.log, tools.rules
+        )
         self._passed = settings.logs / f"job-{job.id}.checked"
         self.leaving = False
         self.budget_due = 0.0
@@ -186,6 +188,10 @@ class _Work:
         """The digests of the recipe that has passed and of its held-out part; empty where none has, or nobody knows."""
         recipe, _, held_out = (self._passed.read_text() if self._passed.exists() else "").partition(" ")
         return recipe, held_out
+
+    def _go_on(self) -> None:
+        self.lease.stop_if_told()
+        self._check_budget()
 
     def _check_budget(self) -> None:
         """Fail a job that has used up what it, or its requester, may cost; asked now and then."""

@@ -1,6 +1,6 @@
 """Standing clusters: launch, stop, start, release."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from workbench.errors import BadInput
 from workbench.jobs import ACTIVE, Store
@@ -14,15 +14,28 @@ class Clusters:
     def __init__(self, store: Store, machines: Machines) -> None:
         self._store, self._machines = store, machines
 
-    def launch(self, name: str, layout: Layout, provider: str = "local") -> list[Machine]:
+    def launch(
+        self,
+        name: str,
+        layout: Layout,
+        provider: str = "local",
+        *,
+        until_free: Callable[[str], object] | None = None,
+    ) -> list[Machine]:
         """Make a cluster whose machines stand ready.
+
+        Parameters
+        ----------
+        until_free
+            Called with a line whenever no such machine is free; they are asked for until there are. Without it that is
+            an error.
 
         Raises
         ------
         BadInput
             The name is taken, is no name, or is kept for the clusters that jobs make for themselves.
         """
-        return standing.launch(self._machines.provider(provider), name, layout)
+        return standing.launch(self._machines.provider(provider), name, layout, until_free)
 
     def layout(self, name: str, provider: str = "local") -> Layout:
         """The layout of a cluster; raises ``NotFound``."""

@@ -11,9 +11,9 @@ import pytest
 from tests.chain import make_settings
 from tests.emulator import Emulator, Fault
 from tests.machines.aws.ground import IMAGE, make_ground
-from workbench.aws import instances, names
+from workbench.aws import instances, names, prices, types
 from workbench.aws.bucket import Bucket
-from workbench.aws.refusals import NoCapacity, NoQuota
+from workbench.aws.refusals import NoCapacity, NoQuota, Refused
 from workbench.aws.session import Session
 from workbench.errors import BadInput, Unavailable, WorkbenchError
 from workbench.machines import Machine, Place
@@ -103,7 +103,7 @@ def test_where_there_is_none_of_a_type_its_like_is_taken(
 
 
 @pytest.mark.parametrize(
-    ("code", "times"), [("InsufficientInstanceCapacity", 5), ("MaxSpotInstanceCountExceeded", 1)]
+    ("code", "times"), [("InsufficientInstanceCapacity", 4), ("MaxSpotInstanceCountExceeded", 1)]
 )
 def test_where_there_are_no_spot_machines_they_are_asked_for_on_demand_and_later_as_spot_again(
     session: Session, ground: Ground, still_emulator: Emulator, code: str, times: int
@@ -114,6 +114,29 @@ def test_where_there_are_no_spot_machines_they_are_asked_for_on_demand_and_later
     assert [m.spot for m in first] == [False, False]
     assert still_emulator.calls()["RunInstances"] == times + 1
     assert [m.spot for m in make(session, ground, "other", asked)] == [True, True]
+
+
+def test_a_type_that_no_zone_ever_has_is_refused_and_not_waited_for(
+    session: Session, ground: Ground, still_emulator: Emulator
+) -> None:
+    still_emulator.faults([Fault("RunInstances", "Unsupported", "not supported here", 400, times=None)])
+    with pytest.raises(Refused, match="no zone of this application has such machines at all"):
+        make(session, ground, "lab", wish())
+    none = Fault("RunInstances", "InsufficientInstanceCapacity", status=400, skip=2, times=None)
+    still_emulator.faults([Fault("RunInstances", "Unsupported", status=400, times=2), none])
+    with pytest.raises(NoCapacity):
+        make(session, ground, "lab", wish())
+
+
+def test_what_stands_in_for_a_type_is_of_its_architecture_and_costs_no_more(tmp_path: Path) -> None:
+    known = prices.known(make_settings(tmp_path), "us-east-1")
+    for family, others in making.SIMILAR.items():
+        for size in ("large", "xlarge"):
+            mine = known.machine(f"{family}.{size}")
+            for other in others:
+                assert types.architecture(f"{other}.{size}") == types.architecture(f"{family}.{size}")
+                price = known.machine(f"{other}.{size}")
+                assert mine is None or price is None or price <= mine, (family, other)
 
 
 def test_a_quota_is_said_at_once(session: Session, ground: Ground, still_emulator: Emulator) -> None:

@@ -109,6 +109,8 @@ def progress(job: Job, position: int | None) -> JobProgress:
 def _initializing(job: Job) -> str:
     if not job.machines:
         return "Trying the code on one batch …"
+    if all(m.state == "waiting" for m in job.machines):
+        return "No such machine is free just now: asked again every few minutes, until there is one or you terminate …"
     phases = sorted({m.phase or m.state for m in job.machines})
     return f"{len(job.machines)} machine{'s' if len(job.machines) > 1 else ''}: {', '.join(phases)} …"
 

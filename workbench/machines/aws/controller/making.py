@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from workbench.aws import instances, names, outputs, types
-from workbench.aws.refusals import AwsFailure, AwsUnavailable, NoCapacity, NoQuota, code_of, said
+from workbench.aws.refusals import AwsFailure, AwsUnavailable, NoCapacity, NoQuota, Refused, code_of, said
 from workbench.aws.session import Session
 from workbench.errors import BadInput
 from workbench.machines.aws.controller.members import Member
@@ -16,11 +16,22 @@ DISK_GB = 30
 DEVICE = "/dev/sda1"
 """The first disk of Ubuntu's images."""
 SIMILAR = {
-    "c5": ("c5a", "c6i", "c6a", "m5"),
-    "m5": ("m5a", "m6i", "m6a", "m4"),
-    "t3": ("t3a", "t2"),
+    "c5": ("c5a", "c6i", "c6a"),
+    "c6i": ("c5", "c5a", "c6a"),
+    "c7i": ("c6i", "c5", "c6a"),
+    "c7g": ("c6g",),
+    "m5": ("m5a", "m6i", "m6a"),
+    "m6i": ("m5", "m5a", "m6a"),
+    "m7i": ("m6i", "m5", "m6a"),
+    "m7g": ("m6g",),
+    "r5": ("r5a", "r6i", "r6a"),
+    "r6i": ("r5", "r5a", "r6a"),
+    "t3": ("t3a",),
 }
-"""Families that can stand in for one that AWS has none of now, of the same processor architecture."""
+"""Families that can stand in for one that AWS has none of now: of the same architecture and size, and none dearer, so that
+plans and caps hold."""
+NOT_OFFERED = "Unsupported"
+"""AWS's word where a zone never has such machines, unlike one that has none free."""
 
 
 @dataclass(frozen=True)
@@ -81,16 +92,20 @@ def make(
     Raises
     ------
     NoCapacity
-        None of them is free.
+        None of them is free now.
+    Refused
+        No zone of the application ever has any.
     Unavailable
         AWS refuses.
     """
     refused: AwsUnavailable | None = None
+    somewhere = False
     for asked in (wish, replace(wish, spot=False)) if wish.spot else (wish,):
         for instance_type, subnet in choices(asked.instance_type, ground.subnets):
             try:
                 return _run(session, ground, cluster, asked, tags, instance_type, subnet)
             except NoCapacity as error:
+                somewhere = somewhere or error.code != NOT_OFFERED
                 refused = refused or error
             except NoQuota as error:
                 if not asked.spot:
@@ -98,6 +113,8 @@ def make(
                 refused = error
                 break
     assert refused is not None
+    if isinstance(refused, NoCapacity) and not somewhere:
+        raise Refused(f"{refused}; no zone of this application has such machines at all") from refused
     raise refused
 
 
@@ -132,7 +149,7 @@ def choices(instance_type: str, subnets: Sequence[str]) -> Iterator[tuple[str, s
     """Types and subnets to try, the likeliest first: the type itself in every zone, then its likes.
 
     >>> list(choices("t3.small", ["a", "b"]))
-    [('t3.small', 'a'), ('t3.small', 'b'), ('t3a.small', 'a'), ('t3a.small', 'b'), ('t2.small', 'a'), ('t2.small', 'b')]
+    [('t3.small', 'a'), ('t3.small', 'b'), ('t3a.small', 'a'), ('t3a.small', 'b')]
     """
     family, _, size = instance_type.partition(".")
     for one in (family, *SIMILAR.get(family, ())):
