@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 
 from backend.deployments.loading import load
 from backend.deployments.values import Deployment
-from backend.predict.doubt import Doubt, find_doubt
+from backend.predict.doubt import find_doubt
 from tests import drawings
 from tests.chain import Chain
+from workbench.doubt.values import Doubt
 from workbench.models import registry
 from workbench.pictures import ink
 

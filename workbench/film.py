@@ -82,7 +82,10 @@ def read(folder: Path) -> Film | None:
     if not frames:
         nothing = Film(told, ())
         return nothing if why_absent(nothing) else None
-    return Film({**told, **_examples(folder, told.get("labels"))}, frames)
+    return Film(
+        {**told, **read_examples(folder, names if isinstance(names := told.get("labels"), list) else ())},
+        frames,
+    )
 
 
 def show_examples(x: np.ndarray, y: np.ndarray, labels: Sequence[str]) -> dict[str, object]:
@@ -103,7 +106,8 @@ def show_examples(x: np.ndarray, y: np.ndarray, labels: Sequence[str]) -> dict[s
     return {"pixels": base64.b64encode(x[places].tobytes()).decode(), "labels": names}
 
 
-def _examples(folder: Path, labels: object) -> dict[str, object]:
+def read_examples(folder: Path, labels: Sequence[object]) -> dict[str, object]:
+    """Some of the examples that lie beside a version, as a form has them; empty where there are none."""
     try:
         with np.load(folder / ALIKE, allow_pickle=False) as archive:
             x, y = archive["x"], archive["y"]
@@ -111,8 +115,7 @@ def _examples(folder: Path, labels: object) -> dict[str, object]:
         return {}
     if x.dtype != np.uint8 or y.shape != x.shape[:1] or y.dtype.kind not in "iu":
         return {}
-    names = [str(label) for label in labels] if isinstance(labels, list) else []
-    return {"examples": show_examples(x, y, names)}
+    return {"examples": show_examples(x, y, [str(label) for label in labels])}
 
 
 class Recorder:

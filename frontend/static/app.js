@@ -6,11 +6,11 @@ import * as backend from "./backend.js";
 import * as config from "./config.js";
 import { correcting } from "./correcting.js";
 import * as doubts from "./doubt.js";
-import { PEN, blank, cleared, drawn, isEmpty, redone, restored, undone } from "./drawing.js";
+import { PEN, restored } from "./drawing.js";
 import { insideSection } from "./inside/section.js";
-import { paper } from "./paper.js";
 import { dataUrl } from "./picture.js";
 import * as remember from "./remember.js";
+import { sheet as sheetOf, wish } from "./sheet.js";
 import * as theme from "./theme.js";
 import * as words from "./words.js";
 
@@ -19,50 +19,43 @@ const REST = 700; // ms without a change until a screen reader is told
 const part = (id) => document.getElementById(id);
 
 let state = start;
-let history = blank;
-let unfinished = null; // the stroke under way
 let asked = null; // the picture that the answer shown is about
 let reading = -1; // the drawing (by the first change of it) whose pieces are taken for what they are
 
 // ── drawing ─────────────────────────────────────────────────────────────────────────────────────
 
-const sheet = paper({
+const sheet = sheetOf({
   canvas: part("paper"),
   ring: part("ring"),
   width: () => part("width").valueAsNumber,
-  onStroke(stroke, finished) {
-    unfinished = finished ? null : stroke;
-    if (finished) keep(drawn(history, stroke));
-    dispatch({ type: "drew", inked: !isEmpty(present()), another: false });
+  first: saved(),
+  onChange({ finished, another }) {
+    if (finished) save();
+    dispatch({ type: "drew", inked: !sheet.isEmpty, another });
   },
   onPen: (isDown) => say(isDown ? "Pen down." : "Pen up."),
 });
 
-const present = () => (unfinished ? drawn(history, unfinished).drawing : history.drawing);
-
-function keep(changed) {
-  history = changed;
-  sheet.show(history.drawing);
+/** What was drawn before this page was loaded again. */
+function saved() {
   try {
-    sessionStorage.setItem(KEPT, JSON.stringify(history.drawing));
+    return restored(sessionStorage.getItem(KEPT) ?? "");
+  } catch {
+    return []; // storage is forbidden: the page begins empty
+  }
+}
+
+function save() {
+  try {
+    sessionStorage.setItem(KEPT, JSON.stringify(sheet.finished));
   } catch {
     // storage is full or forbidden: the drawing lasts as long as the page
   }
 }
 
-/** Undo, redo, clear: what was asked before is about another drawing. */
-function turn(change) {
-  if (unfinished) {
-    sheet.cancel();
-    unfinished = null;
-  }
-  keep(change(history));
-  dispatch({ type: "drew", inked: !isEmpty(history.drawing), another: true });
-}
-
 function clear() {
-  if (isEmpty(present())) return;
-  turn(cleared);
+  if (sheet.isEmpty) return;
+  sheet.clear();
   say("Cleared.");
 }
 
@@ -94,7 +87,7 @@ async function follow({ type, outcome }) {
   } else if (outcome.kind === "waiting" && FILMED.includes(outcome.progress.state)) {
     const { learningFilm } = await import("./film/waiting.js");
     if (state.link !== "waiting") return;
-    learning ??= learningFilm({ part, fetchFrames: backend.film, drawing: present, inside, changed: () => render() });
+    learning ??= learningFilm({ part, fetchFrames: backend.film, drawing: () => sheet.drawing, inside, changed: () => render() });
     learning.ask();
   }
 }
@@ -102,7 +95,7 @@ async function follow({ type, outcome }) {
 async function ask(what) {
   let outcome;
   if (what === "predict") {
-    const image = await dataUrl(present());
+    const image = await dataUrl(sheet.drawing);
     outcome = await backend.predict(image);
     if (outcome.kind === "answer" && state.flight.revision >= state.since) asked = image;
     if (outcome.kind === "answer") {
@@ -138,10 +131,10 @@ function render() {
   part("answer").dataset.mood = mood;
   part("answer").classList.toggle("stale", state.slow || (shown !== null && sure !== null));
 
-  set(part("hint"), { hidden: !isEmpty(present()) });
-  set(part("undo"), { disabled: history.past.length === 0 && !unfinished });
-  set(part("redo"), { disabled: history.future.length === 0 });
-  set(part("clear"), { disabled: isEmpty(present()) });
+  set(part("hint"), { hidden: !sheet.isEmpty });
+  set(part("undo"), { disabled: !sheet.canUndo });
+  set(part("redo"), { disabled: !sheet.canRedo });
+  set(part("clear"), { disabled: sheet.isEmpty });
 
   set(part("empty"), { hidden: mood !== "empty" });
   set(part("notice"), { hidden: shown === null });
@@ -216,14 +209,14 @@ const inside = insideSection({
   ask: backend.inside,
   name: backend.layers,
   model: () => `${state.model?.name}:${state.model?.version}`,
-  drawn: () => !isEmpty(present()),
+  drawn: () => !sheet.isEmpty,
   say: (text) => say(text),
 });
 
 // ── controls ────────────────────────────────────────────────────────────────────────────────────
 
 function press() {
-  if (isEmpty(present())) {
+  if (sheet.isEmpty) {
     say("Nothing is drawn yet.");
     const hint = part("hint");
     hint.classList.remove("nudge");
@@ -239,8 +232,8 @@ function take() {
   say(reading === state.since ? `${doubts.pieces(state.answer).join("")}.` : words.announcement(state));
 }
 
-part("undo").addEventListener("click", () => turn(undone));
-part("redo").addEventListener("click", () => turn(redone));
+part("undo").addEventListener("click", () => sheet.undo());
+part("redo").addEventListener("click", () => sheet.redo());
 part("clear").addEventListener("click", clear);
 part("predict").addEventListener("click", press);
 part("again").addEventListener("click", press);
@@ -252,16 +245,14 @@ part("take").addEventListener("click", take);
 part("look").addEventListener("click", () => remember.keep(remember.lookedInside(Date.now())));
 
 addEventListener("keydown", (event) => {
-  const command = event.ctrlKey || event.metaKey;
-  const key = event.key.toLowerCase();
-  const chooserOpen = correction.isOpen;
   if (event.defaultPrevented || event.altKey) return;
-  if (command && key === "z") act(event, () => turn(event.shiftKey ? redone : undone));
-  else if (command && key === "y") act(event, () => turn(redone));
-  else if (command) return;
-  else if (key === "escape") act(event, chooserOpen ? correction.close : clear);
-  else if (key === "enter" && event.target === part("paper")) act(event, press);
-  else if (chooserOpen && /^[0-9]$/.test(key) && Number(key) !== state.answer?.digit) act(event, () => correction.correct(Number(key)));
+  const wanted = wish(event);
+  const chooserOpen = correction.isOpen;
+  if (wanted === "clear") act(event, chooserOpen ? correction.close : clear);
+  else if (wanted) act(event, () => sheet[wanted]());
+  else if (event.ctrlKey || event.metaKey) return;
+  else if (event.key === "Enter" && event.target === part("paper")) act(event, press);
+  else if (chooserOpen && /^[0-9]$/.test(event.key) && Number(event.key) !== state.answer?.digit) act(event, () => correction.correct(Number(event.key)));
 });
 
 function act(event, action) {
@@ -291,20 +282,10 @@ part("theme").addEventListener("click", () => {
   theme.choose(theme.following(document.documentElement.dataset.theme));
   showTheme();
 });
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => sheet.repaint());
-matchMedia("(forced-colors: active)").addEventListener("change", () => sheet.repaint());
 showTheme();
 
 set(part("width"), { min: PEN.narrowest, max: PEN.widest, valueAsNumber: PEN.first });
 part("nib").style.setProperty("--width", PEN.first);
 
-let saved = "";
-try {
-  saved = sessionStorage.getItem(KEPT) ?? "";
-} catch {
-  // storage is forbidden: the page begins empty
-}
-history = { ...blank, drawing: restored(saved) };
-sheet.show(history.drawing);
-dispatch({ type: "drew", inked: !isEmpty(history.drawing), another: true });
+dispatch({ type: "drew", inked: !sheet.isEmpty, another: true });
 if (location.hash === "#inside") part("look").click();

@@ -4,9 +4,9 @@
 import * as backend from "./backend.js";
 import * as collecting from "./collecting.js";
 import * as config from "./config.js";
-import { PEN, blank, cleared, drawn, isEmpty, redone, undone } from "./drawing.js";
-import { paper } from "./paper.js";
+import { PEN } from "./drawing.js";
 import { dataUrl } from "./picture.js";
+import { sheet as sheetOf, wish } from "./sheet.js";
 import * as theme from "./theme.js";
 import { sentence } from "./words.js";
 
@@ -16,39 +16,17 @@ const part = (id) => document.getElementById(id);
 const say = (text) => { part("spoken").textContent = text; };
 
 let state = collecting.nobody;
-let history = blank;
-let unfinished = null; // the stroke under way
 let link = "ready"; // ready | away | limited
 let tries = 0;
 let busy = false;
 
-const sheet = paper({
+const sheet = sheetOf({
   canvas: part("paper"),
   ring: part("ring"),
   width: () => part("width").valueAsNumber,
-  onStroke(stroke, finished) {
-    unfinished = finished ? null : stroke;
-    if (finished) keep(drawn(history, stroke));
-    render();
-  },
+  onChange: () => render(),
   onPen: (isDown) => say(isDown ? "Pen down." : "Pen up."),
 });
-
-const present = () => (unfinished ? drawn(history, unfinished).drawing : history.drawing);
-
-function keep(changed) {
-  history = changed;
-  sheet.show(history.drawing);
-}
-
-function turn(change) {
-  if (unfinished) {
-    sheet.cancel();
-    unfinished = null;
-  }
-  keep(change(history));
-  render();
-}
 
 // ── what is given ───────────────────────────────────────────────────────────────────────────────
 
@@ -91,14 +69,14 @@ async function work() {
 }
 
 function next() {
-  if (isEmpty(present())) {
+  if (sheet.isEmpty) {
     say(`Nothing is drawn yet. Draw a ${collecting.wanted(state)}.`);
     const hint = part("hint");
     hint.classList.remove("nudge");
     requestAnimationFrame(() => hint.classList.add("nudge"));
     return;
   }
-  const [drawing, key] = [present(), state.count];
+  const [drawing, key] = [sheet.drawing, state.count];
   wipe();
   become(collecting.give(state));
   ask();
@@ -110,11 +88,7 @@ async function pack(drawing, key) {
   become(collecting.packed(state, key, image));
 }
 
-function wipe() {
-  if (unfinished) sheet.cancel();
-  unfinished = null;
-  keep(blank);
-}
+const wipe = () => sheet.begin([]);
 
 /** Take the last one back: it is asked for again. */
 function back() {
@@ -154,9 +128,9 @@ function render() {
   set(part("consent"), { hidden: begun });
   set(part("drawing"), { hidden: !begun || done });
   set(part("done"), { hidden: !done });
-  set(part("hint"), { hidden: !isEmpty(present()) });
-  set(part("undo"), { disabled: history.past.length === 0 && !unfinished });
-  set(part("clear"), { disabled: isEmpty(present()) });
+  set(part("hint"), { hidden: !sheet.isEmpty });
+  set(part("undo"), { disabled: !sheet.canUndo });
+  set(part("clear"), { disabled: sheet.isEmpty });
   if (!begun) return;
   const words = collecting.told(state, link);
   if (done) return renderDone(words);
@@ -215,8 +189,8 @@ part("form").addEventListener("submit", (event) => {
 });
 part("next").addEventListener("click", next);
 part("back").addEventListener("click", back);
-part("undo").addEventListener("click", () => turn(undone));
-part("clear").addEventListener("click", () => turn(cleared));
+part("undo").addEventListener("click", () => sheet.undo());
+part("clear").addEventListener("click", () => sheet.clear());
 part("all").addEventListener("click", () => {
   become(collecting.withoutAll(state));
   say("All your drawings are taken back.");
@@ -236,18 +210,15 @@ part("width").addEventListener("input", ({ target }) => {
 
 addEventListener("keydown", (event) => {
   if (part("drawing").hidden || event.defaultPrevented || event.altKey) return;
-  const command = event.ctrlKey || event.metaKey;
-  const key = event.key.toLowerCase();
+  const wanted = wish(event);
   const act = (action) => {
     event.preventDefault();
     action();
   };
-  if (command && key === "z") act(() => turn(event.shiftKey ? redone : undone));
-  else if (command && key === "y") act(() => turn(redone));
-  else if (command) return;
-  else if (key === "escape") act(() => turn(cleared));
-  else if (key === "enter" && event.target === part("paper")) act(next);
-  else if (key === "backspace" && event.target === part("paper")) act(back);
+  if (wanted) act(() => sheet[wanted]());
+  else if (event.ctrlKey || event.metaKey) return;
+  else if (event.key === "Enter" && event.target === part("paper")) act(next);
+  else if (event.key === "Backspace" && event.target === part("paper")) act(back);
 });
 addEventListener("online", () => { tries = 0; work(); });
 addEventListener("beforeunload", (event) => {
@@ -273,8 +244,6 @@ part("theme").addEventListener("click", () => {
   theme.choose(theme.following(document.documentElement.dataset.theme));
   showTheme();
 });
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => sheet.repaint());
-matchMedia("(forced-colors: active)").addEventListener("change", () => sheet.repaint());
 
 if (config.notice) set(part("remark"), { textContent: config.notice, hidden: false });
 for (const each of collecting.EACH) part("each").append(new Option(String(each), String(each)));

@@ -120,14 +120,19 @@ export function paper({ canvas, ring, width, onStroke, onPen }) {
     hideRing();
   });
 
+  const whole = new AbortController(); // ends what is heard of the whole page
   function fit() {
     const side = Math.round(canvas.clientWidth * devicePixelRatio);
     if (!side || side === canvas.width) return;
     canvas.width = canvas.height = side;
     paint(); // at once: a canvas whose size is set is empty
   }
-  new ResizeObserver(fit).observe(canvas);
-  addEventListener("resize", fit); // zooming changes the density alone
+  const sizes = new ResizeObserver(fit);
+  sizes.observe(canvas);
+  addEventListener("resize", fit, { signal: whole.signal }); // zooming changes the density alone
+  for (const query of ["(prefers-color-scheme: dark)", "(forced-colors: active)"]) {
+    matchMedia(query).addEventListener("change", repaint, { signal: whole.signal });
+  }
 
   return {
     show(what) { drawing = what; repaint(); },
@@ -139,6 +144,11 @@ export function paper({ canvas, ring, width, onStroke, onPen }) {
       repaint();
     },
     get busy() { return stroke !== null; },
+    /** Hear the page no more. */
+    close() {
+      whole.abort();
+      sizes.disconnect();
+    },
   };
 }
 

@@ -10,9 +10,11 @@ import numpy as np
 from playwright.sync_api import Browser, expect
 
 from backend.deployments.engines import InProcess
+from tests.browser import axe
 from tests.browser.drawing import SEVEN, Seen, draw
 from tests.chain import Chain
 from tests.drawings import strokes
+from workbench import drawing_page
 from workbench.models import at_home, registry
 from workbench.pictures.inputs import prepare
 
@@ -62,13 +64,27 @@ def compare(version: registry.Version, browser: Browser, folder: Path) -> None:
         draw(page, SEVEN)
         expect(page.locator("#digit")).to_have_text("7")
         expect(page.locator("#bars .top")).to_contain_text("7")
+        page.get_by_role("button", name="See inside").click()
+        layers = page.locator(".inside-layers > li")
+        expect(layers.first).to_contain_text("each made by one window of")
+        expect(layers.last.locator(".inside-columns .top")).to_contain_text("7")
+        expect(page.locator(".inside-alike li")).to_have_count(5)
+        expect(page.locator(".inside-why p")).to_contain_text("was wiped away")
+        layers.first.locator(".inside-map").first.hover()
+        expect(page.locator(".inside-window")).to_have_count(2)
+        assert axe.serious(page) == []
+        page.keyboard.press("Escape")
+        expect(page.locator("#digit")).to_be_empty()
+        expect(page.locator(".inside-status")).to_contain_text("Draw something")
+        page.keyboard.press("Control+z")
+        expect(page.locator("#digit")).to_have_text("7")
         page.click("#clear")
         expect(page.locator("#digit")).to_be_empty()
         assert page.evaluate("document.documentElement.scrollWidth") == 380
         assert seen.complaints == []
         assert [url for url in seen.requests if not url.startswith(("file:", "data:"))] == []
         plain = context.new_page()
-        plain.evaluate(f"(() => {{ {at_home.bundle()}; window.modules = modules; }})()")
+        plain.evaluate(f"(() => {{ {drawing_page.bundle(at_home.MODULES)}; window.modules = modules; }})()")
         form = json.loads((version.folder / "browser.json").read_text())
         plain.evaluate("(form) => { window.form = form; }", form)
         found = [

@@ -10,7 +10,7 @@ from tests.browser import axe
 from tests.browser.conftest import Front
 from tests.browser.drawing import SEVEN, draw, visit
 from tests.services import stand_in_backend as stand_in
-from workbench.models import at_home
+from workbench import drawing_page
 from workbench.ui import film
 
 FORM = {
@@ -38,7 +38,7 @@ def numbers(best: int) -> list[int]:
 
 
 def open_film(page: Page) -> None:
-    script = at_home.bundle(film.MODULES)
+    script = drawing_page.bundle(film.MODULES)
     page.set_content(
         f"<html lang=en><title>Film</title><style>body {{ background: light-dark(#fff, #1b1e24); color-scheme: light dark; }} {film.Film._css}</style><body><main id=here></main></body></html>"
     )

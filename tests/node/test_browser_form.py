@@ -14,6 +14,7 @@ from playwright.sync_api import sync_playwright
 
 from tests.apart import in_a_thread
 from tests.browser import chromium
+from workbench import drawing_page
 from workbench.artifact import BROWSER
 from workbench.errors import BadInput
 from workbench.manifest import Input, Manifest
@@ -121,7 +122,7 @@ def _ask_chromium(
         chrome = chromium.launch(playwright, program)
         try:
             page = chrome.new_page()
-            page.evaluate(f"(() => {{ {at_home.bundle(INSIDE)}; window.modules = modules; }})()")
+            page.evaluate(f"(() => {{ {drawing_page.bundle(INSIDE)}; window.modules = modules; }})()")
             flat = pictures.reshape(len(pictures), -1).tolist()
             found: list[list[float]] = page.evaluate(
                 """([form, pictures]) => {

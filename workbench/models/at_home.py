@@ -5,20 +5,16 @@ import hashlib
 import html
 import json
 import re
-from collections.abc import Sequence
 from pathlib import Path
 
+from workbench import drawing_page, film
 from workbench.artifact import BROWSER
 from workbench.errors import BadInput, ModelRefused
 from workbench.models.registry import Version
-from workbench.settings import PROJECT
 from workbench.system import files
 
-STATIC = PROJECT / "frontend" / "static"
-MODULES = ("drawing", "paper", "percent", "picture", "home/fit", "home/network", "home/main")
+MODULES = (*drawing_page.SHEET, "percent", "home/fit", *drawing_page.INSIDE, "home/main")
 """Of the drawing page, in the order in which they need each other."""
-_IMPORT = re.compile(r'^import (\{[^}]*\}|\* as \w+) from "[./]*([\w/]+)\.js";$', re.MULTILINE)
-_EXPORT = re.compile(r"^export (?:async )?(?:const|function\*?) (\w+)", re.MULTILINE)
 
 
 def read(version: Version) -> dict[str, object]:
@@ -67,9 +63,9 @@ def write(version: Version, destination: Path) -> Path:
 
 def page(version: Version) -> str:
     """The page as text."""
-    form = read(version)
-    script = bundle() + f"\nmodules['main'].begin({_inline(form)});\n"
-    style = (STATIC / "home" / "page.css").read_text()
+    form = {**read(version), **film.read_examples(version.folder, version.manifest.labels)}
+    script = drawing_page.bundle(MODULES) + f"\nmodules['main'].begin({_inline(form)});\n"
+    style = drawing_page.style("home/page") + drawing_page.style("inside/panel")
     accuracy = version.manifest.accuracy
     right = f", {100 * accuracy:.2f}% right on its held-out part" if accuracy is not None else ""
     values = {
@@ -80,26 +76,8 @@ def page(version: Version) -> str:
         "STYLE": style,
         "SCRIPT": script,
     }
-    template = (STATIC / "home" / "page.html.template").read_text()
+    template = (drawing_page.STATIC / "home" / "page.html.template").read_text()
     return re.sub(r"@([A-Z-]+)@", lambda found: values[found[1]], template)
-
-
-def bundle(paths: Sequence[str] = MODULES) -> str:
-    """The modules of the page as one script: each a function that gives what it exports."""
-    parts = ["const modules = {};"]
-    for path in paths:
-        source = (STATIC / f"{path}.js").read_text()
-        names = _EXPORT.findall(source)
-        source = _IMPORT.sub(
-            lambda found: (
-                f'const {found[1].removeprefix("* as ")} = modules["{found[2].rpartition("/")[2]}"];'
-            ),
-            source,
-        )
-        source = re.sub(r"^export ", "", source, flags=re.MULTILINE)
-        name = path.rpartition("/")[2]
-        parts.append(f'modules["{name}"] = (() => {{\n{source}\nreturn {{ {", ".join(names)} }};\n}})();')
-    return "\n".join(parts)
 
 
 def _inline(form: object) -> str:

@@ -5,15 +5,16 @@ from typing import Any
 
 import anywidget
 
+from workbench import drawing_page
 from workbench import film as films
 from workbench.film import FilmSoFar, Frame
-from workbench.models import at_home
 from workbench.ui.widgets import theme
 from workbench.verbs.models import Version
 
 MODULES = (
-    *("drawing", "paper", "percent", "picture", "home/fit", "home/network"),
-    *("inside/bitmaps", "inside/computed", "inside/says", "inside/windows", "inside/panel", "inside/own"),
+    *drawing_page.SHEET,
+    *("percent", "home/fit"),
+    *drawing_page.INSIDE,
     *("film/frames", "film/shown", "film/widget"),
 )
 
@@ -25,8 +26,8 @@ class Film(anywidget.AnyWidget):
     no film it says why.
     """
 
-    _esm = at_home.bundle(MODULES) + "\nexport default { render: modules.widget.render };\n"
-    _css = theme.css("film") + (at_home.STATIC / "inside" / "panel.css").read_text()
+    _esm = drawing_page.widget(MODULES)
+    _css = theme.css("film") + drawing_page.style("inside/panel")
 
     def __init__(self) -> None:
         super().__init__()

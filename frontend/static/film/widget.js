@@ -1,12 +1,12 @@
 // The film of learning in a notebook: a drawing as a network reads it after so and so many steps, and what is inside of it
 // then. The network's numbers come once; all else is computed here.
 
-import { PEN, blank, cleared, drawn, isEmpty } from "../drawing.js";
-import { paper } from "../paper.js";
+import { PEN } from "../drawing.js";
 import { SIDE, pixels } from "../picture.js";
 import { fit } from "../home/fit.js";
 import { insidePanel, make } from "../inside/panel.js";
 import { ownLooks } from "../inside/own.js";
+import { sheet as sheetOf, wish } from "../sheet.js";
 import { begun, follow, none, when, withFrame } from "./frames.js";
 import { paintBars, paintMaps, read } from "./shown.js";
 
@@ -16,8 +16,6 @@ const FIRST = [{ width: PEN.first, points: [[80, 75], [200, 75], [175, 130], [13
 export function render({ model, el }) {
   let film = none;
   let chosen = -1; // -1 follows the newest
-  let history = { ...blank, drawing: FIRST };
-  let unfinished = null;
   let due = 0;
 
   const canvas = make("canvas", { width: 280, height: 280, tabIndex: 0 });
@@ -46,28 +44,21 @@ export function render({ model, el }) {
 
   const panel = insidePanel(layers, (text) => { spoken.textContent = text; }, 5);
   const looks = ownLooks(panel);
-  const sheet = paper({
-    canvas,
-    ring: document.createElement("div"),
-    width: () => PEN.first,
-    onStroke(stroke, finished) {
-      unfinished = finished ? null : stroke;
-      if (finished) history = drawn(history, stroke);
-      sheet.show(history.drawing);
-      ask();
-    },
-    onPen() {},
-  });
-  sheet.show(history.drawing);
   const ask = () => { due ||= requestAnimationFrame(show); };
+  const sheet = sheetOf({ canvas, width: () => PEN.first, first: FIRST, onChange: ask });
   slider.addEventListener("input", () => {
     chosen = slider.valueAsNumber === film.frames.length - 1 ? -1 : slider.valueAsNumber;
     ask();
   });
-  clear.addEventListener("click", () => {
-    history = cleared(history);
-    sheet.show(history.drawing);
-    ask();
+  clear.addEventListener("click", () => sheet.clear());
+  root.dataset.lmSuppressShortcuts = "true"; // JupyterLab's own
+  root.addEventListener("keydown", (event) => {
+    const wanted = wish(event);
+    if (wanted) {
+      event.preventDefault();
+      sheet[wanted]();
+    }
+    if (event.defaultPrevented) event.stopPropagation(); // it is not for the notebook
   });
   inside.addEventListener("click", () => {
     layers.hidden = !layers.hidden;
@@ -88,8 +79,7 @@ export function render({ model, el }) {
     slider.value = at;
     moment.textContent = when(step);
     slider.setAttribute("aria-valuetext", moment.textContent);
-    const drawing = unfinished ? drawn(history, unfinished).drawing : history.drawing;
-    const seen = isEmpty(drawing) ? null : fit({ width: SIDE, height: SIDE, data: pixels(drawing) });
+    const seen = sheet.isEmpty ? null : fit({ width: SIDE, height: SIDE, data: pixels(sheet.drawing) });
     const found = seen && read(form, steps, seen);
     paintBars(bars, found?.probabilities ?? [], form.labels);
     paintMaps(maps, found?.layers ?? []);
@@ -107,7 +97,10 @@ export function render({ model, el }) {
   }
   model.on("msg:custom", receive);
   model.send({ kind: "ready" });
-  return () => model.off("msg:custom", receive);
+  return () => {
+    sheet.close();
+    model.off("msg:custom", receive);
+  };
 }
 
 const bytesOf = (buffer) => new Uint8Array(buffer.buffer ?? buffer, buffer.byteOffset ?? 0, buffer.byteLength);

@@ -1,8 +1,11 @@
 // A network at home: the page that was taken along with it. It draws, fits and answers by itself and asks nobody.
 
-import { PEN, blank, cleared, drawn, isEmpty, undone } from "../drawing.js";
-import { paper } from "../paper.js";
+import { PEN, isEmpty } from "../drawing.js";
+import { insidePanel } from "../inside/panel.js";
+import { ownLooks } from "../inside/own.js";
+import { percent } from "../percent.js";
 import { SIDE, pixels } from "../picture.js";
+import { sheet as sheetOf, wish } from "../sheet.js";
 import { fit } from "./fit.js";
 import { percent } from "../percent.js";
 import { opened, probabilities } from "./network.js";
@@ -18,36 +21,33 @@ export function answer(form, steps, drawing) {
 
 export function begin(form) {
   const steps = opened(form);
-  let history = blank;
-  let unfinished = null;
   let due = 0;
-  const sheet = paper({
+  let looks = null; // once it was asked what is inside
+  const look = () => { due ||= requestAnimationFrame(show); };
+  const sheet = sheetOf({
     canvas: part("paper"),
     ring: part("ring"),
-    width: () => PEN.first,
-    onStroke(stroke, finished) {
-      unfinished = finished ? null : stroke;
-      if (finished) history = drawn(history, stroke);
-      sheet.show(history.drawing);
-      look();
-    },
-    onPen: () => {},
+    width: () => part("width").valueAsNumber,
+    onChange: look,
   });
-  const look = () => { due ||= requestAnimationFrame(show); };
 
   function show() {
     due = 0;
-    const drawing = unfinished ? drawn(history, unfinished).drawing : history.drawing;
-    const found = answer(form, steps, drawing);
-    const best = found ? found.probabilities.indexOf(Math.max(...found.probabilities)) : -1;
-    part("hint").hidden = !isEmpty(drawing);
+    const found = answer(form, steps, sheet.drawing);
+    const [best, second] = found ? ranked(found.probabilities) : [-1, -1];
+    part("hint").hidden = !sheet.isEmpty;
+    part("undo").disabled = !sheet.canUndo;
+    part("redo").disabled = !sheet.canRedo;
+    part("clear").disabled = sheet.isEmpty;
     part("digit").textContent = found ? form.labels[best] : "";
     part("sure").textContent = found ? percent(found.probabilities[best]) : "The answer appears here.";
+    part("second").textContent = found && second !== undefined ? `Second guess ${form.labels[second]} · ${percent(found.probabilities[second])}` : "";
     [...part("bars").children].forEach((row, i) => {
       row.style.setProperty("--p", found ? found.probabilities[i] : 0);
       row.classList.toggle("top", i === best);
       row.lastElementChild.textContent = found ? percent(found.probabilities[i]) : "";
     });
+    if (!part("layers").hidden) looks.show(form, steps, found?.seen ?? null);
   }
 
   part("bars").replaceChildren(...form.labels.map((label) => {
@@ -57,14 +57,22 @@ export function begin(form) {
     row.append(name, bar, text);
     return row;
   }));
-  const turn = (change) => {
-    sheet.cancel();
-    unfinished = null;
-    history = change(history);
-    sheet.show(history.drawing);
+  Object.assign(part("width"), { min: PEN.narrowest, max: PEN.widest, value: PEN.first });
+  for (const turn of ["undo", "redo", "clear"]) part(turn).addEventListener("click", () => sheet[turn]());
+  part("look").addEventListener("click", () => {
+    const open = part("layers").hidden;
+    part("layers").hidden = !open;
+    part("look").setAttribute("aria-expanded", String(open));
+    looks ??= ownLooks(insidePanel(part("layers"), (text) => { part("spoken").textContent = text; }));
     look();
-  };
-  part("undo").addEventListener("click", () => turn(undone));
-  part("clear").addEventListener("click", () => turn(cleared));
+  });
+  addEventListener("keydown", (event) => {
+    const wanted = event.defaultPrevented ? "" : wish(event);
+    if (!wanted) return;
+    event.preventDefault();
+    sheet[wanted]();
+  });
   show();
 }
+
+const ranked = (numbers) => numbers.map((_, i) => i).sort((a, b) => numbers[b] - numbers[a]);

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from backend.predict.apart import read_apart
 from backend.predict.doubt import find_doubt
 from tests import drawings
 from tests.backend import making
 from tests.backend.client import Client
 from workbench import doubt
+from workbench.doubt.apart import read_apart
 from workbench.pictures import ink
 
 JSON = {"Accept": "application/json"}

@@ -1,4 +1,4 @@
-"""What the detector of this home makes of a drawing, for a network that is not published yet."""
+"""Doubt of what a network answers that is not published yet, by the detector of this home."""
 
 import json
 from functools import cache
@@ -7,23 +7,31 @@ from pathlib import Path
 import numpy as np
 
 from workbench import doubt
-from workbench.doubt import Detector, Kind
+from workbench.doubt import Detector, finding
+from workbench.doubt.apart import Predict
+from workbench.doubt.values import Doubt
 from workbench.errors import ModelRefused
 from workbench.node.companions import doubting
 from workbench.settings import Settings, from_environment
 
 
-def doubt_of(picture: np.ndarray, settings: Settings | None = None) -> Kind | None:
-    """Tell what speaks against taking a fitted picture ``(28, 28)`` as one digit.
+def doubt_of(
+    drawing: np.ndarray, picture: np.ndarray, predict: Predict, settings: Settings | None = None
+) -> Doubt | None:
+    """Tell what speaks against taking a drawing as one digit; ``None`` where nothing does.
 
-    ``None`` where nothing does, and where this home has no detector yet: it comes with the first version that is
-    published.
+    Where this home has no detector yet (it comes with the first version that is published), several digits that stand
+    apart are told, and nothing else.
+
+    Parameters
+    ----------
+    drawing, picture
+        Ink ``(h, w)``, and the same as the network sees it, ``(28, 28)``; uint8, 0 = paper.
+    predict
+        Fitted pictures ``(n, 28, 28)`` to probabilities ``(n, 10)``: asked about the parts of a drawing.
     """
     detector = _read(_place((settings or from_environment()).home))
-    if detector is None:
-        return None
-    judged = detector.judge(picture)
-    return judged.kind if judged.score > detector.limit else None
+    return finding.find_doubt(picture, lambda: drawing, predict, detector)
 
 
 @cache

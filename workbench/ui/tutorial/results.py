@@ -9,7 +9,7 @@ import numpy as np
 from workbench.settings import from_environment
 from workbench.ui import evaluations
 from workbench.ui.cluster.hints import Hints
-from workbench.ui.widgets.answer import DOUBTS, Answer
+from workbench.ui.widgets.answer import Answer, doubted
 from workbench.ui.widgets.formats import sure
 from workbench.ui.widgets.inline_pictures import data_url, picture_grid
 from workbench.ui.widgets.pieces import Html, banner
@@ -69,9 +69,9 @@ def answer(answer: Answer | None, labels: Sequence[str]) -> Html:
         if answer.seen is None
         else f'<img class="wb-seen" alt="What it saw" src="{data_url(answer.seen)}">'
     )
-    doubted = f"<strong>{DOUBTS[answer.doubt]}</strong> " if answer.doubt else ""
+    doubt = f"<strong>{escape(doubted(answer.doubt))}</strong> " if answer.doubt else ""
     return Html(
-        f'<div class="wb-answer-top"><span class="wb-headline">{first[0]}</span>{seen}{doubted}'
+        f'<div class="wb-answer-top"><span class="wb-headline">{first[0]}</span>{seen}{doubt}'
         f'<span class="wb-muted">{escape(sure(first[1]))} sure; else {second[0]} ({escape(sure(second[1]))})</span></div>'
     )
 

@@ -2,13 +2,22 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
-Doubt = Literal["no_digit", "several"]
-DOUBTS: dict[Doubt, str] = {"no_digit": "I don't see a digit", "several": "Several digits?"}
-"""The words of the drawing page's ``doubt.js``, for what is not drawn by a widget."""
+from workbench.doubt.values import Doubt
+
+COUNTS = {2: "Two", 3: "Three", 4: "Four", 5: "Five", 6: "Six"}
+
+
+def doubted(doubt: Doubt) -> str:
+    """The words of the drawing page's ``doubt.js``, for what is not drawn by a widget."""
+    if doubt.kind == "no_digit":
+        return "I don't see a digit"
+    digits = [str(part.digit) for part in doubt.parts]
+    if len(digits) not in COUNTS:
+        return "Several digits?"
+    return f"{COUNTS[len(digits)]} digits? {', '.join(digits[:-1])} and {digits[-1]}"
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,14 @@ import anywidget
 import numpy as np
 import traitlets
 
+from workbench import drawing_page
 from workbench.ui.widgets import theme
 from workbench.ui.widgets.answer import Answer
 from workbench.ui.widgets.inline_pictures import data_url
 
+MODULES = (*drawing_page.SHEET, "doubt", "percent", "canvas/widget")
+PEN = 15
+"""Width of the pen at first, in 280ths of the paper's side, as on the drawing page."""
 MAX_SIDE = 1_000
 _NOTHING: dict[str, object] = {"probabilities": None, "seen": None, "doubt": None}
 
@@ -27,10 +31,10 @@ class Canvas(anywidget.AnyWidget):
         One text a class.
     """
 
-    _esm = theme.drawing_page_esm("doubt") + theme.drawing_page_esm("percent") + theme.esm("canvas")
+    _esm = drawing_page.widget(MODULES)
     _css = theme.css("canvas")
     labels = traitlets.List(traitlets.Unicode()).tag(sync=True)
-    pen = traitlets.Int(20).tag(sync=True)
+    pen = traitlets.Int(PEN).tag(sync=True)
     hint = traitlets.Unicode("Draw here").tag(sync=True)
 
     def __init__(self, look: Callable[[np.ndarray], Answer | None], labels: Sequence[str]) -> None:
@@ -53,7 +57,7 @@ class Canvas(anywidget.AnyWidget):
         return {
             "probabilities": [round(float(p), 5) for p in answer.probabilities],
             "seen": None if answer.seen is None else data_url(answer.seen),
-            "doubt": answer.doubt and {"kind": answer.doubt},
+            **(answer.doubt.as_json() if answer.doubt else {"doubt": None}),
             "text": "",
         }
 

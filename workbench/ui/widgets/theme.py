@@ -3,8 +3,6 @@
 from functools import cache
 from pathlib import Path
 
-from workbench.settings import PROJECT
-
 HERE = Path(__file__).parent
 PAGES = HERE.parent / "voila" / "templates" / "workbench" / "static"
 
@@ -14,12 +12,6 @@ def css(name: str = "") -> str:
     """The theme, and after it the style sheet of the widget ``name``."""
     own = (HERE / "static" / f"{name}.css").read_text() if name else ""
     return (PAGES / "theme.css").read_text() + own
-
-
-@cache
-def drawing_page_esm(name: str) -> str:
-    """A module of the drawing page, whose words a widget shares; it imports nothing."""
-    return (PROJECT / "frontend" / "static" / f"{name}.js").read_text()
 
 
 @cache

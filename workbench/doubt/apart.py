@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workbench.doubt import Detector
+from workbench.doubt.values import Part
 from workbench.pictures import ink
 
 Predict = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
@@ -31,19 +32,6 @@ CUTS = 8
 NARROW, WIDE = 0.12, 1.5
 """A part's length along the row in its height across, at least and at most."""
 SURE_INK = 64
-
-
-@dataclass(frozen=True)
-class Part:
-    """One digit of several, with its probabilities."""
-
-    digit: int
-    probabilities: tuple[float, ...]
-
-    @property
-    def probability(self) -> float:
-        """How sure the model is of this part."""
-        return max(self.probabilities)
 
 
 def read_apart(
