@@ -12,6 +12,7 @@ import pytest
 from tests.browser.made_jobs import make_jobs
 from tests.chain import threads_end, wait_until
 from tests.recipes.importing.notebooks import PICTURES, notebook
+from tests.ui.test_widgets import connect
 from workbench import film, recipes
 from workbench.errors import RecipeError, Unavailable
 from workbench.jobs import Job
@@ -173,6 +174,52 @@ def test_code_that_cannot_be_read_is_marked_at_its_line_in_its_tab(stand: Stand)
     assert mark["line"] == 2
     assert "helpers, line 2" in stand.said
     assert stand.page.workbench.store.page().total == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "said"),
+    [
+        ("a = 1\nb = (\n", 2, "'(' was never closed"),
+        ("def build_model():\nreturn 1\n", 2, "expected an indented block"),
+        ("x = 1\nreturn x\n", 2, "'return' outside function"),
+        ("%matplotlib inline\n", 1, "a magic of IPython"),
+        ("a = '\x00'\n", None, "null bytes"),
+        ("raise SystemExit('it was run')\n", None, None),
+    ],
+)
+def test_a_fault_of_syntax_is_told_while_it_is_typed_and_nothing_is_run(
+    stand: Stand, text: str, line: int | None, said: str | None
+) -> None:
+    editor = stand.page.request.code.editor
+    wire = connect(editor)
+
+    def type_it(**other: object) -> None:
+        content = {"kind": "typed", "question": 7, "field": "helpers", "text": text, **other}
+        wire.receive({"content": {"data": {"method": "custom", "content": content}}, "buffers": []})
+
+    type_it()
+    answer = wire.messages[-1]["content"]
+    assert (answer["kind"], answer["question"], answer["field"]) == ("slip", 7, "helpers")
+    if said is None:
+        assert answer["slip"] is None
+    else:
+        assert (answer["slip"]["line"], said in answer["slip"]["message"]) == (line, True)
+    sent = len(wire.messages)
+    for strange in ({"field": "no such"}, {"text": 3}, {"kind": "else"}):
+        type_it(**strange)
+    assert len(wire.messages) == sent
+
+
+def test_the_mark_of_a_fault_of_syntax_goes_once_it_is_mended(stand: Stand) -> None:
+    form = stand.page.request
+    stand.page.requester.name = "ann"
+    form.code.editor.values = {**form.code.editor.values, "helpers": "b = (\n"}
+    stand.press(form.train)
+    assert form.code.editor.marks["helpers"]
+    form.code.editor._typed({"kind": "typed", "field": "helpers", "text": "b = (", "question": 1})
+    assert form.code.editor.marks["helpers"]
+    form.code.editor._typed({"kind": "typed", "field": "helpers", "text": "b = ()", "question": 2})
+    assert form.code.editor.marks == {}
 
 
 def test_check_shows_what_it_found_or_marks_the_line(stand: Stand) -> None:

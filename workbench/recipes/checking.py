@@ -4,6 +4,8 @@ import ast
 import contextlib
 import re
 import traceback
+import warnings
+from dataclasses import dataclass
 from pathlib import Path
 
 from workbench import packages
@@ -27,13 +29,11 @@ def check(recipe: Recipe) -> None:
         try:
             tree = parse(recipe, field)
         except (SyntaxError, ValueError) as error:
-            line = getattr(error, "lineno", None)
-            lines = _LINES.split(getattr(recipe, field))  # as Python counts them
-            written = lines[line - 1] if line and line <= len(lines) else ""
+            slip = _explain(error, getattr(recipe, field))
             raise RecipeError(
-                f"{_place(field, line)}: {advice.explain_syntax(written) or getattr(error, 'msg', error)}",
+                f"{_place(field, slip.line)}: {slip.message}",
                 field=field,
-                line=line,
+                line=slip.line,
                 traceback="".join(traceback.format_exception_only(error)),
             ) from error
         if (name := REQUIRED.get(field)) and name not in _names(tree):
@@ -41,6 +41,35 @@ def check(recipe: Recipe) -> None:
         advice.check_strategies(tree, field)
     packages.parse(recipe.requirements)
     _check_beside(recipe)
+
+
+@dataclass(frozen=True)
+class Slip:
+    """A fault in a text at a line, from 1; ``None`` stands for the whole text."""
+
+    line: int | None
+    message: str
+
+
+def find_slip(text: str, name: str) -> Slip | None:
+    """Find the first fault of syntax in a text while it is typed; nothing of it is run.
+
+    >>> find_slip("a = 1\\nb = (\\n", "helpers.py")
+    Slip(line=2, message="'(' was never closed")
+    >>> find_slip("a = 1", "helpers.py")
+    """
+    try:
+        _parse(text, name)
+    except (SyntaxError, ValueError) as error:
+        return _explain(error, text)
+    return None
+
+
+def _explain(error: Exception, text: str) -> Slip:
+    line = getattr(error, "lineno", None)
+    lines = _LINES.split(text)  # as Python counts them
+    written = lines[line - 1] if line and line <= len(lines) else ""
+    return Slip(line, str(advice.explain_syntax(written) or getattr(error, "msg", "") or error))
 
 
 def _check_beside(recipe: Recipe) -> None:
@@ -83,8 +112,20 @@ def _parse_beside(one: RecipeFile) -> ast.Module | None:
 
 
 def parse(recipe: Recipe, field: str) -> ast.Module:
-    """Give the syntax tree of one field; raises ``SyntaxError`` and ``ValueError`` as ``ast.parse``."""
-    return encoding.parse(getattr(recipe, field), f"{field}.py")
+    """Give the syntax tree of one field; raises ``SyntaxError`` and ``ValueError`` as ``compile``."""
+    return _parse(getattr(recipe, field), f"{field}.py")
+
+
+def _parse(text: str, name: str) -> ast.Module:
+    """The tree of a text that compiles: a tree alone may hold a ``return`` outside of any function."""
+    tree = encoding.parse(text, name)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            compile(tree, name, "exec", dont_inherit=True)
+        except (RecursionError, MemoryError) as error:
+            raise SyntaxError("it is nested too deeply for Python; make several statements of it") from error
+    return tree
 
 
 def check_travel(recipe: Recipe, folder: Path) -> None:

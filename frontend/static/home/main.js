@@ -7,7 +7,6 @@ import { percent } from "../percent.js";
 import { SIDE, pixels } from "../picture.js";
 import { sheet as sheetOf, wish } from "../sheet.js";
 import { fit } from "./fit.js";
-import { percent } from "../percent.js";
 import { opened, probabilities } from "./network.js";
 
 const part = (id) => document.getElementById(id);

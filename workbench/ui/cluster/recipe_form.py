@@ -7,7 +7,7 @@ from pathlib import Path
 import ipywidgets
 
 from workbench.errors import BadInput, RecipeError, WorkbenchError
-from workbench.recipes import FIELDS, Recipe
+from workbench.recipes import FIELDS, Recipe, checking
 from workbench.recipes.importing import Proposal
 from workbench.tasks.check import Checked
 from workbench.tasks.child import Stopped
@@ -59,6 +59,8 @@ class RecipeForm:
         self._began, self._uploaded = began, uploaded
         self._checked: dict[str, Checked] = {}
         self._showing = False
+        self._slipped: str | None = None
+        """The field that is marked for a fault of syntax."""
         self._origin = ""
         self._changes: dict[str, Recipe] = {}
         """What a visitor made of each recipe, by its name; ``""`` for code of their own."""
@@ -76,7 +78,7 @@ class RecipeForm:
             "of the code; any other file, such as rows.csv or mylib.py, goes beside it",
         )
         self.beside = FilesBeside(self._change)
-        self.editor = CodeEditor(TABS, label="Recipe")
+        self.editor = CodeEditor(TABS, label="Recipe", look=self._typed)
         self.check = Action(
             "Check",
             self._check,
@@ -135,11 +137,20 @@ class RecipeForm:
     def mark(self, error: RecipeError | None) -> None:
         """Mark the line that an error is about; ``None`` takes all marks away."""
         self.packages.offer("" if error is None else str(error))
+        is_slip = error is not None and isinstance(error.__cause__, SyntaxError)
+        self._slipped = error.field if error is not None and is_slip else None
         if error is None:
             self.editor.mark({})
         else:
             field = error.field if error.field in TABS else "training"
             self.editor.mark({field: [Mark(error.line, str(error))]})
+
+    def _typed(self, field: str, text: str) -> Mark | None:
+        """Find a fault of syntax in what is typed; where there is none, the mark of an earlier one goes."""
+        slip = None if field == "requirements" else checking.find_slip(text, f"{field}.py")
+        if slip is None and self._slipped == field:
+            self.mark(None)
+        return None if slip is None else Mark(slip.line, slip.message)
 
     def found(self, recipe: Recipe) -> Checked | None:
         """Give what a check of this very code found on this page."""

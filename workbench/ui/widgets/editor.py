@@ -1,6 +1,6 @@
 """Code editors in tabs: Python with line numbers and colours; errors stand at their lines."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +27,9 @@ class CodeEditor(anywidget.AnyWidget):
     ----------
     fields
         Names of the texts, and the titles of their tabs.
+    look
+        Called with a field and its text whenever typing rests; gives a fault of syntax, which then stands at its line. It
+        runs in the kernel between other things, so it takes milliseconds and runs nothing of the text.
     """
 
     _esm = theme.esm("vendor/codemirror") + theme.esm("editor")
@@ -39,13 +42,29 @@ class CodeEditor(anywidget.AnyWidget):
     """The tab that is in sight."""
     label = traitlets.Unicode("Code").tag(sync=True)
 
-    def __init__(self, fields: Mapping[str, str], *, label: str = "Code") -> None:
+    def __init__(
+        self,
+        fields: Mapping[str, str],
+        *,
+        label: str = "Code",
+        look: Callable[[str, str], Mark | None] = lambda field, text: None,
+    ) -> None:
         super().__init__(
             fields=[[key, title] for key, title in fields.items()],
             values=dict.fromkeys(fields, ""),
             shown=next(iter(fields)),
             label=label,
         )
+        self._look = look
+        self.on_msg(lambda _, message, buffers: self._typed(message))
+
+    def _typed(self, message: Mapping[str, object]) -> None:
+        field, text = message.get("field"), message.get("text")
+        if message.get("kind") != "typed" or field not in self.values or not isinstance(text, str):
+            return
+        found = self._look(str(field), text)
+        slip = found and {"line": found.line, "message": found.message}
+        self.send({"kind": "slip", "question": message.get("question"), "field": field, "slip": slip})
 
     def show(self, values: Mapping[str, str]) -> None:
         """Replace the texts, and forget the marks."""

@@ -1,6 +1,7 @@
 // CodeMirror (vendor/codemirror.js stands before this module) in tabs; the kernel gets the texts as they are.
 
 const DEBOUNCE_MS = 300;
+const REST_MS = 700; // without a key, until the syntax of what is typed is looked at
 
 function look({ tags: t }) {
   return CodeMirror.HighlightStyle.define([
@@ -56,11 +57,18 @@ function render({ model, el }) {
   tabs.setAttribute("aria-label", model.get("label"));
   const panels = document.createElement("div");
   panels.className = "wb-editor-panels";
-  el.append(tabs, panels);
+  const said = document.createElement("p"); // of the syntax, in the tab that is in sight
+  said.className = "wb-slip";
+  said.setAttribute("role", "status");
+  el.append(tabs, panels, said);
   const views = new Map();
   const buttons = new Map();
   const unique = Math.random().toString(36).slice(2, 8);
   let pending = 0;
+  const slips = new Map(); // field → {line, message}: faults of syntax in what was typed
+  const asked = new Map(); // field → the number of its newest question; none while keys come
+  const resting = new Map(); // field → timer
+  let questions = 0;
 
   function flush() {
     clearTimeout(pending);
@@ -69,6 +77,22 @@ function render({ model, el }) {
     if (JSON.stringify(values) === JSON.stringify(model.get("values"))) return;
     model.set("values", values);
     model.save_changes();
+  }
+
+  function rest(key) {
+    asked.delete(key);
+    clearTimeout(resting.get(key));
+    resting.set(key, setTimeout(() => {
+      asked.set(key, ++questions);
+      model.send({ kind: "typed", question: questions, field: key, text: views.get(key).state.sliceDoc() });
+    }, REST_MS));
+  }
+
+  function answered({ kind, question, field, slip }) {
+    if (kind !== "slip" || asked.get(field) !== question) return;
+    if (slip) slips.set(field, slip); else slips.delete(field);
+    paintMarks(field);
+    drawTabs();
   }
 
   const C = CodeMirror;
@@ -91,6 +115,7 @@ function render({ model, el }) {
       if (!update.docChanged || update.transactions.some((t) => t.isUserEvent("from.kernel"))) return;
       clearTimeout(pending);
       pending = setTimeout(flush, DEBOUNCE_MS);
+      rest(key);
     });
     const view = new C.EditorView({
       parent: panel,
@@ -142,29 +167,45 @@ function render({ model, el }) {
   function drawTabs() {
     for (const [key, tab] of buttons) {
       const here = model.get("shown") === key;
-      const marks = model.get("marks")[key]?.length ?? 0;
+      const marks = marksOf(key).length;
       tab.setAttribute("aria-selected", String(here));
       tab.tabIndex = here ? 0 : -1;
       tab.classList.toggle("wb-marked", marks > 0);
       tab.title = marks ? `${marks} error${marks > 1 ? "s" : ""}` : "";
       panels.querySelector(`#panel-${unique}-${key}`).hidden = !here;
     }
+    const slip = slips.get(model.get("shown"));
+    said.textContent = slip ? `${slip.line ? `Line ${slip.line}: ` : ""}${slip.message}` : "";
     views.get(model.get("shown"))?.requestMeasure();
   }
   function drawValues() {
     for (const [key, view] of views) {
       const value = model.get("values")[key] ?? "";
       if (view.state.sliceDoc() === value) continue;
+      clearTimeout(resting.get(key));
+      asked.delete(key);
+      slips.delete(key);
       const everything = { from: 0, to: view.state.doc.length, insert: value };
       view.dispatch({ changes: everything, userEvent: "from.kernel" });
+      paintMarks(key);
     }
+    drawTabs();
+  }
+  /** What a check found, and the fault of syntax that was typed since. */
+  function marksOf(key) {
+    const marks = model.get("marks")[key] ?? [];
+    const slip = slips.get(key);
+    return slip && !marks.some(({ line }) => line === slip.line) ? [...marks, slip] : marks;
+  }
+  function paintMarks(key) {
+    const { state } = views.get(key);
+    const found = marksOf(key).map(({ line, message }) => ({ ...place(state.doc, line), severity: "error", message }));
+    views.get(key).dispatch(C.setDiagnostics(state, found));
   }
   function drawMarks() {
     for (const [key, view] of views) {
-      const found = (model.get("marks")[key] ?? []).map(({ line, message }) => ({
-        ...place(view.state.doc, line), severity: "error", message,
-      }));
-      view.dispatch(C.setDiagnostics(view.state, found));
+      paintMarks(key);
+      const found = (model.get("marks")[key] ?? []).map(({ line }) => place(view.state.doc, line));
       if (!found.length) continue;
       const at = found[0].from;
       view.dispatch({ selection: { anchor: at }, effects: C.EditorView.scrollIntoView(at, { y: "center" }) });
@@ -186,6 +227,7 @@ function render({ model, el }) {
   model.on("change:values", drawValues);
   model.on("change:marks", showMarks);
   model.on("change:shown", drawTabs);
+  model.on("msg:custom", answered);
   drawMarks();
   return () => {
     if (pending) flush();
@@ -193,6 +235,8 @@ function render({ model, el }) {
     model.off("change:values", drawValues);
     model.off("change:marks", showMarks);
     model.off("change:shown", drawTabs);
+    model.off("msg:custom", answered);
+    for (const timer of resting.values()) clearTimeout(timer);
     for (const view of views.values()) view.destroy();
   };
 }
