@@ -32,6 +32,9 @@ STRANGE = (
 """Its training waits more than it works: what it computes is nothing to anybody here."""
 
 
+TABLES = """() => [...new Set([...document.querySelectorAll("table")].map((one) => getComputedStyle(one).display))]"""
+
+
 class Visitor:
     """Somebody before a browser."""
 
@@ -381,6 +384,7 @@ def test_ten_thousand_jobs_are_scrolled_sorted_filtered_and_opened_by_keys(
     page.keyboard.press("ArrowUp")
     page.keyboard.press("Space")
     expect(page.get_by_text("Compared")).to_be_visible()
+    assert page.evaluate(TABLES) == ["table"], "its heads stand over their columns"
     page.keyboard.press("Enter")
     expect(screen.job.locator("h3")).to_have_text("mnist-mlp:1")
     expect(rows.first).to_be_focused()

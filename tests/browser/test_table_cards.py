@@ -30,7 +30,7 @@ LABELS = """row => Object.fromEntries([...row.querySelectorAll("td[data-column]"
 
 
 def shown(page: Page, columns: tuple[Column, ...], rows: tuple[dict[str, Any], ...]) -> None:
-    """A table of the kernel's without a kernel, 380 pixels wide."""
+    """A table of the kernel's without a kernel, as wide as a page leaves it on a phone of 380 pixels."""
     traits = {
         **{"label": "Rows", "empty": "", "problem": "", "selectable": True, "openable": True},
         **{"opened": None, "selected": [], "offered": [], "query": asdict(Query(sort=columns[0].key))},
@@ -39,7 +39,7 @@ def shown(page: Page, columns: tuple[Column, ...], rows: tuple[dict[str, Any], .
     }
     module = json.dumps(theme.esm("words") + theme.esm("table"))
     page.set_content(
-        f'<style>{theme.css("table")}</style><body class="wb"><div id="here" class="wb"></div><script type="module">'
+        f'<style>{theme.css("table")}</style><body class="wb" style="margin: 0 22px; font-family: sans-serif"><div id="here" class="wb"></div><script type="module">'
         f'const url = URL.createObjectURL(new Blob([{module}], {{ type: "text/javascript" }}));'
         f"const {{ default: table }} = await import(url), traits = {json.dumps(traits)};"
         "const model = { get: (k) => traits[k], set() {}, save_changes() {}, on() {}, off() {} };"

@@ -162,7 +162,7 @@ STATES: dict[str, Callable[[Page, dict[str, int]], None]] = {
 
 
 CROWD: dict[str, Callable[[Page, dict[str, int]], None]] = {"thousand": arrive, "searched": searched}
-LONG = "handwriting-of-class-7b-with-corrections-and-augmentation-second-try"
+LONG = "handwriting-of-class-7b-with-corrections-and-augmentation-try-2"
 
 
 def make_crowd(settings: Settings) -> dict[str, int]:

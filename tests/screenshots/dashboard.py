@@ -52,7 +52,7 @@ def landing_busy(page: Page, dashboard: Dashboard) -> None:
 
 def landing_full(page: Page, dashboard: Dashboard) -> None:
     """Six jobs of many, one with a long name, and a version that answers; the store's disk is full by then."""
-    long = "handwriting-of-class-7b-with-corrections-and-augmentation-second-try"
+    long = "handwriting-of-class-7b-with-corrections-and-augmentation-try-2"
     jobs = [
         {"id": 990 + n, "name": long if n == 1 else "fashion-cnn", "state": state, "share": share}
         for n, (state, share) in enumerate(

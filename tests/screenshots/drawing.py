@@ -132,7 +132,7 @@ def without_place(page: Page, backend: stand_in.Backend) -> None:
 
 def long_name(page: Page, backend: stand_in.Backend) -> None:
     """A model of ten words that a class has given."""
-    name = "handwriting-of-class-7b-with-corrections-and-augmentation-second-try"
+    name = "handwriting-of-class-7b-with-corrections-and-augmentation-try-2"
     backend.says["/models"] = 200, {"predict": name, "models": [{"name": name, "version": 128}]}
     status, said = stand_in.answer(7, sure=0.982, second=1, seen=as_seen(SEVEN))
     backend.says["/predict"] = status, {**said, "model": name, "version": 128}

@@ -513,7 +513,7 @@ def test_what_a_visitor_may_not_press_says_why_beside_it(stand: Stand, made: dic
 
 def test_a_failed_job_shows_the_users_line_and_the_traceback(stand: Stand, made: dict[str, int]) -> None:
     panel = opened(stand, made["failed"])
-    assert "worker 0 failed" in panel.error.html
+    assert "Worker 0 failed" in panel.error.html
     assert "class=wb-here" in panel.error.html
     assert "return modle" in panel.error.html
     stand.press(panel.retry)

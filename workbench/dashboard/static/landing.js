@@ -48,7 +48,7 @@ export const current = (ticks) => STEPS.find((step) => !ticks[step]) ?? STEPS.at
 /** "mnist-cnn:2 answers: 99.24 % right on digits that it had never seen." */
 export function told(serving) {
   if (!serving) return "";
-  const share = serving.accuracy === null ? "" : `: ${(100 * serving.accuracy).toFixed(2)} % right on examples that it had never seen`;
+  const share = serving.accuracy === null ? "" : `: ${(100 * serving.accuracy).toFixed(2)}\u00a0% right on examples that it had never seen`;
   return `${serving.name}:${serving.version} answers${share}.`;
 }
 
@@ -86,7 +86,7 @@ function showPath(base, overview) {
   place(document.getElementById("last"), [picture, words]);
 }
 
-const percent = (share) => (share > 0.999 ? ">99.9 %" : `${(100 * share).toFixed(1)} %`);
+const percent = (share) => (share > 0.999 ? ">99.9\u00a0%" : `${(100 * share).toFixed(1)}\u00a0%`);
 
 function going(base, { id, name, state, share }) {
   const line = element("li", "", "");

@@ -153,7 +153,8 @@ def error(job: Job) -> str:
         if found.traceback.strip()
         else ""
     )
-    return banner(f"{found.role} {found.index} failed", found.message) + lines + trace
+    who = "Parameter server" if found.role == "ps" else found.role.capitalize()
+    return banner(f"{who} {found.index} failed", found.message) + lines + trace
 
 
 def code_lines(recipe: Recipe | None, field: str | None, line: int | None) -> str:

@@ -25,7 +25,7 @@ class FilesBeside:
         label = ipywidgets.Label("Beside the code")
         label.tooltip = "Files that travel with the code; open them by their names"
         self.widget = ipywidgets.HBox([label, self.tags])
-        self.widget.add_class("wb-beside")
+        self.widget.add_class("wb-files")
         self.show(())
 
     @property
