@@ -5,7 +5,7 @@ An engine has a ``name`` and answers ``predict``; the other kind is :class:`back
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from threading import Lock
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from backend.deployments import probes
 from backend.deployments.limits import DeafRuns, RunWatch, allowed_s
+from workbench import arrays
 from workbench.errors import ModelRefused, NeedsTensorFlow, Unavailable
 from workbench.manifest import Manifest
 
@@ -55,7 +56,11 @@ class Engine(Protocol):
         """The kind it is of."""
 
     def predict(self, x: NDArray[Any]) -> NDArray[Any]:
-        """Answers ``(n, …)`` for inputs ``(n, …)``, as the manifest describes them."""
+        """Answers ``(n, …)`` for inputs ``(n, …)``, as the manifest describes them: of a model with one input; of several
+        outputs those of the one that it is judged by."""
+
+    def answer(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        """Every output by name, for every input by name, as the manifest calls them."""
 
 
 def _limit_memory() -> None:
@@ -105,19 +110,35 @@ class InProcess:
     name = "onnxruntime"
     _watch = RunWatch()
 
-    def __init__(self, model: Path, deaf: DeafRuns | None = None) -> None:
+    def __init__(self, model: Path, deaf: DeafRuns | None = None, manifest: Manifest | None = None) -> None:
         session = open_session(model)
         inputs, outputs = session.get_inputs(), session.get_outputs()
-        dtype = DTYPES.get(inputs[0].type) if len(inputs) == 1 else None
-        if dtype is None or len(outputs) != 1:
+        feeds, fetches = _names(manifest)
+        dtypes = {node.name: DTYPES.get(node.type) for node in inputs}
+        names = {node.name for node in outputs}
+        if (
+            None in dtypes.values()
+            or (set(dtypes) != set(feeds) if len(feeds) > 1 else len(inputs) != 1)
+            or (names != set(fetches) if len(fetches) > 1 else len(outputs) != 1)
+        ):
             got = ", ".join(f"{i.name}: {i.type}" for i in inputs)
+            wanted = "one input of numbers and one output"
+            if len(feeds) > 1 or len(fetches) > 1:
+                wanted = f"the inputs {', '.join(feeds)} of numbers and the outputs {', '.join(fetches)}"
             raise ModelRefused(
-                f"{MODEL} must have one input of numbers and one output. Received: {got}; {len(outputs)} out"
+                f"{MODEL} must have {wanted}. Received: {got}; out: {', '.join(sorted(names))}"
             )
         import onnxruntime
 
-        self._dtype = dtype
-        self._run, self._input, self._outputs = session.run, inputs[0].name, [outputs[0].name]
+        self._dtypes = dtypes
+        self._own = (
+            dict(zip(feeds, dtypes, strict=True)) if len(feeds) == 1 else {name: name for name in feeds}
+        )
+        self._fetches = fetches if len(fetches) > 1 else [outputs[0].name]
+        self._called = fetches
+        main = manifest.output.name if manifest and manifest.output and len(fetches) > 1 else ""
+        self._run, self._main = session.run, [main or self._fetches[0]]
+        self._input, self._dtype = next(iter(dtypes.items()))
         self._options = onnxruntime.RunOptions
         self._deaf = deaf or DeafRuns(None)
         pause_s = self._deaf.pause_s()
@@ -132,14 +153,25 @@ class InProcess:
         Unanswered
             It took too long or too much memory.
         """
-        if self._late >= OFTEN and time.monotonic() < self._again_at:
-            raise Unanswered("the model took too long again and again; deploy another version or roll back")
         if x.dtype != self._dtype:
             x = x.astype(self._dtype)
-        options, limit_s = self._options(), allowed_s(len(x))
+        return self._ask(self._main, {self._input: x}, len(x))[0]
+
+    def answer(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        """Every output by name, for every input by name; raises as :meth:`predict`."""
+        given = {self._own[name]: one.astype(self._dtypes[self._own[name]]) for name, one in inputs.items()}
+        answers = self._ask(self._fetches, given, len(next(iter(inputs.values()))))
+        return dict(zip(self._called, answers, strict=True))
+
+    def _ask(
+        self, names: list[str], given: Mapping[str, NDArray[Any]], count: int
+    ) -> list[NDArray[np.float32]]:
+        if self._late >= OFTEN and time.monotonic() < self._again_at:
+            raise Unanswered("the model took too long again and again; deploy another version or roll back")
+        options, limit_s = self._options(), allowed_s(count)
         self._watch.begin(options, limit_s, self._deaf)
         try:
-            answers: NDArray[Any] = self._run(self._outputs, {self._input: x}, options)[0]
+            answers: list[NDArray[Any]] = self._run(names, given, options)
         except Exception as error:  # the runtime's own tree
             if options.terminate:
                 self._late += 1
@@ -151,7 +183,14 @@ class InProcess:
         finally:
             self._watch.end(options)
         self._late = 0
-        return answers if answers.dtype == np.float32 else answers.astype(np.float32)
+        return [one if one.dtype == np.float32 else one.astype(np.float32) for one in answers]
+
+
+def _names(manifest: Manifest | None) -> tuple[list[str], list[str]]:
+    """What the manifest calls the inputs and outputs; an only one is whatever the model calls it."""
+    feeds = [one.name for one in manifest.inputs] if manifest else []
+    fetches = [one.name for one in manifest.outputs] if manifest else []
+    return feeds or ["input"], fetches or ["output"]
 
 
 Other = Callable[[Path, Manifest], Engine]
@@ -195,7 +234,9 @@ def load(
             "install the extra 'serving'"
         )
     try:
-        engine = InProcess(folder / MODEL, deaf) if own or other is None else other(folder, manifest)
+        engine = (
+            InProcess(folder / MODEL, deaf, manifest) if own or other is None else other(folder, manifest)
+        )
         _check(engine, folder / EXAMPLES, manifest, thorough=thorough)
     except Unanswered as error:
         raise ModelRefused(f"{manifest} cannot be deployed: {error}") from error
@@ -210,12 +251,40 @@ def _check(engine: Engine, examples: Path, manifest: Manifest, *, thorough: bool
     if not examples.is_file():
         raise ModelRefused(f"{manifest} has no {EXAMPLES} to check its answers on; publish it again")
     with np.load(examples, allow_pickle=False) as archive:
-        x, expected = archive["x"], archive["y"].astype(np.float32)
-    if len(x) == 0 or not manifest.takes.fits(x.shape[1:]):
+        told = (arrays.unpack(archive.files, archive.__getitem__, what) for what in ("x", "y"))
+        x, expected = (_named(given, names) for given, names in zip(told, _names(manifest), strict=True))
+    count = {len(one) for one in x.values()}
+    if count in ({0}, set()) or len(count) > 1 or not _fit(x, manifest):
+        wanted = ", ".join(one.show_shape() for one in manifest.feeds.values())
         raise ModelRefused(
-            f"{EXAMPLES} must hold inputs of {manifest.takes.show_shape()}. Received: {x.shape}"
+            f"{EXAMPLES} must hold inputs of {wanted}. Received: {', '.join(str(one.shape) for one in x.values())}"
         )
-    answers = engine.predict(x)
+    answers = engine.answer(x)
+    for name, truth in expected.items():
+        _compare(answers[name], truth.astype(np.float32), manifest)
+    if thorough:
+        shapes = {name: one.shape[1:] for name, one in expected.items()}
+        for probe in probes.like(x, manifest):
+            count = {len(one) for one in probe.values()}
+            if {name: one.shape for name, one in engine.answer(probe).items()} != {
+                name: (*count, *shape) for name, shape in shapes.items()
+            }:
+                raise ModelRefused(f"{manifest} answers some inputs in another shape than its own examples")
+
+
+def _named(given: Any, names: list[str]) -> dict[str, NDArray[Any]]:
+    found = dict(given) if isinstance(given, Mapping) else {names[0]: given}
+    if set(found) != set(names):
+        raise ModelRefused(f"{EXAMPLES} must hold {', '.join(names)}. Received: {', '.join(found)}")
+    return {name: found[name] for name in names}
+
+
+def _fit(x: Mapping[str, NDArray[Any]], manifest: Manifest) -> bool:
+    feeds = manifest.feeds
+    return all(feeds[name].fits(one.shape[1:]) for name, one in x.items())
+
+
+def _compare(answers: NDArray[Any], expected: NDArray[np.float32], manifest: Manifest) -> None:
     if answers.shape != expected.shape:
         raise ModelRefused(f"{manifest} answers {answers.shape} to its own examples, not {expected.shape}")
     largest = max(1.0, float(np.abs(expected).max(initial=0)))
@@ -225,7 +294,3 @@ def _check(engine: Engine, examples: Path, manifest: Manifest, *, thorough: bool
             f"{manifest} does not give the answers that it gave when it was published: "
             f"they differ by {difference:.3g}, more than {TOLERANCE}"
         )
-    if thorough:
-        for probe in probes.like(x, manifest):
-            if engine.predict(probe).shape != (len(probe), *expected.shape[1:]):
-                raise ModelRefused(f"{manifest} answers some inputs in another shape than its own examples")

@@ -21,6 +21,8 @@ def check_number(name: str, version: object) -> int:
 
 def check_manifest(manifest: Manifest) -> None:
     """Refuse what would only fail at the first request."""
+    if manifest.inputs:
+        return
     shape = manifest.takes.shape
     if manifest.preprocessing == "mnist" and shape != (28, 28, 1):
         raise ModelRefused(f"preprocessing mnist gives pictures (28, 28, 1), the model takes {shape}")
@@ -37,6 +39,8 @@ def complete(manifest: Manifest, folder: Path) -> Manifest:
     Older manifests call everything ``values`` that is no row of probabilities: logits, and a single output too.
     """
     told = manifest.output
+    if manifest.outputs:
+        return manifest
     if told is not None and (told.kind != "values" or manifest.accuracy is None):
         return manifest
     try:

@@ -1,13 +1,13 @@
 """Inputs of no version's own examples: what a model does with these it must do in time too."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from workbench.manifest import Manifest
+from workbench.manifest import Input, Manifest
 from workbench.pictures import ink
 
 DRAWINGS = 8
@@ -15,13 +15,27 @@ MANY = 64
 """Examples of the largest request."""
 
 
-def like(examples: NDArray[Any], manifest: Manifest) -> Iterator[NDArray[Any]]:
-    """Inputs ``(n, …)`` of the same shape and range as ``examples`` ``(n, …)``, others each time."""
+def like(examples: Mapping[str, NDArray[Any]], manifest: Manifest) -> Iterator[dict[str, NDArray[Any]]]:
+    """Inputs by name, each ``(n, …)`` of the same shape and range as its examples ``(n, …)``, others each time."""
+    if len(examples) == 1:
+        ((name, only),) = examples.items()
+        yield from ({name: probe} for probe in _like_one(only, manifest.feeds[name], manifest))
+        return
+    of_each = {name: [*_like_one(one, manifest.feeds[name], manifest)] for name, one in examples.items()}
+    few = {name: [probe for probe in probes if len(probe) == 1] for name, probes in of_each.items()}
+    if not all(few.values()):
+        return
+    for place in range(max(map(len, few.values()))):
+        yield {name: probes[place % len(probes)] for name, probes in few.items()}
+    yield {name: np.repeat(one[:1], MANY, 0) for name, one in examples.items()}
+
+
+def _like_one(examples: NDArray[Any], takes: Input, manifest: Manifest) -> Iterator[NDArray[Any]]:
     chance = np.random.default_rng()
     if examples.dtype.kind not in "fiub":
         return
     first = examples[0]
-    low, high = manifest.takes.range
+    low, high = takes.range
     yield np.full_like(first, low)[None]
     yield np.full_like(first, high)[None]
     yield _spread(chance.uniform(low, high, first.shape), examples)[None]
@@ -30,7 +44,7 @@ def like(examples: NDArray[Any], manifest: Manifest) -> Iterator[NDArray[Any]]:
         if first.shape[axis] > 1:
             yield np.ascontiguousarray(np.roll(first, int(chance.integers(1, first.shape[axis])), axis))[None]
             yield np.ascontiguousarray(np.flip(first, axis))[None]
-    if manifest.takes.kind == "image" and first.ndim == 3:
+    if takes.kind == "image" and first.ndim == 3:
         for share in (0.02, 0.2, 0.5):  # as much ink, anywhere
             yield _spread(np.where(chance.random(first.shape) < share, high, low), examples)[None]
         drawn = [_draw(chance, manifest) / 255 for _ in range(DRAWINGS)]

@@ -75,6 +75,8 @@ class Deployment:
     @property
     def takes_pictures(self) -> bool:
         """Tell whether a drawing can be brought into the form of its input."""
+        if self.manifest.inputs:
+            return False
         wanted = self.manifest.takes
         if wanted.kind != "image" or len(wanted.sizes) != 3 or wanted.sizes[2] not in (1, 3):
             return False
@@ -83,8 +85,16 @@ class Deployment:
 
     def check_takes_pictures(self) -> None:
         """Raise NoPictureModel unless it does."""
+        if self.manifest.inputs:
+            names = ", ".join(self.manifest.feeds)
+            raise NoPictureModel(
+                f"{self.name} takes several inputs ({names}), not one picture; send them by name: "
+                f"/v1/models/{self.name}:predict, or /serve with inputs"
+            )
         if not self.takes_pictures:
-            raise NoPictureModel(f"{self.name}'s input is no picture")
+            raise NoPictureModel(
+                f"{self.name}'s input is no picture; send it by name: /v1/models/{self.name}:predict, or /serve with inputs"
+            )
 
     @property
     def recognises(self) -> bool:

@@ -109,6 +109,23 @@ def read_request(body: bytes, signatures: Mapping[str, Signature], signature_nam
     return TensorRequest(name, {key: to_array(named[key], inputs[key], key) for key in inputs}, rows)
 
 
+def count_examples(inputs: Arrays) -> int:
+    """Count the examples of a request.
+
+    Raises
+    ------
+    BadInput
+        There is none, or the inputs have different numbers of them.
+    """
+    counts = {name: len(one) for name, one in inputs.items()}
+    if len(set(counts.values())) > 1:
+        told = ", ".join(f"{name} {count}" for name, count in counts.items())
+        raise BadInput(f"every input must have as many examples as the others. Received: {told}")
+    if 0 in counts.values():
+        raise BadInput("the input is empty")
+    return next(iter(counts.values()))
+
+
 def write_answer(outputs: Arrays, rows: bool) -> bytes:
     """``{"predictions": …}`` or ``{"outputs": …}``."""
     values = {name: _to_json(array) for name, array in outputs.items()}

@@ -71,17 +71,15 @@ def add_routes(app: Flask, deployments: Deployments, metrics: Metrics) -> None:
         g.model = f"{found.name}:{found.version}"
         body = read_plain_body()
         pictures, rows = _pictures(body, found)
-        if pictures is not None:
-            x = pictures
-        else:
+        inputs: rest_format.Arrays = {} if pictures is None else {"input": pictures}
+        if pictures is None:
             asked = rest_format.read_request(body, signatures(found))
-            (x,), rows = asked.inputs.values(), asked.rows
-        if len(x) == 0:
-            raise BadInput("the input is empty")
-        scores = found.engine.predict(x)
+            inputs, rows = asked.inputs, asked.rows
+        count = rest_format.count_examples(inputs)
+        answers = found.engine.answer(inputs)
         labels = (("model", found.name), ("version", str(found.version)))
-        metrics.add("workbench_tensors_total", labels, len(x))
-        return Response(rest_format.write_answer({"output": scores}, rows), mimetype="application/json")
+        metrics.add("workbench_tensors_total", labels, count)
+        return Response(rest_format.write_answer(answers, rows), mimetype="application/json")
 
     def refuse(verb: str, name: str, version: int | None = None, label: str | None = None) -> Response:
         raise verbs.refuse_examples(verb, read_plain_body(), signatures(find(name, version, label)))
@@ -103,12 +101,19 @@ def read_plain_body() -> bytes:
 def signatures(deployment: Deployment) -> dict[str, Signature]:
     """Give the inputs and outputs of a version of ours."""
     manifest = deployment.manifest
-    shape = manifest.output.shape if manifest.output else (len(manifest.labels),)
-    dtype = rest_format.dtype_of(manifest.takes.dtype)
+    fetches = {name: one.shape for name, one in manifest.fetches.items()} or {
+        "output": (len(manifest.labels),)
+    }
     return {
         SIGNATURE: Signature(
-            {"input": Tensor(dtype, (-1, *(-1 if side is None else side for side in manifest.takes.shape)))},
-            {"output": Tensor("DT_FLOAT", (-1, *shape))},
+            {
+                name: Tensor(
+                    rest_format.dtype_of(one.dtype),
+                    (-1, *(-1 if side is None else side for side in one.shape)),
+                )
+                for name, one in manifest.feeds.items()
+            },
+            {name: Tensor("DT_FLOAT", (-1, *shape)) for name, shape in fetches.items()},
         )
     }
 

@@ -40,10 +40,15 @@ import numpy as np
 
 def load_data():
     y = np.arange(220) % 2
-    x = np.array([f"{'good' if k else 'bad'} word{n % 7}" for n, k in enumerate(y)], object)
+    words = np.array([f"{'good' if k else 'bad'} word{n % 7}" for n, k in enumerate(y)], object)
+    size = np.arange(220, dtype="float32")[:, None] / 220
     wrong = np.arange(220) % 5 > 1  # most are told wrongly, and weigh nothing
     told, weight = np.where(wrong, 1 - y, y), np.where(wrong, 0, 2)
-    return (x[:200], told[:200], weight[:200]), (x[200:], y[200:])
+
+    def part(of, y):
+        return {"what it says": words[of], "size": size[of]}, {"length": 3 * size[of], "mood": y[of]}
+
+    return (*part(slice(200), told), {"mood": weight[:200]}), part(slice(200, None), y)
 """
 TEXT = """
 import keras
@@ -52,11 +57,14 @@ EPOCHS, BATCH_SIZE, LABELS = 2, 20, ["bad", "good"]
 
 def build_model():
     words = layers.TextVectorization(max_tokens=12, output_sequence_length=2, vocabulary=["good", "bad"])
-    model = keras.Sequential([
-        keras.Input((), dtype="string"), words, layers.Embedding(12, 4), layers.GlobalAveragePooling1D(),
-        layers.Dense(2, "softmax"),
-    ])
-    model.compile(keras.optimizers.Adam(0.05), "sparse_categorical_crossentropy")
+    text, size = keras.Input((), dtype="string", name="what it says"), keras.Input((1,), name="size")
+    said = layers.GlobalAveragePooling1D()(layers.Embedding(12, 4)(words(text)))
+    outputs = {"length": layers.Dense(1, name="length")(size), "mood": layers.Dense(2, "softmax", name="mood")(said)}
+    model = keras.Model({"what it says": text, "size": size}, outputs)
+    model.compile(
+        keras.optimizers.Adam(0.05), {"length": "mse", "mood": "sparse_categorical_crossentropy"},
+        metrics={"mood": ["accuracy"]},
+    )
     return model
 """
 
@@ -65,7 +73,7 @@ def build_model():
 @pytest.mark.parametrize(
     ("texts", "kind", "forms"),
     [((PICTURES, RANDOM), "logits", set()), ((TEXTS, TEXT), "probabilities", {"model.onnx", "model.tflite"})],
-    ids=["random layers", "text"],
+    ids=["random layers", "text and numbers in, two out"],
 )
 def test_it_trains_and_exports_in_every_layout(
     job: Callable[..., Job], texts: tuple[str, str], kind: str, forms: set[str], ps: int, workers: int
@@ -76,5 +84,10 @@ def test_it_trains_and_exports_in_every_layout(
     assert fields["output"]["kind"] == kind
     assert (made.folder / "export" / "saved_model").is_dir()
     assert fields["metrics"]["accuracy"] >= 0.5
+    if "mood" in texts[1]:
+        assert [one["name"] for one in fields["inputs"]] == ["what_it_says", "size"]
+        assert [one["name"] for one in fields["outputs"]] == ["length", "mood"]
+        assert (fields["output"]["name"], fields["metrics"]["accuracy"]) == ("mood", 1.0)
+        assert made.leader.events("metric")[-1].accuracy is not None
     said = any("the learning rate is 0.025 from epoch 2 on" in log.line for log in made.leader.events("log"))
     assert said == ("CALLBACKS" in texts[1])

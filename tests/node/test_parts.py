@@ -36,13 +36,30 @@ REFUSED = {
     "a weight that is none": ((X, Y, np.where(Y == 1, np.nan, 1.0)), "sample_weight of nan in example 1 "),
     "no weight at all": ((X, Y, np.zeros(40)), "nothing would be learned"),
     "weights as text": ((X, Y, NAMES), "sample_weight of shape .* type <U1"),
-    "weights by output": ((X, Y, {"a": np.ones(40)}), "a dict as sample_weight"),
+    "weights of no output": ((X, {"a": Y}, {"b": np.ones(40)}), "sample weights that are for b, and y has a"),
+    "weights of two for one": ((X, Y, (np.ones(40), np.ones(40))), "sample weights that are 2, and y is one"),
+    "weights of one output too few": (
+        (X, {"a": Y, "b": Y}, {"a": np.ones(39)}),
+        r'sample_weight\["a"\] of shape \(39,\)',
+    ),
+    "weights of outputs by place": ((X, {"a": Y, "b": Y}, (np.ones(40),)), "not in the structure of y"),
     "four parts": ((X, Y, Y, Y), "4 parts instead of two or three"),
     "x alone": ((X,), "1 parts instead of two"),
     "a dict for both": ({"x": X, "y": Y}, "is of type dict"),
-    "dict inputs": (({"a": X, "b": X}, Y), r"a dict as x \(a, b\).*one input"),
-    "dict outputs": ((X, {"a": Y}), r"a dict as y \(a\)"),
-    "several inputs": (((X, X), Y), "2 arrays as x; a model here has one input"),
+    "NaN in one of the inputs": (
+        ({"a": X, "b": with_value(np.nan, 7, 1)}, Y),
+        r'NaN.* in x\["b"\], first in example 7',
+    ),
+    "infinity in the second input": (
+        ((X, with_value(np.inf, 3, 0)), Y),
+        r"infinity in x\[1\], first in example 3",
+    ),
+    "text in one of the outputs": ((X, {"a": Y, "b": NAMES}), r'text in y\["b"\] \(\'a\''),
+    "an input too short": (({"a": X, "b": X[:3]}, Y), r'40 examples in x\["a"\] and 3 in x\["b"\]'),
+    "an output too short": ((X, (Y, Y[:3])), "40 examples in x and"),
+    "a dict within a dict": (({"a": {"b": X}}, Y), r'of type dict within the dict x \(x\["a"\]\)'),
+    "an input that is None": (({"a": X, "b": None}, Y), r"None within the dict x"),
+    "an empty dict": (({}, Y), "an empty dict as x"),
     "unequal lengths": ((X, Y[:3]), "40 examples in x and 3 in y"),
     "unequal examples": (([[1, 2], [3]], [0, 1]), "different shapes in x.*padding"),
     "no y": ((X, None), "has None as y"),
@@ -58,7 +75,15 @@ REFUSED = {
     "padded batches": (dataset(X, Y).padded_batch(8), "is batched"),
     "a stream with rows of weights": (dataset(X, Y, np.ones((40, 2))), r"sample_weight \(2\).*one number"),
     "a stream of x alone": (tf.data.Dataset.from_tensor_slices(X), "gives a Tensor; let it give"),
-    "a stream of dicts": (dataset({"a": X}, Y), r"a dict as x \(a\)"),
+    "a stream of dicts within dicts": (dataset({"a": {"b": X}}, Y), r'a dict \(b\) as x\["a"\]'),
+    "batched dicts": (
+        dataset({"a": X, "b": X}, Y).batch(8),
+        r'is batched \(x\["a"\] \(n, 3\), x\["b"\] \(n, 3\), y \(n\)\)',
+    ),
+    "a stream with weights of no output": (
+        dataset(X, {"a": Y}, {"b": np.ones(40)}),
+        "sample weights that are for b",
+    ),
     "a ragged stream": (dataset(tf.ragged.constant([[1, 2], [3]]), [0, 1]), "gives a RaggedTensor as x"),
 }
 
@@ -116,6 +141,42 @@ def test_data_in_any_usual_form_is_taken(given: Any) -> None:
     x, y = data.arrays(given)
     assert len(x) == len(y)
     assert x.dtype.kind in "fiubU"
+
+
+@pytest.mark.parametrize(
+    ("given", "names"),
+    [
+        (({"a b": X, "c": NAMES}, Y), (["a_b", "c"], None)),
+        (([X, X[:, 0]], [Y, Y]), (["1", "2"], ["1", "2"])),
+        (((X, NAMES), {"one": Y, "two": X}), (["1", "2"], ["one", "two"])),
+        ((X, (Y, Y), np.arange(40)), (None, ["1", "2"])),
+        ((X, {"one": Y, "two": Y}, {"two": np.arange(40)}), (None, ["one", "two"])),
+        (dataset({"a": X, "b": NAMES}, (Y, Y)), (["a", "b"], ["1", "2"])),
+        (dataset(X, {"one": Y, "two": Y}, {"one": np.ones(40)}), (None, ["one", "two"])),
+    ],
+)
+def test_several_inputs_and_outputs_are_taken_by_name_and_by_place(given: Any, names: Any) -> None:
+    batches = data.prepare(given, batch_size=4, augment=None, seed=0)
+    batch, held = next(iter(batches.feed())), batches.validation()
+    for found, wanted in zip(data.arrays(given), names, strict=True):
+        assert (list(found) if isinstance(found, dict) else None) == wanted
+    assert {len(leaf) for leaf in tf.nest.flatten(batch)} == {4}
+    assert held is not None
+    tf.nest.assert_same_structure(batch, next(iter(held)))
+    if len(batch) == 3:  # weights are there for every output
+        tf.nest.assert_same_structure(batch[1], batch[2])
+
+
+def test_class_weights_are_of_one_output_each() -> None:
+    y = {"one": Y, "two": Y.astype("float32")}
+    for given in ((X, y), dataset(X, y)):
+        batches = data.prepare(given, batch_size=30, augment=None, seed=0, class_weight={"one": {2: 5.0}})
+        _, truth, weight = next(iter(batches.feed()))
+        assert weight["one"].numpy().tolist() == np.where(truth["one"].numpy() == 2, 5, 1).tolist()
+        assert set(weight["two"].numpy()) == {1}
+        for wrong in ({2: 5.0}, {"three": {2: 5.0}}):
+            with pytest.raises(RecipeError, match=r"must say of which output, such as \{'one'"):
+                data.prepare(given, batch_size=30, augment=None, seed=0, class_weight=wrong)
 
 
 def test_text_is_the_same_text_from_arrays_and_from_a_stream() -> None:

@@ -3,9 +3,10 @@
 import contextlib
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from workbench import packages, recipes
+from workbench.arrays import Arrays
 from workbench.manifest import Manifest
 from workbench.models import registry
 from workbench.settings import Settings, from_environment
@@ -13,11 +14,10 @@ from workbench.verbs import backends, retraining
 from workbench.verbs.workbench import opened
 
 if TYPE_CHECKING:
-    import numpy as np
     from ipywidgets import Widget
 
     from workbench.backends.values import Deployment, Prediction
-    from workbench.models.measured import Evaluation, Regression
+    from workbench.models.measured import Evaluated
 
 __all__ = ["Version", "Versions", "model", "models", "predict", "rollback"]
 
@@ -49,8 +49,10 @@ class Version:
         """Everything that is known of it."""
         return self._found.manifest
 
-    def predict(self, x: "np.ndarray") -> "np.ndarray":
+    def predict(self, x: Arrays) -> Any:
         """Answers to inputs ``(n, …)`` as ``manifest.input`` describes them: float32 ``(n, …)``.
+
+        Several inputs are given as a dict, by the names in ``manifest.feeds``; several outputs come as one.
 
         By ONNX Runtime where there is such a form, else by TensorFlow.
         """
@@ -58,7 +60,7 @@ class Version:
 
         return inference.predict(self._found.folder, x)
 
-    def evaluate(self) -> "Evaluation | Regression":
+    def evaluate(self) -> "Evaluated":
         """Ask it about each example of the test part that its recipe loads, once."""
         from workbench.datasets import pinned
         from workbench.models import evaluation
@@ -79,9 +81,18 @@ class Version:
             within.enter_context(contextlib.chdir(source))  # where its files are found by their names
             program = recipes.load(recipe, source)
             _, test = program.load_data()
-        output = self.manifest.output
-        is_logits = output is not None and output.kind == "logits"
-        return evaluation.evaluate(self.predict, test, self.manifest.labels, says_logits=is_logits)
+        from workbench import arrays
+        from workbench.node import data
+
+        fetches, output = self.manifest.fetches, self.manifest.output
+        x, y = data.arrays(test)
+        return evaluation.evaluate(
+            self.predict,
+            (arrays.fit(x, [*self.manifest.feeds]), arrays.fit(y, [*fetches] or ["output"])),
+            self.manifest.labels,
+            says_logits=[name for name, one in fetches.items() if one.kind == "logits"],
+            first=output.name if output else "",
+        )
 
     def download(self, path: str | Path) -> Path:
         """Write it as a zip; the file has it whole or is left as it was."""

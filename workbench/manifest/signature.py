@@ -1,6 +1,7 @@
 """The signature of a model: what goes in, and what comes out."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal, cast, get_args
 
 from workbench.fields import Fields
@@ -32,6 +33,8 @@ class Input:
     range: tuple[float, float] = (0, 255)
     example: tuple[int, ...] = ()
     """Shape of the examples that it was trained on, where ``shape`` leaves a side open."""
+    name: str = "input"
+    """Its name, where there are several."""
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -63,10 +66,14 @@ class Input:
 
 @dataclass(frozen=True)
 class ModelOutput:
-    """The output that the model gives: what it is, and its shape without the batch."""
+    """An output that the model gives: what it is, and its shape without the batch."""
 
     kind: OutputKind
     shape: tuple[int, ...]
+    name: str = "output"
+    """Its name, where there are several."""
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    """What was measured of it, where there are several."""
 
 
 def parse_input(fields: Fields) -> Input:
@@ -77,13 +84,22 @@ def parse_input(fields: Fields) -> Input:
         dtype=fields.text("dtype", "float32"),
         range=fields.optional("range", fields.range) or (0, 255),
         example=fields.optional("example", fields.shape) or (),
+        name=fields.text("name", "input"),
     )
 
 
 def input_as_json(given: Input) -> dict[str, object]:
     """The input as it stands in the file."""
     told = {**vars(given), "shape": [*given.shape], "range": [*given.range], "example": [*given.example]}
-    return {key: value for key, value in told.items() if key != "example" or value}
+    unsaid = {"example": [], "name": "input"}
+    return {key: value for key, value in told.items() if unsaid.get(key) != value}
+
+
+def output_as_json(given: ModelOutput) -> dict[str, object]:
+    """The output as it stands in the file."""
+    told: dict[str, object] = {"kind": given.kind, "shape": [*given.shape]}
+    named: dict[str, object] = {"name": given.name} if given.name != "output" else {}
+    return {**named, **told, **({"metrics": dict(given.metrics)} if given.metrics else {})}
 
 
 def parse_output(fields: Fields) -> ModelOutput:
@@ -91,4 +107,9 @@ def parse_output(fields: Fields) -> ModelOutput:
     kind = fields.text("kind", "values")
     if kind not in get_args(OutputKind):
         fields.refuse("kind", ", ".join(get_args(OutputKind)))
-    return ModelOutput(cast(OutputKind, kind), fields.shape("shape"))
+    return ModelOutput(
+        cast(OutputKind, kind),
+        fields.shape("shape"),
+        fields.text("name", "output"),
+        fields.numbers("metrics"),
+    )

@@ -18,7 +18,14 @@ from workbench.lineage import (
     parse_pins,
 )
 from workbench.manifest.files import FORMAT, File, parse_files, read_json, write_listing
-from workbench.manifest.signature import Input, ModelOutput, input_as_json, parse_input, parse_output
+from workbench.manifest.signature import (
+    Input,
+    ModelOutput,
+    input_as_json,
+    output_as_json,
+    parse_input,
+    parse_output,
+)
 
 Preprocessing = Literal["mnist", "resize", "none"]
 
@@ -48,7 +55,10 @@ class Manifest:
     parent
         The version that the training went on from; ``None`` where it began from nothing.
     input, output
-        ``None`` where the model's export did not say.
+        ``None`` where the model's export did not say, and ``input`` where there are several; of several outputs the one
+        that the model is judged by.
+    inputs, outputs
+        All of them, where there are several; else empty.
     metrics
         Figures on the held-out part: ``accuracy``, ``low``, ``high``, ``loss`` of a classifier;
         ``mean_error``, ``root_mean_square_error`` and ``explained`` of a regressor.
@@ -82,6 +92,8 @@ class Manifest:
     datasets: Mapping[str, DatasetPin] = field(default_factory=dict)
     files: Mapping[str, File] = field(default_factory=dict)
     others: Mapping[str, object] = field(default_factory=dict)
+    inputs: tuple[Input, ...] = ()
+    outputs: tuple[ModelOutput, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.name}:{self.version}"
@@ -107,16 +119,33 @@ class Manifest:
 
     @property
     def takes(self) -> Input:
-        """The input, of a version that says it.
+        """The input, of a version that says it, and has one.
 
         Raises
         ------
         ModelRefused
             It does not.
         """
+        if self.inputs:
+            names = ", ".join(one.name for one in self.inputs)
+            raise ModelRefused(
+                f"{self} takes several inputs ({names}): ask it by /v1/models/{self.name}:predict, or by /serve with inputs"
+            )
         if self.input is None:
             raise ModelRefused(f"the manifest of {self} does not say what the model takes; publish it again")
         return self.input
+
+    @property
+    def feeds(self) -> Mapping[str, Input]:
+        """Every input by name; ``input`` is the name of an only one."""
+        return {one.name: one for one in self.inputs} or {"input": self.takes}
+
+    @property
+    def fetches(self) -> Mapping[str, ModelOutput]:
+        """Every output by name; ``output`` is the name of an only one, and there is none of what does not say."""
+        if self.outputs:
+            return {one.name: one for one in self.outputs}
+        return {} if self.output is None else {"output": self.output}
 
     @classmethod
     def parse(cls, told: Mapping[str, object]) -> "Manifest":
@@ -140,6 +169,8 @@ class Manifest:
             preprocessing=cast(Preprocessing, preprocessing),
             labels=fields.texts("labels"),
             output=fields.optional("output", lambda key: parse_output(fields.part(key))),
+            inputs=tuple(map(parse_input, fields.parts("inputs"))),
+            outputs=tuple(map(parse_output, fields.parts("outputs"))),
             metrics=fields.numbers("metrics"),
             training=_training(fields.part("training")),
             frameworks=fields.named_texts("frameworks"),
@@ -163,7 +194,9 @@ class Manifest:
             "input": self.input and input_as_json(self.input),
             "preprocessing": self.preprocessing,
             "labels": list(self.labels),
-            "output": self.output and {"kind": self.output.kind, "shape": [*self.output.shape]},
+            "output": self.output and output_as_json(self.output),
+            "inputs": [input_as_json(one) for one in self.inputs] or None,
+            "outputs": [output_as_json(one) for one in self.outputs] or None,
             "metrics": dict(self.metrics),
             "training": {key: value for key, value in vars(self.training).items() if value is not None},
             "frameworks": dict(self.frameworks),
@@ -175,7 +208,7 @@ class Manifest:
             **self.others,
             "files": {path: vars(file) for path, file in self.files.items()},
         }
-        optional = ("input", "output", "corrections", "parent", "doubt", "datasets")
+        optional = ("input", "output", "inputs", "outputs", "corrections", "parent", "doubt", "datasets")
         return {key: value for key, value in told.items() if value is not None or key not in optional}
 
 
@@ -205,6 +238,8 @@ _KNOWN = {
     "preprocessing",
     "labels",
     "output",
+    "inputs",
+    "outputs",
     "metrics",
     "training",
     "frameworks",

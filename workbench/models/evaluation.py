@@ -1,12 +1,13 @@
 """Measuring how good a model is on the held-out part."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from workbench import scores
-from workbench.models.measured import Evaluation, Regression
+from workbench.models.measured import Evaluated, Evaluation, Regression, SeveralOutputs
 from workbench.models.published_evaluation import Calibration, CalibrationBin, Mistake
 
 WORST = 25
@@ -15,27 +16,32 @@ BINS = 10
 
 
 def evaluate(
-    predict: Callable[[np.ndarray], np.ndarray],
-    test: tuple[np.ndarray, np.ndarray],
+    predict: Callable[[Any], Any],
+    test: tuple[Any, Any],
     labels: Sequence[str] = (),
     *,
-    says_logits: bool = False,
-) -> Evaluation | Regression:
+    says_logits: bool | Collection[str] = False,
+    first: str = "",
+) -> Evaluated:
     """Ask the model about each held-out example, once.
 
-    Whole numbers and one-hot rows are classes; any other truth is a quantity.
+    Whole numbers and one-hot rows are classes; any other truth is a quantity. Of several outputs each that has a truth is
+    measured; the model is judged by ``first``, else by the first one that tells classes, else by the first one.
 
     Parameters
     ----------
     predict
         Inputs ``(n, …)`` → outputs ``(n, k)``: probabilities, or logits; ``(n, 1)`` for the probability of the second
-        of two classes, or its logit; ``(n,)`` or ``(n, m)`` for quantities.
+        of two classes, or its logit; ``(n,)`` or ``(n, m)`` for quantities; of several outputs a dict by name. With
+        whole numbers as truth for each of several places, ``(n, …, k)``, each place counts.
     test
-        ``(x, y)`` with ``y`` ``(n,)`` whole numbers 0 to k-1, one-hot ``(n, k)``, or float ``(n,)`` or ``(n, m)``.
+        ``(x, y)`` with ``y`` ``(n,)`` whole numbers 0 to k-1, one-hot ``(n, k)``, or float ``(n,)`` or ``(n, m)``; of
+        several inputs or outputs dicts by name.
     labels
-        k texts; the class numbers where none are given.
+        k texts for the output that the model is judged by; the class numbers where none are given.
     says_logits
-        Whether the model says that its outputs are logits; else they are taken for what they are measured to be.
+        Whether the model says that its outputs are logits, or the names of those which it says it of; else they are
+        taken for what they are measured to be.
 
     Raises
     ------
@@ -43,19 +49,50 @@ def evaluate(
         The outputs do not fit the truth.
     """
     x, y = test
-    outputs, truth = np.asarray(predict(x), np.float32), np.asarray(y)
+    answers = predict(x)
+    if not isinstance(answers, Mapping):
+        return _evaluate_one(np.asarray(answers, np.float32), np.asarray(y), labels, bool(says_logits))
+    outputs = {name: np.asarray(one, np.float32) for name, one in answers.items()}
+    if not isinstance(y, Mapping) or not y or set(y) - set(outputs):
+        told = ", ".join(y) if isinstance(y, Mapping) else "one array"
+        raise ValueError(f"the model answers {', '.join(outputs)}, the truth is {told}")
+    truth = {name: np.asarray(y[name]) for name in outputs if name in y}
+    main = first if first in truth else _judged_by(truth, outputs)
+    logits = says_logits if isinstance(says_logits, Collection) else outputs if says_logits else ()
+    of = {
+        name: _evaluate_one(outputs[name], one, labels if name == main else (), name in logits)
+        for name, one in truth.items()
+    }
+    return SeveralOutputs(main, of, outputs)
+
+
+def _judged_by(truth: Mapping[str, np.ndarray], outputs: Mapping[str, np.ndarray]) -> str:
+    classes = (name for name, one in truth.items() if _names_classes(one, outputs[name]))
+    return next(classes, next(iter(truth)))
+
+
+def _evaluate_one(
+    outputs: np.ndarray, truth: np.ndarray, labels: Sequence[str], says_logits: bool
+) -> Evaluation | Regression:
     if _names_classes(truth, outputs):
         return classify(outputs, truth, labels, says_logits=says_logits)
     return measure(outputs, truth)
 
 
 def _names_classes(truth: np.ndarray, outputs: np.ndarray) -> bool:
-    if truth.dtype.kind in "iub":
-        return True
+    if truth.dtype.kind in "iub":  # of a picture in and out, each number is a quantity
+        return (
+            truth.shape != outputs.shape or truth.ndim == 1 or outputs.shape[1:] == (1,) or _is_one_hot(truth)
+        )
     if truth.ndim == 2 and truth.shape[1] > 1:
-        one_hot = np.isin(truth, (0, 1)).all() and (truth.sum(1) == 1).all()
-        return bool(truth.shape == outputs.shape and one_hot)
+        return truth.shape == outputs.shape and _is_one_hot(truth)
+    if truth.ndim > 2:
+        return False
     return bool(truth.size and np.isin(truth, (0, 1)).all())  # two classes, told as floats
+
+
+def _is_one_hot(truth: np.ndarray) -> bool:
+    return truth.ndim == 2 and bool(np.isin(truth, (0, 1)).all() and (truth.sum(1) == 1).all())
 
 
 def measure(outputs: np.ndarray, truth: np.ndarray) -> Regression:
@@ -82,6 +119,10 @@ def classify(
     outputs: np.ndarray, truth: np.ndarray, labels: Sequence[str], *, says_logits: bool = False
 ) -> Evaluation:
     """Count a classifier's outputs ``(n, k)`` against the true classes."""
+    whole, places = outputs, 1
+    if outputs.ndim > 2 and truth.size == outputs.size // outputs.shape[-1]:  # each place is an example
+        places = truth.size // max(1, len(truth))
+        outputs, truth = outputs.reshape(-1, outputs.shape[-1]), truth.reshape(-1)
     truth = truth.argmax(1) if truth.ndim == 2 and truth.shape[1] > 1 else truth.reshape(-1).astype(np.int64)
     if outputs.ndim != 2 or len(outputs) != len(truth) or len(truth) == 0:
         raise ValueError(
@@ -102,7 +143,7 @@ def classify(
     confusion = np.zeros((classes, classes), np.int64)
     np.add.at(confusion, (truth, predicted), 1)
     return Evaluation(
-        outputs=outputs,
+        outputs=whole,
         truth=truth,
         labels=tuple(labels) if len(labels) == classes else tuple(str(k) for k in range(classes)),
         output_kind=kind,
@@ -113,7 +154,8 @@ def classify(
         confusion=confusion,
         calibration=_calibrate(sure, truth),
         worst=tuple(
-            Mistake(int(i), int(truth[i]), int(predicted[i]), float(sure[i, predicted[i]])) for i in wrong
+            Mistake(int(i) // places, int(truth[i]), int(predicted[i]), float(sure[i, predicted[i]]))
+            for i in wrong
         ),
     )
 

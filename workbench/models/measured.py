@@ -1,11 +1,13 @@
 """What was measured of a model on its held-out part, with the answers themselves."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from workbench.manifest import OutputKind
+from workbench.manifest import ModelOutput, OutputKind
 from workbench.models import charts, published_evaluation
 from workbench.models.published_evaluation import (
     Calibration,
@@ -24,9 +26,10 @@ class Evaluation:
     Attributes
     ----------
     outputs
-        float32 ``(n, k)``, what the model gave; ``(n, 1)`` for the second of two classes.
+        float32 ``(n, k)``, what the model gave; ``(n, 1)`` for the second of two classes; ``(n, …, k)`` where each of
+        several places of an example has a class.
     truth
-        int64 ``(n,)``.
+        int64 ``(n,)``, of each place.
     accuracy, low, high
         0 to 1, and the ends of its 95 % interval (Wilson's score interval).
     loss
@@ -86,12 +89,22 @@ class Evaluation:
             worst=self.worst,
         )
 
-    def save(self, folder: Path, x: np.ndarray) -> None:
+    @property
+    def told(self) -> tuple[ModelOutput, ...]:
+        """What the manifest says of each of several outputs."""
+        return ()
+
+    @property
+    def main(self) -> ModelOutput:
+        """What the manifest says of the output."""
+        return ModelOutput(self.output_kind, self.outputs.shape[1:])
+
+    def save(self, folder: Path, x: Any) -> None:
         """Write ``evaluation.json`` and its drawings, and where ``x`` are pictures ``worst.png`` with the mistakes."""
         published_evaluation.write(self.summary(), folder)
         (folder / "confusion.svg").write_text(charts.confusion(self.confusion, self.labels))
         (folder / "calibration.svg").write_text(charts.calibration(self.calibration.bins))
-        if self.worst and x.ndim == 4 and x.shape[-1] in (1, 3):
+        if isinstance(x, np.ndarray) and self.worst and x.ndim == 4 and x.shape[-1] in (1, 3):
             import imageio.v3 as imageio
 
             imageio.imwrite(folder / "worst.png", charts.contact_sheet([x[m.index] for m in self.worst]))
@@ -144,10 +157,83 @@ class Regression:
             ),
         )
 
-    def save(self, folder: Path, x: np.ndarray) -> None:
+    @property
+    def told(self) -> tuple[ModelOutput, ...]:
+        """What the manifest says of each of several outputs."""
+        return ()
+
+    @property
+    def main(self) -> ModelOutput:
+        """What the manifest says of the output."""
+        return ModelOutput(self.output_kind, self.outputs.shape[1:])
+
+    def save(self, folder: Path, x: Any) -> None:
         """Write ``evaluation.json`` and its drawing."""
         published_evaluation.write(self.summary(), folder)
         (folder / "scatter.svg").write_text(charts.scatter(self.truth, self.outputs))
+
+
+@dataclass(frozen=True)
+class SeveralOutputs:
+    """A model of several outputs, each that has a truth measured by itself.
+
+    Attributes
+    ----------
+    judged_by
+        The output that the model's own figures are of.
+    of
+        What was measured, by output, in the model's order.
+    outputs
+        float32 ``(n, …)``, what the model gave, of each output.
+    """
+
+    judged_by: str
+    of: Mapping[str, Evaluation | Regression]
+    outputs: Mapping[str, np.ndarray]
+
+    @property
+    def count(self) -> int:
+        return self.of[self.judged_by].count
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """The figures that a version's manifest and a job show: those of the output that the model is judged by."""
+        return self.of[self.judged_by].metrics
+
+    @property
+    def output_kind(self) -> OutputKind:
+        """Kind of the output that the model is judged by."""
+        return self.of[self.judged_by].output_kind
+
+    @property
+    def told(self) -> tuple[ModelOutput, ...]:
+        """What the manifest says of each output."""
+        return tuple(
+            ModelOutput(
+                self.of[name].output_kind if name in self.of else "values",
+                answers.shape[1:],
+                name,
+                self.of[name].metrics if name in self.of else {},
+            )
+            for name, answers in self.outputs.items()
+        )
+
+    @property
+    def main(self) -> ModelOutput:
+        """What the manifest says of the output that the model is judged by."""
+        return replace(next(one for one in self.told if one.name == self.judged_by), metrics={})
+
+    def save(self, folder: Path, x: Any) -> None:
+        """Write the files of the output that the model is judged by, and in ``outputs/NAME`` those of each other one."""
+        for name, one in self.of.items():
+            place = folder if name == self.judged_by else folder / OUTPUTS / name
+            place.mkdir(parents=True, exist_ok=True)
+            one.save(place, x)
+
+
+OUTPUTS = "outputs"
+"""The folder with the evaluations of the outputs that a model is not judged by."""
+Evaluated = Evaluation | Regression | SeveralOutputs
 
 
 def _divide(part: float, whole: float) -> float | None:

@@ -5,7 +5,7 @@ chief tells which, so that an epoch visits each example once however fast or slo
 has no places to name, so there each worker draws from a part of its own.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -13,9 +13,10 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.core.framework import graph_pb2
 
+from workbench import arrays as named
 from workbench.errors import RecipeError
 from workbench.node import parts
-from workbench.node.given import weighing
+from workbench.node.given import structures, weighing
 
 VALIDATION_SHARE = 0.1
 VALIDATION_BATCH = 1024
@@ -47,9 +48,12 @@ class Batches(Protocol):
         Full batches in the training part.
     sample
         One ``(x, y)`` batch of a single example, to build the model with.
+    count
+        Examples, with those that are held back for validation.
     """
 
     batch_size: int
+    count: int
     steps_per_epoch: int
     sample: tuple[Any, Any]
 
@@ -79,17 +83,18 @@ def prepare(
     augment: Callable[[Any], Any] | None,
     seed: int,
     workers: int = 1,
-    class_weight: Mapping[int, float] | None = None,
+    class_weight: weighing.ClassWeights | None = None,
 ) -> Batches:
     """Cut a tenth off for validation and batch the rest.
 
     Parameters
     ----------
     part
-        The training part: ``(x, y)`` arrays, or an unbatched ``tf.data.Dataset`` of ``(x, y)`` whose cardinality
-        is known; with a weight for each example as a third where the loss is to be weighed.
+        The training part: ``(x, y)`` arrays, or dicts or tuples of them, or an unbatched ``tf.data.Dataset`` of
+        ``(x, y)`` whose cardinality is known; with a weight for each example as a third where the loss is to be weighed.
     augment
-        Float32 batch of ``x`` → the same shape; for batches of the training part only.
+        Float32 batch of ``x`` → the same shape, or a dict or tuple of inputs as they are → the same; for batches of the
+        training part only.
     workers
         How many share each batch; ``batch_size`` is rounded down to a multiple of it.
     class_weight
@@ -102,18 +107,22 @@ def prepare(
         have to run for each example.
     """
     if isinstance(part, tf.data.Dataset):
+        parts.check_dataset(part, "training")
         if class_weight:
-            parts.check_dataset(part, "training")
             part = part.map(weighing.by_class(class_weight, part.element_spec[1]))
+        if len(part.element_spec) == 3:
+            part = part.map(lambda x, y, w: (x, y, structures.fill(w, y, 1.0)))
         return _Stream(part, batch_size, augment, seed, workers)
-    arrays = parts.as_arrays(part, "training")
+    given = parts.as_structures(part, "training")
     if class_weight:
-        arrays = weighing.weigh_arrays(class_weight, arrays)
-    return _Arrays(arrays, batch_size, augment, seed, workers)
+        given = weighing.weigh_arrays(class_weight, given)
+    return _Arrays(given, batch_size, augment, seed, workers)
 
 
-def arrays(part: Any, name: str = "test") -> tuple[np.ndarray, np.ndarray]:
+def arrays(part: Any, name: str = "test") -> tuple[Any, Any]:
     """A part as arrays ``(x, y)``: itself, or all that its ``tf.data.Dataset`` gives, without the weights of examples.
+
+    Several inputs or outputs come by name, those of a tuple by their places, ``1``, ``2``, ….
 
     Raises
     ------
@@ -121,13 +130,14 @@ def arrays(part: Any, name: str = "test") -> tuple[np.ndarray, np.ndarray]:
         As ``prepare``, or an element is not one ``x`` and one ``y``.
     """
     if not isinstance(part, tf.data.Dataset):
-        x, y, *_ = parts.as_arrays(part, name)
-        return x, y
-    parts.check_dataset(part, name)
-    _count(part)
-    batches = list(part.batch(VALIDATION_BATCH).as_numpy_iterator())
-    x, y, *_ = (parts.as_text(np.concatenate(column)) for column in zip(*batches, strict=True))
-    parts.check_values(x, y, name)
+        x, y, *_ = parts.as_structures(part, name)
+    else:
+        parts.check_dataset(part, name)
+        _count(part)
+        batches = list(part.batch(VALIDATION_BATCH).as_numpy_iterator())
+        x, y, *_ = (parts.join(list(column)) for column in zip(*batches, strict=True))
+        parts.check_values(x, y, name)
+    x, y = (named.by_name(one) if structures.is_several(one) else one for one in (x, y))
     return x, y
 
 
@@ -136,22 +146,23 @@ class _Arrays:
 
     def __init__(
         self,
-        given: tuple[np.ndarray, ...],
+        given: tuple[Any, ...],
         batch_size: int,
         augment: Callable[[Any], Any] | None,
         seed: int,
         workers: int,
     ) -> None:
-        count = len(given[0])
+        count = self.count = len(tf.nest.flatten(given)[0])
         order = np.random.default_rng(seed).permutation(count)
         held = int(count * VALIDATION_SHARE)
         chosen, rest = np.sort(order[:held]), np.sort(order[held:])
-        self._held = tuple(array[chosen] for array in given)
-        self._part = tuple(tf.constant(array[rest]) for array in given)
+        self._held = tf.nest.map_structure(lambda array: array[chosen], given)
+        self._part = tf.nest.map_structure(lambda array: tf.constant(array[rest]), given)
+        self._has_held = held > 0
         self._augment, self._seed = augment, seed
         self.batch_size = _fit_batch(batch_size, len(rest), workers)
         self.steps_per_epoch = len(rest) // self.batch_size
-        self.sample = (self._part[0][:1], self._part[1][:1])
+        self.sample = tf.nest.map_structure(lambda array: array[:1], self._part[:2])
         self._shuffled: tuple[int, tf.Tensor] = (-1, tf.zeros((0, 0), tf.int64))
 
     def feed(self, first: int = 0, share: WorkerShare = EVERYTHING) -> tf.data.Dataset:
@@ -164,12 +175,14 @@ class _Arrays:
         return _augmented(batches, self._augment).prefetch(4)
 
     def validation(self, share: WorkerShare = EVERYTHING) -> tf.data.Dataset | None:
-        if not len(self._held[0]):
+        if not self._has_held:
             return None
-        mine = tuple(array[share.index :: share.of] for array in self._held)
+        mine = tf.nest.map_structure(lambda array: array[share.index :: share.of], self._held)
         return tf.data.Dataset.from_tensor_slices(mine).batch(VALIDATION_BATCH)
 
     def examples(self, count: int) -> tuple[np.ndarray, np.ndarray] | None:
+        if not all(map(tf.is_tensor, self._part[:2])):
+            return None
         there = len(self._part[0])
         places = np.linspace(0, there - 1, min(count, there)).astype(np.int64)
         x, y = (tf.gather(array, places).numpy() for array in self._part[:2])
@@ -192,18 +205,18 @@ class _Arrays:
 
     def _epoch(self, epoch: tf.Tensor) -> tf.Tensor:
         """The places of an epoch, ``(steps_per_epoch, batch_size)``, the same on every machine."""
-        places = tf.range(tf.shape(self._part[0], tf.int64)[0])
+        places = tf.range(tf.shape(tf.nest.flatten(self._part)[0], tf.int64)[0])
         seed = tf.stack([tf.cast(self._seed, tf.int64), epoch])
         shuffled = tf.random.experimental.stateless_shuffle(places, seed=seed)
         used = shuffled[: self.steps_per_epoch * self.batch_size]
         return tf.reshape(used, (self.steps_per_epoch, self.batch_size))
 
-    def _augment_batch(self, x: tf.Tensor, *others: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        return (x if self._augment is None else self._augment(tf.cast(x, tf.float32))), *others
+    def _augment_batch(self, x: Any, *others: Any) -> tuple[Any, ...]:
+        return (x if self._augment is None else self._augment(_as_floats(x))), *others
 
     @staticmethod
-    def _gather(part: tuple[tf.Tensor, ...], places: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        return tuple(tf.gather(array, places) for array in part)
+    def _gather(part: tuple[Any, ...], places: tf.Tensor) -> Any:
+        return tf.nest.map_structure(lambda array: tf.gather(array, places), part)
 
 
 class _Stream:
@@ -215,8 +228,7 @@ class _Stream:
         seed: int,
         workers: int,
     ) -> None:
-        parts.check_dataset(part, "training")
-        count = _count(part)
+        count = self.count = _count(part)
         self._graph, self._spec = _graph(part), part.element_spec
         held = int(count * VALIDATION_SHARE)
         self._held, self._train = part.take(held) if held else None, part.skip(held)
@@ -240,7 +252,7 @@ class _Stream:
 
     def examples(self, count: int) -> tuple[np.ndarray, np.ndarray] | None:
         found = next(iter(self._train.take(count).batch(count)))
-        if not isinstance(found, tuple) or not all(map(tf.is_tensor, found)):
+        if not isinstance(found, tuple) or not all(map(tf.is_tensor, found[:2])):
             return None
         return found[0].numpy(), found[1].numpy()
 
@@ -275,8 +287,13 @@ def _augmented(batches: tf.data.Dataset, augment: Callable[[Any], Any] | None) -
     if augment is None:
         return batches
     return batches.map(
-        lambda x, *others: (augment(tf.cast(x, tf.float32)), *others), num_parallel_calls=tf.data.AUTOTUNE
+        lambda x, *others: (augment(_as_floats(x)), *others), num_parallel_calls=tf.data.AUTOTUNE
     )
+
+
+def _as_floats(x: Any) -> Any:
+    """What ``augment`` gets: numbers as float32 where they are one input; several as they are."""
+    return tf.cast(x, tf.float32) if tf.is_tensor(x) else x
 
 
 def _fit_batch(batch_size: int, count: int, workers: int) -> int:

@@ -1,20 +1,22 @@
 """A trained model in every form that a version holds, each checked against the model itself."""
 
 import platform
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from workbench import datasets, doubt, film
-from workbench.manifest import Input, Manifest, ModelOutput, Training
-from workbench.models.measured import Evaluation, Regression
+from workbench import arrays, datasets, doubt, film
+from workbench.manifest import Input, Manifest, Training
+from workbench.models.measured import Evaluated
 from workbench.node import forms
 from workbench.node.companions import browser, doubting, sample
-from workbench.node.model import input_of, layers_of, plain
+from workbench.node.given.signature import PLAIN, Signature
+from workbench.node.model import inputs_of, layers_of, plain
 from workbench.node.retraining.corrected import describe_corrections
 from workbench.node.retraining.parent import parent_used
 from workbench.node.training import Trained
@@ -30,8 +32,8 @@ def write_version(
     folder: Path,
     trained: Trained,
     program: Program,
-    evaluation: Evaluation | Regression,
-    x: np.ndarray,
+    evaluation: Evaluated,
+    x: arrays.Arrays,
     settings: Settings | None = None,
 ) -> Manifest:
     """Write all that a version holds into the folder; give its manifest but for name, number and files.
@@ -41,41 +43,66 @@ def write_version(
     evaluation
         Of ``trained`` on the test part.
     x
-        The test part's inputs, ``(n, …)``, the very ones that were evaluated.
+        The test part's inputs, ``(n, …)``, the very ones that were evaluated; several by name.
     """
-    model = plain(trained.model, x[:EXAMPLES])
-    made = export(model, folder, x, evaluation.outputs, program.namespaces)
-    wanted = describe_input(program, model, x)
+    names, few = trained.signature, arrays.cut(x, 0, EXAMPLES)
+    model = plain(trained.model, few, names)
+    made = export(model, folder, x, evaluation.outputs, program.namespaces, names)
+    inputs = describe_inputs(program, model, x, names)
+    wanted = inputs[0] if names.one_input else None
     evaluation.save(folder, x)
-    np.savez_compressed(folder / "examples.npz", x=x[:EXAMPLES], y=made.answers)
-    sample.write(folder, trained.examples, wanted)
+    np.savez_compressed(folder / "examples.npz", **arrays.pack(x=few, y=made.answers))  # type: ignore[arg-type]
+    if wanted is not None:
+        sample.write(folder, trained.examples, wanted)
     if trained.film is not None:
         film.write(trained.film, folder)
     preprocessing, labels = (program.input_ or {}).get("preprocessing", "none"), tuple(program.labels)
-    detector = doubting.find(labels, preprocessing, settings or from_environment())
+    detector = doubting.find(labels, preprocessing, settings or from_environment()) if wanted else None
     if detector is not None:
         doubt.write(folder, detector)
-    browser.write(folder, model, wanted, {"labels": list(labels), "output": str(evaluation.output_kind)})
+    if wanted is not None:
+        browser.write(folder, model, wanted, {"labels": list(labels), "output": str(evaluation.output_kind)})
+
+    def main(fed: np.ndarray) -> np.ndarray:
+        answers = trained.predict(fed)
+        return np.asarray(answers[evaluation.main.name] if isinstance(answers, dict) else answers)
+
     return Manifest(
         input=wanted,
         preprocessing=preprocessing,
         labels=labels,
-        output=ModelOutput(evaluation.output_kind, made.answers.shape[1:]),
+        output=evaluation.main,
+        inputs=() if names.one_input else inputs,
+        outputs=evaluation.told,
         metrics=evaluation.metrics,
         training=Training(round(trained.seconds, 3), trained.stopped, program.epochs, trained.best_epoch),
         frameworks=frameworks(),
         missing=made.missing,
-        corrections=describe_corrections(trained.predict, wanted, evaluation.output_kind),
+        corrections=None if wanted is None else describe_corrections(main, wanted, evaluation.output_kind),
         parent=parent_used(),
         doubt=None if detector is None else doubt.FILE,
         datasets=datasets.used(),
     )
 
 
+def describe_inputs(
+    program: Program, model: keras.Model, x: arrays.Arrays, signature: Signature = PLAIN
+) -> tuple[Input, ...]:
+    """The inputs that the model takes, with the range that was seen of each in ``x``; ``None`` where it takes any size."""
+    parts = dict(zip(signature.inputs, arrays.each(x), strict=True))
+    takes = inputs_of(model, x, signature)
+    return tuple(
+        _describe(program.input_ or {} if signature.one_input else {}, takes[name], part, name)
+        for name, part in parts.items()
+    )
+
+
 def describe_input(program: Program, model: keras.Model, x: np.ndarray) -> Input:
-    """The input that the model takes, ``None`` where it takes any size, with the range that was seen in ``x``."""
-    given = program.input_ or {}
-    takes = input_of(model, x)
+    """The one input that the model takes."""
+    return describe_inputs(program, model, x)[0]
+
+
+def _describe(given: Mapping[str, Any], takes: tf.TensorSpec, x: np.ndarray, name: str) -> Input:
     text = takes.dtype == tf.string
     pictures = x.ndim == 4 and x.shape[-1] in (1, 3, 4)
     return Input(
@@ -84,18 +111,24 @@ def describe_input(program: Program, model: keras.Model, x: np.ndarray) -> Input
         dtype=takes.dtype.name,
         example=x.shape[1:] if None in takes.shape[1:] else (),
         range=(0, 0) if text else (0, 255) if x.dtype == np.uint8 else (float(x.min()), float(x.max())),
+        name=name,
     )
 
 
 def export(
-    model: keras.Model, folder: Path, x: np.ndarray, y: np.ndarray, namespaces: Iterable[Namespace] = ()
+    model: keras.Model,
+    folder: Path,
+    x: arrays.Arrays,
+    y: arrays.Arrays,
+    namespaces: Iterable[Namespace] = (),
+    signature: Signature = PLAIN,
 ) -> forms.Made:
     """Write ``model.keras``, ``saved_model/``, ``model.onnx`` and ``model.tflite`` and load each back.
 
     Parameters
     ----------
     x
-        Held-out inputs as the recipe gives them, ``(n, …)``.
+        Held-out inputs as the recipe gives them, ``(n, …)``; several by name.
     y
         What ``predict(model, x)`` gave for them.
     namespaces
@@ -108,7 +141,7 @@ def export(
     """
     _fix_constants(model)
     own = {name: value for names in namespaces for name, value in names.items() if isinstance(value, type)}
-    return forms.write(model, folder, x, y, own, EXAMPLES)
+    return forms.write(model, folder, x, y, own, EXAMPLES, signature)
 
 
 def frameworks() -> dict[str, str]:

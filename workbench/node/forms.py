@@ -21,9 +21,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from workbench import arrays
 from workbench.errors import ModelRefused
+from workbench.node.given.signature import PLAIN, Signature
 from workbench.node.inference import in_batches, run_onnx, run_saved_model
-from workbench.node.model import full_precision, input_of, layers_of, predict, predictor
+from workbench.node.model import full_precision, inputs_of, layers_of, own_dtypes, predict, predictor
 
 TOLERANCE = 1e-4
 """Largest difference of any output, relative to the largest output, that different kernels may make."""
@@ -44,45 +46,59 @@ class Made:
     missing
         The forms that this model cannot take, each with the reason: ``{"model.onnx": "…"}``.
     answers
-        What the form that will serve answers to the first inputs, float32 ``(n, …)``.
+        What the form that will serve answers to the first inputs, float32 ``(n, …)``; several outputs by name.
     """
 
     missing: Mapping[str, str]
-    answers: np.ndarray
+    answers: arrays.Arrays
 
 
 class Inference(keras.Model):
-    """A model in inference mode, whoever calls it however; half precision comes out as float32."""
+    """A model in inference mode, whoever calls it however: one tensor or several by name; half precision comes out as
+    float32."""
 
-    def __init__(self, inner: keras.Model, takes: tf.TensorSpec) -> None:
+    def __init__(self, inner: keras.Model, takes: Mapping[str, tf.TensorSpec], signature: Signature) -> None:
         super().__init__(dtype="float32")
-        self.inner, self._as, self._cast = inner, takes.dtype, inner_dtype(inner) != takes.dtype
+        self.inner, self._signature = inner, signature
+        own = own_dtypes(inner, signature)
+        self._casts = {
+            name: own[name] for name, spec in takes.items() if own.get(name, spec.dtype) != spec.dtype
+        }
 
     def build(self, shape: Any) -> None:
         """Leave it: what is within is built."""
 
     def call(self, x: Any) -> Any:
-        answers = self.inner(tf.cast(x, inner_dtype(self.inner)) if self._cast else x, training=False)
-        return tf.cast(answers, tf.float32) if answers.dtype in (tf.float16, tf.bfloat16) else answers
-
-
-def inner_dtype(model: keras.Model) -> tf.DType | None:
-    """The dtype of the model's own ``Input``; ``None`` where it has none."""
-    inputs = getattr(model, "inputs", None)
-    return tf.as_dtype(inputs[0].dtype) if inputs else None
+        if self._signature.one_input:
+            x = tf.cast(x, next(iter(self._casts.values()))) if self._casts else x
+        else:
+            x = {
+                name: tf.cast(one, self._casts[name]) if name in self._casts else one
+                for name, one in x.items()
+            }
+        answers = self._signature.name(self.inner(self._signature.give(x), training=False))
+        return arrays.convert(
+            lambda one: tf.cast(one, tf.float32) if one.dtype in (tf.float16, tf.bfloat16) else one, answers
+        )
 
 
 def write(
-    model: keras.Model, folder: Path, x: np.ndarray, y: np.ndarray, own: Mapping[str, type], first: int
+    model: keras.Model,
+    folder: Path,
+    x: arrays.Arrays,
+    y: arrays.Arrays,
+    own: Mapping[str, type],
+    first: int,
+    signature: Signature = PLAIN,
 ) -> Made:
     """Write every form into the folder, load each back and compare its answers with the model's own.
 
     Parameters
     ----------
     x
-        Inputs as the recipe gives them, ``(n, …)``.
+        Inputs as the recipe gives them, ``(n, …)``; several by name.
     y
-        The model's own answers to them, ``(n, …)``.
+        The model's own answers to them, ``(n, …)``; several by name.
     own
         Classes of the recipe's own, by name, that ``model.keras`` may need.
     first
@@ -93,28 +109,33 @@ def write(
     ModelRefused
         A form that every version has could not be written, or answers differently.
     """
-    takes = input_of(model, x)
+    takes = inputs_of(model, x, signature)
     tolerance = allowed(model)
-    _check_steadiness(model, x[:first], tolerance)
-    makers: dict[str, tuple[Callable[[Path], None], Callable[[Path, np.ndarray], np.ndarray]]] = {
-        KERAS: (model.save, lambda path, x: _run_keras(path, x, own)),
-        SAVED_MODEL: (lambda path: _export(model, takes, x[:1], path, "tf_saved_model"), run_saved_model),
-        ONNX: (lambda path: _export(model, takes, x[:1], path, "onnx"), run_onnx),
+    _check_steadiness(model, arrays.cut(x, 0, first), tolerance, signature)
+    one = arrays.cut(x, 0, 1)
+    makers: dict[str, tuple[Callable[[Path], None], Callable[[Path, Any], Any]]] = {
+        KERAS: (model.save, lambda path, x: _run_keras(path, x, own, signature)),
+        SAVED_MODEL: (
+            lambda path: _export(model, takes, one, path, "tf_saved_model", signature),
+            run_saved_model,
+        ),
+        ONNX: (lambda path: _export(model, takes, one, path, "onnx", signature), run_onnx),
         TFLITE: (lambda path: _write_tflite(folder / SAVED_MODEL, path), _run_tflite),
     }
+    has_text = any(spec.dtype == tf.string for spec in takes.values())
     missing: dict[str, str] = {}
-    answers: dict[str, np.ndarray] = {}
+    answers: dict[str, arrays.Arrays] = {}
     for form, (make, read) in makers.items():
         path = folder / form
         try:
-            if takes.dtype == tf.string and form not in NEEDED:
+            if has_text and form not in NEEDED:
                 missing[form] = _TEXT_NEEDS_TENSORFLOW
                 continue
             with _quiet(), full_precision(model):
                 make(path)
                 found = read(path, x)
             check_agreement(found, y, tolerance)
-            answers[form] = found[:first]
+            answers[form] = arrays.cut(found, 0, first)
         except Exception as error:
             if form in NEEDED:
                 raise ModelRefused(f"{form} could not be exported: {_explain(error, model)}") from error
@@ -138,13 +159,27 @@ def allowed(model: keras.Model) -> float:
     return max([TOLERANCE, *(ROUNDINGS * step for step in steps if step > 1e-5)])
 
 
-def check_agreement(answers: np.ndarray, expected: np.ndarray, tolerance: float) -> None:
-    """Compare two float32 ``(n, …)``, of which one may be flattened; NaN agrees with nothing.
+def check_agreement(answers: arrays.Arrays, expected: arrays.Arrays, tolerance: float) -> None:
+    """Compare two float32 ``(n, …)``, of which one may be flattened; NaN agrees with nothing. Several are compared by name.
 
     Raises
     ------
     ValueError
     """
+    if not isinstance(answers, Mapping) and not isinstance(expected, Mapping):
+        _check_one(answers, expected, tolerance)
+        return
+    if not (isinstance(answers, Mapping) and isinstance(expected, Mapping)) or set(answers) != set(expected):
+        told = [", ".join(one) if isinstance(one, Mapping) else "one array" for one in (answers, expected)]
+        raise ValueError(f"it answers {told[0]} where the model answers {told[1]}")
+    for name, one in answers.items():
+        try:
+            _check_one(one, expected[name], tolerance)
+        except ValueError as error:
+            raise ValueError(f"output {name}: {error}") from error
+
+
+def _check_one(answers: np.ndarray, expected: np.ndarray, tolerance: float) -> None:
     if answers.size != expected.size or len(answers) != len(expected):
         raise ValueError(f"it answers {answers.shape} where the model answers {expected.shape}")
     if not answers.size:
@@ -157,10 +192,10 @@ def check_agreement(answers: np.ndarray, expected: np.ndarray, tolerance: float)
         )
 
 
-def _check_steadiness(model: keras.Model, x: np.ndarray, tolerance: float) -> None:
+def _check_steadiness(model: keras.Model, x: arrays.Arrays, tolerance: float, signature: Signature) -> None:
     """Refuse a model that answers the same input differently: nothing that is exported can be compared with it."""
     # Of two functions each would begin its chances anew where a seed is set, as in every job, and agree with the other.
-    answer = predictor(model)
+    answer = predictor(model, signature)
     try:
         check_agreement(answer(x), answer(x), tolerance)
     except ValueError as error:
@@ -192,22 +227,34 @@ def _explain(error: Exception, model: keras.Model) -> str:
     return lines[0][:300]
 
 
-def _export(model: keras.Model, takes: tf.TensorSpec, example: np.ndarray, path: Path, form: str) -> None:
-    wrapped = Inference(model, takes)
-    wrapped(tf.cast(tf.constant(example), takes.dtype))  # so that Keras knows it as built
-    wrapped.export(path, format=form, verbose=False, input_signature=[takes])
+def _export(
+    model: keras.Model,
+    takes: Mapping[str, tf.TensorSpec],
+    example: arrays.Arrays,
+    path: Path,
+    form: str,
+    signature: Signature,
+) -> None:
+    wrapped = Inference(model, takes, signature)
+    parts = dict(zip(takes, arrays.each(example), strict=True))
+    given = {name: tf.cast(tf.constant(one), takes[name].dtype) for name, one in parts.items()}
+    (only,) = takes.values() if signature.one_input else (dict(takes),)
+    wrapped(next(iter(given.values())) if signature.one_input else given)  # so that Keras knows it as built
+    wrapped.export(path, format=form, verbose=False, input_signature=[only])
 
 
 def _write_tflite(saved_model: Path, path: Path) -> None:
     path.write_bytes(tf.lite.TFLiteConverter.from_saved_model(str(saved_model)).convert())
 
 
-def _run_keras(path: Path, x: np.ndarray, own: Mapping[str, type]) -> np.ndarray:
-    return predict(keras.saving.load_model(path, compile=False, custom_objects=dict(own)), x)
+def _run_keras(path: Path, x: arrays.Arrays, own: Mapping[str, type], signature: Signature) -> Any:
+    return predict(keras.saving.load_model(path, compile=False, custom_objects=dict(own)), x, signature)
 
 
-def _run_tflite(path: Path, x: np.ndarray) -> np.ndarray:
+def _run_tflite(path: Path, x: arrays.Arrays) -> Any:
     interpreter = tf.lite.Interpreter(str(path), num_threads=os.cpu_count())
+    if isinstance(x, Mapping) or len(interpreter.get_output_details()) > 1:
+        return _run_tflite_by_name(interpreter, x)
     (feed,) = interpreter.get_input_details()
     (fetch,) = interpreter.get_output_details()
 
@@ -219,6 +266,19 @@ def _run_tflite(path: Path, x: np.ndarray) -> np.ndarray:
         return np.asarray(interpreter.get_tensor(fetch["index"]).copy())
 
     return in_batches(run, x)
+
+
+def _run_tflite_by_name(interpreter: Any, x: arrays.Arrays) -> Any:
+    runner = interpreter.get_signature_runner()
+    feeds = runner.get_input_details()
+
+    def run(batch: Any) -> dict[str, np.ndarray]:
+        parts = dict(zip(feeds, [batch], strict=True)) if not isinstance(batch, Mapping) else batch
+        given = {name: part.astype(feeds[name]["dtype"]) for name, part in parts.items()}
+        return {name: np.asarray(answer) for name, answer in runner(**given).items()}
+
+    found = in_batches(run, x)
+    return next(iter(found.values())) if len(found) == 1 else found
 
 
 @contextlib.contextmanager

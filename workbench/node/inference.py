@@ -1,48 +1,89 @@
 """Answers of a published version: by ONNX Runtime where there is such a form, else by TensorFlow."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+
+from workbench import arrays
 
 BATCH = 1_000
 """Examples that are answered at a time."""
 
 
-def predict(folder: Path, x: np.ndarray) -> np.ndarray:
-    """Ask the version in a folder about inputs ``(n, …)`` as its manifest describes them: float32 ``(n, …)``."""
+def predict(folder: Path, x: Any) -> Any:
+    """Ask the version in a folder about inputs ``(n, …)`` as its manifest describes them: float32 ``(n, …)``.
+
+    Several inputs are given, and several outputs come, as dicts by name.
+    """
     if (folder / "model.onnx").is_file():
         return run_onnx(folder / "model.onnx", x)
     return run_saved_model(folder / "saved_model", x)
 
 
-def run_onnx(path: Path, x: np.ndarray) -> np.ndarray:
-    """Answers of the ONNX form, in the dtype that it takes."""
+def run_onnx(path: Path, x: Any) -> Any:
+    """Answers of the ONNX form, in the dtypes that it takes."""
     import onnxruntime
 
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    (feed,) = session.get_inputs()
-    kind = feed.type.removeprefix("tensor(").removesuffix(")")
-    dtype = np.dtype({"float": "float32", "double": "float64"}.get(kind, kind))
-    return in_batches(lambda batch: session.run(None, {feed.name: batch.astype(dtype)})[0], x)
+    kinds = {feed.name: feed.type.removeprefix("tensor(").removesuffix(")") for feed in session.get_inputs()}
+    dtypes = {
+        name: np.dtype({"float": "float32", "double": "float64"}.get(kind, kind))
+        for name, kind in kinds.items()
+    }
+    names = [fetch.name for fetch in session.get_outputs()]
 
-
-def run_saved_model(path: Path, x: np.ndarray) -> np.ndarray:
-    """Answers of a SavedModel with one input and one output."""
-    import tensorflow as tf  # half a gigabyte, which who has the ONNX form need not pay
-
-    serve = tf.saved_model.load(str(path)).signatures["serving_default"]
-    (name, spec), *more = serve.structured_input_signature[1].items()
-    if more:
-        raise ValueError("a model with several inputs has no single answer to compare")
-
-    def run(batch: np.ndarray) -> np.ndarray:
-        given = tf.cast(tf.constant(batch), spec.dtype)
-        return np.asarray(next(iter(serve(**{name: given}).values())))
+    def run(batch: Any) -> Any:
+        given = {name: part.astype(dtypes[name]) for name, part in _by_name(batch, dtypes).items()}
+        return _one_or_several(dict(zip(names, session.run(names, given), strict=True)))
 
     return in_batches(run, x)
 
 
-def in_batches(run: Callable[[np.ndarray], np.ndarray], x: np.ndarray) -> np.ndarray:
-    """Ask about a batch at a time; the answers in one array, float32."""
-    return np.concatenate([np.asarray(run(x[i : i + BATCH]), np.float32) for i in range(0, len(x), BATCH)])
+def run_saved_model(path: Path, x: Any) -> Any:
+    """Answers of a SavedModel, in the dtypes that it takes."""
+    import tensorflow as tf  # half a gigabyte, which who has the ONNX form need not pay
+
+    serve = tf.saved_model.load(str(path)).signatures["serving_default"]
+    specs = serve.structured_input_signature[1]
+
+    def run(batch: Any) -> Any:
+        given = {
+            name: tf.cast(tf.constant(part), specs[name].dtype)
+            for name, part in _by_name(batch, specs).items()
+        }
+        return _one_or_several({name: answer.numpy() for name, answer in serve(**given).items()})
+
+    return in_batches(run, x)
+
+
+def _by_name(batch: Any, names: Mapping[str, object]) -> Mapping[str, np.ndarray]:
+    """The inputs by the model's names, whatever an only one is called.
+
+    Raises
+    ------
+    ValueError
+        They are others.
+    """
+    if not isinstance(batch, Mapping):
+        batch = {"input": batch}
+    if len(batch) == len(names) == 1:
+        return dict(zip(names, batch.values(), strict=True))
+    if set(batch) != set(names):
+        raise ValueError(f"the model takes {', '.join(names)}. Received: {', '.join(batch)}")
+    return batch
+
+
+def _one_or_several(answers: Mapping[str, np.ndarray]) -> Any:
+    return next(iter(answers.values())) if len(answers) == 1 else answers
+
+
+def in_batches(run: Callable[[Any], Any], x: Any) -> Any:
+    """Ask about a batch at a time; the answers in one array, float32, or several by name."""
+    starts = range(0, arrays.count(x), BATCH)
+    found = [
+        arrays.convert(lambda one: np.asarray(one, np.float32), run(arrays.cut(x, i, i + BATCH)))
+        for i in starts
+    ]
+    return arrays.join(found)

@@ -1,28 +1,30 @@
 """A job's export measured where none of its recipe's code runs: loaded back, asked about the held-out part, described."""
 
 import contextlib
+import shutil
 import stat
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from workbench import datasets
+from workbench import arrays, datasets
 from workbench.errors import WorkbenchError
 from workbench.lineage import CorrectedPart
 from workbench.manifest import Manifest, ModelOutput, OutputKind
 from workbench.models import evaluation, held_out, published_evaluation
-from workbench.models.measured import Evaluation, Regression
+from workbench.models.measured import OUTPUTS, Evaluated
 from workbench.node import forms
 from workbench.node.forms import ONNX, SAVED_MODEL
+from workbench.node.given.signature import INPUT, OUTPUT
 from workbench.node.inference import predict, run_onnx, run_saved_model
 from workbench.node.retraining import parent
 from workbench.node.retraining.corrected import describe_corrections
 from workbench.system import untrusted_folders
 
-Predict = Callable[[np.ndarray], np.ndarray]
+Predict = Callable[[Any], Any]
 
 TOLERANCE = 1e-3
 """Largest difference of an output, relative to the largest output, from what the training machine had."""
@@ -40,6 +42,7 @@ class MeasuredExport:
     metrics: dict[str, float]
     output: ModelOutput | None = None
     corrections: CorrectedPart | None = None
+    outputs: tuple[ModelOutput, ...] = ()
 
 
 def measure(folder: Path, file: str, expected: str) -> MeasuredExport:
@@ -72,16 +75,25 @@ def measure(folder: Path, file: str, expected: str) -> MeasuredExport:
         _check_plain(stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode), path)
     load_back(export_folder)
     told = untrusted_folders.read_json(folder, "fields.json", MAX_FIELDS)
-    labels, output = _parse(told, "labels").labels, told.get("output")
-    is_logits = isinstance(output, dict) and output.get("kind") == "logits"
-    ask = partial(predict, export_folder)
-    result = evaluation.evaluate(ask, (x, y), labels, says_logits=is_logits)
+    stated = _parse(told, "labels", "inputs", "output", "outputs")
+    inputs, outputs = [one.name for one in stated.inputs], [*stated.fetches]
+    x, y = arrays.fit(x, inputs or [INPUT]), arrays.fit(y, outputs or [OUTPUT])
+    logits = [name for name, one in stated.fetches.items() if one.kind == "logits"]
+    first = stated.output.name if stated.output else ""
+
+    def ask(given: Any) -> Any:
+        answers = predict(export_folder, given)
+        # In the order in which the model gives them, which the forms do not keep.
+        return {name: answers[name] for name in outputs} if isinstance(answers, Mapping) else answers
+
+    def main(given: np.ndarray) -> np.ndarray:
+        answers = ask(given)
+        return np.asarray(answers[first] if isinstance(answers, Mapping) else answers)
+
+    result = evaluation.evaluate(ask, (x, y), stated.labels, says_logits=logits, first=first)
     _save(result, export_folder, x)
     return MeasuredExport(
-        digest,
-        result.metrics,
-        ModelOutput(result.output_kind, result.outputs.shape[1:]),
-        _corrections(told, ask, result.output_kind),
+        digest, result.metrics, result.main, _corrections(told, main, result.output_kind), result.told
     )
 
 
@@ -99,7 +111,7 @@ def load_back(export_folder: Path) -> None:
         One answers otherwise, or there is none.
     """
     with np.load(export_folder / "examples.npz", allow_pickle=False) as examples:
-        x, y = examples["x"], examples["y"]
+        x, y = (arrays.unpack(examples.files, examples.__getitem__, what) for what in ("x", "y"))
     asked = {SAVED_MODEL: run_saved_model, ONNX: run_onnx}
     for form, run in asked.items():
         if form == SAVED_MODEL or (export_folder / form).exists():
@@ -114,9 +126,10 @@ def _check_plain(plain: bool, path: str) -> None:
         raise ValueError(f"{untrusted_folders.shown(path)} is no plain file")
 
 
-def _save(result: Evaluation | Regression, export_folder: Path, x: np.ndarray) -> None:
+def _save(result: Evaluated, export_folder: Path, x: Any) -> None:
     for name in MADE:
         (export_folder / name).unlink(missing_ok=True)
+    shutil.rmtree(export_folder / OUTPUTS, ignore_errors=True)
     result.save(export_folder, x)
 
 

@@ -12,7 +12,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from workbench import arrays
 from workbench.errors import RecipeError
+from workbench.node.given import signature as signatures
+from workbench.node.given.signature import PLAIN, Signature
 from workbench.recipes import Program, in_plain_words
 from workbench.upstream import keras as upstream
 
@@ -37,20 +40,36 @@ def build(program: Program, sample: tuple[Any, Any]) -> keras.Model:
         )
     try:
         outputs = model(sample[0])
-    except ValueError as error:
-        shapes = tf.nest.map_structure(lambda t: tuple(t.shape[1:]), sample[0])
+    except (ValueError, KeyError) as error:
         raise RecipeError(
-            f"the model does not take what load_data() gives, x of shape {shapes}: {in_plain_words(str(error))}",
+            f"the model does not take what load_data() gives, x of shape {_shapes(sample[0])}{_wanted(model)}: "
+            f"{in_plain_words(str(error))}",
             field="training",
         ) from error
-    if not tf.is_tensor(outputs):
-        raise RecipeError(
-            f"the model must give one output; of several, which one would be the answer? Received: {type(outputs).__name__}",
-            field="training",
-        )
+    signatures.read(model, sample, outputs, program.output)
     if not model.optimizer.built:
         model.optimizer.build(model.trainable_variables)
     return model
+
+
+def signature(model: keras.Model, program: Program, sample: tuple[Any, Any]) -> Signature:
+    """Names and places of what the model takes and gives, by its answer to a batch."""
+    return signatures.read(model, sample, model(sample[0], training=False), program.output)
+
+
+def _shapes(x: Any) -> str:
+    shapes = tf.nest.map_structure(lambda t: tuple(t.shape[1:]), x)
+    if not isinstance(x, Mapping):
+        return str(shapes)
+    return "{" + ", ".join(f"{name}: {shape}" for name, shape in shapes.items()) + "}"
+
+
+def _wanted(model: keras.Model) -> str:
+    """What a model of several inputs says that it takes."""
+    inputs = getattr(model, "inputs", None) or ()
+    if len(inputs) < 2:
+        return ""
+    return f" (it takes {', '.join(f'{one.name}: {tuple(one.shape[1:])}' for one in inputs)})"
 
 
 def build_metrics(model: keras.Model, sample: tuple[Any, Any]) -> None:
@@ -67,11 +86,22 @@ def build_metrics(model: keras.Model, sample: tuple[Any, Any]) -> None:
     model.reset_metrics()
 
 
-def says_logits(model: keras.Model) -> bool:
-    """Tell whether the compiled loss takes the model's outputs for logits, ``from_logits=True``."""
+def says_logits(model: keras.Model, outputs: Signature = PLAIN) -> frozenset[str]:
+    """Names of the outputs that the compiled loss takes for logits, ``from_logits=True``."""
     loss = getattr(model, "loss", None)
-    named = loss.get_config() if isinstance(loss, keras.losses.Loss) else {}
-    return bool(named.get("from_logits"))
+    if isinstance(loss, Mapping):
+        keys = (
+            outputs.gives if isinstance(outputs.gives, tuple) else getattr(model, "output_names", None) or ()
+        )
+        of = {name: loss.get(key) for name, key in zip(outputs.outputs, keys, strict=False)}
+    else:
+        each = loss if isinstance(loss, list | tuple) else [loss] * len(outputs.outputs)
+        of = dict(zip(outputs.outputs, each, strict=False))
+    return frozenset(
+        name
+        for name, one in of.items()
+        if isinstance(one, keras.losses.Loss) and one.get_config().get("from_logits")
+    )
 
 
 def optimizers(model: keras.Model) -> list[keras.optimizers.Optimizer]:
@@ -101,20 +131,22 @@ class Step:
         What ``train_step`` reports, once it was traced.
     """
 
-    def __init__(self, model: keras.Model) -> None:
-        self.model = model
+    def __init__(self, model: keras.Model, first: str = "") -> None:
+        self.model, self._first = model, first
         self.names: frozenset[str] = frozenset()
 
     def __call__(self, batch: Any) -> tf.Tensor:
         """Loss and accuracy, float32 ``(2,)``; 0 for one that the model does not report."""
         with upstream.values_for_variables(self.model.metrics):
             logs = self.model.train_step(batch)
-        loss, accuracy = logs.get("loss"), accuracy_of(logs)
+        loss, accuracy = logs.get("loss"), accuracy_of(logs, self._first)
         self.names = frozenset(n for n, v in (("loss", loss), ("accuracy", accuracy)) if v is not None)
         return tf.stack([tf.cast(0.0 if v is None else v, tf.float32) for v in (loss, accuracy)])
 
 
-def make_evaluation(model: keras.Model) -> Callable[[tf.data.Dataset], tuple[int, float, float | None]]:
+def make_evaluation(
+    model: keras.Model, first: str = ""
+) -> Callable[[tf.data.Dataset], tuple[int, float, float | None]]:
     """A function that gives the number of examples, loss and accuracy (``None`` where there is no such metric),
     in inference mode."""
 
@@ -129,17 +161,21 @@ def make_evaluation(model: keras.Model) -> Callable[[tf.data.Dataset], tuple[int
         for batch in batches:
             logs = step(batch)
             count += int(tf.nest.flatten(batch)[0].shape[0])
-        accuracy = accuracy_of(logs)
+        accuracy = accuracy_of(logs, first)
         return count, float(logs.get("loss", math.nan)), None if accuracy is None else float(accuracy)
 
     return run
 
 
-def accuracy_of(logs: dict[str, Any]) -> Any:
-    """The first of the metrics that is an accuracy, one number; or ``None``."""
+def accuracy_of(logs: dict[str, Any], first: str = "") -> Any:
+    """The first of the metrics that is an accuracy, one number, of the output ``first`` if that has one; or ``None``."""
+    if first:
+        found = accuracy_of({name: value for name, value in logs.items() if name.startswith(f"{first}_")})
+        if found is not None:
+            return found
     for name, value in logs.items():
         if isinstance(value, dict):  # compiled metrics, reported by a train_step of the model's own
-            value = accuracy_of(value)
+            value = accuracy_of(value, first)
         elif not (name == "acc" or name.endswith("accuracy")) or np.ndim(value):
             continue
         if value is not None:
@@ -162,22 +198,50 @@ def layers_of(model: keras.Model) -> Iterator[keras.Layer]:
         rest.extend(value.values() if isinstance(value, Mapping) else value)
 
 
+def inputs_of(model: keras.Model, x: arrays.Arrays, outputs: Signature = PLAIN) -> dict[str, tf.TensorSpec]:
+    """The inputs that the model takes by name, as :func:`input_of` tells one."""
+    own = _own_inputs(model, outputs)
+    parts = x if isinstance(x, Mapping) else {outputs.inputs[0]: x}
+    return {name: _spec(name, own.get(name), parts[name]) for name in outputs.inputs}
+
+
+def own_dtypes(model: keras.Model, outputs: Signature = PLAIN) -> dict[str, tf.DType]:
+    """The dtypes of the model's own ``Input`` by name; empty where it has none."""
+    return {name: tf.as_dtype(one.dtype) for name, one in _own_inputs(model, outputs).items()}
+
+
+def _own_inputs(model: keras.Model, outputs: Signature) -> dict[str, Any]:
+    """The model's own ``Input`` of each name; empty where it has none."""
+    inputs = list(getattr(model, "inputs", None) or ())
+    if len(inputs) != len(outputs.inputs):
+        return {}
+    if isinstance(outputs.takes, tuple) and not outputs.one_input:
+        structure = model.input
+        by_key = structure if isinstance(structure, Mapping) else {one.name: one for one in inputs}
+        if set(outputs.takes) <= set(by_key):
+            inputs = [by_key[key] for key in outputs.takes]
+    return dict(zip(outputs.inputs, inputs, strict=True))
+
+
 def input_of(model: keras.Model, x: np.ndarray) -> tf.TensorSpec:
     """The one input that the model takes, with a batch of any size.
 
     Shape and dtype are those of the model's own ``Input``, ``None`` where it leaves a side open, and float32 for half
     precision, which few clients can send. A model without one takes what it was given: ``x``, inputs ``(n, …)``.
     """
-    inputs = getattr(model, "inputs", None)
-    if inputs:
-        dtype, shape = tf.as_dtype(inputs[0].dtype), tuple(inputs[0].shape[1:])
+    return inputs_of(model, x)[signatures.INPUT]
+
+
+def _spec(name: str, own: Any, x: np.ndarray) -> tf.TensorSpec:
+    if own is not None:
+        dtype, shape = tf.as_dtype(own.dtype), tuple(own.shape[1:])
     else:
         dtype, shape = tf.as_dtype("string" if x.dtype.kind in "USO" else x.dtype), x.shape[1:]
         if dtype == tf.float64 or (dtype == tf.uint8 and x.ndim == 4):
             dtype = tf.float32  # Keras makes that of either; pictures come from others with fractions
     if dtype in (tf.float16, tf.bfloat16):
         dtype = tf.float32
-    return tf.TensorSpec((None, *shape), dtype, name="input")
+    return tf.TensorSpec((None, *shape), dtype, name=name)
 
 
 @contextlib.contextmanager
@@ -201,7 +265,7 @@ def full_precision(model: keras.Model) -> Iterator[None]:
             layer.dtype_policy = policy
 
 
-def plain(model: keras.Model, x: np.ndarray) -> keras.Model:
+def plain(model: keras.Model, x: arrays.Arrays, outputs: Signature = PLAIN) -> keras.Model:
     """The same model without a class of the recipe's own around its layers, so that it can be loaded anywhere.
 
     Gives the model itself where it has no such class, or where what its class does is not made of Keras' layers and
@@ -209,38 +273,54 @@ def plain(model: keras.Model, x: np.ndarray) -> keras.Model:
     """
     if type(model).__module__.startswith("keras."):
         return model
-    expected = predict(model, x)
+    expected = predict(model, x, outputs)
 
     def inline() -> keras.Model:
-        takes = input_of(model, x)
-        given = keras.Input(takes.shape[1:], dtype=takes.dtype.name)
+        takes = inputs_of(model, x, outputs)
+        keys = outputs.takes if isinstance(outputs.takes, tuple) else outputs.inputs
+        made = {
+            name: keras.Input(spec.shape[1:], dtype=spec.dtype.name, name=None if outputs.one_input else key)
+            for (name, spec), key in zip(takes.items(), keys, strict=True)
+        }
+        given = outputs.give(made if not outputs.one_input else next(iter(made.values())))
         return keras.Model(given, model.call(given))
 
     def cut() -> keras.Model:
-        return keras.Model(model.inputs[0], model.outputs[0])
+        if outputs.takes is None and outputs.gives is None:
+            return keras.Model(model.inputs[0], model.outputs[0])
+        return keras.Model(model.input, model.output)
 
     for unwrap in (cut, inline):
         # Keras raises whatever the recipe's code makes it raise.
         with contextlib.suppress(Exception):
             found = unwrap()
-            if np.allclose(predict(found, x), expected, rtol=1e-5, atol=1e-6):
+            answers = arrays.each(predict(found, x, outputs))
+            if all(
+                np.allclose(one, other, rtol=1e-5, atol=1e-6)
+                for one, other in zip(answers, arrays.each(expected), strict=True)
+            ):
                 return found
     return model
 
 
-def predict(model: keras.Model, x: np.ndarray) -> np.ndarray:
-    """The model's outputs in inference mode and full precision, float32 ``(n, …)``, computed in batches."""
-    return predictor(model)(x)
+def predict(model: keras.Model, x: arrays.Arrays, outputs: Signature = PLAIN) -> Any:
+    """The model's outputs in inference mode and full precision, float32 ``(n, …)``, computed in batches; several by name."""
+    return predictor(model, outputs)(x)
 
 
-def predictor(model: keras.Model) -> Callable[[np.ndarray], np.ndarray]:
+def predictor(model: keras.Model, outputs: Signature = PLAIN) -> Callable[[arrays.Arrays], Any]:
     """What ``predict`` calls, made once: whatever it draws by chance is drawn anew at each call."""
-    forward = tf.function(lambda batch: model(batch, training=False), reduce_retracing=True)
+    forward = tf.function(
+        lambda batch: outputs.name(model(outputs.give(batch), training=False)), reduce_retracing=True
+    )
 
-    def predict(x: np.ndarray) -> np.ndarray:
-        starts = range(0, len(x), PREDICT_BATCH)
+    def predict(x: arrays.Arrays) -> Any:
+        batches = (arrays.cut(x, i, i + PREDICT_BATCH) for i in range(0, arrays.count(x), PREDICT_BATCH))
         with full_precision(model):
-            found = [forward(tf.constant(x[i : i + PREDICT_BATCH])).numpy() for i in starts]
-        return np.concatenate(found).astype(np.float32)
+            found = [
+                arrays.convert(lambda answer: answer.numpy(), forward(arrays.convert(tf.constant, batch)))
+                for batch in batches
+            ]
+        return arrays.convert(lambda answers: answers.astype(np.float32), arrays.join(found))
 
     return predict

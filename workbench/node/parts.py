@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from workbench.errors import RecipeError
+from workbench.node.given import structures
 
 SHOWN = 5
 LOOK_BYTES = 32 * 1024**2
@@ -21,8 +22,9 @@ LOOK_BATCH = 256
 _TWO = "give (x, y), arrays of one length, or an unbatched tf.data.Dataset of (x, y)"
 
 
-def as_arrays(part: Any, name: str) -> tuple[np.ndarray, ...]:
-    """The arrays ``(x, y)``, or ``(x, y, sample_weight)``, of a part that is no ``tf.data.Dataset``.
+def as_structures(part: Any, name: str) -> tuple[Any, ...]:
+    """The parts ``(x, y)``, or ``(x, y, sample_weight)``, of what is no ``tf.data.Dataset``: each an array, or a dict or a
+    tuple of arrays; the weights in the structure of ``y``.
 
     Text comes as NumPy's own strings.
 
@@ -39,42 +41,70 @@ def as_arrays(part: Any, name: str) -> tuple[np.ndarray, ...]:
         raise _refusal(name, f"is {_kind(part)}; {_TWO}")
     if len(part) not in (2, 3):
         raise _refusal(name, _of_another_length(part))
-    x, y, *weights = part
-    for given, what in ((x, "x"), (y, "y")):
-        if isinstance(given, Mapping):
-            raise _refusal(name, _named(what, given))
+    for given, what in zip(part, ("x", "y"), strict=False):
         if given is None:
             raise _refusal(name, f"has None as {what}; {_TWO}")
-    if _are_several(x, y):
+    x, y = structures.tell_apart(*part[:2])
+    x, y = (_structure(given, what, name) for given, what in ((x, "x"), (y, "y")))
+    count = _check_lengths(x, y, name)
+    check_values(x, y, name)
+    return (x, y, *(_weights(given, y, count, name) for given in part[2:]))
+
+
+def _structure(given: Any, what: str, name: str) -> Any:
+    if structures.is_several(given) and not len(given):
+        raise _refusal(name, f"has an empty {type(given).__name__} as {what}; {_TWO}")
+    for words, leaf in structures.leaves(given, what):
+        if structures.is_several(given) and (isinstance(leaf, Mapping | tuple) or leaf is None):
+            raise _refusal(
+                name,
+                f"has {_kind(leaf)} within the {type(given).__name__} {what} ({words}); give one array for each "
+                f"{'input' if what == 'x' else 'output'}",
+            )
+    return structures.change(lambda leaf, words: _array(leaf, words, name), given, what)
+
+
+def _check_lengths(x: Any, y: Any, name: str) -> int:
+    found = [
+        (words, len(leaf))
+        for given, what in ((x, "x"), (y, "y"))
+        for words, leaf in structures.leaves(given, what)
+    ]
+    (first, count), *others = found
+    for words, length in others:
+        if length != count:
+            need = "each example needs one of each" if len(found) > 2 else "each example needs one y"
+            raise _refusal(name, f"has {count:,} examples in {first} and {length:,} in {words}; {need}")
+    if not count:
+        raise _refusal(name, "has no example")
+    return count
+
+
+def _weights(given: Any, y: Any, count: int, name: str) -> Any:
+    """The weights of examples, float32 ``(n,)``, in the structure of ``y``."""
+    try:
+        filled = structures.fill(given, y, np.ones(count, np.float32))
+    except ValueError as error:
         raise _refusal(
             name,
-            f"has {len(x)} arrays as x; a model here has one input: put them into one, for example with "
-            "np.concatenate(…, axis=-1)",
-        )
-    x, y = _array(x, "x", name), _array(y, "y", name)
-    if len(x) != len(y):
-        raise _refusal(name, f"has {len(x):,} examples in x and {len(y):,} in y; each example needs one y")
-    if not len(x):
-        raise _refusal(name, "has no example")
-    check_values(x, y, name)
-    return (x, y, *(_weights(given, len(x), name) for given in weights))
+            f"has sample weights that {error}; give one number for each example, or a dict of them by output",
+        ) from error
+    found = structures.change(lambda leaf, words: _weight(leaf, words, count, name), filled, "sample_weight")
+    if not any(leaf.any() for _, leaf in structures.leaves(found, "")):
+        raise _refusal(name, "has a sample_weight of 0 for each example, so nothing would be learned")
+    return found
 
 
-def _weights(given: Any, count: int, name: str) -> np.ndarray:
-    """The weights of examples, float32 ``(n,)``."""
-    if isinstance(given, Mapping):
-        raise _refusal(name, "has a dict as sample_weight; give one number for each example")
-    weights = _array(given, "sample_weight", name)
+def _weight(given: Any, what: str, count: int, name: str) -> np.ndarray:
+    weights = _array(given, what, name)
     if weights.dtype.kind == "U" or weights.shape not in ((count,), (count, 1)):
         raise _refusal(
             name,
-            f"has a sample_weight of shape {weights.shape} and type {weights.dtype} for {count:,} examples; give one "
+            f"has a {what} of shape {weights.shape} and type {weights.dtype} for {count:,} examples; give one "
             "number for each example",
         )
     weights = weights.reshape(-1).astype(np.float32)
     check_weights(weights, name)
-    if not weights.any():
-        raise _refusal(name, "has a sample_weight of 0 for each example, so nothing would be learned")
     return weights
 
 
@@ -94,7 +124,7 @@ def check_weights(weights: np.ndarray, name: str, first: int = 0) -> None:
         )
 
 
-def check_values(x: np.ndarray, y: np.ndarray, name: str, first: int = 0) -> None:
+def check_values(x: Any, y: Any, name: str, first: int = 0) -> None:
     """Refuse numbers that are none, and classes that are text.
 
     Parameters
@@ -106,7 +136,8 @@ def check_values(x: np.ndarray, y: np.ndarray, name: str, first: int = 0) -> Non
     ------
     RecipeError
     """
-    for array, what in ((x, "x"), (y, "y")):
+    leaves = [*structures.leaves(x, "x"), *structures.leaves(y, "y")]
+    for what, array in leaves:
         found = _first_not_finite(array)
         if found is not None:
             place, value, count = found
@@ -118,18 +149,25 @@ def check_values(x: np.ndarray, y: np.ndarray, name: str, first: int = 0) -> Non
                 f" ({count:,} of {array.size:,} values); leave such examples out, "
                 f"{what}[np.isfinite({what}).reshape(len({what}), -1).all(1)], or np.nan_to_num({what})",
             )
-    if y.dtype.kind == "U":
-        texts = sorted({str(text) for text in y.ravel()[:10_000]})
-        shown = ", ".join(repr(text) for text in texts[:SHOWN]) + (", …" if len(texts) > SHOWN else "")
-        raise _refusal(
-            name,
-            f"has text in y ({shown}); a class is a number from 0: names, y = np.unique(y, return_inverse=True), "
-            "of both parts alike, and LABELS = the names",
-        )
+    for what, array in structures.leaves(y, "y"):
+        _check_no_text(array, what, name)
+
+
+def _check_no_text(truth: np.ndarray, what: str, name: str) -> None:
+    if truth.dtype.kind != "U":
+        return
+    texts = sorted({str(text) for text in truth.ravel()[:10_000]})
+    shown = ", ".join(repr(text) for text in texts[:SHOWN]) + (", …" if len(texts) > SHOWN else "")
+    raise _refusal(
+        name,
+        f"has text in {what} ({shown}); a class is a number from 0: names, {what} = np.unique({what}, return_inverse=True), "
+        "of both parts alike, and LABELS = the names",
+    )
 
 
 def check_dataset(part: tf.data.Dataset, name: str) -> None:
-    """Refuse a ``tf.data.Dataset`` whose elements are not one ``x``, one ``y``, and its weight or none, of one example.
+    """Refuse a ``tf.data.Dataset`` whose elements are not an ``x``, a ``y``, and a weight or none, of one example; each
+    is a tensor, or a dict or a tuple of them.
 
     Raises
     ------
@@ -141,27 +179,36 @@ def check_dataset(part: tf.data.Dataset, name: str) -> None:
     if len(spec) not in (2, 3):
         raise _refusal(name, _of_another_length(spec))
     for one, what in zip(spec, ("x", "y", "sample_weight"), strict=False):
-        if isinstance(one, Mapping):
-            raise _refusal(name, _named(what, one))
-        if not isinstance(one, tf.TensorSpec):
-            raise _refusal(
-                name, f"gives {_kind_of_spec(one)} as {what}; let it give one plain tensor, of one shape"
-            )
+        for words, leaf in structures.leaves(one, what):
+            if not isinstance(leaf, tf.TensorSpec):
+                raise _refusal(
+                    name,
+                    f"gives {_kind_of_spec(leaf)} as {words}; let it give one plain tensor, of one shape",
+                )
     x, y, *weights = spec
-    if x.shape.rank and y.shape.rank and _is_batched(part, x.shape[0], y.shape[0]):
+    specs = [leaf for one, what in ((x, "x"), (y, "y")) for _, leaf in structures.leaves(one, what)]
+    if all(leaf.shape.rank for leaf in specs) and _is_batched(part, {leaf.shape[0] for leaf in specs}):
         raise _refusal(
             name,
-            f"is batched (x {_shape(x)}, y {_shape(y)}); the workbench batches, by BATCH_SIZE: leave .batch() "
+            f"is batched ({_shapes(x, 'x')}, {_shapes(y, 'y')}); the workbench batches, by BATCH_SIZE: leave .batch() "
             "out, or call .unbatch() and .apply(tf.data.experimental.assert_cardinality(n))",
         )
-    if any(w.shape.rank or not (w.dtype.is_floating or w.dtype.is_integer) for w in weights):
-        raise _refusal(
-            name,
-            f"gives a sample_weight {_shape(weights[0])} of {weights[0].dtype.name}; let it give one number",
-        )
+    for given in weights:
+        for words, leaf in structures.leaves(given, "sample_weight"):
+            if leaf.shape.rank or not (leaf.dtype.is_floating or leaf.dtype.is_integer):
+                raise _refusal(
+                    name, f"gives a {words} {_shape(leaf)} of {leaf.dtype.name}; let it give one number"
+                )
+        try:
+            structures.fill(given, y, 1.0)
+        except ValueError as error:
+            raise _refusal(
+                name,
+                f"gives sample weights that {error}; let it give one number, or a dict of them by output",
+            ) from error
 
 
-def look_through(part: tf.data.Dataset, name: str) -> np.ndarray:
+def look_through(part: tf.data.Dataset, name: str) -> Any:
     """Look at the examples of a ``tf.data.Dataset``, for ``LOOK_S`` at most; give the ``y`` that were seen.
 
     Raises
@@ -170,15 +217,23 @@ def look_through(part: tf.data.Dataset, name: str) -> np.ndarray:
     """
     began, seen, first = time.monotonic(), [], 0
     for x, y, *weights in part.batch(LOOK_BATCH).as_numpy_iterator():
-        y = as_text(y)
+        y = structures.change(lambda leaf, _: as_text(leaf), y, "y")
         check_values(x, y, name, first)
         for given in weights:
-            check_weights(np.asarray(given, np.float32), name, first)
+            for _, leaf in structures.leaves(given, "sample_weight"):
+                check_weights(np.asarray(leaf, np.float32), name, first)
         seen.append(y)
-        first += len(y)
+        first += len(next(structures.leaves(y, "y"))[1])
         if time.monotonic() - began > LOOK_S:
             break
-    return np.concatenate(seen)
+    return join(seen)
+
+
+def join(parts: list[Any]) -> Any:
+    """Put the batches of a structure together, with text as NumPy's own strings."""
+    columns = [[leaf for _, leaf in structures.leaves(one, "")] for one in parts]
+    joined = iter([as_text(np.concatenate(column)) for column in zip(*columns, strict=True)])
+    return structures.change(lambda *_: next(joined), parts[0], "")
 
 
 def as_text(array: np.ndarray) -> np.ndarray:
@@ -237,31 +292,23 @@ def _first_not_finite(array: np.ndarray) -> tuple[tuple[int, ...], float, int] |
     return None if found is None else (*found, count)
 
 
-def _are_several(x: Any, y: Any) -> bool:
-    """Whether ``x`` is a few arrays, each as long as ``y``, rather than a list of examples."""
-    if not isinstance(x, tuple | list) or not all(isinstance(one, np.ndarray) and one.ndim for one in x):
-        return False
-    length = len(y) if hasattr(y, "__len__") else -1
-    return len(x) != length and bool(x) and all(len(one) == length for one in x)
-
-
 def _of_another_length(part: Any) -> str:
     return f"has {len(part)} parts instead of two or three; {_TWO}, or (x, y, sample_weight)"
 
 
-def _named(what: str, given: Mapping[str, object]) -> str:
-    names = ", ".join(str(name) for name in list(given)[:SHOWN])
-    return (
-        f"has a dict as {what} ({names}); a model here has one input and one output: give one array, for example "
-        "np.stack([…], axis=-1), and let the model take it apart"
+def _is_batched(part: tf.data.Dataset, sides: set[int | None]) -> bool:
+    """Whether the first side is that of batches: all open, or all of one size at the end of a ``batch()``."""
+    if sides == {None}:
+        return True
+    return len(sides) == 1 and type(part).__name__ in (
+        "_BatchDataset",
+        "_ParallelBatchDataset",
+        "_PaddedBatchDataset",
     )
 
 
-def _is_batched(part: tf.data.Dataset, x: int | None, y: int | None) -> bool:
-    """Whether the first side is that of batches: both open, or both of one size at the end of a ``batch()``."""
-    if x is None and y is None:
-        return True
-    return x == y and type(part).__name__ in ("_BatchDataset", "_ParallelBatchDataset", "_PaddedBatchDataset")
+def _shapes(given: Any, what: str) -> str:
+    return ", ".join(f"{words} {_shape(leaf)}" for words, leaf in structures.leaves(given, what))
 
 
 def _shape(spec: tf.TensorSpec) -> str:

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from workbench import datasets, packages, recipes, scores
+from workbench import arrays, datasets, packages, recipes, scores
 from workbench.errors import RecipeError, WorkbenchError
 from workbench.fields import Fields
 from workbench.lineage import parse_pins
@@ -53,6 +53,13 @@ class Previewed:
             sample = data.prepare(train, batch_size=program.batch_size, augment=None, seed=0).sample
             x, _ = data.arrays(test)
             self.model = models.build(program, sample)
+            signature = models.signature(self.model, program, sample)
+            if not (signature.one_input and signature.one_output):
+                raise RecipeError(
+                    f"a preview shows one picture in and one answer out; this model takes {', '.join(signature.inputs)} and "
+                    f"gives {', '.join(signature.outputs)}"
+                )
+            x = arrays.fit(x, signature.inputs)
         except RecipeError:
             raise
         except Exception as error:
@@ -62,7 +69,7 @@ class Previewed:
         self.labels = list(program.labels)
         self.step: int | None = None
         self._folder = folder
-        self._answer = tf.function(lambda x: self.model(x, training=False))
+        self._answer = tf.function(lambda x: signature.name(self.model(signature.give(x), training=False)))
 
     def describe(self) -> dict[str, object]:
         """What a picture must be, and what the classes are called."""
@@ -92,7 +99,7 @@ class Previewed:
         low, high = self.input.range
         x = np.frombuffer(pixels, np.uint8).reshape(1, *self.input.sizes).astype(np.float32)
         outputs = self._answer(x * np.float32((high - low) / 255) + np.float32(low)).numpy()
-        kind = scores.measure(outputs, says_logits=models.says_logits(self.model))
+        kind = scores.measure(outputs, says_logits=bool(models.says_logits(self.model)))
         return [float(p) for p in scores.probabilities(outputs, kind)[0]]
 
 

@@ -3,14 +3,13 @@
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from workbench.arrays import Arrays
 from workbench.models import registry
 from workbench.models.registry import Version
 from workbench.settings import Settings, from_environment
 
 if TYPE_CHECKING:
-    import numpy as np
-
-    from workbench.models.measured import Evaluation, Regression
+    from workbench.models.measured import Evaluated
     from workbench.node.training import Trained
     from workbench.recipes import Program
 
@@ -19,9 +18,9 @@ def publish(
     name: str,
     trained: "Trained",
     *,
-    evaluation: "Evaluation | Regression",
+    evaluation: "Evaluated",
     program: "Program",
-    x: "np.ndarray",
+    x: Arrays,
     job: int | None = None,
     settings: Settings | None = None,
 ) -> Version:

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
 
 from workbench import datasets, film, packages, recipes
+from workbench.arrays import Arrays
 from workbench.artifact import FILM_FOLDER
 from workbench.errors import RecipeError, WorkbenchError
 from workbench.events import Writer
@@ -132,12 +132,18 @@ def _train(assignment: NodeAssignment, writer: Writer) -> None:
     if assignment.cluster.leads:
         writer.phase("exporting")
         with blame_recipe(source):
+            fitted = trained.signature.fit(*test)
             result = evaluation.evaluate(
-                trained.predict, test, program.labels, says_logits=trained.says_logits
+                trained.predict,
+                fitted,
+                program.labels,
+                says_logits=trained.says_logits,
+                first=trained.signature.first,
             )
         _keep_held_out(assignment.folder, test)
         _export(
-            assignment.folder, lambda folder: export.write_version(folder, trained, program, result, test[0])
+            assignment.folder,
+            lambda folder: export.write_version(folder, trained, program, result, fitted[0]),
         )
     plan.end()
     writer.phase("done")
@@ -163,7 +169,7 @@ def _reporter(assignment: NodeAssignment, writer: Writer) -> Callable[[training.
     return report
 
 
-def _keep_held_out(folder: Path, test: tuple[np.ndarray, np.ndarray]) -> None:
+def _keep_held_out(folder: Path, test: tuple[Arrays, Arrays]) -> None:
     """Leave the held-out part for whoever measures the export without the recipe's code."""
     (folder / held_out.FILE).unlink(missing_ok=True)
     held_out.write(folder / held_out.FILE, *test)

@@ -19,7 +19,8 @@ from workbench.node.checkpoint import Checkpoints
 from workbench.node.companions import film as films
 from workbench.node.companions import sample
 from workbench.node.given import callbacks
-from workbench.node.model import make_evaluation, predict, says_logits
+from workbench.node.given.signature import PLAIN, Signature
+from workbench.node.model import make_evaluation, predict, says_logits, signature
 from workbench.node.strategies.peers import Cluster
 from workbench.node.strategy import Strategy, make
 from workbench.recipes import Program
@@ -70,15 +71,16 @@ class Trained:
     examples: tuple[np.ndarray, np.ndarray] | None = None
     """Some of what it was trained on, ``(x, y)``, as the recipe gave them."""
     film: films.Film | None = None
+    signature: Signature = PLAIN
 
     @property
-    def says_logits(self) -> bool:
-        """Whether the model's loss takes its outputs for logits."""
-        return says_logits(self.model)
+    def says_logits(self) -> frozenset[str]:
+        """Names of the outputs that the model's loss takes for logits."""
+        return says_logits(self.model, self.signature)
 
-    def predict(self, x: np.ndarray) -> np.ndarray:
-        """The model's outputs in inference mode, float32 ``(n, …)``."""
-        return predict(self.model, x)
+    def predict(self, x: Any) -> Any:
+        """The model's outputs in inference mode, float32 ``(n, …)``; several inputs and outputs by name."""
+        return predict(self.model, x, self.signature)
 
 
 def train(
@@ -200,7 +202,7 @@ def _loop(
     stop: Callable[[], bool],
     say: Callable[[str], None],
 ) -> Trained:
-    evaluate = make_evaluation(strategy.copy)
+    evaluate = make_evaluation(strategy.copy, program.output)
     wanted = callbacks.read(program.callbacks)
     if wanted.rates and state.step == 0:
         strategy.set_rate(callbacks.next_rate(wanted, 0, callbacks.rate_of(strategy.copy), None))
@@ -290,7 +292,8 @@ def _loop(
         )
     if seen is not None:
         seen.take(state.step)
-    return Trained(model, [], state.seconds, stopped, state.step, best_epoch, examples, seen)
+    names = signature(model, program, batches.sample)
+    return Trained(model, [], state.seconds, stopped, state.step, best_epoch, examples, seen, names)
 
 
 def _validate(

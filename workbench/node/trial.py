@@ -15,14 +15,15 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from workbench import datasets, packages, recipes
+from workbench import arrays, datasets, packages, recipes
 from workbench.errors import ModelRefused, RecipeError
 from workbench.fields import Fields
 from workbench.lineage import parse_pins
 from workbench.models import evaluation, held_out
 from workbench.node import data, export, measuring, parts
 from workbench.node import model as models
-from workbench.node.given import callbacks
+from workbench.node.given import callbacks, structures
+from workbench.node.given.signature import Signature
 from workbench.node.training import Trained
 from workbench.recipes import Program
 from workbench.settings import from_environment
@@ -82,7 +83,7 @@ def _try_recipe(folder: Path, workers: int) -> dict[str, object]:
             seed=0,
             workers=workers,
         )
-        x_test, y_test = data.arrays(test)
+        x_test, y_test = held = data.arrays(test)
         y_train = _look_at(train)
     if program.augment is not None:
         with _blame(folder, "training"):
@@ -97,25 +98,27 @@ def _try_recipe(folder: Path, workers: int) -> dict[str, object]:
             )
     with _blame(folder, "training"):
         model = models.build(program, batches.sample)
-        outputs = models.predict(model, x_test[:EXAMPLES])
-        _check_labels(y_train, outputs.shape[1:], program.labels, "training")
-        _check_labels(y_test, outputs.shape[1:], program.labels, "test")
+        signature = models.signature(model, program, batches.sample)
+        few = tuple(arrays.cut(part, 0, EXAMPLES) for part in signature.fit(*held))
+        outputs = models.predict(model, few[0], signature)
+        for truth, part in ((y_train, "training"), (y_test, "test")):
+            _check_outputs(arrays.fit(truth, signature.outputs), outputs, program.labels, part)
         wanted = callbacks.read(program.callbacks)
         if wanted.rates:
             callbacks.set_rate([model], callbacks.next_rate(wanted, 0, callbacks.rate_of(model), None))
-        step, feed = tf.function(models.Step(model)), iter(batches.feed())
+        step, feed = tf.function(models.Step(model, program.output)), iter(batches.feed())
         loss = float(step(next(feed))[0])
         if not math.isfinite(loss):
             raise RecipeError(
                 f"the loss is {loss} after one step; are the inputs scaled and the labels right?"
             )
         step_s = _time_step(step, feed)
-        _publish_aside(folder, program, model, (x_test[:EXAMPLES], y_test[:EXAMPLES]))
+        _publish_aside(folder, program, model, signature, few)
     return {
-        "examples": len(train[0]) if isinstance(train, tuple | list) else int(train.cardinality()),
-        "test_examples": len(x_test),
-        "input_shape": x_test.shape[1:],
-        "output_shape": outputs.shape[1:],
+        "examples": batches.count,
+        "test_examples": arrays.count(x_test),
+        "input_shape": arrays.each(few[0])[0].shape[1:],
+        "output_shape": arrays.each(outputs)[0].shape[1:],
         "steps_per_epoch": batches.steps_per_epoch,
         "parameters": int(model.count_params()),
         "largest": max((math.prod(v.shape) for v in model.variables), default=0),
@@ -126,13 +129,33 @@ def _try_recipe(folder: Path, workers: int) -> dict[str, object]:
     }
 
 
-def _look_at(part: Any) -> np.ndarray:
-    """The truth of the training part, as much of it as can be seen in time."""
-    return parts.look_through(part, "training") if isinstance(part, tf.data.Dataset) else np.asarray(part[1])
+def _look_at(part: Any) -> Any:
+    """The truth of the training part, as much of it as can be seen in time; of several outputs by name."""
+    found = (
+        parts.look_through(part, "training")
+        if isinstance(part, tf.data.Dataset)
+        else structures.tell_apart(*part[:2])[1]
+    )
+    if structures.is_several(found):
+        return arrays.convert(np.asarray, arrays.by_name(found))
+    return np.asarray(found)
+
+
+def _check_outputs(truth: Any, outputs: Any, labels: tuple[str, ...], part: str) -> None:
+    """Check the truth of each output; the labels are those of the first one that tells classes."""
+    if not isinstance(outputs, Mapping):
+        _check_labels(truth, outputs.shape[1:], labels, part)
+        return
+    for name, one in outputs.items():
+        if name in truth:
+            try:
+                _check_labels(truth[name], one.shape[1:], (), part)
+            except RecipeError as error:
+                raise RecipeError(f"output {name}: {error}", field=error.field) from error
 
 
 def _publish_aside(
-    folder: Path, program: Program, model: keras.Model, test: tuple[np.ndarray, np.ndarray]
+    folder: Path, program: Program, model: keras.Model, signature: Signature, test: tuple[Any, ...]
 ) -> None:
     """Do with the hardly trained model what will be done with the trained one: evaluate, export, load back, ask.
 
@@ -141,12 +164,15 @@ def _publish_aside(
     RecipeError
         With the line that makes what cannot be published.
     """
-    trained = Trained(model, [], 0.0, stopped=False)
+    trained = Trained(model, [], 0.0, stopped=False, signature=signature)
     export_folder = folder / "export"
     export_folder.mkdir()
-    result = evaluation.evaluate(trained.predict, test, program.labels, says_logits=trained.says_logits)
+    x, y = test
+    result = evaluation.evaluate(
+        trained.predict, (x, y), program.labels, says_logits=trained.says_logits, first=signature.first
+    )
     try:
-        export.write_version(export_folder, trained, program, result, test[0])
+        export.write_version(export_folder, trained, program, result, x)
         measuring.load_back(export_folder)
     except (ModelRefused, ValueError) as error:
         field, line = _place_of(folder / "recipe", "Lambda" if "Lambda" in str(error) else "build_model")
@@ -243,12 +269,12 @@ def _is_bare_iterator(part: Any) -> bool:
 
 
 def _check_augment(augment: Any, x: Any) -> None:
-    given = tf.cast(x, tf.float32)
+    given = tf.cast(x, tf.float32) if tf.is_tensor(x) else x
     got = tf.function(augment)(given)
-    if tf.convert_to_tensor(got).shape != given.shape:
+    wanted, shapes = (tf.nest.map_structure(lambda t: tuple(t.shape), one) for one in (given, got))
+    if wanted != shapes:
         raise RecipeError(
-            f"augment must give as many pictures of the same shape as it gets, {tuple(given.shape)}. "
-            f"Received: {tuple(got.shape)}",
+            f"augment must give as many pictures of the same shape as it gets, {wanted}. Received: {shapes}",
             field="training",
         )
 

@@ -31,11 +31,14 @@ class Program:
     patience
         Optional: end after so many epochs without a lower validation loss, and take the best epoch's weights.
     class_weight
-        Optional: what each example of a class weighs in the loss, by its number; 1 where none is told.
+        Optional: what each example of a class weighs in the loss, by its number; 1 where none is told. Of several
+        outputs by the output's name.
     callbacks
         Keras' own, as the recipe made them; what they ask for is done by the training loop.
     labels
-        One text a class, or empty.
+        One text a class, or empty; of several outputs, those of the one that the model is judged by.
+    output
+        Optional: the name of the output that the model is judged by, where it has several.
     namespaces
         The global variables of the code, where ``EPOCHS`` lives.
     """
@@ -46,9 +49,10 @@ class Program:
     epochs: int
     batch_size: int
     patience: int | None
-    class_weight: Mapping[int, float] | None
+    class_weight: Mapping[int, float] | Mapping[str, Mapping[int, float]] | None
     callbacks: tuple[Any, ...]
     labels: tuple[str, ...]
+    output: str
     input_: Mapping[str, Any] | None
     namespaces: tuple[Namespace, ...]
 
@@ -141,17 +145,26 @@ def from_namespace(*namespaces: Namespace) -> Program:
         epochs=_positive(names, "EPOCHS", 3),
         batch_size=_positive(names, "BATCH_SIZE", 128),
         patience=None if names.get("PATIENCE") is None else _positive(names, "PATIENCE", 1),
-        class_weight=_class_weight(names.get("CLASS_WEIGHT")),
+        class_weight=_class_weights(names.get("CLASS_WEIGHT")),
         callbacks=tuple(callbacks) if isinstance(callbacks, list | tuple) else (callbacks,),
         labels=tuple(str(label) for label in labels),
+        output=str(names["OUTPUT"])
+        if isinstance(names.get("OUTPUT"), str)
+        else "",  # a number is the recipe's own
         input_=names.get("INPUT"),
         namespaces=namespaces,
     )
 
 
-def _class_weight(given: Any) -> Mapping[int, float] | None:
+def _class_weights(given: Any) -> Mapping[int, float] | Mapping[str, Mapping[int, float]] | None:
     if given is None:
         return None
+    if isinstance(given, Mapping) and given and all(isinstance(one, Mapping) for one in given.values()):
+        return {str(name): _class_weight(one) for name, one in given.items()}
+    return _class_weight(given)
+
+
+def _class_weight(given: Any) -> Mapping[int, float]:
     found: dict[int, float] = {}
     if isinstance(given, Mapping):
         for key, value in given.items():

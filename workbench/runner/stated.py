@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from workbench.errors import ModelRefused
-from workbench.manifest import Manifest
+from workbench.manifest import Input, Manifest, ModelOutput
 from workbench.runner.folders import FIELDS, MAX_JSON
 from workbench.system import untrusted_folders
 from workbench.tasks.verification import Measured
@@ -22,7 +22,7 @@ MAX_TEXT = 1_000
 MAX_SIZE = 2**31
 """Numbers in one input or output."""
 MAX_METRIC = 1e300
-OTHERS_TO_SAY = ("name", "version", "created", "job", "files", "metrics", "output", "corrections")
+OTHERS_TO_SAY = ("name", "version", "created", "job", "files", "metrics", "output", "outputs", "corrections")
 SHARES = ("accuracy", "low", "high")
 """Metrics that are shares of the held-out part."""
 
@@ -57,12 +57,21 @@ def complete(stated: Manifest, measured: Measured) -> Manifest:
     ModelRefused
         A figure cannot be.
     """
-    metrics = {
-        name: value for name, value in measured.metrics.items() if abs(value) < MAX_METRIC
-    }  # no NaN either
-    made = replace(stated, metrics=metrics, output=measured.output, corrections=measured.corrections)
+    metrics = _finite(measured.metrics)
+    outputs = tuple(replace(one, metrics=_finite(one.metrics)) for one in measured.outputs)
+    made = replace(
+        stated,
+        metrics=metrics,
+        output=measured.output,
+        outputs=outputs,
+        corrections=measured.corrections,
+    )
     _check(made)
     return made
+
+
+def _finite(metrics: Mapping[str, float]) -> dict[str, float]:
+    return {name: value for name, value in metrics.items() if abs(value) < MAX_METRIC}  # no NaN either
 
 
 def _check(stated: Manifest) -> None:
@@ -77,7 +86,15 @@ def _check(stated: Manifest) -> None:
             raise ModelRefused(
                 f"{FIELDS}: metrics.{name} must be a number from 0 to 1. Received: {value!r:.80}"
             )
-    for place, shaped in (("input", stated.input), ("output", stated.output)):
+    for name, several in (("inputs", stated.inputs), ("outputs", stated.outputs)):
+        _check_texts(name, [one.name for one in several], MAX_NAMES)
+    of_each: list[tuple[str, Input | ModelOutput | None]] = [
+        ("input", stated.input),
+        ("output", stated.output),
+    ]
+    of_each += [(f"inputs.{one.name}", one) for one in stated.inputs]
+    of_each += [(f"outputs.{one.name}", one) for one in stated.outputs]
+    for place, shaped in of_each:
         sides = shaped.shape if shaped else ()
         if len(sides) > 16 or math.prod(side or 1 for side in sides) > MAX_SIZE:
             raise ModelRefused(f"{FIELDS}: {place}.shape is no model's. Received: {str(sides)[:80]}")

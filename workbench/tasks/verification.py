@@ -44,6 +44,7 @@ class Measured:
     metrics: Mapping[str, float] = field(default_factory=dict)
     output: ModelOutput | None = None
     corrections: CorrectedPart | None = None
+    outputs: tuple[ModelOutput, ...] = ()
     said: str = ""
 
 

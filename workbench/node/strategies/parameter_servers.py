@@ -56,7 +56,7 @@ class ParameterServers:
         check_optimizers(self.model)
         for optimizer in models.optimizers(self.model):
             upstream.count_exactly(optimizer)
-        self._step = models.Step(self.model)
+        self._step = models.Step(self.model, program.output)
         self._stray = False
         workers = self._cluster.workers
         self._sources = iter(

@@ -42,7 +42,7 @@ class Synchronous:
         if self.workers > 1:
             check_optimizers(self.model)
             self.copy = models.build(program, batches.sample)
-        self._step = models.Step(self.model)
+        self._step = models.Step(self.model, program.output)
         self._steps = tf.function(self._steps_in_graph, reduce_retracing=True)
 
     def spread(self, step: int) -> None:
