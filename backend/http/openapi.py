@@ -37,6 +37,7 @@ _SERVE = {
     "imageSize": {"type": "string", "example": "28x28x1"},
     "modelUrl": _TEXT,
     "modelName": _TEXT,
+    "inputs": {"type": "string", "description": "one example by the model's names, as JSON"},
     "inputRange": {"type": "string", "example": "0,255"},
     "layout": {"type": "string", "example": "NHWC"},
     "signature": {"type": "string", "example": "serving_default"},

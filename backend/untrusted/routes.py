@@ -16,7 +16,9 @@ from backend.http.auth import check_token, has_token
 from backend.http.bodies import body_object, json_answer, read_body
 from backend.http.metrics import Metrics
 from backend.http.requests import MAX_BODY
+from backend.untrusted import by_name
 from backend.untrusted.fitting import How, read_layout, read_range, read_size
+from backend.untrusted.meaning import OutputVerdict
 from backend.untrusted.serve import Serve, ServeRequest, Upload
 from workbench.errors import BadInput, TokenNeeded
 from workbench.pictures import ink
@@ -48,7 +50,12 @@ def add_routes(app: Flask, settings: Settings, serve: Serve, metrics: Metrics) -
         seen = None if said.seen is None else ink.to_data_url(_blue_first(said.seen))
         told = {"class": found, "label": label, "scores": list(verdict.scores), "model": said.model}
         more = {"labels": list(said.labels), "output": verdict.output, "kind": verdict.kind, "seen": seen}
-        return json_answer({**told, **more})
+        each = {name: _told(one) for name, one in said.outputs.items()}
+        return json_answer({**told, **more, **({"outputs": each} if each else {})})
+
+
+def _told(verdict: OutputVerdict) -> dict[str, object]:
+    return {"class": verdict.index, "scores": list(verdict.scores), "kind": verdict.kind}
 
 
 def _label(index: int, labels: Sequence[str], scores: Sequence[float | None]) -> str:
@@ -132,5 +139,6 @@ def read_asked(token: str) -> tuple[ServeRequest, Upload | None]:
             output=text("output"),
             range=read_range(text("inputRange")),
         ),
+        inputs=by_name.read(fields.get("inputs")),
     )
     return asked, uploaded

@@ -1,7 +1,7 @@
 """Ask any model about any picture: one that is deployed here, or an untrusted one by URL or as a file."""
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from backend.deployments.store import Deployments
 from backend.deployments.uploads import MAX_VERSION
 from backend.deployments.values import Deployment
-from backend.untrusted import probing
+from backend.untrusted import by_name, probing
 from backend.untrusted.fitting import Fitted, How, fit, other_size
 from backend.untrusted.meaning import OutputVerdict, read_verdict
 from backend.untrusted.model_files import ModelFile, ModelFiles
@@ -65,6 +65,8 @@ class ServeRequest:
     how: How = field(default_factory=How)
     own: tuple[str, int] | None = None
     """Name and version, where the model's URL is an open link of this back end: read in place, not fetched from ourselves."""
+    inputs: by_name.Inputs | None = None
+    """One example by the model's names."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,8 @@ class ServeAnswer:
     model: str
     seen: NDArray[np.uint8] | None = None
     """The picture that the model was given, ``(h, w)`` or ``(h, w, c)``; ``None`` where it takes no pixels."""
+    outputs: Mapping[str, OutputVerdict] = field(default_factory=dict)
+    """What each output says, where there are several."""
 
 
 class Upload(Protocol):
@@ -130,6 +134,10 @@ class Serve:
             raise TokenNeeded(
                 "a model that is not published here needs the deploy token: Authorization: Bearer …"
             )
+        if asked.inputs is not None:
+            raise BadInput(
+                "inputs are for a model that is published here; one that is brought along is asked about a picture"
+            )
         labels = _labels(asked.model_name)
         with self._one_of_few():
             picture = self._picture(asked)
@@ -155,6 +163,9 @@ class Serve:
     def _ask_deployed(
         self, deployment: Deployment, asked: ServeRequest, note: Callable[[str], None]
     ) -> ServeAnswer:
+        takes = deployment.manifest.feeds
+        if asked.inputs is not None or (len(takes) > 1 and any(map(by_name.is_picture, takes.values()))):
+            return self._ask_by_name(deployment, asked, note)
         deployment.check_takes_pictures()
         height, width, channels = deployment.manifest.takes.sizes
         if asked.how.size not in (None, (width, height, channels)):
@@ -169,6 +180,29 @@ class Serve:
                 raise BadInput(f"the model has no output {asked.how.output[:60]!r}; it has: {OUTPUT}")
             verdict = OutputVerdict.of_ours(deployment.classify(x), deployment.gives, OUTPUT)
         return ServeAnswer(verdict, labels, f"{deployment.name}:{deployment.version}", seen)
+
+    def _ask_by_name(
+        self, deployment: Deployment, asked: ServeRequest, note: Callable[[str], None]
+    ) -> ServeAnswer:
+        note(f"{deployment.name}:{deployment.version}")
+        picture = None
+        if asked.image is not None or asked.image_url:
+            with self._one_of_few() if asked.image_url else nullcontext():
+                picture = self._picture(asked)
+        outputs = by_name.ask(deployment, asked.inputs, picture)
+        main = deployment.manifest.output
+        wanted = asked.how.output or (
+            main.name if main is not None and main.name in outputs else next(iter(outputs))
+        )
+        if wanted not in outputs:
+            raise BadInput(f"the model has no output {wanted[:60]!r}; it has: {', '.join(outputs)}")
+        told = deployment.manifest.labels if main is None or wanted == main.name else ()
+        return ServeAnswer(
+            outputs[wanted],
+            told,
+            f"{deployment.name}:{deployment.version}",
+            outputs=outputs if len(outputs) > 1 else {},
+        )
 
     # ── untrusted ────────────────────────────────────────────────────────────────────────────────
 

@@ -104,7 +104,7 @@ class AwsBackEnd:
 
     def serve(
         self,
-        image: Source,
+        image: Source | None,
         *,
         model: Source | None = None,
         model_name: str | None = None,

@@ -79,7 +79,7 @@ class BackEnd(Protocol):
 
     def serve(
         self,
-        image: Source,
+        image: Source | None,
         *,
         model: Source | None = None,
         model_name: str | None = None,
@@ -90,7 +90,7 @@ class BackEnd(Protocol):
         Parameters
         ----------
         image, model
-            A URL or a file here; ``model`` is a zip, ``.keras`` or ``.onnx`` file.
+            A URL or a file here; no picture where ``how`` has all inputs; ``model`` is a zip, ``.keras`` or ``.onnx`` file.
         model_name
             A model that serves there; beside ``model`` the labels: ``Mnist``, ``Cifar10`` or ``FashionMnist``.
         how

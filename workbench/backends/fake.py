@@ -172,7 +172,7 @@ class FakeBackEnd:
 
     def serve(
         self,
-        image: Source,
+        image: Source | None,
         *,
         model: Source | None = None,
         model_name: str | None = None,

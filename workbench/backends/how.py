@@ -19,6 +19,8 @@ class How:
     """The one that is meant, of several."""
     input_range: str = ""
     """What black and white are for it, ``0,1``."""
+    inputs: str = ""
+    """One example by the model's names, as JSON; a picture beside it is for the only input that takes one."""
 
     def as_form(self) -> dict[str, str]:
         """The fields of the route that are said.

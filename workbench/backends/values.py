@@ -281,6 +281,8 @@ class Classified:
     """Name of the output that was read."""
     kind: OutputKind | None = None
     """What the scores are; ``None`` where that cannot be told."""
+    outputs: tuple["OutputSaid", ...] = ()
+    """What each output says, where there are several."""
 
     @classmethod
     def from_json(cls, said: Any) -> Self:
@@ -295,6 +297,9 @@ class Classified:
             reason=str(said.get("reason", "")),
             output=str(said.get("output") or ""),
             kind=_kind(said.get("kind")),
+            outputs=tuple(
+                OutputSaid.from_json(name, one) for name, one in (said.get("outputs") or {}).items()
+            ),
         )
 
     def as_json(self) -> dict[str, object]:
@@ -306,7 +311,27 @@ class Classified:
         if self.scores is None:
             return {**told, "reason": self.reason, "model": self.model}
         more = {"labels": list(self.labels), "output": self.output, "kind": self.kind, "seen": self.seen}
-        return {**told, "model": self.model, **more}
+        each = {one.name: one.as_json() for one in self.outputs}
+        return {**told, "model": self.model, **more, **({"outputs": each} if each else {})}
+
+
+@dataclass(frozen=True)
+class OutputSaid:
+    """What one of several outputs says."""
+
+    name: str
+    index: int | None
+    """Of the likeliest class; ``None`` of quantities."""
+    scores: tuple[float | None, ...]
+    kind: OutputKind | None
+
+    @classmethod
+    def from_json(cls, name: str, said: Any) -> Self:
+        scores = tuple(None if score is None else float(score) for score in said["scores"])
+        return cls(name, _number(said["class"]), scores, _kind(said.get("kind")))
+
+    def as_json(self) -> dict[str, object]:
+        return {"class": self.index, "scores": list(self.scores), "kind": self.kind}
 
 
 def opened(path: Path) -> IO[bytes]:

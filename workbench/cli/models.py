@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -61,7 +62,9 @@ def add(verbs: output.Verbs) -> None:
     predict = verbs.add("predict", _predict, "ask the back end which digit a picture shows", json=True)
     for verb in (deploy, rollback, corrections, predict):
         verb.add_argument("--to", metavar="URL", help="another back end than the one here, or: aws")
-    predict.add_argument("image", metavar="IMAGE", help="a file; with --model a URL, too")
+    predict.add_argument(
+        "image", metavar="IMAGE", nargs="?", help="a file; with --model a URL, too; not with all --inputs"
+    )
     predict.add_argument(
         "--model",
         metavar="MODEL",
@@ -76,6 +79,7 @@ def add(verbs: output.Verbs) -> None:
         ("--signature", "NAME", "of a SavedModel"),
         ("--output", "NAME", "the one that is meant, of several"),
         ("--range", "LOW,HIGH", "what black and white are for it, as 0,1"),
+        ("--inputs", "JSON", 'one example by the model\'s names, as {"age": 31}'),
     ):
         predict.add_argument(option, metavar=name, default="", help=said)
 
@@ -119,7 +123,11 @@ def _model(arguments: argparse.Namespace, settings: Settings) -> None:
             "accuracy",
             f"{output.percent(metrics.get('accuracy'))} (95 % interval {interval[0]} to {interval[1]})",
         ),
-        ("input", f"{manifest.takes.kind} {manifest.takes.show_shape()}"),
+        *(
+            ("input" if len(manifest.feeds) == 1 else f"input {name}", f"{one.kind} {one.show_shape()}")
+            for name, one in manifest.feeds.items()
+        ),
+        *((f"output {one.name}", _figures(one.kind, one.metrics)) for one in manifest.outputs),
         ("preprocessing", manifest.preprocessing),
         ("labels", ", ".join(manifest.labels)),
         *_lineage(version),
@@ -261,17 +269,33 @@ def _list_corrections(arguments: argparse.Namespace, settings: Settings) -> None
         print(output.columns([("ID", "STATE", "SAID", "SURE", "IS", "BY", "MODEL", "SENT"), *rows]))
 
 
+def _figures(kind: str, metrics: Mapping[str, float]) -> str:
+    if "accuracy" in metrics:
+        return f"{kind}, accuracy {output.percent(metrics['accuracy'])}"
+    told = ", ".join(f"{name.replace('_', ' ')} {value:.4g}" for name, value in metrics.items())
+    return f"{kind}, {told or 'not measured'}"
+
+
 def _predict(arguments: argparse.Namespace, settings: Settings) -> None:
     from workbench.verbs import backends
 
     how = backends.How(
-        arguments.size, arguments.layout, arguments.signature, arguments.output, arguments.range
+        arguments.size,
+        arguments.layout,
+        arguments.signature,
+        arguments.output,
+        arguments.range,
+        arguments.inputs,
     )
+    if arguments.image is None and not arguments.inputs:
+        raise BadInput("give a picture: workbench predict IMAGE; or, with --model, --inputs")
     if arguments.model:
         _serve(arguments, how, settings)
         return
     if arguments.labels or how.as_form():
-        raise BadInput("--labels, --size, --layout, --signature, --output and --range are about a --model")
+        raise BadInput(
+            "--labels, --size, --layout, --signature, --output, --range and --inputs are about a --model"
+        )
     said = backends.predict(Path(arguments.image), settings, to=arguments.to)
     if arguments.json:
         output.json(said.as_json())
@@ -294,12 +318,19 @@ def _serve(arguments: argparse.Namespace, how: "backends.How", settings: Setting
     elif said.scores is None:
         print(said.reason)
     elif said.kind == "values" or said.label is None:
-        print(", ".join("–" if value is None else f"{value:.6g}" for value in said.scores), f"({said.model})")
+        print(_numbers(said.scores), f"({said.model})")
     elif not said.scores or None in said.scores:
         print(f"{said.label} ({said.model})")
     else:
         sure = models.sure(said.scores, said.kind)
         print(f"{said.label} ({output.sure(max(sure))}, {said.model})")
+    for one in () if arguments.json else said.outputs:
+        if one.name != said.output:
+            print(f"{one.name}: {_numbers(one.scores)}")
+
+
+def _numbers(values: Sequence[float | None]) -> str:
+    return ", ".join("–" if value is None else f"{value:.6g}" for value in values)
 
 
 def _describe(version: "Version") -> dict[str, Any]:

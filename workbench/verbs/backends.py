@@ -88,9 +88,10 @@ def predict(image: Path, settings: Settings, *, to: str | None = None) -> Predic
 
 
 def serve(
-    image: str, model: str, settings: Settings, *, labels: str = "", how: How, to: str | None = None
+    image: str | None, model: str, settings: Settings, *, labels: str = "", how: How, to: str | None = None
 ) -> Classified:
-    """Ask any model about a picture; both are a file here or a URL, and the model may be one that serves there.
+    """Ask any model about a picture, or the inputs that ``how`` has; picture and model are a file here or a URL, and the
+    model may be one that serves there.
 
     Parameters
     ----------
@@ -107,7 +108,7 @@ def serve(
     found = _source(model) or (Path(model) if Path(model).exists() else None)
     if found is None and (labels or "/" in model or Path(model).suffix):
         raise NotFound(f"there is no model file {model}")
-    picture = _source(image) or Path(image)
+    picture = None if image is None else _source(image) or Path(image)
     if isinstance(picture, Path):
         _read_picture(picture)
     name = labels if found is not None else model
