@@ -88,6 +88,19 @@ def test_a_film_that_grows_is_followed_frame_by_frame(tmp_path: Path) -> None:
     assert list(growing.frames) == [first]
 
 
+def test_a_training_that_goes_on_adds_to_the_frames_it_has_left(tmp_path: Path) -> None:
+    first, second, later, other = (films.Frame(step, bytes([k])) for k, step in enumerate((0, 1, 7, 7)))
+    folder = tmp_path / "film"
+    films.Recorder(folder).follow(films.Film({"format": 1}, (first, second, later)))
+    growing = films.Growing(tmp_path, "film")
+    assert growing.refresh()
+    kept = [(folder / f"frame-{step}").stat().st_ino for step in (0, 1)]
+    films.Recorder(folder).follow(films.Film({"format": 1}, (first, second, other)))  # step 7 was done anew
+    assert growing.refresh()
+    assert growing.frames == (first, second, other)
+    assert [(folder / f"frame-{step}").stat().st_ino for step in (0, 1)] == kept
+
+
 def test_no_link_in_a_film_is_followed(tmp_path: Path) -> None:
     (tmp_path / "secret").write_bytes(b"secret")
     films.Recorder(tmp_path / "film").follow(films.Film({"format": 1}, (films.Frame(0, b"a"),)))

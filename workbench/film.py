@@ -119,7 +119,7 @@ def read_examples(folder: Path, labels: Sequence[object]) -> dict[str, object]:
 
 
 class Recorder:
-    """Writes a film that grows into a folder: its form, and a file for each frame; what was left there goes."""
+    """Writes a film that grows into a folder: its form, and a file for each frame; what was left of another one goes."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -128,10 +128,8 @@ class Recorder:
     def follow(self, film: FilmSoFar) -> None:
         """Write what is new, and remove the frames that have left the film."""
         if self._written is None:
-            files.remove(self._folder)
-            self._folder.mkdir(parents=True)
-            files.write_json(self._folder / FORM, dict(film.form))
-            self._written = set()
+            self._written = self._take_over(film)
+            files.write_json(self._folder / FORM, dict(film.form))  # for who reads: a film of its own
         steps = {frame.step for frame in film.frames}
         for frame in film.frames:
             if frame.step not in self._written:
@@ -139,6 +137,25 @@ class Recorder:
         for gone in self._written - steps:
             files.remove(self._folder / f"frame-{gone}")
         self._written = steps
+
+    def _take_over(self, film: FilmSoFar) -> set[int]:
+        """Leave the frames that a training which goes on has written before; what else is there goes."""
+        if self._folder.is_symlink() or not self._folder.is_dir():
+            files.remove(self._folder)
+            self._folder.mkdir(parents=True)
+        frames = {f"frame-{frame.step}": frame for frame in film.frames}
+        written = set()
+        for path in self._folder.iterdir():
+            frame = frames.get(path.name)
+            if frame is not None and _holds(path, frame.numbers):
+                written.add(frame.step)
+            else:
+                files.remove(path)
+        return written
+
+
+def _holds(path: Path, content: bytes) -> bool:
+    return not path.is_symlink() and path.is_file() and path.read_bytes() == content
 
 
 class Growing:

@@ -10,11 +10,13 @@ import pytest
 
 from workbench import recipes
 from workbench.events import Progress, Writer
-from workbench.film import Frame, Growing, read, why_absent, write
+from workbench.film import FOLDER, Frame, Growing, Recorder, read, why_absent, write
+from workbench.film import Film as Kept
 from workbench.manifest import Input
 from workbench.node import data, role, training
 from workbench.node.companions import browser, film, sample
 from workbench.node.strategies.peers import Cluster
+from workbench.node.strategy import make
 from workbench.node.training import TrainingProgress
 
 GREY = Input((4, 4, 1), "image", range=(0.0, 1.0))
@@ -57,7 +59,8 @@ def test_what_is_no_small_grey_picture_with_a_class_has_none(
 # ── the film of learning ──
 
 
-def test_a_training_is_filmed_at_its_first_steps_and_at_its_end() -> None:
+def filmed() -> tuple[recipes.Program, tuple[np.ndarray, np.ndarray]]:
+    """A training of two epochs of 16 steps."""
     chance = np.random.default_rng(0)
     y = np.arange(600) % 2
     x = (chance.random((600, 8, 8, 1)) * 0.4 + y[:, None, None, None] * 0.6).astype(np.float32)
@@ -71,10 +74,71 @@ def test_a_training_is_filmed_at_its_first_steps_and_at_its_end() -> None:
         return model
 
     made = {"load_data": lambda: ((x, y), (x, y)), "build_model": build_model, "EPOCHS": 2, "BATCH_SIZE": 32}
+    return recipes.from_namespace(made), (x, y)
+
+
+def test_a_training_that_goes_on_keeps_the_film_of_its_beginning(tmp_path: Path) -> None:
+    program, train = filmed()
+    batches = data.prepare(train, batch_size=32, augment=None, seed=0)
+
+    def fit(until: int) -> tuple[training.Trained, list[str]]:
+        lines: list[str] = []
+        recorder, step = Recorder(tmp_path / FOLDER), 0
+
+        def report(progress: training.TrainingProgress) -> None:
+            nonlocal step
+            step = progress.step
+            assert progress.film is not None
+            recorder.follow(progress.film)
+
+        trained = training.fit(
+            make(Cluster()),
+            program,
+            batches,
+            folder=tmp_path,
+            on_progress=report,
+            stop=lambda: step >= until,
+            say=lines.append,
+        )
+        return trained, lines
+
+    first, _ = fit(10)
+    then = Growing(tmp_path, FOLDER)
+    assert then.refresh()
+    began = {frame.step: frame.numbers for frame in then.frames}
+    trained, lines = fit(10**6)
+    assert f"going on from the checkpoint of step {first.steps}" in lines
+    assert trained.film is not None
+    assert [frame.step for frame in trained.film.frames] == [0, 1, 2, 5, 10, 20, 32]
+    frames = {frame.step: frame.numbers for frame in trained.film.frames}
+    assert all(frames[step] == began[step] for step in (0, 1, 2, 5, 10))
+    assert then.refresh()
+    assert {0, 1, 2, 5, 10, 20} <= {frame.step for frame in then.frames}
+
+
+def test_a_film_of_another_model_is_not_gone_on_with(tmp_path: Path) -> None:
+    x, y = np.zeros((40, 8, 8, 1), np.float32), np.arange(40) % 2
+    model = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten(), keras.layers.Dense(2)])
+    mine = film.begin(model, data.prepare((x, y), batch_size=8, augment=None, seed=0))
+    assert mine is not None
+    mine.take(0)
+    (begun,) = mine.frames
+    for frames, form, last in [
+        ((begun, Frame(5, begun.numbers), Frame(7, begun.numbers), Frame(50, begun.numbers)), mine.form, 5),
+        ((Frame(5, begun.numbers),), mine.form, -1),
+        ((begun, Frame(5, b"short")), mine.form, -1),
+        ((begun,), {**mine.form, "steps": []}, -1),
+        ((), {}, -1),
+    ]:
+        assert mine.take_over(Kept({**form}, frames), 20) == last
+
+
+def test_a_training_is_filmed_at_its_first_steps_and_at_its_end() -> None:
+    program, train = filmed()
     seen: list[int] = []
     trained = training.train(
-        recipes.from_namespace(made),
-        (x, y),
+        program,
+        train,
         on_progress=lambda p: seen.append(len(p.film.frames) if p.film else 0),
     )
     assert trained.film is not None

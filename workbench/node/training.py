@@ -167,7 +167,7 @@ def fit(
     if not state.step:
         strategy.collect()  # the same seed gives the same first weights in every layout
     strategy.spread(state.step)
-    return _loop(strategy, program, batches, checkpoints, state, on_progress, stop, say)
+    return _loop(strategy, program, batches, checkpoints, state, folder, on_progress, stop, say)
 
 
 @dataclass
@@ -198,6 +198,7 @@ def _loop(
     batches: data.Batches,
     checkpoints: Checkpoints | None,
     state: _State,
+    folder: Path | None,
     on_progress: Callable[[TrainingProgress], None],
     stop: Callable[[], bool],
     say: Callable[[str], None],
@@ -212,10 +213,11 @@ def _loop(
     saved, stopped, pace, watch = state.step, False, 0.0, _Watch(state.seconds)
     timer = _SaveTimer()
     examples = sample.take(batches)
-    # A training that goes on has none.
-    seen = films.begin(strategy.copy, batches, program.labels, examples) if state.step == 0 else None
-    if seen is not None:
+    seen = films.begin(strategy.copy, batches, program.labels, examples)
+    if seen is not None and state.step == 0:
         seen.take(0)
+    elif seen is not None and not films.go_on(seen, folder if strategy.leads else None, state.step, strategy):
+        seen = None
     while state.step < total and not stopped and not state.out_of_patience(program.patience, per_epoch):
         due = checkpoints is not None and timer.due()
         # Steps that go on by themselves cannot be stopped at a mark: their frames are a little later.

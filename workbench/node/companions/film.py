@@ -1,12 +1,15 @@
 """The film of learning: a model's numbers after 0, 1, 2, 5, 10, 20, 50, 100, … steps, for pages that compute with them."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
 
 import keras
 import numpy as np
 
-from workbench.film import Frame, show_examples
+from workbench.film import FOLDER, FilmSoFar, Frame, Growing, show_examples
 from workbench.manifest import Input
 from workbench.node.companions import browser, sample
 from workbench.node.companions.sample import MOST_PIXELS
@@ -55,6 +58,20 @@ class Film:
         kept = self.frames[:-1] if self.passing else self.frames
         self.frames = [frame for frame in kept if frame.step < step] + [Frame(step, numbers)]
         self.passing = not at_mark
+
+    def take_over(self, kept: FilmSoFar, step: int) -> int:
+        """Take over the frames of the same model as it was up to ``step``; the step of the last one, -1 if there is none.
+
+        Frames that came after it were of steps that are done anew, and one that only passed is no mark.
+        """
+        size = 2 * sum(weight().size for made in self.steps for weight in made.weights)
+        if _computed(kept.form) != _computed(self.form):
+            return -1
+        frames = [frame for frame in kept.frames if frame.step in MARKS and frame.step <= step]
+        if not frames or frames[0].step != 0 or any(len(frame.numbers) != size for frame in frames):
+            return -1
+        self.frames, self.passing = frames, False
+        return self._last
 
     @property
     def _last(self) -> int:
@@ -108,6 +125,39 @@ def begin(
     if chosen is not None:
         form["examples"] = show_examples(*chosen, labels)
     return Film(form, steps)
+
+
+class Machines(Protocol):
+    """The machines of a training: what a strategy is to a film."""
+
+    def sum(self, values: np.ndarray) -> np.ndarray:
+        """The sum over all machines, the same on each."""
+        ...
+
+
+def go_on(film: Film, folder: Path | None, step: int, machines: Machines) -> bool:
+    """Go on with the film in a folder from ``step`` on; ``False`` where it has no beginning there.
+
+    All machines say the same, since they stop for frames together, though the leading one alone has the folder.
+    """
+    if film.absent:
+        return True
+    last = -1
+    if folder is not None:
+        kept = Growing(folder, FOLDER)
+        kept.refresh()
+        last = film.take_over(kept, step)
+    (found,) = machines.sum(np.array([last + 1.0]))
+    if folder is None and found:
+        film.frames = [Frame(int(found) - 1, b"")]
+    return bool(found)
+
+
+def _computed(form: Mapping[str, object]) -> str:
+    """What a form's numbers are computed with, whatever its layers are called."""
+    steps = form.get("steps")
+    unnamed = [{**step, "of": ""} for step in steps] if isinstance(steps, list) else None
+    return json.dumps([form.get("input"), unnamed], sort_keys=True)
 
 
 def _absent(why: str) -> Film:
