@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from tests.machines.aws.memory_bucket import MemoryBucket
-from workbench import packages
+from workbench import film, packages
 from workbench.errors import BadInput
-from workbench.machines.aws.exchange import reports, requests
+from workbench.machines.aws.exchange import reports, requests, stills
 from workbench.machines.aws.exchange.streams import LOG_BYTES, PART_BYTES, Stream
 from workbench.machines.aws.exchange.trees import Tree
 
@@ -75,6 +75,43 @@ def test_another_machine_in_the_place_goes_on_where_the_first_ended(bucket: Any,
     second.pump()
 
     assert collected(bucket, tmp_path / "here") == "one\ntwo\n"
+
+
+def test_the_film_comes_while_it_trains_and_anew_where_frames_are_of_steps_done_anew(
+    bucket: Any, tmp_path: Path
+) -> None:
+    there, here = tmp_path / "there", tmp_path / "here"
+    here.mkdir()
+    prefix = f"{PREFIX}checkpoints-1/"
+    tree = Tree(bucket, prefix, there, "checkpoints")
+    recorder = film.Recorder(there / stills.FILM)
+    first, second, third, other = (film.Frame(step, bytes([k] * 4)) for k, step in enumerate((0, 1, 5, 5)))
+    seen = film.Growing(here, *stills.FILM.split("/"))
+
+    def bring(*frames: film.Frame) -> tuple[film.Frame, ...]:
+        recorder.follow(film.Film({"format": 1}, frames))
+        assert tree.sync()
+        stills.collect(bucket, prefix, here)
+        seen.refresh()
+        return seen.frames
+
+    stills.collect(bucket, prefix, here)
+    assert not list(here.iterdir())
+    assert bring(first) == (first,)
+    assert bring(first, second, third) == (first, second, third)
+    bucket.refuses.add(("get", "film/"))
+    stills.collect(bucket, prefix, here)
+    assert bucket.refuses, "what is here is not fetched again"
+    bucket.refuses.clear()
+    recorder = film.Recorder(there / stills.FILM)
+    assert bring(first, second, other) == (first, second, other)
+    assert bring(first, second) == (first, second)
+    (here / stills.FILM / "frame-1").unlink()
+    assert bring(first, second) == (first, second), "as after the checkpoints were removed here"
+    for strange in ("../evil", "frame-x", ".frame-2", "other.json"):
+        bucket.objects[f"{prefix}film/{strange}"] = b"no"
+    stills.collect(bucket, prefix, here)
+    assert {path.name for path in (here / stills.FILM).iterdir()} == {"form.json", "frame-0", "frame-1"}
 
 
 def test_what_was_added_by_a_collection_that_was_killed_is_not_added_again(

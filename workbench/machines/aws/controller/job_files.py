@@ -13,7 +13,7 @@ from workbench.aws.bucket import Bucket
 from workbench.errors import BadInput
 from workbench.fields import Fields
 from workbench.lineage import DatasetPin, parse_pins
-from workbench.machines.aws.exchange import reports, requests
+from workbench.machines.aws.exchange import reports, requests, stills
 from workbench.machines.aws.exchange.assignments import AssignedJob, Assignment
 from workbench.settings import Settings
 from workbench.system import untrusted_changes, untrusted_folders
@@ -94,9 +94,11 @@ class JobFiles:
         """Bring what machines have reported; with ``whole`` the export, too."""
         prefix = self.prefix(folder)
         reports.collect(self.bucket, prefix, folder)
+        note = read_note(folder)
         if whole:
-            attempt = read_note(folder).attempt
-            reports.collect_export(self.bucket, f"{prefix}attempt-{attempt}/", folder)
+            reports.collect_export(self.bucket, f"{prefix}attempt-{note.attempt}/", folder)
+        else:
+            stills.collect(self.bucket, f"{prefix}checkpoints-{note.origin}/", folder)
 
     def keep(self, folder: Path, version: str, pack: Callable[[Path], object]) -> None:
         """Store the job's model version; the job's other files go."""
