@@ -83,6 +83,16 @@ def test_services_are_found_by_name_and_ended(
     assert two.poll() is None
 
 
+def test_a_process_lives_until_it_has_ended_whether_or_not_somebody_waited_for_it() -> None:
+    with subprocess.Popen(["cat"], stdin=subprocess.PIPE) as process:
+        assert processes.lives(process.pid)
+        assert process.stdin
+        process.stdin.close()
+        assert comes_true(lambda: not processes.lives(process.pid), 10, 0.01)
+        assert psutil.pid_exists(process.pid), "nobody has waited for it yet"
+    assert not processes.lives(process.pid)
+
+
 def test_a_process_is_ended_with_all_below_it() -> None:
     code = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'import time; time.sleep(60)'])"
     with subprocess.Popen([sys.executable, "-c", code]) as parent:

@@ -12,7 +12,7 @@ from workbench.errors import RecipeError, Unavailable, WorkbenchError
 from workbench.lineage import DatasetPin
 from workbench.machines import Layout, Machine
 from workbench.machines.local.provider import LocalProvider, default_limits
-from workbench.system import untrusted_changes, wire
+from workbench.system import processes, untrusted_changes, wire
 from workbench.system.untrusted_folders import read
 from workbench.system.worked_time import WorkedTime
 from workbench.tasks.tracebacks import ask_where, find_place, last_lines, shorten
@@ -22,6 +22,8 @@ TIMEOUT_S = 240.0
 MOST_S = 3600.0
 """In all, however busy the computer is."""
 POLL_S = 0.05
+LOOK_S = 1.0
+"""At the latest, what the provider says of the child is asked anew: it looks at every process of the computer."""
 TRIAL = "workbench.node.trial"
 """What the child does."""
 KILLS = (signal.SIGKILL, signal.SIGTERM, signal.SIGHUP)
@@ -129,6 +131,7 @@ def _run_once(
     try:
         (machine,) = provider.launch_task(name, folder, TRIAL, default_limits(Layout()))
         worked, begun = WorkedTime(machine.pid or 0), time.monotonic()
+        looked = begun
         while machine.state == "running":
             if worked.seconds() > timeout_s:
                 raise _too_long(machine, folder, timeout_s, late)
@@ -140,7 +143,8 @@ def _run_once(
             if stop():
                 raise Stopped(f"the check of {folder.name} was stopped")
             time.sleep(POLL_S)
-            (machine,) = provider.machines(name)
+            if time.monotonic() - looked >= LOOK_S or machine.pid is None or not processes.lives(machine.pid):
+                looked, (machine,) = time.monotonic(), provider.machines(name)
         try:
             told = json.loads(read(folder, RESULT, MAX_RESULT))
             said = wire.unpack(_Said, told)
