@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from tests.browser import axe
 from tests.chain import make_settings
 from tests.dashboard.serving import serving
 from tests.datasets import bringing
@@ -58,6 +59,8 @@ def test_photos_and_a_table_go_in_by_the_page_alone(here: Settings, browser: Bro
     page.get_by_role("button", name="Add", exact=True).click()
     expect(page.get_by_text("garden:1 is added")).to_be_visible()
     expect(page.locator(".wb-columns tbody tr")).to_have_count(7)
+    page.set_viewport_size({"width": 380, "height": 900})  # the columns are wider and reached by keys
+    assert axe.serious(page) == []
     page.get_by_role("button", name="Remove", exact=True).click()
     page.get_by_role("button", name="Yes, remove").click()
     expect(page.get_by_text("garden:1 is removed")).to_be_visible()

@@ -14,6 +14,7 @@ from workbench.ui.draft import DRAFT
 from workbench.ui.widgets import theme
 from workbench.ui.widgets.actions import Action, Message
 from workbench.ui.widgets.browser import Browser
+from workbench.ui.widgets.formats import megabytes
 from workbench.ui.widgets.pieces import Html, banner, error_banner, waiting
 from workbench.ui.widgets.poll import Poll
 from workbench.verbs import datasets
@@ -141,7 +142,7 @@ def _about(found: "DatasetManifest", made: datasets.Made) -> str:
         ("added", found.created),
         ("source", found.source),
         ("licence", found.licence or "not said"),
-        ("size", f"{found.bytes / 1e6:,.1f} MB in {len(found.shards)} files"),
+        ("size", f"{megabytes(found.bytes)} in {len(found.shards)} files"),
         ("test part", f"by {found.split.by} {found.split.column}".strip()),
         (
             "duplicates",

@@ -12,6 +12,7 @@ import traitlets
 
 from workbench.system import files
 from workbench.ui.widgets import theme
+from workbench.ui.widgets.formats import megabytes
 from workbench.ui.widgets.pieces import ProgressBar
 
 STALE_S = 24 * 3600
@@ -100,7 +101,7 @@ class Upload(anywidget.AnyWidget):
         if now - self._last_shown > 0.2 or offset >= self._size:
             self._last_shown = now
             self.progress.value = offset / self._size
-            self.progress.text = f"{self._name}: {offset / 1e6:,.1f} of {self._size / 1e6:,.1f} MB"
+            self.progress.text = f"{self._name}: {megabytes(offset)} of {megabytes(self._size)}"
         self.send({"kind": "want", "offset": offset})
 
     def _end(self) -> None:

@@ -70,7 +70,7 @@ def examples(manifest: "DatasetManifest", settings: Settings, first: int = EXAMP
         + "</tr>"
         for n in range(count)
     )
-    return f'<div class="wb-rows"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
+    return f'<div class="wb-rows" tabindex="0" role="region" aria-label="Examples"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
 
 
 def balance(manifest: "DatasetManifest", most: int = 30) -> str:
@@ -99,7 +99,7 @@ def table(columns: "tuple[Column, ...]") -> str:
         for c in columns
     )
     head = "".join(f"<th>{name}</th>" for name in ("Column", "Kind", "Role", "Missing", "Values", ""))
-    return f'<div class="wb-columns"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
+    return f'<div class="wb-columns" tabindex="0" role="region" aria-label="Columns"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
 
 
 def values(column: "Column") -> str:
