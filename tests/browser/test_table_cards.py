@@ -12,17 +12,22 @@ from workbench.ui.serving import models
 from workbench.ui.widgets import theme
 from workbench.ui.widgets.table import Column, Query
 
+LONG = "handwriting-of-class-7b-with-corrections-and-augmentation-try-2"
 VERSIONS = (
     {"model": "digits", "version": 1, "deployment": "deployed", "accuracy": 0.99, "created": 1.0}
     | {"key": "a", "interval": "98.84 % to 99.22 %"},
     {"key": "b", "model": "digits", "version": 2, "deployment": "", "accuracy": None, "interval": ""}
     | {"created": 1.0},
+    {"key": "c", "model": LONG, "version": 128, "deployment": "canary 10 %", "accuracy": 0.99}
+    | {"interval": "98.84 % to 99.22 %", "created": 1.0},
 )
 JOBS = (
     {"key": 7, "id": 7, "name": "digits:1", "requester": "ann", "state": "completed", "progress": [1.0, ""]}
     | {"accuracy": 0.982, "execution_s": 72.0},
     {"key": 8, "id": 8, "name": "digits", "requester": "bob", "state": "queued"}
     | {"progress": [None, "1st in the queue"], "accuracy": None, "execution_s": None},
+    {"key": 9, "id": 1989, "name": LONG, "requester": "Wilhelmina Featherstonehaugh-Vanderbilt"}
+    | {"state": "terminated", "progress": [0.33, ""], "accuracy": 0.91, "execution_s": 37_225.0},
 )
 LABELS = """row => Object.fromEntries([...row.querySelectorAll("td[data-column]")]
     .filter((cell) => cell.getClientRects().length)

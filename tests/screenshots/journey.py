@@ -16,8 +16,8 @@ from tests.chain import Chain, answers, end_chain, start_chain, wait_until
 from tests.screenshots.gallery import Gallery, free_ports, named
 
 LONG_MS = 15 * 60_000
-FLAGGED_ONE: tuple[Line, ...] = ([(96, 120), (128, 88), (158, 58), (156, 120), (153, 180), (150, 226)],)
-"""A 1 as it is written in much of Europe."""
+FLAGGED_ONE: tuple[Line, ...] = ([(60, 80), (109, 69), (158, 58), (156, 120), (153, 180), (150, 226)],)
+"""A 1 as it is written in much of Europe, with a flag so long and level that it is taken for a 7."""
 LOOKS: dict[str, dict[str, Any]] = {
     "light": {"color_scheme": "light", "viewport": {"width": 1280, "height": 900}},
     "narrow": {
