@@ -13,7 +13,7 @@ from moto.iam.models import AWSManagedPolicy, iam_backends
 from moto.s3.models import s3_backends
 from moto.ssm.models import Parameter, ssm_backends
 
-from tests.emulator import budgets, roles
+from tests.emulator import budgets, images, roles
 from tests.emulator.calls import ACCOUNT, REGION, Call
 from tests.emulator.faults import Faults
 from tests.emulator.front import Answer, json_answer
@@ -200,6 +200,7 @@ class Account:
         yield from (("role", r.name) for r in iam.roles.values())
         yield from (("profile", p) for p in iam.instance_profiles)
         yield from (("policy", p) for p in iam.managed_policies if not p.startswith("arn:aws:iam::aws:"))
+        yield from images.made()
         yield from (("budget", name) for name in budgets.BUDGETS)
         stacks = cloudformation_backends[ACCOUNT][REGION].stacks.values()
         yield from (("stack", f"{s.name} {s.status}") for s in stacks)

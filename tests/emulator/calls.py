@@ -112,6 +112,7 @@ _KINDS = {
     "NetworkInterfaceId": "network-interface",
     "RouteTableId": "route-table",
     "SecurityGroupId": "security-group",
+    "SnapshotId": "snapshot",
     "SubnetId": "subnet",
     "VolumeId": "volume",
     "VpcId": "vpc",
@@ -127,6 +128,8 @@ def _ec2_arns(action: str, form: Mapping[str, str]) -> list[str]:
         for name, value in form.items()
         if (kind := re.sub(r"\.\d+$", "", name).rpartition(".")[2]) in _KINDS
     ]
+    if action == "CreateImage":
+        return [*named, _ec2_arn("image", NEW), _ec2_arn("snapshot", NEW)]
     if action != "RunInstances":
         return named
     made = ["instance", "volume", "network-interface"]

@@ -19,7 +19,7 @@ from moto.ec2.models.iam_instance_profile import IamInstanceProfileAssociationBa
 from moto.ec2.models.instance_types import INSTANCE_TYPES
 from moto.ec2.responses.instances import InstanceResponse
 
-from tests.emulator import groups, limits, nats
+from tests.emulator import groups, images, limits, nats
 from tests.emulator.world import Machine, World
 
 Instance = moto_instances.Instance
@@ -36,6 +36,7 @@ class Refusal(ServiceException):
 def install(world: World) -> None:
     """Put the hooks into moto; once a process."""
     _run_really(world)
+    images.install()
     _change_states(world)
     _lead_addresses(world)
     _watch_groups(world)

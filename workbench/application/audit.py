@@ -5,13 +5,15 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from workbench.aws import instances, names, outputs
+from workbench.aws import images, instances, names, outputs
 from workbench.aws.instances import Instance
 from workbench.aws.outputs import GONE, StackState
 from workbench.aws.refusals import AwsFailure, said
 from workbench.aws.session import Session, pages
 from workbench.settings import Settings
 
+BUILD_S = 3 * 3600.0
+"""A machine of which an image is made is there for less."""
 FOREIGN_AGE_S = 24 * 3600.0
 """A cluster of another home is its owner's business for so long; its own time-to-live is shorter."""
 
@@ -28,6 +30,7 @@ Kind = Literal[
     "subnet",
     "table",
     "vpc",
+    "image",
     "parameter",
 ]
 
@@ -77,6 +80,7 @@ def find(session: Session, settings: Settings, owned: Owned) -> list[Finding]:
             *_interfaces(session, account),
             *_groups(session, settings, account),
             *_network(session, account),
+            *_images(session, account),
             *_parameters(session, account),
         ]
     except AwsFailure as error:
@@ -117,6 +121,8 @@ def _why_instance(session: Session, account: _Account, one: Instance, owned: Own
         return f"{role}, and its stack is gone"
     if cluster is None:
         return f"{role} of no cluster and no stack"
+    if role == "image" and age_s > BUILD_S:
+        return f"an image was to be made of it {age_s / 3600:.0f} hours ago"
     if home == session.home:
         return owned(cluster)
     if age_s > FOREIGN_AGE_S:
@@ -204,6 +210,15 @@ def _network(session: Session, account: _Account) -> Iterator[Finding]:
         for one in pages(ec2, operation, key, Filters=tagged):
             if one[id] not in account.ids:
                 yield _loose(kind, one[id], names.read(one.get("Tags")), "its stack is gone")
+
+
+def _images(session: Session, account: _Account) -> Iterator[Finding]:
+    if account.vpcs:
+        return  # an application, whose clusters begin from it
+    for one in images.find(session):
+        yield Finding(
+            "image", one.id, f"of {one.size_gb:.0f} GB, and no application begins from it", one.home
+        )
 
 
 def _parameters(session: Session, account: _Account) -> Iterator[Finding]:

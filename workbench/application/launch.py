@@ -14,6 +14,7 @@ from workbench.aws.outputs import StackState
 from workbench.aws.refusals import AwsFailure, NoQuota, code_of, said
 from workbench.aws.session import Session
 from workbench.errors import Unavailable
+from workbench.machines.aws.controller import baking
 from workbench.settings import Settings
 
 NOBODY = "127.0.0.1/32"
@@ -78,6 +79,8 @@ def _begin(session: Session, settings: Settings, wish: Wish, tell: Tell) -> Begu
     key = code.upload(bucket)
     tell(f"code {key}")
     tokens.make(session, settings.aws_stack)
+    if baked := baking.current(session):
+        tell(f"the working machine begins from the image {baked.id}")
     parameters = template.parameters(
         site.wish,
         bucket=bucket.name,
@@ -88,6 +91,7 @@ def _begin(session: Session, settings: Settings, wish: Wish, tell: Tell) -> Begu
         zones=(site.zone, site.other),
         boundary=permissions.boundary(session),
         idle_minutes=settings.aws_working_idle_minutes,
+        baked=baked.id if baked else "",
     )
     tell(checks.idle(settings).said)
     if wish.budget:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from workbench.application import stack_changes
 from workbench.application.audit import Finding, Kind
 from workbench.application.stack_changes import LONGEST_POLL_S, POLL_S, Tell
-from workbench.aws import instances, outputs
+from workbench.aws import images, instances, outputs
 from workbench.aws.instances import ENDING, Instance
 from workbench.aws.names import Filter
 from workbench.aws.refusals import AwsFailure, code_of, said
@@ -102,6 +102,12 @@ def _remove_gateway(session: Session, id: str) -> None:
     session.ec2.delete_internet_gateway(InternetGatewayId=id)
 
 
+def _remove_image(session: Session, id: str) -> None:
+    for one in images.find(session):
+        if one.id == id:
+            images.remove(session, one)
+
+
 _REMOVE: Mapping[Kind, Callable[[Session, str], object]] = {
     "stack": _remove_stack,
     "nat": _remove_nat,
@@ -114,5 +120,6 @@ _REMOVE: Mapping[Kind, Callable[[Session, str], object]] = {
     "subnet": lambda session, id: session.ec2.delete_subnet(SubnetId=id),
     "table": lambda session, id: session.ec2.delete_route_table(RouteTableId=id),
     "vpc": lambda session, id: session.ec2.delete_vpc(VpcId=id),
+    "image": _remove_image,
     "parameter": lambda session, id: session.ssm.delete_parameter(Name=id),
 }

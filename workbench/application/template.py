@@ -120,6 +120,7 @@ def parameters(
     zones: tuple[str, str],
     boundary: str | None = None,
     idle_minutes: int = 0,
+    baked: str = "",
 ) -> list[dict[str, str]]:
     """The parameters as CloudFormation takes them.
 
@@ -133,6 +134,8 @@ def parameters(
         ARN of the policy that bounds the machines' roles.
     idle_minutes
         Without use, after which the working machine stops itself; 0 for never.
+    baked
+        Image with the working machine's environment, for types that are not ARM's; empty for none.
     """
     told = {
         "Boundary": boundary or "",
@@ -154,6 +157,8 @@ def parameters(
         told[f"{role.title()}Credits"] = "standard" if types.is_burstable(kind) else ""
         arm = architectures.get(kind) == "arm64"
         told[f"{role.title()}Image"] = IMAGE.format(architecture="arm64" if arm else "amd64")
+        if role == "working" and not arm:
+            told["WorkingBaked"] = baked
     return [{"ParameterKey": key, "ParameterValue": value} for key, value in told.items()]
 
 

@@ -38,6 +38,7 @@ EC2_LOOKS = tuple(
         "Addresses",
         "AvailabilityZones",
         "IamInstanceProfileAssociations",
+        "Images",
         "InstanceAttribute",
         "InstanceCreditSpecifications",
         "InstanceTypeOfferings",

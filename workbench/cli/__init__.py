@@ -16,6 +16,7 @@ from workbench.cli import (
     costs,
     data,
     homes,
+    images,
     jobs,
     machines,
     models,
@@ -62,7 +63,20 @@ def make_parser() -> tuple[argparse.ArgumentParser, output.Verbs]:
     )
     parser.add_argument("--version", action="version", version=f"workbench {__version__}")
     verbs = output.Verbs(parser)
-    for group in (services, data, recipes, jobs, sweeps, models, machines, aws, costs, homes, completion):
+    for group in (
+        services,
+        data,
+        recipes,
+        jobs,
+        sweeps,
+        models,
+        machines,
+        aws,
+        costs,
+        images,
+        homes,
+        completion,
+    ):
         group.add(verbs)
     verbs.show()
     return parser, verbs

@@ -24,7 +24,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "corrections",
     ),
     "machines": ("plan", "launch", "machines", "stop", "start", "release"),
-    "AWS": ("prices", "costs", "audit", "adopt"),
+    "AWS": ("prices", "costs", "audit", "image", "adopt"),
 }
 
 BEGIN = (
@@ -102,5 +102,6 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "prices": ("workbench prices",),
     "costs": ("workbench costs", "workbench costs --month 2026-11 --csv costs.csv"),
     "audit": ("workbench audit", "workbench audit --fix"),
+    "image": ("workbench image", "workbench image build", "workbench image remove"),
     "adopt": ("workbench adopt",),
 }

@@ -188,16 +188,20 @@ def _options(session: Session, settings: Settings) -> Diagnosis:
     lacking = permissions.missing(session, settings, ("options",))
     if lacking is None:
         return Diagnosis(
-            "options", None, "AWS does not tell whether these credentials may make a budget's alarm"
+            "options",
+            None,
+            "AWS does not tell whether these credentials may make a budget's alarm or an image",
         )
     if lacking:
         return Diagnosis(
             "options",
             None,
-            f"for a budget's alarm (launch app --budget) these credentials lack: {', '.join(lacking)}",
+            f"for a budget's alarm (launch app --budget) and images (image build) these credentials lack: {', '.join(lacking)}",
             "attach what this prints as well: python -m workbench.aws.policy options",
         )
-    return Diagnosis("options", True, "a budget's alarm may be made (launch app --budget)")
+    return Diagnosis(
+        "options", True, "a budget's alarm (launch app --budget) and images (image build) may be made"
+    )
 
 
 def _spot_role(session: Session) -> Diagnosis:

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 from workbench.settings import Settings
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from workbench.application.plan import AppPlan
     from workbench.application.stack import App, AppMachine
     from workbench.application.template import Wish
+    from workbench.aws.images import Image
     from workbench.aws.prices import Prices
     from workbench.aws.session import Session
     from workbench.jobs import Job
@@ -26,6 +27,7 @@ __all__ = [
     "Application",
     "Check",
     "Finding",
+    "KeptImage",
     "Leftovers",
     "Prices",
     "Tell",
@@ -54,6 +56,20 @@ class Leftovers:
         from workbench.application import audit
 
         return audit.summary(self.found)
+
+
+@dataclass(frozen=True)
+class KeptImage:
+    """An image on AWS, and what it is good for."""
+
+    image: "Image"
+    is_current: bool
+    """Machines of today's code begin from it."""
+    most_per_month: float
+    """US dollars, were its disk full; what is empty costs nothing."""
+
+    def as_json(self) -> dict[str, object]:
+        return {**asdict(self.image), "is_current": self.is_current, "most_per_month": self.most_per_month}
 
 
 class Application:
@@ -146,6 +162,55 @@ class Application:
 
         return checks.cluster(self._session(), self._settings, layout)
 
+    def images(self) -> "tuple[KeptImage, ...]":
+        """The images of ours in the account and region, the newest first."""
+        from workbench.aws import images, prices
+        from workbench.machines.aws.controller import baking
+
+        session, today = self._session(), baking.environment()
+        known = prices.known(self._settings, session.region)
+        return tuple(
+            KeptImage(one, one.environment == today, round(one.size_gb * known.snapshot_gb_month, 2))
+            for one in images.find(session)
+        )
+
+    def build_image(self, tell: Tell) -> "Image":
+        """Have an image of today's environment, from which clusters begin, and the working machine of the next launch.
+
+        Raises
+        ------
+        NotFound
+            There is no application, in whose network it is built.
+        Unavailable
+            It could not be built; the machine that should have been copied is ended.
+        """
+        from workbench.aws import code
+        from workbench.aws.bucket import Bucket
+        from workbench.machines.aws.controller import baking, making
+
+        session = self._session()
+        ground, bucket = making.ground_of_the_application(session, self._settings), Bucket(session)
+        return baking.build(session, bucket, ground, code.upload(bucket), tell)
+
+    def remove_images(self, id: str | None = None) -> list[str]:
+        """Remove one image, or all of this home; their ids.
+
+        Raises
+        ------
+        NotFound
+            There is no image of ours with this id.
+        """
+        from workbench.aws import images
+        from workbench.errors import NotFound
+
+        session = self._session()
+        found = [one for one in images.find(session) if (one.id == id if id else one.home == session.home)]
+        if id and not found:
+            raise NotFound(f"there is no image of ours with the id {id!r}; list them with: workbench image")
+        for one in found:
+            images.remove(session, one)
+        return [one.id for one in found]
+
     def audit(self) -> Leftovers:
         """Find what exists on AWS and belongs to no job, stack or person; changes nothing."""
         from workbench.application import audit
@@ -170,7 +235,7 @@ class Application:
 
         if refresh:
             return prices.refresh(self._settings, self._session())
-        return prices.known(self._settings, self._settings.aws_region or prices.FALLBACK)
+        return prices.known(self._settings, self._settings.aws_region or prices.USUAL)
 
     def _session(self) -> "Session":
         from workbench.aws.session import Session

@@ -10,7 +10,7 @@ from workbench.aws.bucket import Bucket
 from workbench.aws.session import Session
 from workbench.errors import BadInput, Unavailable
 from workbench.machines import Layout, Place
-from workbench.machines.aws.controller import making, members
+from workbench.machines.aws.controller import baking, making, members
 from workbench.machines.aws.controller.making import Ground, RoleWish
 from workbench.machines.aws.controller.members import Member
 from workbench.machines.aws.controller.user_data import user_data
@@ -53,7 +53,7 @@ class Fleet:
         ground = self.find_ground()
         making.check(ground, instance_type)
         self._ended.discard(cluster)
-        return ground
+        return self._with_image(ground)
 
     def make(
         self,
@@ -122,7 +122,7 @@ class Fleet:
         script = self._script(cluster, assignment.code)
         wish = RoleWish(place.role, 1, assignment.instance_type, self.spot, script, place.index)
         tags = {"job": cluster.removeprefix("job-")} if cluster.startswith("job-") else {}
-        ground = self.find_ground()
+        ground = self._with_image(self.find_ground())
         at_its_address = replace(wish, address=assignment.posts[place].address)
         with self._making:
             self.check(cluster, "a machine was being replaced")
@@ -132,6 +132,11 @@ class Fleet:
                 if not _is_about_the_address(error):
                     raise
                 return making.make(self.session, ground, cluster, wish, tags)[0]
+
+    def _with_image(self, ground: Ground) -> Ground:
+        """The same, with the image of today's environment, if one was built."""
+        baked = baking.current(self.session)
+        return replace(ground, baked_image=baked.id) if baked else ground
 
     def _script(self, cluster: str, code: str) -> str:
         session = self.session

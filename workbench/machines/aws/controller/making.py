@@ -45,6 +45,8 @@ class Ground:
     group: str
     arm_image: str = ""
     """For machines of ARM's architecture; empty where there is none."""
+    baked_image: str = ""
+    """With today's environment installed, for all other machines; empty where none was built."""
 
 
 def ground_of_the_application(session: Session, settings: Settings) -> Ground:
@@ -69,6 +71,8 @@ class RoleWish:
         Of the only one, where it takes another's place; else they are counted from 0.
     address
         Which that one is to have.
+    shutdown
+        What becomes of it when it switches itself off: ``terminate`` or ``stop``.
     """
 
     role: str
@@ -78,6 +82,7 @@ class RoleWish:
     user_data: str
     index: int | None = None
     address: str | None = None
+    shutdown: str = "terminate"
 
 
 def make(
@@ -222,7 +227,7 @@ def _request(
                 },
             }
         ],
-        "InstanceInitiatedShutdownBehavior": "terminate",
+        "InstanceInitiatedShutdownBehavior": wish.shutdown,
         "UserData": wish.user_data,
         "TagSpecifications": [
             {"ResourceType": kind, "Tags": told} for kind in ("instance", "volume", "network-interface")
@@ -232,6 +237,8 @@ def _request(
     }
     if types.architecture(instance_type) == "arm64":
         asked["ImageId"] = ground.arm_image
+    elif ground.baked_image:
+        asked["ImageId"] = ground.baked_image
     if types.is_burstable(instance_type):  # beyond its credits it would go on at extra cost
         asked["CreditSpecification"] = {"CpuCredits": "standard"}
     if wish.spot:

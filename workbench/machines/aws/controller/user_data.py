@@ -6,13 +6,17 @@ from importlib import resources
 from workbench.errors import BadInput
 
 
-def user_data(bucket: str, code: str, region: str, home: str, cluster: str, hours: float) -> str:
+def user_data(
+    bucket: str, code: str, region: str, home: str, cluster: str, hours: float, mode: str = "cluster"
+) -> str:
     """Fill the script in.
 
     Parameters
     ----------
     hours
         After each boot, when the machine ends itself whatever happens.
+    mode
+        ``cluster``, or ``image`` for a machine that only installs and stops.
 
     Raises
     ------
@@ -25,6 +29,7 @@ def user_data(bucket: str, code: str, region: str, home: str, cluster: str, hour
         "REGION": region,
         "HOME": home,
         "CLUSTER": cluster,
+        "MODE": mode,
         "MINUTES": str(max(1, round(hours * 60))),
     }
     script = resources.files("workbench.machines.aws.on_machine").joinpath("boot.sh").read_text()

@@ -1,7 +1,7 @@
 #!/bin/sh
 # First boot of a machine of a training cluster: its Python, the project's code, the agent. Filled in by user_data.py.
 set -eu
-BUCKET='@BUCKET@' CODE='@CODE@' REGION='@REGION@' CLUSTER='@CLUSTER@' OWNER='@HOME@' MINUTES='@MINUTES@'
+BUCKET='@BUCKET@' CODE='@CODE@' REGION='@REGION@' CLUSTER='@CLUSTER@' OWNER='@HOME@' MINUTES='@MINUTES@' MODE='@MODE@'
 ROOT=${WORKBENCH_MACHINE_ROOT:-/opt/workbench}
 export AWS_DEFAULT_REGION="$REGION"
 mkdir -p "$ROOT/jobs" "$ROOT/home/data" "$ROOT/per-boot"
@@ -27,23 +27,22 @@ again() {
 cat >"$ROOT/failed.py" <<'END'
 import os, sys, urllib.request
 import boto3
-bucket, folder, log, code = sys.argv[1:]
-instance = os.environ.get("INSTANCE_ID")
-if not instance:
-    base = "http://169.254.169.254/latest"
-    wish = {"X-aws-ec2-metadata-token-ttl-seconds": "60"}
-    asked = urllib.request.Request(base + "/api/token", method="PUT", headers=wish)
-    token = {"X-aws-ec2-metadata-token": urllib.request.urlopen(asked, timeout=5).read().decode()}
-    asked = urllib.request.Request(base + "/meta-data/instance-id", headers=token)
-    instance = urllib.request.urlopen(asked, timeout=5).read().decode()
-with open(log, errors="replace") as file:
-    lines = [line.strip() for line in file if line.strip()][-5:]
-boto3.client("s3").put_object(
-    Bucket=bucket,
-    Key=f"{folder}/{instance}",
-    Body=(f"its first boot ended with code {code}: " + " / ".join(lines))[-2000:].encode(),
-    ExpectedBucketOwner=bucket.split("-")[1],
-)
+def tell(bucket, folder, body):
+    instance = os.environ.get("INSTANCE_ID")
+    if not instance:
+        base = "http://169.254.169.254/latest"
+        wish = {"X-aws-ec2-metadata-token-ttl-seconds": "60"}
+        asked = urllib.request.Request(base + "/api/token", method="PUT", headers=wish)
+        token = {"X-aws-ec2-metadata-token": urllib.request.urlopen(asked, timeout=5).read().decode()}
+        asked = urllib.request.Request(base + "/meta-data/instance-id", headers=token)
+        instance = urllib.request.urlopen(asked, timeout=5).read().decode()
+    owner = bucket.split("-")[1]
+    boto3.client("s3").put_object(Bucket=bucket, Key=f"{folder}/{instance}", Body=body, ExpectedBucketOwner=owner)
+if __name__ == "__main__":
+    bucket, folder, log, code = sys.argv[1:]
+    with open(log, errors="replace") as file:
+        lines = [line.strip() for line in file if line.strip()][-5:]
+    tell(bucket, folder, (f"its first boot ended with code {code}: " + " / ".join(lines))[-2000:].encode())
 END
 tell_failure() {
     code=$?
@@ -82,18 +81,40 @@ if rest:
     sys.argv = ["agent", bucket, *rest]
     runpy.run_module("workbench.machines.aws.on_machine.agent", run_name="__main__", alter_sys=True)
 END
+# An image has what the working machine needs, too.
+extras='--extra train --extra aws'
+[ "$MODE" = cluster ] || extras="$extras --extra backend --extra dashboard"
+began=$(date +%s)
 if [ ! -x "$ROOT/env/bin/python" ]; then
     export DEBIAN_FRONTEND=noninteractive
     again apt-get -q -o DPkg::Lock::Timeout=600 update
     again apt-get -q -o DPkg::Lock::Timeout=600 install -y --no-install-recommends \
-        python3-boto3 python3-venv nftables libgl1 libglib2.0-0
+        python3-boto3 python3-venv nftables libgl1 libglib2.0-0 openssl
     again /usr/bin/python3 "$ROOT/start.py" "$ROOT" "$BUCKET" "$CODE"
     python3 -m venv "$ROOT/uv"
     again "$ROOT/uv/bin/pip" install --quiet 'uv==0.13.9'
     export UV_PROJECT_ENVIRONMENT="$ROOT/env" UV_CACHE_DIR="$ROOT/cache" UV_LINK_MODE=copy
+    # shellcheck disable=SC2086 - several extras
     again "$ROOT/uv/bin/uv" sync --directory "$ROOT/code" --frozen --quiet --no-install-project --python /usr/bin/python3 \
-        --extra train --extra aws
+        $extras
     rm -rf "$ROOT/cache"
+fi
+
+echo "$(date -u +%FT%TZ) installing took $(($(date +%s) - began)) s"
+
+# An image is made of this machine's disk: what every machine has stays, what is this one's own goes.
+if [ "$MODE" = image ]; then
+    "$ROOT/env/bin/python" - "$BUCKET" "clusters/$OWNER/$CLUSTER" "$ROOT/failed.py" <<'END'
+import runpy, sys
+bucket, folder, helper = sys.argv[1:]
+tell = runpy.run_path(helper, run_name="helper")["tell"]
+tell(bucket, f"{folder}/baked", b"installed")
+END
+    rm -rf "$ROOT/code" "$ROOT/code.key" "$ROOT/code.zip" "$ROOT/jobs" "$ROOT/home" "$ROOT/per-boot/10-time-to-live"
+    rm -f /var/lib/cloud/scripts/per-boot/10-time-to-live "$ROOT/boot.log"
+    [ ! -d /run/systemd/system ] || : >/etc/machine-id
+    shutdown -h now
+    exit 0
 fi
 
 # The agent, at each boot, and again whenever it dies.
