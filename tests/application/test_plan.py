@@ -17,6 +17,8 @@ from workbench.aws import prices, types
 from workbench.aws.refusals import NotAllowed, Refused
 from workbench.aws.session import Session
 from workbench.errors import BadInput
+from workbench.machines import Layout
+from workbench.machines.aws.controller import pricing
 from workbench.recipes import Recipe
 from workbench.verbs.workbench import open_store
 
@@ -205,7 +207,14 @@ def test_a_dashboard_for_the_world_is_refused(text: str) -> None:
         template.check(Wish(dashboard_cidr=text))
 
 
-def test_the_prices_of_another_region_stand_in_and_say_so(home: Path) -> None:
+def test_where_no_prices_are_known_none_are_made_up(home: Path) -> None:
     known = prices.known(make_settings(home), "mars-north-1")
-    assert known.machine("t2.micro") == 0.0116
-    assert "of us-east-1" in known.source
+    assert known.machine("t2.micro") is None
+    assert "no prices are known of mars-north-1" in known.source
+    assert "prices --refresh" in known.source
+    costs = planning.list_costs(known, Wish())
+    assert [one.what for one in costs if one.per_hour is None] == [
+        f"{role} machine, {kind}" for role, kind in Wish().types.items()
+    ]
+    with pytest.raises(BadInput, match="in mars-north-1, so it is not launched, and no cap could hold"):
+        pricing.plan(make_settings(home), "mars-north-1", Layout(), spot=False)

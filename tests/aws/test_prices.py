@@ -2,6 +2,7 @@
 
 import json
 import re
+from importlib import resources
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from tests.chain import make_settings
 from tests.emulator import Emulator, Fault
 from workbench import cli
+from workbench.application import siting
 from workbench.aws import prices
 from workbench.aws.refusals import NotAllowed
 from workbench.aws.session import Session
@@ -32,6 +34,32 @@ def test_an_offer_is_read_as_amazon_writes_it() -> None:
     free = json.loads(json.dumps(OFFER).replace("0.2140000000", "0.0000000000"))
     assert prices.read_offer(free) is None
     assert prices.read_offer({"product": {"attributes": {}}, "terms": {}}) is None
+
+
+def test_each_region_of_the_list_has_a_date_and_the_usual_types_or_what_stands_in(tmp_path: Path) -> None:
+    table = json.loads(resources.files("workbench.aws").joinpath("prices.json").read_text())
+    assert set(table["dates"]) == set(table["regions"])
+    assert len(table["regions"]) > 30
+    for region in table["regions"]:
+        known = prices.known(make_settings(tmp_path), region)
+        assert re.fullmatch(r"20\d\d-\d\d-\d\d", known.date)
+        for usual, instead in siting.STAND_INS.items():
+            assert known.machine(usual) or known.machine(instead), (region, usual)
+        assert all(0.001 < price < 5 for price in known.machines.values()), region
+
+
+def test_sizes_of_a_family_cost_in_proportion(tmp_path: Path) -> None:
+    """AWS's own rule, on which the list of most regions was checked; t2 is rounded."""
+    sizes = {"small": 1, "medium": 2, "large": 4, "xlarge": 8, "2xlarge": 16, "4xlarge": 32}
+    table = json.loads(resources.files("workbench.aws").joinpath("prices.json").read_text())
+    for region, machines in table["regions"].items():
+        units: dict[str, set[float]] = {}
+        for kind, price in machines.items():
+            family, _, size = kind.partition(".")
+            if size in sizes and family not in ("t2", "g4dn", "g5", "p3"):
+                units.setdefault(family, set()).add(price / sizes[size])
+        for family, found in units.items():
+            assert max(found) / min(found) < 1.015, (region, family)
 
 
 def test_a_refresh_is_kept_and_told_with_its_date(

@@ -14,8 +14,8 @@ from workbench.settings import Settings
 from workbench.system import files
 
 HOURS_A_MONTH = 730
-FALLBACK = "us-east-1"
-"""Whose prices stand in for a region that is not in the list; most others are dearer by a tenth to a third."""
+USUAL = "us-east-1"
+"""Whose prices are shown where nobody has named a region."""
 
 
 @dataclass(frozen=True)
@@ -24,15 +24,15 @@ class Prices:
 
     region: str
     date: str
-    """Of the day on which AWS said so."""
-    of_region: str
-    """Whose prices these are: another region's where this one's are not known."""
+    """Of the day on which AWS said so; empty where nothing is known of the region."""
     machines: Mapping[str, float]
     """Type → an hour."""
     disk_gb_month: float
     address_hour: float
     """A public IPv4 address, whether its machine runs or not."""
     nat_hour: float
+    snapshot_gb_month: float = 0.05
+    """Of what is kept of a disk, as an image is."""
 
     def machine(self, instance_type: str) -> float | None:
         """The price of an hour; ``None`` where that is not known."""
@@ -45,8 +45,9 @@ class Prices:
     @property
     def source(self) -> str:
         """The source of the figures, in words."""
-        whose = "" if self.of_region == self.region else f" of {self.of_region}, as those here are not known"
-        return f"list prices of about {self.date}{whose}"
+        if not self.date:
+            return f"no prices are known of {self.region}; ask AWS for them with: workbench prices --refresh"
+        return f"list prices of about {self.date}"
 
 
 @dataclass(frozen=True)
@@ -60,16 +61,12 @@ class _Fresh:
 def known(settings: Settings, region: str) -> Prices:
     """The prices that are known here; asks nobody."""
     table = json.loads(resources.files("workbench.aws").joinpath("prices.json").read_text())
-    date = table["date"]
-    fresh = _fresh(settings)
-    whose = region if region in table["regions"] or region in fresh else FALLBACK
-    machines = table["regions"].get(whose, {})
-    if whose in fresh:
-        date, machines = fresh[whose].date, {**machines, **fresh[whose].machines}
+    date, machines = table["dates"].get(region, ""), table["regions"].get(region, {})
+    if newer := _fresh(settings).get(region):
+        date, machines = newer.date, {**machines, **newer.machines}
     return Prices(
         region=region,
         date=date,
-        of_region=whose,
         machines=machines,
         disk_gb_month=table["disk_gb_month"],
         address_hour=table["address_hour"],

@@ -28,8 +28,9 @@ def plan(settings: Settings, region: str, layout: Layout, *, spot: bool) -> Plan
     hour = known.machine(type_of(layout))
     if hour is None:
         raise BadInput(
-            f"no price is known of the type {type_of(layout)!r}; ask AWS with: workbench prices --refresh, or take "
-            f"one of: {', '.join(sorted(known.machines))}"
+            f"no price is known of the type {type_of(layout)!r} in {region}, so it is not launched, and no cap could hold; ask "
+            "AWS with: workbench prices --refresh"
+            + (f", or take one of: {', '.join(sorted(known.machines))}" if known.machines else "")
         )
     each = hour + known.disk(DISK_GB) + known.address_hour
     resources = tuple(Resource(type_of(layout), f"{p.role}-{p.index}") for p in layout.places)
