@@ -14,13 +14,13 @@ from workbench.settings import Settings
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from workbench.verbs.jobs import JobCosts
+    from workbench.verbs.jobs import JobCosts, StandingCosts
 
 BAR = 24
 """Characters of the longest bar."""
 REST = (
-    "jobs alone, at list prices; the application, standing clusters without a job and traffic are on the bill besides: AWS Cost "
-    "Explorer has them by the tags project, cluster and requester"
+    "at list prices; the application and traffic are on the bill besides: AWS Cost Explorer has them by the tags project, "
+    "cluster and requester"
 )
 
 
@@ -36,19 +36,44 @@ def _costs(arguments: argparse.Namespace, settings: Settings) -> None:
 
     with opened(settings) as workbench:
         month, found, requesters = workbench.jobs.costs(arguments.month, time.time())
+        standing = workbench.jobs.standing_costs(arguments.month, time.time())
     if arguments.csv:
         _write(arguments.csv, month, found)
         print(f"{len(found)} jobs are written to {arguments.csv}", file=sys.stderr)
     if arguments.json:
         output.json([{"month": month, **_rounded(one)} for one in found])
-    elif not found:
-        print(f"no job has cost anything in {month}")
+        return
+    if found:
+        _show(found, requesters)
     else:
-        _show(month, found, requesters)
+        print(f"no job has cost anything in {month}")
+    if standing:
+        print()
+        _show_standing(standing)
+    if found or standing:
+        print()
+        jobs, idle = sum(one.dollars for one in found), sum(one.idle_dollars for one in standing)
+        without = f", and ${idle:.2f} for standing clusters without a job" if standing else ""
+        print(f"{month}: ${jobs:.2f} for jobs{without}, {REST}")
 
 
-def _show(month: str, found: "Sequence[JobCosts]", requesters: "Sequence[JobCosts]") -> None:
-    total, most = sum(one.dollars for one in found), requesters[0].dollars
+def _show_standing(standing: "Sequence[StandingCosts]") -> None:
+    rows = [
+        (
+            one.name,
+            str(one.machines),
+            f"{one.hours:.2f}",
+            f"${one.dollars:.2f}",
+            output.percent(one.idle),
+            f"${one.idle_dollars:.2f}",
+        )
+        for one in standing
+    ]
+    print(output.columns([("STANDING", "MACHINES", "HOURS", "COST", "IDLE", "IDLE COST"), *rows]))
+
+
+def _show(found: "Sequence[JobCosts]", requesters: "Sequence[JobCosts]") -> None:
+    most = requesters[0].dollars
     rows = [
         (one.requester, str(one.job), f"${one.dollars:.2f}", output.percent(one.idle), bar(one.dollars, most))
         for one in requesters
@@ -70,8 +95,6 @@ def _show(month: str, found: "Sequence[JobCosts]", requesters: "Sequence[JobCost
         for one in found
     ]
     print(output.columns([("JOB", "MODEL", "REQUESTER", "MACHINES", "HOURS", "COST", "IDLE", ""), *each]))
-    print()
-    print(f"{month}: ${total:.2f}, {REST}")
 
 
 def bar(value: float, most: float) -> str:

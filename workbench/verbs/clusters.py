@@ -1,9 +1,11 @@
 """Standing clusters: launch, stop, start, release."""
 
+import time
 from collections.abc import Callable, Sequence
 
 from workbench.errors import BadInput
 from workbench.jobs import ACTIVE, Store
+from workbench.jobs.standing_costs import Change, Kind, Ledger
 from workbench.machines import Layout, Machine, standing
 from workbench.verbs.machines import Machines
 
@@ -11,8 +13,8 @@ from workbench.verbs.machines import Machines
 class Clusters:
     """The standing clusters of all providers; jobs name one with its name."""
 
-    def __init__(self, store: Store, machines: Machines) -> None:
-        self._store, self._machines = store, machines
+    def __init__(self, store: Store, machines: Machines, ledger: Ledger) -> None:
+        self._store, self._machines, self._ledger = store, machines, ledger
 
     def launch(
         self,
@@ -35,7 +37,9 @@ class Clusters:
         BadInput
             The name is taken, is no name, or is kept for the clusters that jobs make for themselves.
         """
-        return standing.launch(self._machines.provider(provider), name, layout, until_free)
+        made = standing.launch(self._machines.provider(provider), name, layout, until_free)
+        self._note("launch", name, provider, len(made), self._machines.plan(provider, layout).price_per_hour)
+        return made
 
     def layout(self, name: str, provider: str = "local") -> Layout:
         """The layout of a cluster; raises ``NotFound``."""
@@ -61,17 +65,29 @@ class Clusters:
             A job is at work on it.
         """
         self._check_idle(name, provider)
-        return self._machines.provider(provider).stop(name)
+        stopped = self._machines.provider(provider).stop(name)
+        self._note("stop", name, provider)
+        return stopped
 
     def start(self, name: str, provider: str = "local") -> list[Machine]:
         """Start the machines that are stopped; raises ``NotFound``."""
         standing.check_name(name)
-        return self._machines.provider(provider).start(name)
+        started = self._machines.provider(provider).start(name)
+        self._note("start", name, provider)
+        return started
 
     def release(self, name: str, provider: str = "local") -> None:
         """End the cluster; as ``stop``."""
         self._check_idle(name, provider)
         self._machines.provider(provider).terminate(name)
+        self._note("release", name, provider)
+
+    def _note(
+        self, kind: Kind, name: str, provider: str, machines: int = 0, price_per_hour: float = 0.0
+    ) -> None:
+        """Keep what was done, for the costs; what runs here costs nothing."""
+        if provider != "local":
+            self._ledger.note(Change(time.time(), kind, name, provider, machines, price_per_hour))
 
     def _check_idle(self, name: str, provider: str) -> None:
         standing.check_name(name)

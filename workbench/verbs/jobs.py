@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 from workbench import recipes, runner
 from workbench.errors import BadInput, Unavailable
-from workbench.jobs import ACTIVE, ENDED, Job, JobFilter, Store, costs
+from workbench.jobs import ACTIVE, ENDED, Job, JobFilter, Store, costs, standing_costs
 from workbench.jobs import MachineRecord as JobMachine
 from workbench.jobs.changing import check_requester
 from workbench.jobs.costs import JobCosts
+from workbench.jobs.standing_costs import StandingCosts
 from workbench.settings import Settings
 from workbench.system import extras
 from workbench.verbs import datasets
@@ -26,6 +27,7 @@ __all__ = [
     "Jobs",
     "QueueLimits",
     "Request",
+    "StandingCosts",
     "check_requester",
     "has_ended",
 ]
@@ -130,6 +132,18 @@ class Jobs:
         told = costs.read_month(month, now)
         found = costs.report(self._store.jobs(limit=100_000), told, now)
         return told.name, found, costs.by_requester(found)
+
+    def standing_costs(self, month: str | None, now: float) -> list[StandingCosts]:
+        """What standing clusters cost in a month, and how much of that without a job; raises ``BadInput``."""
+        told, settings = costs.read_month(month, now), self._settings
+        idle_s = settings.aws_idle_minutes * 60.0 if settings.aws_idle_minutes else None
+        return standing_costs.report(
+            standing_costs.Ledger(settings.home).read(),
+            self._store.jobs(limit=100_000),
+            told,
+            now,
+            standing_costs.Limits(idle_s, settings.aws_hours * 3600.0),
+        )
 
     def retry(self, id: int, anew: bool = False) -> None:
         """Queue a failed or terminated job again.

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 from workbench import runner
 from workbench.jobs import Store
+from workbench.jobs.standing_costs import Ledger
 from workbench.machines import Provider
 from workbench.settings import Settings
 from workbench.verbs.clusters import Clusters
@@ -40,7 +41,7 @@ class Workbench:
         self.settings = settings
         self.store = store
         self.machines = Machines(settings, open_provider)
-        self.clusters = Clusters(store, self.machines)
+        self.clusters = Clusters(store, self.machines, Ledger(settings.home))
         self.requests = Requests(settings, store, self.machines)
         self.jobs = Jobs(settings, store, self.machines, self.clusters, start)
 
