@@ -148,6 +148,24 @@ def test_a_part_becomes_arrays_whatever_it_was(ask: Callable[[str], Any]) -> Non
     """) == [True, 1000]
 
 
+def test_what_is_kept_in_memory_of_a_stream_does_not_grow_with_its_examples(
+    ask: Callable[[str], Any],
+) -> None:
+    shuffled, validated, test, said, texts = ask("""
+        data.SHUFFLE_BYTES, data.TEST_BYTES, heard = 40_000, 300_000, []
+        large = stream().map(lambda a, b: (tf.fill([100, 10], tf.cast(a, tf.float32)), b))
+        b = prepare(large, batch_size=10)
+        test = data.arrays(large, say=heard.append)
+        words = stream().map(lambda a, b: (tf.strings.join(["a"] * 50), b))
+        answer = [b._shuffled, b._validated, test[1].tolist(), heard, prepare(words, batch_size=10)._shuffled]
+    """)
+    assert shuffled == 40_000 // 4_008
+    assert validated == 1000, "4 kB each are no reason to go in smaller steps"
+    assert test == list(range(0, 2000, 28)), "spread over the part, which may be sorted by class"
+    assert "one in 14 of them is taken, 72 examples" in said[0]
+    assert texts == 40_000 // 58
+
+
 @pytest.mark.parametrize(
     ("part", "advice"),
     [

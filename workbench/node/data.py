@@ -17,10 +17,15 @@ from workbench import arrays as named
 from workbench.errors import RecipeError
 from workbench.node import parts
 from workbench.node.given import structures, weighing
+from workbench.node.inference import at_once
 
 VALIDATION_SHARE = 0.1
-VALIDATION_BATCH = 1024
 SHUFFLE_BUFFER = 10_000
+"""Examples among which a stream is shuffled ..."""
+SHUFFLE_BYTES = 256 * 1024**2
+"""... and bytes: 10,000 photos would be more than a machine has. A data set's files are shuffled already."""
+TEST_BYTES = 256 * 1024**2
+"""Of a stream's test part that a model is measured on; all machines have it in memory while they train."""
 TASK_BATCHES = 64
 """Batches that the chief can hand to an asynchronous worker at once."""
 _PYTHON_OPS = {"PyFunc", "PyFuncStateless", "EagerPyFunc", "GeneratorDataset"}
@@ -119,8 +124,10 @@ def prepare(
     return _Arrays(given, batch_size, augment, seed, workers)
 
 
-def arrays(part: Any, name: str = "test") -> tuple[Any, Any]:
-    """A part as arrays ``(x, y)``: itself, or all that its ``tf.data.Dataset`` gives, without the weights of examples.
+def arrays(part: Any, name: str = "test", say: Callable[[str], None] = lambda line: None) -> tuple[Any, Any]:
+    """A part as arrays ``(x, y)``: itself, or what its ``tf.data.Dataset`` gives, without the weights of examples.
+
+    Of a stream that is larger than ``TEST_BYTES`` it is every so-and-so-many-th example, which ``say`` is told.
 
     Several inputs or outputs come by name, those of a tuple by their places, ``1``, ``2``, ….
 
@@ -133,8 +140,15 @@ def arrays(part: Any, name: str = "test") -> tuple[Any, Any]:
         x, y, *_ = parts.as_structures(part, name)
     else:
         parts.check_dataset(part, name)
-        _count(part)
-        batches = list(part.batch(VALIDATION_BATCH).as_numpy_iterator())
+        count, size = _count(part), _bytes_of(next(iter(part.batch(1).take(1))))
+        every = -(-count * size // TEST_BYTES)
+        if every > 1:
+            part = part.shard(every, 0)
+            say(
+                f"the {name} part has {count:,} examples of some {size:,} bytes: one in {every} of them is taken, "
+                f"{-(-count // every):,} examples"
+            )
+        batches = list(part.batch(at_once(size)).as_numpy_iterator())
         x, y, *_ = (parts.join(list(column)) for column in zip(*batches, strict=True))
         parts.check_values(x, y, name)
     x, y = (named.by_name(one) if structures.is_several(one) else one for one in (x, y))
@@ -163,6 +177,7 @@ class _Arrays:
         self.batch_size = _fit_batch(batch_size, len(rest), workers)
         self.steps_per_epoch = len(rest) // self.batch_size
         self.sample = tf.nest.map_structure(lambda array: array[:1], self._part[:2])
+        self._validated = max(self.batch_size, at_once(_bytes_of(self.sample)))
         self._shuffled: tuple[int, tf.Tensor] = (-1, tf.zeros((0, 0), tf.int64))
 
     def feed(self, first: int = 0, share: WorkerShare = EVERYTHING) -> tf.data.Dataset:
@@ -178,7 +193,7 @@ class _Arrays:
         if not self._has_held:
             return None
         mine = tf.nest.map_structure(lambda array: array[share.index :: share.of], self._held)
-        return tf.data.Dataset.from_tensor_slices(mine).batch(VALIDATION_BATCH)
+        return tf.data.Dataset.from_tensor_slices(mine).batch(self._validated)
 
     def examples(self, count: int) -> tuple[np.ndarray, np.ndarray] | None:
         if not all(map(tf.is_tensor, self._part[:2])):
@@ -238,6 +253,9 @@ class _Stream:
         self.steps_per_epoch = (count - held) // self.batch_size
         x, y, *_ = next(iter(self._train.batch(1).take(1)))
         self.sample = (x, y)
+        size = _bytes_of(self.sample)
+        self._shuffled = max(1, min(SHUFFLE_BUFFER, SHUFFLE_BYTES // size))
+        self._validated = max(self.batch_size, at_once(size))
 
     def feed(self, first: int = 0, share: WorkerShare = EVERYTHING) -> tf.data.Dataset:
         _draw_apart(self._seed, first, share)
@@ -248,7 +266,7 @@ class _Stream:
     def validation(self, share: WorkerShare = EVERYTHING) -> tf.data.Dataset | None:
         if self._held is None:
             return None
-        return self._held.shard(share.of, share.index).batch(VALIDATION_BATCH)
+        return self._held.shard(share.of, share.index).batch(self._validated)
 
     def examples(self, count: int) -> tuple[np.ndarray, np.ndarray] | None:
         found = next(iter(self._train.take(count).batch(count)))
@@ -273,8 +291,18 @@ class _Stream:
         self, train: tf.data.Dataset, batch_size: int, index: Any, of: int, first: int
     ) -> tf.data.Dataset:
         mine = train.shard(of, index) if of > 1 else train
-        shuffled = mine.shuffle(SHUFFLE_BUFFER, seed=self._seed + first, reshuffle_each_iteration=True)
+        shuffled = mine.shuffle(self._shuffled, seed=self._seed + first, reshuffle_each_iteration=True)
         return _augmented(shuffled.repeat().batch(batch_size, drop_remainder=True), self._augment)
+
+
+def _bytes_of(example: Any) -> int:
+    """Bytes of a batch of one example, at least 1; those of text are counted, not those that NumPy would pad it to."""
+    found = [tf.constant(one) for one in tf.nest.flatten(example)]
+    sizes = (
+        int(tf.reduce_sum(tf.strings.length(one))) if one.dtype == tf.string else one.numpy().nbytes
+        for one in found
+    )
+    return max(1, sum(sizes))
 
 
 def _draw_apart(seed: int, first: int, share: WorkerShare) -> None:

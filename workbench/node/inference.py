@@ -9,7 +9,23 @@ import numpy as np
 from workbench import arrays
 
 BATCH = 1_000
-"""Examples that are answered at a time."""
+"""Examples that are answered at a time ..."""
+BATCH_BYTES = 16 * 1024**2
+"""... and bytes of them: what a net makes of an example on the way is many times as large."""
+
+
+def at_once(bytes_each: int) -> int:
+    """Examples of this size that are answered at a time.
+
+    >>> at_once(28 * 28), at_once(224 * 224 * 3 * 4)
+    (1000, 27)
+    """
+    return max(1, min(BATCH, BATCH_BYTES // max(1, bytes_each)))
+
+
+def bytes_of(example: arrays.Arrays) -> int:
+    """Bytes of all inputs of an example."""
+    return sum(one.nbytes for one in arrays.each(example))
 
 
 def predict(folder: Path, x: Any) -> Any:
@@ -81,9 +97,9 @@ def _one_or_several(answers: Mapping[str, np.ndarray]) -> Any:
 
 def in_batches(run: Callable[[Any], Any], x: Any) -> Any:
     """Ask about a batch at a time; the answers in one array, float32, or several by name."""
-    starts = range(0, arrays.count(x), BATCH)
+    size = at_once(bytes_of(arrays.cut(x, 0, 1)))
     found = [
-        arrays.convert(lambda one: np.asarray(one, np.float32), run(arrays.cut(x, i, i + BATCH)))
-        for i in starts
+        arrays.convert(lambda one: np.asarray(one, np.float32), run(arrays.cut(x, i, i + size)))
+        for i in range(0, arrays.count(x), size)
     ]
     return arrays.join(found)

@@ -16,10 +16,9 @@ from workbench import arrays
 from workbench.errors import RecipeError
 from workbench.node.given import signature as signatures
 from workbench.node.given.signature import PLAIN, Signature
+from workbench.node.inference import at_once, bytes_of
 from workbench.recipes import Program, in_plain_words
 from workbench.upstream import keras as upstream
-
-PREDICT_BATCH = 1_000
 
 
 def build(program: Program, sample: tuple[Any, Any]) -> keras.Model:
@@ -315,7 +314,8 @@ def predictor(model: keras.Model, outputs: Signature = PLAIN) -> Callable[[array
     )
 
     def predict(x: arrays.Arrays) -> Any:
-        batches = (arrays.cut(x, i, i + PREDICT_BATCH) for i in range(0, arrays.count(x), PREDICT_BATCH))
+        size = at_once(bytes_of(arrays.cut(x, 0, 1)))
+        batches = (arrays.cut(x, i, i + size) for i in range(0, arrays.count(x), size))
         with full_precision(model):
             found = [
                 arrays.convert(lambda answer: answer.numpy(), forward(arrays.convert(tf.constant, batch)))

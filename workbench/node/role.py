@@ -108,7 +108,7 @@ def _train(assignment: NodeAssignment, writer: Writer) -> None:
         program = program.set_epochs(assignment.epochs)
     with blame_recipe(source):
         train, test = _two_parts(program.load_data())
-        test = data.arrays(test)
+        test = data.arrays(test, say=writer.log)
     with blame_recipe(source):
         batches = data.prepare(
             train,
