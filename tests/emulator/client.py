@@ -15,7 +15,7 @@ from typing import Any
 from tests.emulator import calls
 from tests.emulator.calls import REGION, Call
 from tests.emulator.faults import Fault, as_json
-from tests.emulator.sandboxes import namespaces_work
+from tests.emulator.sandboxes import WHEELS, namespaces_work
 from workbench.settings import PROJECT
 
 
@@ -35,16 +35,25 @@ class Emulator:
         How long the machines' ``shutdown +1`` takes, in seconds.
     notice
         What the machines' own pages say above all else.
+    packages
+        A folder of wheels, which is all that the machines' uv finds: they reach no index.
     """
 
     def __init__(
-        self, folder: Path, mode: str = "auto", *, boot: bool = True, minute_s: int = 60, notice: str = ""
+        self,
+        folder: Path,
+        mode: str = "auto",
+        *,
+        boot: bool = True,
+        minute_s: int = 60,
+        notice: str = "",
+        packages: Path | None = None,
     ) -> None:
         self.folder = folder
         self.why_not_ns = namespaces_work() if mode == "auto" else None
         if mode == "auto":
             mode = os.environ.get("EMULATOR_MODE") or ("proc" if self.why_not_ns else "ns")
-        self._notice = notice
+        self._notice, self._packages = notice, packages
         self._asked = [mode, str(int(boot)), str(minute_s)]
         self._process: subprocess.Popen[bytes] | None = None
         self.mode = mode
@@ -76,7 +85,7 @@ class Emulator:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "tests.emulator", "serve", str(self.folder), *self._asked],
                 cwd=PROJECT,
-                env={**environ, "WORKBENCH_NOTICE": self._notice},
+                env={**environ, "WORKBENCH_NOTICE": self._notice, WHEELS: str(self._packages or "")},
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=stream,

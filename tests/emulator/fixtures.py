@@ -7,14 +7,18 @@ from pathlib import Path
 import pytest
 
 from tests.emulator import Emulator
+from tests.packages import made
 
 NOTICE = "Only a 'test'"
 
 
 @pytest.fixture(scope="session")
 def running_emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
-    """The process, with the most real machines that this system allows."""
-    with Emulator(_folder(tmp_path_factory, "machines"), minute_s=1, notice=NOTICE) as emulator:
+    """The process, with the most real machines that this system allows; their uv finds two packages made here."""
+    folder = _folder(tmp_path_factory, "machines")
+    made.environment(folder.parent / "packages")
+    wheels = folder.parent / "packages" / "wheels"
+    with Emulator(folder, minute_s=1, notice=NOTICE, packages=wheels) as emulator:
         yield emulator
 
 

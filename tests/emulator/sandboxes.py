@@ -14,6 +14,8 @@ from workbench.settings import PROJECT
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 MACHINE_ROOT = "/opt/workbench"
+WHEELS = "EMULATOR_WHEELS"
+"""The variable that names a folder of wheels: all that the machines' uv finds."""
 SHUTDOWN = """#!/bin/sh
 # shutdown [-h|-P|-r] now|+MINUTES, shutdown -c
 case "$0" in */poweroff|*/halt) set -- now;; esac
@@ -103,6 +105,11 @@ class Sandbox:
         own = {"INSTANCE_ID": self.machine, "PRIVATE_IP": self.address, "LANG": "C.UTF-8"}
         if notice := os.environ.get("WORKBENCH_NOTICE"):  # of a demonstration: its pages say it, too
             own["WORKBENCH_NOTICE"] = notice
+        if os.environ.get(WHEELS):
+            own |= {
+                "UV_FIND_LINKS": f"{self.machine_root}/wheels",
+                "UV_DEFAULT_INDEX": f"file://{self.machine_root}/simple",
+            }
         environ = {"PATH": self.path, **own, "WORKBENCH_MACHINE_ROOT": self.machine_root, **self.environ}
         return subprocess.Popen(  # type: ignore[call-overload, no-any-return]
             self.argv(argv),
@@ -291,8 +298,11 @@ class NamespaceSandbox(Sandbox):
 
 
 def _make_golden(machine_root: Path) -> None:
-    """What a golden image has: the Python environment, so that no machine installs one."""
+    """What a golden image has: the Python environment, so that no machine installs one, and wheels in place of an index."""
     (machine_root / "per-boot").mkdir(parents=True, exist_ok=True)
+    if (wheels := os.environ.get(WHEELS)) and not (machine_root / "wheels").is_dir():
+        shutil.copytree(wheels, machine_root / "wheels")
+        (machine_root / "simple").mkdir()
     if not (machine_root / "env").is_symlink():
         (machine_root / "env").symlink_to(sys.prefix)
 

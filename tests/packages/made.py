@@ -10,7 +10,7 @@ import pytest
 
 
 def wheel(folder: Path, name: str, version: str, code: str, needs: Iterable[str] = ()) -> Path:
-    """Make a wheel with one module."""
+    """Make a wheel with one module, byte for byte the same each time."""
     info = f"{name}-{version}.dist-info"
     metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n" + "".join(
         f"Requires-Dist: {need}\n" for need in needs
@@ -24,15 +24,22 @@ def wheel(folder: Path, name: str, version: str, code: str, needs: Iterable[str]
     path = folder / f"{name}-{version}-py3-none-any.whl"
     with zipfile.ZipFile(path, "w") as archive:
         for inner, text in files.items():
-            archive.writestr(inner, text)
+            archive.writestr(zipfile.ZipInfo(inner), text)
             digest = base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).rstrip(b"=").decode()
             rows.append(f"{inner},sha256={digest},{len(text)}\n")
-        archive.writestr(f"{info}/RECORD", "".join(rows) + f"{info}/RECORD,,\n")
+        archive.writestr(zipfile.ZipInfo(f"{info}/RECORD"), "".join(rows) + f"{info}/RECORD,,\n")
     return path
 
 
 def index(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Make an index of two packages, one of which needs the other, and have uv look there alone."""
+    for name, value in environment(folder).items():
+        monkeypatch.setenv(name, value)
+    return folder / "wheels"
+
+
+def environment(folder: Path) -> dict[str, str]:
+    """Make an index of two packages; the variables by which uv looks there alone."""
     wheels, simple = folder / "wheels", folder / "simple"
     for path in (wheels, simple):
         path.mkdir(parents=True)
@@ -41,7 +48,8 @@ def index(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     wheel(
         wheels, "tiny_rows", "1.2", "from tiny_base import SCALE\n\nROWS = 90\n", ["tiny-base>=1", "numpy<1"]
     )
-    monkeypatch.setenv("UV_FIND_LINKS", str(wheels))
-    monkeypatch.setenv("UV_DEFAULT_INDEX", simple.as_uri())
-    monkeypatch.setenv("UV_CACHE_DIR", str(folder / "cache"))
-    return wheels
+    return {
+        "UV_FIND_LINKS": str(wheels),
+        "UV_DEFAULT_INDEX": simple.as_uri(),
+        "UV_CACHE_DIR": str(folder / "cache"),
+    }

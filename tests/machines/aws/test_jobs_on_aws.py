@@ -1,5 +1,6 @@
 """Jobs on machines of AWS, from their request to a published version, whatever ends on the way; the stub node trains."""
 
+import dataclasses
 import io
 import json
 import os
@@ -28,7 +29,7 @@ from workbench.machines.local.provider import end_all
 from workbench.models import registry
 from workbench.recipes import Recipe
 from workbench.runner import folders
-from workbench.verbs import homes
+from workbench.verbs import homes, sweeps
 from workbench.verbs.requests import Request
 from workbench.verbs.workbench import Workbench, open_store
 
@@ -151,6 +152,35 @@ def test_a_job_is_done_and_its_machines_are_gone_while_this_computer_is_off(
     assert stand.job(id).state != "completed"
 
     assert stand.ended(id).state == "completed"
+
+
+def test_a_sweep_gives_each_trial_machines_of_its_own_below_a_cap_and_keeps_the_best(stand: Stand) -> None:
+    recipe = Recipe("", "def load_data(): ...", "STEPS = 5\nSCORE = 0.1\ndef build_model(): ...")
+    asked = sweeps.ask(
+        Request("net", "ann", recipe, provider="aws"),
+        {"SCORE": "0.3,0.8,0.5,0.9"},
+        trials=3,
+        early_stopping=False,
+        max_price=50.0,
+    )
+    seen: set[str] = set()
+    sweep = sweeps.run(asked, stand.workbench, lambda _: seen.update(stand.left()))
+    assert [(trial.state, trial.score) for trial in sweep.trials] == [
+        ("completed", 0.3),
+        ("completed", 0.8),
+        ("completed", 0.5),
+    ]
+    assert sweep.version == "net:1"
+    assert registry.find("net:1", stand.workbench.settings).manifest.job == sweep.trials[1].job
+    assert all(trial.cost for trial in sweep.trials)
+    assert len(seen) == 3
+    assert stand.left() == []
+    (entry,) = sweeps.Sweeps(stand.workbench).entries()
+    assert entry.state == "completed"
+    assert entry.cost == pytest.approx(sum(trial.cost or 0.0 for trial in sweep.trials))
+
+    dear = dataclasses.replace(asked, trials=4, max_price=entry.cost)
+    assert len(sweeps.run(dear, stand.workbench).trials) == 3, "the cap is used up"
 
 
 class Killed(BaseException):
