@@ -7,7 +7,7 @@ import pytest
 
 from tests.chain import make_settings
 from tests.datasets import bringing
-from tests.emulator import Emulator
+from tests.emulator import Emulator, Fault
 from tests.emulator.calls import EXPECTED_OWNER
 from workbench.aws import commands, names
 from workbench.aws.bucket import Bucket
@@ -88,3 +88,42 @@ def test_a_data_set_comes_from_a_bucket_and_says_so(bucket: Bucket, tmp_path: Pa
         with pytest.raises(error):
             datasets.add("garden", f"s3://{bucket.name}/{wrong}", How(), settings)
     assert not [path for path in (settings.home / "data").rglob("*") if "garden.csv" in path.name]
+
+
+def test_one_object_of_any_bucket_is_asked_for_alone_and_as_the_public_where_that_helps(
+    bucket: Bucket, still_emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("pyarrow")
+    settings = make_settings(tmp_path)
+    s3 = bucket.session.s3
+    s3.create_bucket(Bucket="an-open-archive")
+    s3.upload_file(
+        str(bringing.garden(tmp_path / "garden.csv")),
+        "an-open-archive",
+        "2026/garden.csv",
+        ExtraArgs={"ACL": "public-read"},
+    )
+    still_emulator.give_away("an-open-archive")
+    source = "s3://an-open-archive/2026/garden.csv"
+    still_emulator.faults([Fault("ListObjectsV2", "AccessDenied", status=403, times=None)])
+    assert datasets.add("listed", source, How(), settings).source == source, "no list of the bucket is needed"
+
+    still_emulator.faults([Fault("HeadObject", "403", status=403, times=1)])
+    assert datasets.add("shared", source, How(), settings).version == 1, (
+        "these credentials may not, the public may"
+    )
+
+    still_emulator.faults([Fault("HeadObject", "403", status=403, times=None)])
+    with pytest.raises(
+        NotAllowed, match=r"lack s3:GetObject.*not public.*aws s3 presign s3://an-open-archive/2026/g"
+    ):
+        datasets.add("private", source, How(), settings)
+
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    with pytest.raises(NotAllowed, match=r"no AWS credentials here.*not public"):
+        datasets.add("private", source, How(), settings)
+    still_emulator.faults([])
+    assert datasets.add("public", source, How(), settings).version == 1

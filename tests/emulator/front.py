@@ -121,6 +121,12 @@ class Front:
         return next((i for i in self._world.machines if key_of(i) == key), "")
 
     def _refuse(self, call: Call, environ: dict[str, Any]) -> tuple[int, str, str] | None:
+        if (
+            call.key == ""
+            and call.action in ("GetObject", "HeadObject")
+            and self._world.is_strangers(call.resource)
+        ):
+            return None  # who opened it to everybody
         if call.key == "":
             return 403, "AccessDenied", "Access Denied"
         if call.machine == "" or (call.machine is None and call.key != asked.CALLER_KEY):

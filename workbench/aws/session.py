@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any
 
 import boto3
+from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError
 
@@ -157,6 +158,14 @@ def _config(service: str) -> Config:
         style = "path" if os.environ.get("AWS_ENDPOINT_URL") else "virtual"
         options |= {"signature_version": "s3v4", "s3": {"addressing_style": style}}
     return Config(**options)
+
+
+def public_s3(region: str) -> Any:
+    """A client that signs nothing: what it sees, everybody may see."""
+    config = _config("s3").merge(Config(signature_version=UNSIGNED))
+    client = boto3.client("s3", region_name=region, config=config)
+    client.meta.events.register("before-parse", check_answer)
+    return client
 
 
 def pages(client: Any, operation: str, key: str, **options: Any) -> Iterator[Any]:

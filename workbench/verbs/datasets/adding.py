@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from workbench.errors import BadInput, NotFound, TooLarge
+from workbench.errors import BadInput
 from workbench.fetching import Fetcher, shown
 from workbench.settings import Settings
 
@@ -114,17 +114,9 @@ def _fetch(url: str, folder: Path, settings: Settings, say: Say) -> Path:
 
 
 def _fetch_object(name: str, key: str, path: Path, settings: Settings, most_bytes: int) -> Path:
-    from workbench.aws.bucket import Bucket  # boto3 takes its time
-    from workbench.aws.session import Session
-
     if not name or not key:
         raise BadInput("name an object as s3://BUCKET/KEY")
-    bucket = Bucket(Session.open(settings))
-    bucket.name = name
-    size = next((stored.size for stored in bucket.list(key) if stored.key == key), None)
-    if size is None:
-        raise NotFound(f"there is no object {key} in the bucket {name}")
-    if size > most_bytes:
-        raise TooLarge(f"s3://{name}/{key} has {size:,} bytes; at most {most_bytes:,} are taken")
-    bucket.download(key, path)
+    from workbench.aws import objects  # boto3 takes its time
+
+    objects.fetch(name, key, path, settings, most_bytes)
     return path
