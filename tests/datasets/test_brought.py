@@ -1,11 +1,6 @@
 """Data sets that people bring: what comes in, what is kept of it, and what a recipe gets."""
 
 import gzip
-import json
-import os
-import signal
-import subprocess
-import sys
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -242,34 +237,6 @@ def test_a_zip_that_grows_without_end_is_refused(tmp_path: Path) -> None:
     with pytest.raises(WorkbenchError):
         unpack(tmp_path / "lying.zip", tmp_path / "out")
     assert sum(path.stat().st_size for path in (tmp_path / "out").rglob("*") if path.is_file()) < 20_000_000
-
-
-def test_a_kill_at_any_moment_leaves_nothing_and_loses_nothing(tmp_path: Path, settings: Settings) -> None:
-    first = add("kept", bringing.garden(tmp_path / "a.csv", 50), settings)
-    big = bringing.garden(tmp_path / "b.csv", 30_000)
-    code = (
-        "import sys, pathlib; from workbench.datasets import adding; from workbench.datasets.sources import How; "
-        "from workbench.settings import from_environment; "
-        f"adding.add('big', pathlib.Path({str(big)!r}), How(), from_environment(), say=lambda line: print(line, flush=True))"
-    )
-    environment = {**os.environ, "WORKBENCH_HOME": str(settings.home)}
-    for word in ("looking", "reading", "measuring"):
-        process = subprocess.Popen(
-            [sys.executable, "-c", code], env=environment, stdout=subprocess.PIPE, text=True
-        )
-        assert process.stdout is not None
-        for line in process.stdout:
-            if word in line:
-                break
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
-        assert {one.name for one in store.versions(settings)} <= {"kept", "big"}
-    add("other", bringing.garden(tmp_path / "c.csv", 60), settings)
-    assert [*(settings.data / "sets").glob(".new-*")] == []
-    needed = {shard.sha256 for one in store.versions(settings) for shard in one.shards}
-    assert {path.name for path in (settings.data / "blobs").glob("*/*")} == needed
-    assert len(datasets.load("kept", settings)[0][0]) == first.train.examples
-    json.loads((settings.data / "sets" / "kept" / "1" / "manifest.json").read_text())
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import json
 import os
+import re
 import secrets
 import shutil
 import time
@@ -11,12 +12,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+HELD_AFTER_S = 5.0
+"""A process that has just made its file may not hold it yet."""
+_ASIDE = re.compile(r"\.(.+)\.[0-9]+\.[0-9a-f]{8}", re.DOTALL)
+
 
 @contextmanager
 def replacing(path: Path, *, mode: int | None = None, synced: bool = False) -> Iterator[Path]:
     """Give a new file beside ``path`` to write to; at the end what is there takes the place of ``path``.
 
-    After an error ``path`` is as it was, and nothing is left beside it.
+    After an error ``path`` is as it was, and nothing is left beside it; what a killed process left there goes as soon as
+    somebody else replaces ``path``.
 
     Parameters
     ----------
@@ -25,15 +31,21 @@ def replacing(path: Path, *, mode: int | None = None, synced: bool = False) -> I
     synced
         Wait until the content is on the disk, so that also a power cut leaves the old file or the new one.
     """
+    _sweep_beside(path)
     aside = _beside(path)
+    held = None
     try:
-        os.close(_create(aside, mode))
+        held = _create(aside, mode)
+        with contextlib.suppress(OSError):  # a file system without locks: then nobody sweeps there, either
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield aside
         if synced:
             _sync(aside)
         aside.replace(path)
     finally:
         aside.unlink(missing_ok=True)
+        if held is not None:
+            os.close(held)
 
 
 def write(path: Path, content: bytes | str, *, mode: int | None = None, synced: bool = False) -> None:
@@ -142,6 +154,26 @@ def remove(path: Path) -> None:
         shutil.rmtree(path, ignore_errors=True)
     else:
         path.unlink(missing_ok=True)
+
+
+def left_beside(folder: Path, name: str = "") -> list[Path]:
+    """Files that were being written in a folder, in place of the one of this name if given, and never took a place."""
+    with contextlib.suppress(OSError):
+        return [p for p in folder.iterdir() if (found := _ASIDE.fullmatch(p.name)) and name in ("", found[1])]
+    return []
+
+
+def _sweep_beside(path: Path) -> None:
+    """Remove what killed processes left in place of ``path``: nobody holds it."""
+    for left in left_beside(path.parent, path.name):
+        with contextlib.suppress(OSError):  # another user's, or just gone
+            descriptor = os.open(left, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            try:
+                if time.time() - os.fstat(descriptor).st_mtime > HELD_AFTER_S:
+                    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    left.unlink()
+            finally:
+                os.close(descriptor)
 
 
 def _beside(path: Path) -> Path:

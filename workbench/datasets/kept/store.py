@@ -191,6 +191,9 @@ def _sweep(settings: Settings) -> None:
     """Remove what no version needs and nobody is writing; only for who holds the lock."""
     top = settings.data / SETS
     busy = False
+    for name in top.glob("[!.]*"):
+        for left in files.left_beside(name):  # written under the lock alone, which we hold
+            left.unlink(missing_ok=True)
     for left in [*top.glob(".new-*"), *top.glob("*/.gone-*")]:
         try:
             with locked(left / ".lock", 0) if left.name.startswith(".new-") else contextlib.nullcontext():
