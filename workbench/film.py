@@ -88,7 +88,9 @@ def read(folder: Path) -> Film | None:
     )
 
 
-def show_examples(x: np.ndarray, y: np.ndarray, labels: Sequence[str]) -> dict[str, object]:
+def show_examples(
+    x: np.ndarray, y: np.ndarray, labels: Sequence[str], most: int = EXAMPLES
+) -> dict[str, object]:
     """Some of the examples as a form has them: as many of each class.
 
     Parameters
@@ -97,16 +99,16 @@ def show_examples(x: np.ndarray, y: np.ndarray, labels: Sequence[str]) -> dict[s
         Pixels ``(n, h, w, 1)``, 0 to 255, and classes ``(n,)``.
     """
     classes = [int(one) for one in np.unique(y)]
-    each = max(1, EXAMPLES // max(1, len(classes)))
+    each = max(1, most // max(1, len(classes)))
     places = np.sort(
         np.concatenate([np.flatnonzero(y == one)[:each] for one in classes] or [np.zeros(0, int)])
     )
-    places = places[:EXAMPLES]
+    places = places[:most]
     names = [labels[one] if 0 <= one < len(labels) else str(one) for one in map(int, y[places])]
     return {"pixels": base64.b64encode(x[places].tobytes()).decode(), "labels": names}
 
 
-def read_examples(folder: Path, labels: Sequence[object]) -> dict[str, object]:
+def read_examples(folder: Path, labels: Sequence[object], most: int = EXAMPLES) -> dict[str, object]:
     """Some of the examples that lie beside a version, as a form has them; empty where there are none."""
     try:
         with np.load(folder / ALIKE, allow_pickle=False) as archive:
@@ -115,7 +117,7 @@ def read_examples(folder: Path, labels: Sequence[object]) -> dict[str, object]:
         return {}
     if x.dtype != np.uint8 or y.shape != x.shape[:1] or y.dtype.kind not in "iu":
         return {}
-    return {"examples": show_examples(x, y, [str(label) for label in labels])}
+    return {"examples": show_examples(x, y, [str(label) for label in labels], most)}
 
 
 class Recorder:

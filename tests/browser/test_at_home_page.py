@@ -14,7 +14,7 @@ from tests.browser import axe
 from tests.browser.drawing import SEVEN, Seen, draw
 from tests.chain import Chain
 from tests.drawings import strokes
-from workbench import drawing_page
+from workbench import doubt, drawing_page
 from workbench.models import at_home, registry
 from workbench.pictures.inputs import prepare
 
@@ -27,10 +27,13 @@ DRAWINGS = 1_000
 ASK = """(drawings) => {
     const { pixels, SIDE } = window.modules.picture;
     const { answer } = window.modules.main;
+    const { detectorOf, judged } = window.modules.detector;
+    const detector = detectorOf(window.form.doubt);
     const steps = window.modules.network.opened(window.form);
     return drawings.map((drawing) => {
         const found = answer(window.form, steps, drawing);
-        return [btoa(String.fromCharCode(...pixels(drawing))), found && Array.from(found.seen), found?.probabilities];
+        const { score } = judged(detector, found.seen);
+        return [btoa(String.fromCharCode(...pixels(drawing))), Array.from(found.seen), found.probabilities, score];
     });
 }"""
 
@@ -80,12 +83,19 @@ def compare(version: registry.Version, browser: Browser, folder: Path) -> None:
         expect(page.locator("#digit")).to_have_text("7")
         page.click("#clear")
         expect(page.locator("#digit")).to_be_empty()
+        page.locator("canvas").scroll_into_view_if_needed()
+        draw(page, [[(40, 150), (240, 130)]])
+        expect(page.locator("#doubt")).to_have_text("I don't see a digit")
+        expect(page.locator("#sure")).to_contain_text("If it is one:")
+        expect(page.locator("#bars .top")).to_have_count(0)
         assert page.evaluate("document.documentElement.scrollWidth") == 380
         assert seen.complaints == []
         assert [url for url in seen.requests if not url.startswith(("file:", "data:"))] == []
         plain = context.new_page()
         plain.evaluate(f"(() => {{ {drawing_page.bundle(at_home.MODULES)}; window.modules = modules; }})()")
         form = json.loads((version.folder / "browser.json").read_text())
+        detector = doubt.read(version.folder)
+        form["doubt"] = detector.as_json()
         plain.evaluate("(form) => { window.form = form; }", form)
         found = [
             answer
@@ -96,7 +106,9 @@ def compare(version: registry.Version, browser: Browser, folder: Path) -> None:
         context.close()
     engine = InProcess(version.folder / "model.onnx")
     same, digits, differences = 0, 0, []
-    for grey, at_home_saw, probabilities in found:
+    for grey, at_home_saw, probabilities, score in found:
+        there = detector.judge(np.array(at_home_saw, np.uint8).reshape(28, 28))
+        assert abs(there.score - score) <= TOLERANCE
         picture = np.frombuffer(base64.b64decode(grey), np.uint8).reshape(112, 112)
         x, saw = prepare(cv2.imencode(".png", picture)[1].tobytes(), version.manifest)
         assert x is not None

@@ -7,14 +7,21 @@ import json
 import re
 from pathlib import Path
 
-from workbench import drawing_page, film
+from workbench import doubt, drawing_page, film
 from workbench.artifact import BROWSER
 from workbench.errors import BadInput, ModelRefused
 from workbench.models.registry import Version
 from workbench.system import files
 
-MODULES = (*drawing_page.SHEET, "percent", "home/fit", *drawing_page.INSIDE, "home/main")
+MODULES = (
+    *drawing_page.SHEET,
+    *("percent", "doubt", "home/fit"),
+    *drawing_page.INSIDE,
+    *("film/frames", "home/detector", "home/main"),
+)
 """Of the drawing page, in the order in which they need each other."""
+EXAMPLES = 100
+"""Of what it learned from, so that a page of the tutorial's net stays below 1 MB."""
 
 
 def read(version: Version) -> dict[str, object]:
@@ -63,11 +70,15 @@ def write(version: Version, destination: Path) -> Path:
 
 def page(version: Version) -> str:
     """The page as text."""
-    form = {**read(version), **film.read_examples(version.folder, version.manifest.labels)}
+    form = {
+        **read(version),
+        **film.read_examples(version.folder, version.manifest.labels, EXAMPLES),
+        **_detector(version),
+    }
     script = drawing_page.bundle(MODULES) + f"\nmodules['main'].begin({_inline(form)});\n"
     style = drawing_page.style("home/page") + drawing_page.style("inside/panel")
     accuracy = version.manifest.accuracy
-    right = f", {100 * accuracy:.2f}% right on its held-out part" if accuracy is not None else ""
+    right = f", {100 * accuracy:.2f} % right on its held-out part" if accuracy is not None else ""
     values = {
         "NAME": html.escape(str(version)),
         "ABOUT": html.escape(f"{version}{right}. Any size, anywhere."),
@@ -78,6 +89,16 @@ def page(version: Version) -> str:
     }
     template = (drawing_page.STATIC / "home" / "page.html.template").read_text()
     return re.sub(r"@([A-Z-]+)@", lambda found: values[found[1]], template)
+
+
+def _detector(version: Version) -> dict[str, object]:
+    """What tells that a drawing is no single digit, if the version brings it."""
+    if version.manifest.labels != doubt.DIGITS:
+        return {}
+    try:
+        return {"doubt": doubt.read(version.folder).as_json()}
+    except ModelRefused:
+        return {}
 
 
 def _inline(form: object) -> str:

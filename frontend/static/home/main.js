@@ -1,11 +1,13 @@
 // A network at home: the page that was taken along with it. It draws, fits and answers by itself and asks nobody.
 
+import { doubt, guess } from "../doubt.js";
 import { PEN, isEmpty } from "../drawing.js";
 import { insidePanel } from "../inside/panel.js";
 import { ownLooks } from "../inside/own.js";
 import { percent } from "../percent.js";
 import { SIDE, pixels } from "../picture.js";
 import { sheet as sheetOf, wish } from "../sheet.js";
+import { detectorOf, doubtOf } from "./detector.js";
 import { fit } from "./fit.js";
 import { opened, probabilities } from "./network.js";
 
@@ -20,6 +22,7 @@ export function answer(form, steps, drawing) {
 
 export function begin(form) {
   const steps = opened(form);
+  const detector = detectorOf(form.doubt);
   let due = 0;
   let looks = null; // once it was asked what is inside
   const look = () => { due ||= requestAnimationFrame(show); };
@@ -33,17 +36,22 @@ export function begin(form) {
   function show() {
     due = 0;
     const found = answer(form, steps, sheet.drawing);
+    const doubted = found ? doubtOf(detector, found.seen) : null;
     const [best, second] = found ? ranked(found.probabilities) : [-1, -1];
     part("hint").hidden = !sheet.isEmpty;
     part("undo").disabled = !sheet.canUndo;
     part("redo").disabled = !sheet.canRedo;
     part("clear").disabled = sheet.isEmpty;
     part("digit").textContent = found ? form.labels[best] : "";
-    part("sure").textContent = found ? percent(found.probabilities[best]) : "The answer appears here.";
+    part("digit").classList.toggle("doubted", doubted !== null);
+    part("doubt").hidden = !doubted;
+    part("doubt").textContent = doubt({ doubt: doubted });
+    const sure = found ? percent(found.probabilities[best]) : "The answer appears here.";
+    part("sure").textContent = doubted ? `${guess({ doubt: doubted })} ${sure}` : sure;
     part("second").textContent = found && second !== undefined ? `Second guess ${form.labels[second]} · ${percent(found.probabilities[second])}` : "";
     [...part("bars").children].forEach((row, i) => {
       row.style.setProperty("--p", found ? found.probabilities[i] : 0);
-      row.classList.toggle("top", i === best);
+      row.classList.toggle("top", i === best && !doubted);
       row.lastElementChild.textContent = found ? percent(found.probabilities[i]) : "";
     });
     if (!part("layers").hidden) looks.show(form, steps, found?.seen ?? null);
