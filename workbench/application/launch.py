@@ -78,9 +78,9 @@ def _begin(session: Session, settings: Settings, wish: Wish, tell: Tell) -> Begu
     tell(f"bucket {bucket.ensure()}")
     key = code.upload(bucket)
     tell(f"code {key}")
-    tokens.make(session, settings.aws_stack)
     if baked := baking.current(session):
         tell(f"the working machine begins from the image {baked.id}")
+    tokens.make(session, settings.aws_stack)
     parameters = template.parameters(
         site.wish,
         bucket=bucket.name,
