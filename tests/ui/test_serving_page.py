@@ -1,6 +1,7 @@
 """The serving page in the kernel, before a real back end: what it shows and what its buttons do."""
 
 import json
+import shutil
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.backend import bright, making, real_server
+from tests.backend import bright, making, making_several, real_server
 from tests.backend.real_server import Server
 from tests.browser import made_models
 from tests.browser.made_jobs import make_jobs
@@ -21,11 +22,12 @@ from workbench.application.stack import App
 from workbench.backends.correction_values import Correction, Counts
 from workbench.backends.http import HttpBackEnd
 from workbench.errors import Unavailable
+from workbench.manifest import FILE, Manifest, read
 from workbench.models import registry
 from workbench.pictures import ink
 from workbench.settings import Settings
 from workbench.ui.draft import DRAFT
-from workbench.ui.serving import ServingPage, givers
+from workbench.ui.serving import ServingPage, givers, version_views
 from workbench.ui.serving.alike import AlikeTraining
 from workbench.ui.serving.predict import BY_URL, PUBLISHED, UPLOAD, URL, ZIP
 from workbench.ui.widgets.actions import Action
@@ -522,3 +524,56 @@ def test_a_downloaded_version_is_a_zip(stand: Stand, tmp_path: Path) -> None:
         registry.find("mnist-cnn:1", stand.page.workbench.settings), tmp_path / "version.zip"
     )
     assert "model.onnx" in zipfile.ZipFile(path).namelist()
+
+
+@pytest.fixture
+def several(stand: Stand, tmp_path: Path) -> Iterator[registry.Version]:
+    """A version of two inputs and two outputs, published for one test."""
+
+    def write(aside: Path) -> Manifest:
+        made = making_several.version(tmp_path / "several", 1)
+        for path in made.iterdir():
+            if path.name != FILE:
+                shutil.copy(path, aside)
+        return read(made)
+
+    version = registry.add("several", write, stand.page.workbench.settings)
+    yield version
+    shutil.rmtree(version.folder.parent)
+
+
+def test_a_model_of_several_inputs_has_a_field_for_each_filled_with_an_example(
+    stand: Stand, several: registry.Version
+) -> None:
+    stand.page.poll.turn()
+    predict = stand.page.predict
+    predict.published.value = str(several)
+    sizes, rank = predict.inputs._form.children
+    assert [(field.description, field.value) for field in (sizes, rank)] == [
+        ("sizes", "0, 1, 2"),
+        ("rank", "0"),
+    ]
+    assert "Press Ask" in predict.answer.html
+    assert predict._left.children == (predict.inputs.widget,)
+    predict.inputs.another.click()
+    assert (sizes.value, rank.value) == ("3, 4, 5", "1")
+    sizes.value, rank.value = "1, 2 3", "5"
+    stand.press(predict.ask)
+    assert '<span class="wb-headline">high</span>' in predict.answer.html, predict.message.html
+    assert "<b>income</b> 11" in predict.answer.html
+    for text, said in (
+        ("1, 2", "sizes takes 3 numbers, separated by commas. Received: 2"),
+        ("one", "Received: &#x27;one&#x27;"),
+    ):
+        sizes.value = text
+        stand.press(predict.ask)
+        assert said in predict.message.html
+    sizes.value, rank.value = "1, 2, 3", "5.5"
+    stand.press(predict.ask)
+    assert "rank must be whole numbers" in predict.message.html
+    shown = version_views.facts(several)
+    assert "<dt>Input sizes</dt><dd>array 3</dd>" in shown
+    assert "<dt>Output income</dt><dd>off by 0.1 in the mean</dd>" in shown
+    predict.published.value = "mnist-cnn:2"
+    assert predict.picture in predict._left.children
+    assert "Draw something" in predict.answer.html

@@ -19,6 +19,7 @@ from workbench.ui.as_code import lines as as_code
 from workbench.ui.file_button import FileButton
 from workbench.ui.serving.asking import AskingCanvas, show_answer
 from workbench.ui.serving.choice import BackEndChoice
+from workbench.ui.serving.inputs import InputsForm, show_outputs
 from workbench.ui.serving.snapshot import Snapshot
 from workbench.ui.serving.version_views import deployment_state
 from workbench.ui.widgets.actions import Action, Message
@@ -38,6 +39,7 @@ HINTS = {
     UPLOAD: waiting("Choose a picture, and what the model makes of it stands here."),
     URL: waiting("Give a picture's URL and press Ask; what the model makes of it stands here."),
 }
+BY_NAME = waiting("Press Ask, and what the model makes of the values stands here.")
 SHOWN = {b"\x89PNG": "png", b"\xff\xd8\xff": "jpeg", b"GIF8": "gif", b"RIFF": "webp"}
 """Kinds of pictures that browsers show, by how their files begin."""
 MOST_SHOWN = 3_000_000
@@ -53,7 +55,10 @@ class PredictPanel:
         self._served: tuple[Deployment, ...] = ()
         self._links: dict[tuple[str | None, str], str] = {}
         self._preferred: str | None = None
+        self._by_name = False
+        """Whether what is asked takes several inputs, or none that is a picture."""
         self.answer, self.message = Html(HINTS[DRAWING]), Message()
+        self.inputs = InputsForm(lambda error: self._lost(error))
         self.canvas = AskingCanvas(self._drawn, [])
         self._make_fields()
         self.ask = Action(
@@ -165,21 +170,21 @@ class PredictPanel:
         for buttons in (self.picture, self.source):
             buttons.add_class("wb-choice")
         self._picture, self._model = ipywidgets.VBox(), ipywidgets.VBox()
-        left = ipywidgets.VBox([self.picture, self._picture])
+        self._left = ipywidgets.VBox([self.picture, self._picture])
         row = ipywidgets.HBox([self.ask.widget])
         row.add_class("wb-buttons")
         code = AsCode(lambda: (as_code.ask(self._choice.where),))
         right = ipywidgets.VBox(
             [self.source, self._model, self.sizes, self.hint, row, self.message, self.answer, code]
         )
-        halves = ipywidgets.HBox([left, right])
+        halves = ipywidgets.HBox([self._left, right])
         halves.add_class("wb-halves")
         self.widget = ipywidgets.VBox([halves])
         self.widget.add_class("wb").add_class("wb-card").add_class("wb-wide").add_class("wb-predict")
 
     def _forget(self) -> None:
         """Take back what was answered about another picture or another model."""
-        self.answer.html = HINTS[self.picture.value]
+        self.answer.html = BY_NAME if self._by_name else HINTS[self.picture.value]
         self.message.clear()
 
     def _switched(self) -> None:
@@ -216,6 +221,7 @@ class PredictPanel:
     def _chosen(self) -> None:
         """Fill in the size that the model takes."""
         shape: Sequence[Any] = ()
+        by_name = False
         if self._is_live and self.published.value:
             try:
                 found = models.find(self.published.value, self._workbench.settings)
@@ -223,11 +229,24 @@ class PredictPanel:
                 return
             given = found.manifest.input
             shape = given.sizes if given and given.kind == "image" else ()
+            by_name = not shape and bool(found.manifest.inputs or given)
+            if by_name:
+                self.inputs.show(found)
+        if by_name != self._by_name:
+            self._by_name = by_name
+            self._left.children = (self.inputs.widget,) if by_name else (self.picture, self._picture)
+            self.sizes.layout.display = "none" if by_name else ""
+            self._forget()
         height, width, channels = (*shape,) if len(shape) == 3 else ("", "", "")
         self.width.value, self.height.value, self.channels.value = str(width), str(height), str(channels)
         for field in (self.width, self.height, self.channels):  # those of a published model are its own
             field.disabled = self._is_live
-        if self._follows and self.picture.value == DRAWING and self.canvas.drawing is not None:
+        if (
+            self._follows
+            and not by_name
+            and self.picture.value == DRAWING
+            and self.canvas.drawing is not None
+        ):
             self._following.ask()
 
     def _lost(self, error: BadInput) -> None:
@@ -269,7 +288,7 @@ class PredictPanel:
     def _answer(self) -> None:
         with tempfile.TemporaryDirectory() as temporary:
             aside = Path(temporary)
-            image = self._image(aside)
+            image = None if self._by_name else self._image(aside)
             model, name = self._asked_model(aside)
             how = self._how()
             began = time.perf_counter()
@@ -280,11 +299,13 @@ class PredictPanel:
         if self._is_live:
             manifest = models.find(str(self.published.value), self._workbench.settings).manifest
             labels, ink = manifest.labels, manifest.preprocessing == "mnist"
-        self.answer.html = show_answer(said, labels, took_s, ink=ink)
+        self.answer.html = show_answer(said, labels, took_s, ink=ink) + show_outputs(said)
 
     def _how(self) -> How:
         size = [field.value.strip() for field in (self.width, self.height, self.channels)]
         wanted = "x".join(size) if any(size) else ""
+        if self._by_name:
+            return How(inputs=self.inputs.values())
         if self._is_live:  # ours says all else itself
             return How(wanted)
         texts = (field.value.strip() for field in (self.signature, self.output, self.range))

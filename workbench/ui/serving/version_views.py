@@ -118,15 +118,17 @@ def links(version: Version) -> str:
 def facts(version: Version) -> str:
     """Show what one wants to know before deploying it."""
     manifest = version.manifest
-    metrics, found, given = manifest.metrics, sizes(version), manifest.input
+    metrics, found = manifest.metrics, sizes(version)
     shown = []
     if metrics.get("accuracy") is not None:
         shown.append(("Accuracy on the test part", percent(metrics["accuracy"])))
     if text := interval(metrics):
         shown.append(("95 % interval", text))
-    if given:
-        kind = "picture" if given.kind == "image" else "array"
-        shown.append(("Input", f"{kind} {given.show_shape()}"))
+    for name, given in ({} if manifest.input is None and not manifest.inputs else manifest.feeds).items():
+        kind = {"image": "picture", "text": "text"}.get(given.kind, "array")
+        shown.append((f"Input {name}" if manifest.inputs else "Input", f"{kind} {given.show_shape()}"))
+    for one in manifest.outputs:
+        shown.append((f"Output {one.name}", _figure(one.metrics)))
     shown.append(("Forms", ", ".join(FORMS[form] for form in FORMS if form in found) or "–"))
     if found:
         shown.append(("Size of all forms", megabytes(sum(found.values()))))
@@ -140,6 +142,14 @@ def facts(version: Version) -> str:
     if reason := why_not_home(version):
         missing += f'<p class="wb-caption">{escape(reason)}</p>'
     return f'<dl class="wb-facts">{items}</dl>{missing}'
+
+
+def _figure(metrics: Mapping[str, float]) -> str:
+    if "accuracy" in metrics:
+        return percent(metrics["accuracy"])
+    if "mean_error" in metrics:
+        return f"off by {metrics['mean_error']:.4g} in the mean"
+    return "not measured"
 
 
 def history(changes: Sequence[Change], name: str) -> str:
