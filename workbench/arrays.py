@@ -108,6 +108,28 @@ def join(parts: Sequence[Any]) -> Any:
     return np.concatenate(list(parts))
 
 
+def with_sides(given: Any, names: Sequence[str], shapes: Sequence[tuple[int | None, ...]]) -> Any:
+    """Give or take the last side of one that Keras gives or takes by itself: ``(n,)`` for an input of ``(1,)``, and back.
+
+    Parameters
+    ----------
+    shapes
+        What the model takes, without the batch, by the names' order; empty where nobody knows.
+    """
+    known = dict(zip(names, shapes, strict=False))
+
+    def change(one: Any, shape: tuple[int | None, ...] | None) -> Any:
+        if shape is None or one.ndim - 1 == len(shape):
+            return one
+        if one.ndim == len(shape) and shape[-1] == 1:
+            return one[..., None]
+        return one[..., 0] if one.ndim - 2 == len(shape) and one.shape[-1] == 1 else one
+
+    if isinstance(given, Mapping):
+        return {name: change(one, known.get(name)) for name, one in given.items()}
+    return change(given, known.get(names[0]))
+
+
 def pack(**given: Any) -> "dict[str, np.ndarray]":
     """Name the arrays as they stand in a file: ``x`` for one, ``x.age`` for each of several.
 

@@ -45,6 +45,15 @@ def net(dicts: bool, **compiled: Any) -> keras.Model:
     return model
 
 
+def columns() -> keras.Model:
+    """Columns of a table as Keras' tutorials have them: the data ``(n,)``, the inputs ``(n, 1)``, and the other way."""
+    wide, flat = keras.Input((1,), name="wide"), keras.Input((), name="flat")
+    both = layers.concatenate([wide, layers.Reshape((1,))(flat)])
+    model = keras.Model([wide, flat], layers.Dense(2, activation="softmax")(both))
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    return model
+
+
 class Own(keras.Model):
     """A class of a recipe's own that takes a dict and gives a tuple."""
 
@@ -132,6 +141,20 @@ def test_it_is_trained_exported_measured_and_answers(case: str, tmp_path: Path) 
     for name in outputs:
         assert np.allclose(answers[name], expected[name], atol=1e-3)
         assert np.allclose(asked[name], expected[name], atol=1e-3)
+
+
+def test_columns_of_one_are_brought_to_the_models_own_shape(tmp_path: Path) -> None:
+    x = {"flat": SIZES[:, :1], "wide": SIZES[:, 1]}
+    program = from_namespace({"load_data": print, "build_model": columns, "EPOCHS": 1})
+    trained = training.train(program, (x, GRADE))
+    fitted = trained.signature.fit(*data.arrays((x, GRADE)))
+    assert {name: one.shape for name, one in fitted[0].items()} == {"flat": (240,), "wide": (240, 1)}
+    result = evaluation.evaluate(trained.predict, fitted)
+    (tmp_path / "export").mkdir()
+    told = export.write_version(tmp_path / "export", trained, program, result, fitted[0])
+    held_out.write(tmp_path / held_out.FILE, *data.arrays((x, GRADE)))
+    (tmp_path / "fields.json").write_text(json.dumps(told.as_json()))
+    assert measuring.measure(tmp_path, held_out.FILE, "").metrics == pytest.approx(told.metrics)
 
 
 @pytest.mark.parametrize(

@@ -151,7 +151,10 @@ def answers(folder: Path, home: Path) -> bool:
     told = manifest.Manifest.parse(json.loads((folder / "fields.json").read_text()))
     manifest.write(folder / "export", replace(told, name="family", version=1))
     body = artifact.pack(folder / "export", folder / "family.zip").read_bytes()
-    settings = from_environment({"WORKBENCH_HOME": str(home), "WORKBENCH_DEPLOY_TOKEN": "families"})
+    home.mkdir(exist_ok=True)
+    (home / "deploy_token").write_text("families")
+    (home / "deploy_token").chmod(0o600)
+    settings = from_environment({"WORKBENCH_HOME": str(home)})
     client, token = Client(create_app(settings)), {"Authorization": "Bearer families"}
     pushed = client.put("/models/family/versions/1", data=body, headers=token)
     assert pushed.status_code == 201, pushed.text

@@ -84,11 +84,14 @@ class Version:
         from workbench import arrays
         from workbench.node import data
 
-        fetches, output = self.manifest.fetches, self.manifest.output
+        feeds, fetches, output = self.manifest.feeds, self.manifest.fetches, self.manifest.output
         x, y = data.arrays(test)
         return evaluation.evaluate(
             self.predict,
-            (arrays.fit(x, [*self.manifest.feeds]), arrays.fit(y, [*fetches] or ["output"])),
+            (
+                arrays.with_sides(arrays.fit(x, [*feeds]), [*feeds], [one.shape for one in feeds.values()]),
+                arrays.fit(y, [*fetches] or ["output"]),
+            ),
             self.manifest.labels,
             says_logits=[name for name, one in fetches.items() if one.kind == "logits"],
             first=output.name if output else "",

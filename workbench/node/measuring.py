@@ -75,9 +75,11 @@ def measure(folder: Path, file: str, expected: str) -> MeasuredExport:
         _check_plain(stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode), path)
     load_back(export_folder)
     told = untrusted_folders.read_json(folder, "fields.json", MAX_FIELDS)
-    stated = _parse(told, "labels", "inputs", "output", "outputs")
+    stated = _parse(told, "labels", "input", "inputs", "output", "outputs")
     inputs, outputs = [one.name for one in stated.inputs], [*stated.fetches]
     x, y = arrays.fit(x, inputs or [INPUT]), arrays.fit(y, outputs or [OUTPUT])
+    given = stated.inputs or ((stated.input,) if stated.input else ())
+    x = arrays.with_sides(x, inputs or [INPUT], [one.shape for one in given])
     logits = [name for name, one in stated.fetches.items() if one.kind == "logits"]
     first = stated.output.name if stated.output else ""
 

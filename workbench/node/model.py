@@ -6,6 +6,7 @@ What is here works the same whoever runs it: one process, or a replica of a dist
 import contextlib
 import math
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import keras
@@ -53,7 +54,9 @@ def build(program: Program, sample: tuple[Any, Any]) -> keras.Model:
 
 def signature(model: keras.Model, program: Program, sample: tuple[Any, Any]) -> Signature:
     """Names and places of what the model takes and gives, by its answer to a batch."""
-    return signatures.read(model, sample, model(sample[0], training=False), program.output)
+    found = signatures.read(model, sample, model(sample[0], training=False), program.output)
+    own = _own_inputs(model, found)
+    return replace(found, shapes=tuple(tuple(own[name].shape[1:]) for name in found.inputs) if own else ())
 
 
 def _shapes(x: Any) -> str:

@@ -59,7 +59,7 @@ class Previewed:
                     f"a preview shows one picture in and one answer out; this model takes {', '.join(signature.inputs)} and "
                     f"gives {', '.join(signature.outputs)}"
                 )
-            x = arrays.fit(x, signature.inputs)
+            x = arrays.with_sides(arrays.fit(x, signature.inputs), signature.inputs, signature.shapes)
         except RecipeError:
             raise
         except Exception as error:

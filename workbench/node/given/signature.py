@@ -31,6 +31,8 @@ class Signature:
         Where each is in the model's own structure.
     first
         The output that the recipe says is the one to judge the model by; empty where it does not say.
+    shapes
+        Of the model's own inputs, without the batch; empty where it has none.
     """
 
     inputs: tuple[str, ...] = (INPUT,)
@@ -38,6 +40,7 @@ class Signature:
     takes: Keys = None
     gives: Keys = None
     first: str = ""
+    shapes: tuple[tuple[int | None, ...], ...] = ()
 
     @property
     def one_input(self) -> bool:
@@ -65,7 +68,8 @@ class Signature:
 
     def fit(self, x: Any, y: Any) -> tuple[Any, Any]:
         """Examples as ``data.arrays`` gives them, by this model's names."""
-        return arrays.fit(x, self.inputs), arrays.fit(y, self.outputs)
+        given = arrays.with_sides(arrays.fit(x, self.inputs), self.inputs, self.shapes)
+        return given, arrays.fit(y, self.outputs)
 
 
 PLAIN = Signature()

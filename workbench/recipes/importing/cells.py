@@ -13,6 +13,7 @@ from workbench.recipes import advice, encoding
 MOST_DEPTH = 150
 """Levels of what stands in what: code that nests deeper cannot be written anew within Python's own limit."""
 _ASSIGNED = re.compile(r"\s*+[\w., ]+=\s*[%!]")
+_FETCHES = re.compile(r"\s*!\s*(?:curl|wget|gdown|kaggle|git\s+clone|unzip|tar|7z)\b")
 _PIP = re.compile(r"\s*[%!]\s*(?:python3?\s+-m\s+)?(?:uv\s+)?pip3?\s+install\s+(.*)")
 
 
@@ -128,7 +129,10 @@ def _without_magics(source: str, number: int, found: Read) -> str:
                     f"cell {number}: {line.strip()} is read as requirements, but for what is here already"
                 )
             elif not inside:
-                found.notes.append(f"cell {number}: {line.strip()[:80]} is left out, only a notebook runs it")
+                advised = "; put the files that it leaves beside the recipe" if _FETCHES.match(line) else ""
+                found.notes.append(
+                    f"cell {number}: {line.strip()[:80]} is left out, only a notebook runs it{advised}"
+                )
             inside = line.rstrip().endswith("\\")
             kept.append("pass" if line[:1].isspace() else "")
         else:

@@ -31,6 +31,16 @@ def adapt(statement: Statement) -> tuple[str, list[str]]:
     return text, notes
 
 
+def left_out(statement: Statement) -> list[str]:
+    """What is to be said of a statement that no field has: the file that it would have fetched."""
+    if not _FETCHES.search(statement.text) or with_ours(statement.text) != statement.text:
+        return []
+    return [
+        f"cell {statement.cell}: {_first(statement)} fetches from the network and is left out: put the file that is read "
+        "beside the recipe, or workbench data add NAME SOURCE"
+    ]
+
+
 def with_ours(text: str) -> str:
     """The text with Keras' own copies of our data sets taken from here."""
     return re.sub(

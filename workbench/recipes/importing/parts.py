@@ -11,10 +11,11 @@ from workbench.recipes.importing.slicing import Use
 
 _AS_ARRAYS = '''def as_arrays(part):
     """The examples of a tf.data.Dataset as arrays: the workbench batches and shuffles them itself."""
-    x, y = (spec.shape.as_list() for spec in part.element_spec[:2])
-    if x and y and x[0] == y[0]:
+    shapes = [spec.shape.as_list() for spec in keras.tree.flatten(part.element_spec[:2])]
+    if all(shapes) and len({shape[0] for shape in shapes}) == 1:
         part = part.unbatch()
-    return tuple(np.array(column) for column in zip(*part.as_numpy_iterator()))'''
+    batches = list(part.batch(1000).as_numpy_iterator())
+    return keras.tree.map_structure(lambda *arrays: np.concatenate(arrays), *batches)'''
 _SPLIT = '''def split(x, y):
     """Hold every fifth example out, for the notebook has no test part."""
     held = np.arange(len(x)) % 5 == 4

@@ -20,6 +20,7 @@ from workbench.recipes.source import FIELDS, Recipe
 _LABELS = {"CLASSES", "CLASS_NAMES", "LABELS", "class_names", "classes", "label_names", "labels"}
 _LAYERS = re.compile(r"\blayers\.|\bkeras\.(?!utils)|\.adapt\(|\b(Model|Sequential|Input)\(|optimizers\.")
 """Of what belongs into ``build_model``, though it looks at the data."""
+_RANDOM = re.compile(r"\bRandom[A-Z]\w+\(|\bimage\.(?:stateless_)?random_\w+\(")
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,7 @@ class _Proposing:
                 f"once, here that of cell {uses[self.fit.place].statement.cell}"
             )
         self.fields: dict[int, set[str]] = {number: set() for number in found.cells}
+        self.taken: set[int] = set()
 
     def proposal(self) -> Proposal:
         fit, uses = self.fit, self.uses
@@ -83,9 +85,7 @@ class _Proposing:
             [p for p in data if p not in shared], [p for p in model if p not in shared]
         )
         made = {n for p in loading for n in uses[p].makes}
-        asked = sorted(
-            {n for p in own for n in uses[p].reads} & made - {n for p in own for n in uses[p].makes}
-        )
+        asked = self._asked(own, made)
         names = parts.names & made
         self.fields[uses[fit.place].statement.cell].add("training")
         training = self._training(own, asked, labels)
@@ -95,6 +95,7 @@ class _Proposing:
             )
         preprocessing = self._preprocessing(loading, parts, names, asked)
         helpers = self._helpers(shared, loading, names, asked)
+        self._note_augmentation(loading)
         self._note_others()
         lines, notes = requirements(self.found.pip, [uses[p] for p in sorted(shared)])
         self.notes += notes
@@ -116,14 +117,27 @@ class _Proposing:
         """
         loading, own = list(data), []
         made = {n for p in loading for n in self.uses[p].makes}
+        owned: set[str] = set()
+        """Names of what is the model's, such as its inputs: what is made of one is the model's, too."""
         for place in (p for p in model if p not in data):
             use = self.uses[place]
-            if use.reads & made and not self._is_models(use) and not _LAYERS.search(use.statement.text):
+            is_models = self._is_models(use) or use.reads & owned or _LAYERS.search(use.statement.text)
+            if use.reads & made and not is_models:
                 loading.append(place)
                 made |= use.makes
             else:
                 own.append(place)
+                owned |= use.makes
         return sorted(loading), own
+
+    def _asked(self, own: Sequence[int], made: Set[str]) -> list[str]:
+        """Names of the data that the model's statements read before they give them another meaning."""
+        asked: set[str] = set()
+        having: set[str] = set()
+        for place in own:
+            asked |= (self.uses[place].reads & made) - having
+            having |= self.uses[place].makes
+        return sorted(asked)
 
     def _labels(self) -> list[int]:
         """Where the notebook says what its classes are called."""
@@ -140,14 +154,24 @@ class _Proposing:
         return []
 
     def _shared(self, places: set[int]) -> set[int]:
-        """Of these statements, those of the helpers: imports, definitions, and constants that nothing gives another value."""
-        others = [self.uses[p] for p in places if not self._may_be_shared(self.uses[p])]
-        changed = {name for use in others for name in use.makes | use.changes}
-        return {
-            p
-            for p in places
-            if self._may_be_shared(use := self.uses[p]) and not (use.is_constant and use.makes & changed)
-        }
+        """Of these statements, those of the helpers: imports, definitions, and constants that nothing gives another value.
+
+        A function or class that reads what another statement makes, such as a layer that was adapted, stays with that.
+        """
+        shared = {p for p in places if self._may_be_shared(self.uses[p])}
+        while True:
+            others = [self.uses[p] for p in places - shared]
+            made = {name for use in others for name in use.makes}
+            changed = made | {name for use in others for name in use.changes}
+            out = {
+                p
+                for p in shared
+                if (self.uses[p].is_constant and self.uses[p].makes & changed)
+                or (self.uses[p].is_definition and self.uses[p].reads & made)
+            }
+            if not out:
+                return shared
+            shared -= out
 
     def _may_be_shared(self, use: Use) -> bool:
         return use.is_import or use.is_definition or use.is_constant
@@ -178,7 +202,8 @@ class _Proposing:
         else:
             text = "\n".join([*(self._take(p, "preprocessing") for p in loading), parts.load])
             body = f"{extra}def load_data():\n{textwrap.indent(text, '    ')}\n"
-        return f"import numpy as np\n\n\n{body}" if extra else body
+        imports = "import keras\nimport numpy as np\n" if "keras." in extra else "import numpy as np\n"
+        return f"{imports}\n\n{body}" if extra else body
 
     def _helpers(
         self, shared: set[int], loading: Sequence[int], names: Set[str], asked: Sequence[str]
@@ -209,6 +234,7 @@ class _Proposing:
     def _take(self, place: int, field: str) -> str:
         """The text of a statement, in this field from now on; what it fetches from elsewhere is told."""
         statement = self.uses[place].statement
+        self.taken.add(place)
         self.fields[statement.cell].add(field)
         text, notes = downloads.adapt(statement)
         self.notes += notes
@@ -216,7 +242,20 @@ class _Proposing:
 
     # ── what else is to be said ──────────────────────────────────────────────────────────────────
 
+    def _note_augmentation(self, loading: Sequence[int]) -> None:
+        """Tell of what would change each example once, before the training, instead of anew in each epoch."""
+        for place in loading:
+            statement = self.uses[place].statement
+            if found := _RANDOM.search(statement.text):
+                self.notes.append(
+                    f"cell {statement.cell}: {found[0].rstrip('(')} would change the examples once, before the training: put "
+                    "it into the model, or into augment(x) in training, which changes each batch"
+                )
+
     def _note_others(self) -> None:
+        for place, use in enumerate(self.uses):
+            if place not in self.taken and not use.is_import:
+                self.notes += downloads.left_out(use.statement)
         left = [
             number
             for number, fields in self.fields.items()
