@@ -64,7 +64,7 @@ FAMILIES = (
         "convolution",
         'y = np.arange(n) % 2\nx = chance.integers(0, 100, (n, 12, 12, 3)).astype("uint8")\nx[y == 1] += 100',
         "model = keras.Sequential([keras.Input((12, 12, 3)), layers.Rescaling(1 / 255), layers.Conv2D(4, 3), "
-        'layers.BatchNormalization(), layers.GlobalAveragePooling2D(), layers.Dense(2, "softmax")])\n'
+        'layers.BatchNormalization(momentum=0.7), layers.GlobalAveragePooling2D(), layers.Dense(2, "softmax")])\n'
         f"model.compile({COMPILE})",
     ),
     Family(

@@ -252,3 +252,65 @@ def test_the_command_writes_a_new_folder_and_says_what_became_of_each_cell(
     assert main(["import", str(tmp_path / "no.ipynb"), str(tmp_path / "other")]) == 3
     assert main(["import", str(tmp_path / "n.ipynb"), str(tmp_path / "other")]) == 0
     assert "cell 3  helpers, preprocessing" in capsys.readouterr().out
+
+
+def test_a_function_stays_with_the_layer_that_it_uses() -> None:
+    found = proposed(
+        "import keras, numpy as np\nx, y = np.array(['a', 'b']), np.ones(2)",
+        "words = keras.layers.TextVectorization(10)\nwords.adapt(x)",
+        "def numbers(text):\n    return words(text)\n\ndef double(v):\n    return 2 * v",
+        "train = numbers(x)\nlabels = double(y)",
+        f"{FIT}model.fit(train, labels, epochs=2)",
+    )
+    assert "def double" in found.recipe.helpers
+    assert "def numbers" not in found.recipe.helpers
+    assert found.recipe.preprocessing.index("words.adapt(x)") < found.recipe.preprocessing.index(
+        "def numbers"
+    )
+    assert said(found, "cell 2: words prepares the data and is no part of the model")
+    assert not said(found, "define it")
+
+
+def test_what_is_made_of_the_models_inputs_is_the_models() -> None:
+    found = proposed(
+        "import keras, tensorflow as tf",
+        "ds = tf.data.Dataset.from_tensor_slices(({'age': [1.0, 2.0]}, [0, 1])).batch(1)",
+        "def encode(feature, name, data):\n    layer = keras.layers.Normalization()\n"
+        "    layer.adapt(data.map(lambda x, y: x[name]))\n    return layer(feature)",
+        "age = keras.Input((1,), name='age')\nencoded = encode(age, 'age', ds)\nsize = encoded.shape[-1]",
+        "model = keras.Model([age], keras.layers.Dense(size)(encoded))\nmodel.compile('sgd', 'mse')",
+        "model.fit(ds, epochs=1)",
+    )
+    assert "ds = found.ds" in found.recipe.training
+    assert "encoded = encode(age, 'age', ds)" in found.recipe.training
+    assert "encode(age" not in found.recipe.helpers
+    assert "keras.tree.flatten" in found.recipe.preprocessing
+    assert not said(found, "define it")
+
+
+def test_a_name_that_the_model_reads_before_it_makes_it_anew_comes_from_the_data() -> None:
+    found = proposed(
+        "import keras, tensorflow as tf",
+        "ds = tf.data.Dataset.from_tensor_slices(([[1.0], [2.0]], [0, 1])).batch(1)",
+        "for inputs, targets in ds.take(1):\n    pass",
+        "inputs = keras.Input((inputs.shape[1],))\nmodel = keras.Model(inputs, keras.layers.Dense(1)(inputs))",
+        "model.compile('sgd', 'mse')\nmodel.fit(ds, epochs=1)",
+    )
+    assert "inputs = found.inputs\n    inputs = keras.Input" in found.recipe.training
+
+
+def test_augmentation_of_the_data_and_files_that_nobody_fetched_are_told() -> None:
+    found = proposed(
+        "!wget https://example.org/cats.zip\n!unzip cats.zip\n!ls",
+        "import keras\npath = keras.utils.get_file(origin='https://example.org/a.csv')",
+        "data = keras.utils.image_dataset_from_directory('cats')",
+        "flip = [keras.layers.RandomFlip()]\n\ndef turn(images):\n    return flip[0](images)\n",
+        "data = data.map(lambda x, y: (turn(x), y))",
+        f"{FIT}model.fit(data, epochs=2)",
+    )
+    assert said(found, "cell 4: RandomFlip would change the examples once")
+    assert "def turn" in found.recipe.preprocessing
+    for text in ("!wget https://example.org/cats.zip is", "!unzip cats.zip is"):
+        assert said(found, f"{text} left out, only a notebook runs it; put the files that it leaves beside")
+    assert not said(found, "!ls is left out, only a notebook runs it;")
+    assert said(found, "cell 2: path = keras.utils.get_file")

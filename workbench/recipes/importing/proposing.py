@@ -96,6 +96,7 @@ class _Proposing:
         preprocessing = self._preprocessing(loading, parts, names, asked)
         helpers = self._helpers(shared, loading, names, asked)
         self._note_augmentation(loading)
+        self._note_adapted(loading)
         self._note_others()
         lines, notes = requirements(self.found.pip, [uses[p] for p in sorted(shared)])
         self.notes += notes
@@ -250,6 +251,16 @@ class _Proposing:
                 self.notes.append(
                     f"cell {statement.cell}: {found[0].rstrip('(')} would change the examples once, before the training: put "
                     "it into the model, or into augment(x) in training, which changes each batch"
+                )
+
+    def _note_adapted(self, loading: Sequence[int]) -> None:
+        """Tell of a layer that is adapted and then used on the data: whoever asks the model has to use it, too."""
+        for place in loading:
+            statement = self.uses[place].statement
+            if found := re.search(r"\b(\w+)\.adapt\(", statement.text):
+                self.notes.append(
+                    f"cell {statement.cell}: {found[1]} prepares the data and is no part of the model, which takes what it gives; put "
+                    "it into the model where whoever asks it shall send what the data was before"
                 )
 
     def _note_others(self) -> None:
