@@ -212,7 +212,7 @@ def own_dtypes(model: keras.Model, outputs: Signature = PLAIN) -> dict[str, tf.D
     return {name: tf.as_dtype(one.dtype) for name, one in _own_inputs(model, outputs).items()}
 
 
-def _own_inputs(model: keras.Model, outputs: Signature) -> dict[str, Any]:
+def _own_inputs(model: keras.Model, outputs: Signature) -> Mapping[str, keras.KerasTensor]:
     """The model's own ``Input`` of each name; empty where it has none."""
     inputs = list(getattr(model, "inputs", None) or ())
     if len(inputs) != len(outputs.inputs):

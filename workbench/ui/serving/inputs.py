@@ -35,7 +35,7 @@ class InputsForm:
         self._examples: Sequence[Mapping[str, Any]] = ()
         self._at = 0
         self._takes: dict[str, tuple[str, tuple[int | None, ...]]] = {}
-        self._fields: dict[str, Any] = {}
+        self._fields: dict[str, ipywidgets.Text | FileButton] = {}
         self._form = ipywidgets.Box()
         self._form.add_class("wb-form").add_class("wb-inputs")
         self.another = ipywidgets.Button(
