@@ -20,12 +20,12 @@ body[data-jp-theme-light="true"] .wb-sweep { color-scheme: light } body[data-jp-
  --bad: light-dark(#c9a36a, #7d6033); color: var(--ink) }
 .wb-sweep h2 { font-size: 1.1rem; margin: 1.5rem 0 .5rem; font-weight: 600 } .wb-sweep p { color: var(--soft) }
 .wb-sweep .wide { overflow-x: auto } .wb-sweep svg { min-width: 34rem; width: 100%; height: auto; display: block }
-.wb-sweep svg text { fill: var(--soft); font-size: 12px } .wb-sweep svg .name { fill: var(--ink); font-weight: 600 }
+.wb-sweep svg text { fill: var(--soft); font-size: 12px; paint-order: stroke; stroke: var(--wb-surface, Canvas); stroke-width: 4px } .wb-sweep svg .name { fill: var(--ink); font-weight: 600 }
 .wb-sweep svg line { stroke: var(--line) } .wb-sweep svg polyline { fill: none; stroke-width: 2; opacity: .75 }
 .wb-sweep svg g:hover polyline, .wb-sweep svg g:focus polyline { stroke-width: 5; opacity: 1 } .wb-sweep svg g:focus { outline: none }
 .wb-sweep svg .best { stroke-width: 4; opacity: 1 } .wb-sweep svg .over { stroke-dasharray: 3 4; opacity: .45 }
 .wb-sweep table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums }
-.wb-sweep th, .wb-sweep td { text-align: left; padding: .3rem .7rem .3rem 0; border-bottom: 1px solid var(--line); white-space: nowrap }
+.wb-sweep th, .wb-sweep td { color: var(--ink); text-align: left; padding: .3rem .7rem .3rem 0; border-bottom: 1px solid var(--line); white-space: nowrap }
 .wb-sweep tr.best td { font-weight: 600; color: var(--best) } .wb-sweep a { color: var(--best) }
 .wb-sweep .bar { display: grid; grid-template-columns: minmax(6rem, 12rem) 1fr 3.5rem; gap: .7rem; align-items: center }
 .wb-sweep .bar i { display: block; height: .8rem; background: var(--best); border-radius: 2px; min-width: 2px }
@@ -83,10 +83,10 @@ def _coordinates(sweep: Sweep) -> str:
     low, high = min(scores), max(scores)
     names = [*sweep.space, sweep.metric]
     at = {name: SIDE + n * (WIDTH - 2 * SIDE) / max(1, len(names) - 1) for n, name in enumerate(names)}
-    parts = []
+    axes, lines = [], []
     for name, domain in sweep.space.items():
-        parts.append(_axis(at[name], name, _ticks(domain, [trial.settings[name] for trial in shown])))
-    parts.append(
+        axes.append(_axis(at[name], name, _ticks(domain, [trial.settings[name] for trial in shown])))
+    axes.append(
         _axis(at[sweep.metric], sweep.metric, [(0.0, show_score(sweep, low)), (1.0, show_score(sweep, high))])
     )
     best = sweep.best
@@ -104,13 +104,13 @@ def _coordinates(sweep: Sweep) -> str:
         told = html.escape(
             f"trial {trial.number}: {_settings(trial.settings)}; {show_score(sweep, score)}, {trial.state}"
         )
-        parts.append(
+        lines.append(
             f'<g tabindex="0"><title>{told}</title><polyline class="{classes}" points="{points}" '
             f'style="stroke: color-mix(in oklab, var(--best) {good:.0f}%, var(--bad))"/></g>'
         )
     return (
         f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="Each line is one trial: its settings from left to '
-        f'right, its {sweep.metric} at the right end.">{"".join(parts)}</svg>'
+        f'right, its {sweep.metric} at the right end.">{"".join(lines + axes)}</svg>'
     )
 
 
