@@ -94,7 +94,7 @@ class VersionPage:
     def _make_actions(self) -> None:
         self.reason = ipywidgets.Text(description="Why", placeholder="needed: better on sevens")
         self.reason.observe(lambda _: self._allow(), "value")
-        self.canary = ipywidgets.Text(description="Percent of the drawings", placeholder="100")
+        self.canary = ipywidgets.Text(description="Percent of drawings", placeholder="100")
         self.anyway = ipywidgets.Checkbox(
             False, description="Also if it was retrained and is worse", indent=False
         )
