@@ -152,7 +152,7 @@ def test_launch_asks_first_with_the_price_and_what_is_not_allowed(panel: Applica
     panel.refresh()
     panel.launch.press()
     question = panel.launch.widget.children[0].html
-    assert "1 resources for $0.25 an hour" in question
+    assert "1 resource for $0.25 an hour" in question
     assert "does not allow it yet: 6 vCPU of 5" in question
 
 

@@ -188,6 +188,7 @@ def test_a_banner_shows_the_users_own_line_and_none_of_ours() -> None:
     with pytest.raises(ZeroDivisionError) as caught:
         space["build"]()
     html = pieces.error_banner(caught.value, "Training")
+    assert '<pre tabindex="0" role="region"' in html, "long lines are reached by keys"
     assert "Training failed" in html
     assert "ZeroDivisionError: division by zero" in html
     assert "your cell, line 3, in build" in html

@@ -127,7 +127,9 @@ class ApplicationPanel:
             return escape(str(error))
         refused = [check.what for check in plan.checks if check.ok is False]
         but = f" The account does not allow it yet: {escape(', '.join(refused))}." if refused else ""
-        return f"Launch {len(plan.resources)} resources for ${plan.price_per_hour:.2f} an hour?{but}"
+        count = len(plan.resources)
+        what = f"{count} resource{'' if count == 1 else 's'}"
+        return f"Launch {what} for ${plan.price_per_hour:.2f} an hour?{but}"
 
     def _launch(self) -> str:
         app = self._with_progress(self._application.launch)

@@ -148,7 +148,7 @@ def error(job: Job) -> str:
         return ""
     lines = code_lines(job.recipe, found.field, found.line)
     trace = (
-        f'<details class="wb-more"><summary>Traceback</summary><div class="wb-banner wb-error"><pre>'
+        f'<details class="wb-more"><summary>Traceback</summary><div class="wb-banner wb-error"><pre tabindex="0" role="region" aria-label="Traceback">'
         f"{escape(found.traceback)}</pre></div></details>"
         if found.traceback.strip()
         else ""

@@ -91,7 +91,7 @@ def banner(title: str, text: str = "", *, detail: str = "", kind: str = "error")
     if text:
         parts.append(f"<div>{escape(text)}</div>")
     if detail:
-        parts.append(f"<pre>{escape(detail)}</pre>")
+        parts.append(f'<pre tabindex="0" role="region" aria-label="Where">{escape(detail)}</pre>')
     role = "alert" if kind == "error" else "status"
     return f'<div class="wb-banner wb-{kind}" role="{role}">{"".join(parts)}</div>'
 
