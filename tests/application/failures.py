@@ -1,9 +1,9 @@
 """Failure at every step: ``python -m tests.application.failures [--progress FILE] [--share 1/2] [--step STEP] …``.
 
 A clean run of each step records which calls it makes to AWS. Then, for each of them, the step runs again in a new
-account while that call fails in one of several ways. Afterwards, or after one more ``release``, nothing of ours may be
-left, and what was said must name the true reason. All of it takes the better part of an hour; with ``--progress`` it
-goes on where it was ended, and tries again what went wrong.
+account while that call fails in one of several ways. Afterwards, or after one more ``release`` (and ``audit``, where
+that failed), nothing of ours may be left, and what was said must name the true reason. All of it takes an hour or two;
+with ``--progress`` it goes on where it was ended, and tries again what went wrong.
 """
 
 import argparse
@@ -27,6 +27,10 @@ BEFORE: dict[str, tuple[str, ...]] = {
     "cluster": ("launch",),
     "job": ("launch",),
     "machines": ("launch",),
+    "stop": ("launch",),
+    "start": ("launch", "stop"),
+    "audit": ("launch", "strays"),
+    "adopt": ("launch", "cluster"),
     "release": ("launch", "cluster"),
 }
 """What comes before a step. ``machines`` is a job in which its machines' calls fail, not those of who runs it."""
@@ -82,11 +86,15 @@ def new_user(emulator: Emulator, folder: Path) -> User:
 def record(emulator: Emulator, folder: Path, steps: Iterable[str], progress: Progress) -> None:
     """Note the calls of a clean run of those steps of which they are not known."""
     wanted = [step for step in steps if step not in progress.calls]
-    user = new_user(emulator, folder)
+    user, done = new_user(emulator, folder), set[str]()
     for step in BEFORE:
         if step in wanted or any(step in BEFORE[later] for later in wanted):
+            for before in BEFORE[step]:
+                if before not in done:
+                    _well(getattr(user, before)(), before)
             emulator.forget_calls()
             _well(getattr(user, step)(), step)
+            done |= {step, *BEFORE[step]}
             if step in wanted:
                 progress.note_calls(step, emulator.calls_in_order(who_of(step)))
 
@@ -141,6 +149,8 @@ def _once(emulator: Emulator, folder: Path, point: Point) -> tuple[Tried, int]:
     ]
     wrong = judge(point, outcome)
     if left := user.left():
+        if point.step == "audit" and (again := user.audit()).code != 0:
+            wrong.append(f"another audit fails ({again.code}): {again.said[-600:]}")
         released = user.release()
         if released.code != 0:
             wrong.append(f"release afterwards fails ({released.code}): {released.said[-600:]}")

@@ -12,6 +12,7 @@ from multiprocessing.context import ForkServerContext
 from pathlib import Path
 
 from tests.emulator import Emulator
+from tests.emulator.asking import Account
 from tests.emulator.calls import ACCOUNT, REGION
 from tests.stub_tools import measures, passes
 
@@ -60,10 +61,11 @@ class User:
         # Two attempts: a throttled call fails in a second, and a cut connection is still tried again.
         return {**self.emulator.environ, "WORKBENCH_HOME": str(self.home), "AWS_MAX_ATTEMPTS": "2"}
 
-    def do(self, *arguments: str) -> Outcome:
+    def do(self, *arguments: str, **environ: str) -> Outcome:
         """Run ``workbench …``; ``job`` alone runs a stub's job to its end."""
         said = self.home / "said"
-        process = _context().Process(target=_run, args=(list(arguments), self.environ, str(said)))
+        told = {**self.environ, **environ}
+        process = _context().Process(target=_run, args=(list(arguments), told, str(said)))
         process.start()
         process.join(TIMEOUT_S)
         code = process.exitcode
@@ -85,6 +87,33 @@ class User:
     def machines(self) -> Outcome:
         """A job, too; what is done with its machines' calls is another thing."""
         return self.job()
+
+    def stop(self) -> Outcome:
+        return self.do("stop", *APP)
+
+    def start(self) -> Outcome:
+        return self.do("start", *APP)
+
+    def strays(self) -> Outcome:
+        """Leave an address and a disk that nobody owns, as a hand at AWS's own pages does."""
+        ec2 = Account(self.emulator).ec2
+        tags = [{"Key": "project", "Value": "workbench"}]
+        ec2.allocate_address(Domain="vpc", TagSpecifications=[{"ResourceType": "elastic-ip", "Tags": tags}])
+        ec2.create_volume(
+            AvailabilityZone=f"{REGION}a",
+            Size=8,
+            TagSpecifications=[{"ResourceType": "volume", "Tags": tags}],
+        )
+        return Outcome(0, "")
+
+    def audit(self) -> Outcome:
+        return self.do("audit", "--fix", "--yes")
+
+    def adopt(self) -> Outcome:
+        """Go on from another computer with what this home has."""
+        tags = [one["tags"] for one in self.emulator.instances().values()]
+        lost = next(of["workbench:home"] for of in tags if "workbench:home" in of)
+        return self.do("adopt", lost, WORKBENCH_HOME=str(self.home / "another"))
 
     def release(self) -> Outcome:
         return self.do("release", *APP)

@@ -22,6 +22,7 @@ from tests.backend import making
 from tests.browser import chromium, drawing
 from tests.chain import wait_until
 from tests.emulator import Emulator
+from tests.emulator.asking import Account
 from workbench.services import apache
 from workbench.settings import PROJECT
 
@@ -198,7 +199,9 @@ def test_another_launch_asks_once_what_there_is_and_opens_the_dashboard_to_whoev
 ) -> None:
     person = Person(tmp_path / "home", proc_emulator)
     tell_ready(proc_emulator)
+    proc_emulator.limit_rates()
     person.types("launch", *APP, "--from", "203.0.113.7/32")
+    assert not [call for call in proc_emulator.log() if call.error == "RequestLimitExceeded"]
     proc_emulator.forget_calls()
     said = person.types("launch", *APP, "--from", "203.0.113.8/32").stderr
     calls = proc_emulator.calls()
@@ -207,6 +210,13 @@ def test_another_launch_asks_once_what_there_is_and_opens_the_dashboard_to_whoev
     assert "no more to 203.0.113.7/32" in said
     refused = person.types("launch", *APP, "--from", "0.0.0.0/0", code=2).stderr
     assert "203.0.113.7/32" in refused
+
+    front = next(id for id, one in proc_emulator.instances().items() if one["tags"]["role"] == "frontend")
+    Account(proc_emulator).ec2.terminate_instances(InstanceIds=[front])
+    wait_until(lambda: proc_emulator.instances()[front]["state"] == "terminated", 30, "the machine's end")
+    proc_emulator.an_hour_later()  # AWS knows its id no more
+    said = person.types("start", *APP, code=3).stderr
+    assert "the frontend machine is gone" in said
 
 
 def test_what_is_asked_of_an_application_that_is_not_there_is_not_found(

@@ -189,6 +189,18 @@ class Emulator:
         """Let the account have cost so much this month; what the actions of its budgets did, or why they could not."""
         return list(self._pull("spend", json.dumps(dollars)))
 
+    def an_hour_later(self) -> None:
+        """Have AWS forget the machines that have ended: asked for by id they are not found."""
+        self._pull("an_hour_later")
+
+    def deafen(self, instance_id: str) -> None:
+        """Deliver no command to this machine, though its agent was seen; a command waits for its time, and ends."""
+        self._pull("deafen", json.dumps(instance_id))
+
+    def limit_rates(self, wanted: bool = True) -> None:
+        """Refuse what comes more often than AWS allows."""
+        self._pull("rates", json.dumps(wanted))
+
     def pretend(self, tag: str, values: Iterable[str], bucket: str, key: str, body: str) -> None:
         """Have machines with such a tag put an object into a bucket (``{id}`` in the key) in place of their scripts."""
         told = {"tag": tag, "values": list(values), "bucket": bucket, "key": key, "body": body}

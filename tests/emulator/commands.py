@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -75,6 +76,8 @@ class Agents:
 
     def run(self, command: Any, invocation: dict[str, Any]) -> None:
         """Run the command on one machine, to its end."""
+        if invocation["InstanceId"] in self.world.deaf:
+            self._give_up(command, invocation)
         with self.lock:
             if invocation["Status"] != "Pending":
                 return
@@ -101,6 +104,19 @@ class Agents:
                 Status=status, StatusDetails="ExecutionTimedOut" if status == "TimedOut" else status
             )
             command.refresh()
+
+    def _give_up(self, command: Any, invocation: dict[str, Any]) -> None:
+        """Let a command that is not delivered wait for its time, and end: undeliverable once its machine is gone."""
+        give_up = time.monotonic() + float(command.timeout_seconds) * self.world.minute_s / 60
+        machine, ended = self.world.machines[invocation["InstanceId"]], ("shutting-down", "terminated")
+        while invocation["Status"] == "Pending" and time.monotonic() < give_up and machine.state not in ended:
+            time.sleep(0.02)
+        with self.lock:
+            if invocation["Status"] == "Pending":
+                gone = machine.state in ended
+                status, details = ("Failed", "Undeliverable") if gone else ("TimedOut", "DeliveryTimedOut")
+                invocation.update(Status=status, StatusDetails=details)
+                command.refresh()
 
     def _execute(self, command: Any, machine: Machine) -> tuple[int, str, str, str]:
         if not machine.sandbox:

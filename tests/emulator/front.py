@@ -19,7 +19,11 @@ from urllib.parse import parse_qs, parse_qsl
 from tests.emulator import calls as asked
 from tests.emulator.calls import Call
 from tests.emulator.faults import Fault, from_json
+from tests.emulator.rates import Rates
 from tests.emulator.world import World
+
+SPOT_ROLE_REFUSED = "AuthFailure.ServiceLinkedRoleCreationNotPermitted"
+SPOT_ROLE_WORDS = "The provided credentials do not have permission to create the service-linked role for EC2 Spot Instances."
 
 Answer = tuple[str, list[tuple[str, str]], bytes]
 Application = Callable[[dict[str, Any], Any], Iterable[bytes]]
@@ -45,12 +49,14 @@ class Front:
         self._allows = allows
         self._outside_tcp = outside_tcp
         self.faults = world.faults
+        self.rates = Rates()
         self.log: list[Call] = []
         self._log_lock = threading.Lock()
         self._levers = levers | {
             "faults": self._set_faults,
             "calls": lambda _: [dataclasses.asdict(call) for call in self.log],
             "forget": lambda _: self.log.clear(),
+            "rates": self.rates.limit,
         }
 
     def __call__(self, environ: dict[str, Any], start: Any) -> Iterable[bytes]:
@@ -133,11 +139,13 @@ class Front:
             code = "InvalidAccessKeyId" if call.service == "s3" else "InvalidClientTokenId"
             code = "AuthFailure" if call.service == "ec2" else code
             return 403, code, "The security token included in the request is invalid."
+        if self.rates.refuses(call):
+            return 503, "RequestLimitExceeded", "Request limit exceeded."
         if words := self._allows(call):
             code = {"ec2": "UnauthorizedOperation", "s3": "AccessDenied"}.get(
                 call.service, "AccessDeniedException"
             )
-            return 403, code, words
+            return 403, SPOT_ROLE_REFUSED if words == SPOT_ROLE_WORDS else code, words
         if self._world.is_strangers(call.resource) and asked.EXPECTED_OWNER in call.context:
             return 403, "AccessDenied", "Access Denied"
         query = parse_qs(environ.get("QUERY_STRING", ""))

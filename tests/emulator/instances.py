@@ -218,6 +218,9 @@ def _finish(world: World, backend: Any, instance: Any, asked: dict[str, Any]) ->
         nic.private_ip_address = world.network.private(nic.private_ip_address)
         for entry in nic.private_ip_addresses:
             entry["PrivateIpAddress"] = world.network.private(entry["PrivateIpAddress"])
+    for nic in instance.nics.values():
+        if tags := (asked.get("tags") or {}).get("network-interface"):
+            backend.create_tags([nic.id], tags)
     if not instance.security_groups:  # an instance shows those of its first interface
         instance.security_groups = groups.of(instance)
     if asked.get("iam_instance_profile_name") or asked.get("iam_instance_profile_arn"):

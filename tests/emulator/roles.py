@@ -15,6 +15,7 @@ from moto.iam.models import iam_backends
 
 from tests.emulator import handlers
 from tests.emulator.calls import ACCOUNT, NEW, REGION, Call
+from tests.emulator.front import SPOT_ROLE_WORDS
 from tests.emulator.world import World
 
 MANAGED = {
@@ -87,7 +88,21 @@ class Roles:
             if machine is None:
                 return None
             who, all_of = f"assumed-role/machine/{call.machine}", list(self._of_machine(machine.instance))
-        return next((said for ask in _asks(call) if (said := _judge(who, all_of, ask))), None)
+        if said := next((said for ask in _asks(call) if (said := _judge(who, all_of, ask))), None):
+            return said
+        return self._refuses_spot_role(call, who, all_of)
+
+    def _refuses_spot_role(self, call: Call, who: str, all_of: Sequence[Statements]) -> str | None:
+        """AWS's words where it is to run the account's first spot machine and may not make the role for that."""
+        is_spot = any(":spot-instances-request/" in arn for arn in call.arns)
+        if not is_spot or self._world.has_spot_role:
+            return None
+        arn = f"arn:aws:iam::{ACCOUNT}:role/aws-service-role/spot.amazonaws.com/AWSServiceRoleForEC2Spot"
+        ask = Ask("iam:CreateServiceLinkedRole", arn, {"iam:AWSServiceName": "spot.amazonaws.com"})
+        if _judge(who, all_of, ask):
+            return SPOT_ROLE_WORDS
+        self._world.has_spot_role = True
+        return None
 
     def refuses_stack(
         self, needed: Sequence[str], arn: str = "*", bound: str = "", passed_to: str = "ec2.amazonaws.com"

@@ -152,6 +152,8 @@ class Region:
             "spend": lambda dollars: importlib.import_module("tests.emulator.budgets").spend(
                 self.roles, dollars
             ),
+            "an_hour_later": self.forget_ended,
+            "deafen": world.deaf.add,
             "give_away": world.strangers.add,
             "pretend": world.pretences.append,
             "complaints": lambda _: world.complaints,
@@ -216,6 +218,19 @@ class Region:
     def set_quota(self, vcpus: int) -> None:
         self.world.vcpus = vcpus
 
+    def forget_ended(self, _: Any) -> None:
+        """Show ended instances no more, as EC2 does an hour after: asked for by id they are not found."""
+        from moto.ec2.models import ec2_backends
+
+        from tests.emulator.calls import ACCOUNT, REGION
+
+        with self.world.lock:
+            for reservation in ec2_backends[ACCOUNT][REGION].reservations.values():
+                reservation.instances[:] = [i for i in reservation.instances if i._state.name != "terminated"]
+            self.world.machines = {
+                id: machine for id, machine in self.world.machines.items() if machine.state != "terminated"
+            }
+
     def withhold(self, told: dict[str, Any]) -> None:
         self.world.withheld[told["type"]] = set(told["zones"])
 
@@ -226,6 +241,7 @@ class Region:
 
         self.front.faults.set([])
         importlib.import_module("tests.emulator.budgets").BUDGETS.clear()
+        self.front.rates.limit(False)
         self.roles.bind_owner(None)
         self.stacks.clear(cloudformation_backends[ACCOUNT][REGION])
         self.world.clear()

@@ -172,6 +172,10 @@ class World:
         """Buckets that another account owns and has opened to everybody."""
         self.withheld: dict[str, set[str]] = {}
         """Type → zones that have no such machines; ``*``: all."""
+        self.deaf: set[str] = set()
+        """Instances to which no command is delivered, though their agent was seen."""
+        self.has_spot_role = False
+        """A new account lacks the service-linked role with which EC2 makes spot machines."""
         self.vcpus = 1152
         """The quota of vCPUs that run at a time."""
         self.tokens: dict[str, tuple[str, Any]] = {}
@@ -280,4 +284,6 @@ class World:
         self.complaints.clear()
         self.strangers.clear()
         self.withheld.clear()
+        self.deaf.clear()
+        self.has_spot_role = False
         self.vcpus = 1152

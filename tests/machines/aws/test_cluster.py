@@ -49,6 +49,7 @@ def test_three_hundred_machines_take_as_many_calls_as_three(
     session: Session, ground: Ground, still_emulator: Emulator
 ) -> None:
     still_emulator.quota(10_000)
+    still_emulator.limit_rates()
     calls = []
     for count in (3, 300):
         still_emulator.forget_calls()
