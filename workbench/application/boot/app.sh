@@ -6,7 +6,14 @@ set -eu
 here=$root/code/workbench/application/boot
 say() { echo "$(date -u +%FT%TZ) $*"; }
 tell() { say "$@"; "$python" "$here/ask_aws.py" tell "$@" || say "the bucket does not take that"; }
-trap 'code=$?; [ $code = 0 ] || tell failed "first boot ended with code $code: $(tail -n 3 "$root/boot.log" | tr "\n" " ")"' EXIT
+give_up() { # stopped it costs its disk alone; started again it goes on with its first boot
+    code=$?
+    [ $code = 0 ] && return
+    said=$(tail -n 3 "$root/boot.log" | tr '\n' ' ')
+    tell failed "first boot ended with code $code; this machine stops in ${LINGER:-60} minutes: $said"
+    shutdown -h "+${LINGER:-60}"
+}
+trap give_up EXIT
 
 again() { # what fails for a moment is tried again
     tries=0
@@ -145,3 +152,4 @@ END
     chmod +x "$root/per-boot/workbench"
     "$root/per-boot/workbench"
 fi
+touch "$root/booted"

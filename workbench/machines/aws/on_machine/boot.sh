@@ -48,8 +48,10 @@ tell_failure() {
     code=$?
     [ $code = 0 ] && return
     for python in "$ROOT/env/bin/python" /usr/bin/python3; do
-        "$python" "$ROOT/failed.py" "$BUCKET" "clusters/$OWNER/$CLUSTER/boot" "$ROOT/boot.log" $code && return
+        "$python" "$ROOT/failed.py" "$BUCKET" "clusters/$OWNER/$CLUSTER/boot" "$ROOT/boot.log" $code && break
     done
+    echo "first boot ended with code $code: this machine ends in ${LINGER:-15} minutes"
+    shutdown -h "+${LINGER:-15}" # what waits for it ends it sooner; should nobody wait, it must not go on costing
 }
 trap tell_failure EXIT
 echo "$(date -u +%FT%TZ) first boot of a machine of $CLUSTER"
@@ -85,7 +87,19 @@ END
 extras='--extra train --extra aws'
 [ "$MODE" = cluster ] || extras="$extras --extra backend --extra dashboard"
 began=$(date +%s)
-if [ ! -x "$ROOT/env/bin/python" ]; then
+# User data runs once: a first boot that was cut off goes on at the next boot; that of an image is no other machine's.
+if [ "$MODE" = cluster ] && [ -d /var/lib/cloud/scripts/per-boot ] && [ ! -e "$ROOT/first-boot" ]; then
+    cp "$0" "$ROOT/first-boot.new" && mv "$ROOT/first-boot.new" "$ROOT/first-boot"
+    cat >"$ROOT/per-boot/30-first-boot" <<END
+#!/bin/sh
+[ -e "$ROOT/booted" ] || exec sh "$ROOT/first-boot"
+END
+    chmod 755 "$ROOT/per-boot/30-first-boot"
+    ln -sf "$ROOT/per-boot/30-first-boot" /var/lib/cloud/scripts/per-boot/
+fi
+
+if [ ! -x "$ROOT/env/bin/python" ] || [ -e "$ROOT/env.unfinished" ]; then
+    touch "$ROOT/env.unfinished"
     export DEBIAN_FRONTEND=noninteractive
     again apt-get -q -o DPkg::Lock::Timeout=600 update
     again apt-get -q -o DPkg::Lock::Timeout=600 install -y --no-install-recommends \
@@ -97,7 +111,7 @@ if [ ! -x "$ROOT/env/bin/python" ]; then
     # shellcheck disable=SC2086 - several extras
     again "$ROOT/uv/bin/uv" sync --directory "$ROOT/code" --frozen --quiet --no-install-project --python /usr/bin/python3 \
         $extras
-    rm -rf "$ROOT/cache"
+    rm -rf "$ROOT/cache" "$ROOT/env.unfinished"
 fi
 
 echo "$(date -u +%FT%TZ) installing took $(($(date +%s) - began)) s"
@@ -147,4 +161,5 @@ END
     chmod 755 "$ROOT/per-boot/20-agent"
     "$ROOT/per-boot/20-agent"
 fi
+touch "$ROOT/booted"
 echo "$(date -u +%FT%TZ) the agent runs"
