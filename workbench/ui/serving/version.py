@@ -67,6 +67,7 @@ class VersionPage:
         self.widget.layout.display = "" if version else "none"
         if version is None:
             return another
+        self._allow()  # before the version is in sight
         state = version_views.deployment_state(version, self.snapshot.models)
         self.head.html = version_views.head(version, state)
         if another:  # neither changes, and both read the form of a page
@@ -76,7 +77,6 @@ class VersionPage:
             f'<details class="wb-more"><summary>Evaluation</summary>{found}</details>' if found else ""
         )
         self._show_history(version.name)
-        self._allow()
         self.as_code.refresh()
         return another
 
