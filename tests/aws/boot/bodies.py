@@ -38,6 +38,8 @@ class Body(ABC):
     seed: str
     environ: dict[str, str]
     _process: "subprocess.Popen[bytes] | None" = field(default=None, init=False)
+    shows_console = True
+    """Whether what the machine writes to its console can be read."""
 
     def __enter__(self) -> "Body":
         self.folder.mkdir(parents=True, exist_ok=True)

@@ -1,6 +1,6 @@
 """A container with a systemd of its own, by systemd-nspawn: quick where there is no KVM; its kernel is this computer's.
 
-Its memory does not run out, and what systemd does then is not seen in it.
+Its memory does not run out, and what systemd does then is not seen in it; nor is what it writes to its console.
 """
 
 import shutil
@@ -23,6 +23,7 @@ class Contained(Body):
     """A machine of systemd-nspawn's, with a disk and a network of its own."""
 
     _network: "subprocess.Popen[bytes] | None" = field(default=None, init=False)
+    shows_console = False
 
     @property
     def _name(self) -> str:
