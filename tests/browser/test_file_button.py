@@ -6,7 +6,7 @@ from playwright.sync_api import Browser, FilePayload, expect
 
 from workbench.ui.widgets import theme
 
-TRAITS = {"description": "Choose a picture", "accept": "image/*", "multiple": True}
+TRAITS = {"description": "Choose a picture", "accept": "image/*", "multiple": True, "most": 12_000_000}
 
 
 def test_the_button_says_what_it_is_for_and_sends_what_was_chosen(browser: Browser) -> None:
@@ -16,8 +16,8 @@ def test_the_button_says_what_it_is_for_and_sends_what_was_chosen(browser: Brows
             f'<style>{theme.css("files")}</style><body class="wb"><div id="here"></div><script type="module">'
             f'const url = URL.createObjectURL(new Blob([{json.dumps(theme.esm("files"))}], {{ type: "text/javascript" }}));'
             f"const {{ default: files }} = await import(url), traits = {json.dumps(TRAITS)}; window.sent = [];"
-            "const send = (said, _, buffers) => sent.push([said, buffers.map((one) => [...new Uint8Array(one)])]);"
-            'files.render({ model: { get: (k) => traits[k], send }, el: document.getElementById("here") });</script>'
+            "const send = (said, _, buffers) => sent.push([said, (buffers ?? []).map((one) => [...new Uint8Array(one)])]);"
+            'files.render({ model: { get: (k) => traits[k], send, on: (_, f) => { window.told = f; } }, el: document.getElementById("here") });</script>'
         )
         button = page.get_by_role("button", name="Choose a picture", exact=True)
         expect(button).to_have_text("Choose a picture")
@@ -33,5 +33,29 @@ def test_the_button_says_what_it_is_for_and_sends_what_was_chosen(browser: Brows
             )
         page.wait_for_function("sent.length === 2")
         assert page.evaluate("sent") == [[{"kind": "files", "names": ["a", "b"]}, [[1, 2], []]]] * 2
+
+        def choose(size: int) -> None:
+            with page.expect_file_chooser() as chooser:
+                button.press("Enter")
+            chooser.value.set_files([FilePayload(name="big", mimeType="", buffer=b"x" * size)])
+
+        page.evaluate("sent.length = 0")
+        choose(13_000_000)
+        page.wait_for_function("sent.length === 1")
+        assert page.evaluate("sent[0][0].kind") == "refused", "before anything is sent"
+        choose(9_000_000)
+        page.wait_for_function("sent.length === 2")
+        assert page.evaluate("sent[1][0]") == {"kind": "begin", "names": ["big"], "sizes": [9_000_000]}
+        page.evaluate("told({ kind: 'want', number: 0, offset: 4500000, sent: 4500000 })")
+        page.wait_for_function("sent.length === 3")
+        assert page.evaluate("[sent[2][0], sent[2][1][0].length]") == [
+            {"kind": "piece", "number": 0, "offset": 4_500_000},
+            1 << 22,
+        ]
+        stop = page.get_by_role("button", name="Stop (50 %)", exact=True)
+        stop.press("Enter")
+        page.wait_for_function("sent.length === 4")
+        assert page.evaluate("sent[3][0]") == {"kind": "cancel"}
+        expect(button).to_be_visible()
     finally:
         page.close()

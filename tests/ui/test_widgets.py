@@ -151,6 +151,42 @@ def test_chosen_files_come_whole_and_what_the_browser_lost_is_told() -> None:
     assert len(lost) == 3
 
 
+def test_larger_files_come_in_pieces_and_not_beyond_the_limit() -> None:
+    lost: list[BadInput] = []
+    button = FileButton("Upload", lost.append, most=10, multiple=True)
+    wire = connect(button)
+
+    def send(content: dict[str, Any], *buffers: bytes) -> list[dict[str, Any]]:
+        before = len(wire.messages)
+        data = {"method": "custom", "content": content}
+        wire.receive({"content": {"data": data}, "buffers": [memoryview(buffer) for buffer in buffers]})
+        return [message["content"] for message in wire.messages[before:]]
+
+    names = {"kind": "begin", "names": ["a", "empty", "b"], "sizes": [5, 0, 3]}
+    assert send(names) == [{"kind": "want", "number": 0, "offset": 0, "sent": 0}]
+    assert send({"kind": "piece", "number": 0, "offset": 0}, b"one") == [
+        {"kind": "want", "number": 0, "offset": 3, "sent": 3}
+    ]
+    assert send({"kind": "piece", "number": 0, "offset": 0}, b"one") == [], "it is there already"
+    assert send({"kind": "piece", "number": 0, "offset": 3}, b"--") == [
+        {"kind": "want", "number": 2, "offset": 0, "sent": 5}
+    ]
+    assert not list(button.value)
+    assert send({"kind": "piece", "number": 2, "offset": 0}, b"two") == [{"kind": "rest"}]
+    assert [(file["name"], file["content"]) for file in button.value] == [
+        ("a", b"one--"),
+        ("empty", b""),
+        ("b", b"two"),
+    ]
+    send({"kind": "begin", "names": ["c"], "sizes": [4]})
+    send({"kind": "cancel"})
+    send({"kind": "piece", "number": 0, "offset": 0}, b"late")
+    assert send({"kind": "begin", "names": ["d"], "sizes": [11]}) == [{"kind": "rest"}]
+    send({"kind": "refused", "why": "d: 0.0 MB"})
+    assert len(button.value) == 3
+    assert [str(one).partition(":")[0] for one in lost] == ["at most 10 bytes are taken. Received", "d"]
+
+
 def test_captions_and_labels_are_text_not_html() -> None:
     picture = np.zeros((1, 2, 2))
     assert "<script" not in ui.pictures(picture, ["<script>"]).html

@@ -73,6 +73,7 @@ class RecipeForm:
         self.upload = FileButton(
             "Upload",
             lambda error: message.fail(error, "The upload"),
+            most=recipes.MAX_UPLOAD,
             multiple=True,
             tooltip="A notebook (also one that trains with model.fit), a zip, or preprocessing.py and training.py take the place "
             "of the code; any other file, such as rows.csv or mylib.py, goes beside it",
