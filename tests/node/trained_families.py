@@ -83,7 +83,7 @@ FAMILIES = (
     ),
     Family(
         "text, vectorized and embedded",
-        'y = np.arange(n) % 2\nx = np.array([f"{"good" if k else "bad"} word{i % 7}" for i, k in enumerate(y)], object)',
+        'y = np.arange(n) % 2\nx = np.array([("good" if k else "bad") + f" word{i % 7}" for i, k in enumerate(y)], object)',
         'words = layers.TextVectorization(20, output_sequence_length=4, vocabulary=["good", "bad"])\n'
         'model = keras.Sequential([keras.Input((), dtype="string"), words, layers.Embedding(20, 4), '
         'layers.GlobalAveragePooling1D(), layers.Dense(2, "softmax")])\n'
