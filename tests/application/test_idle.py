@@ -78,7 +78,7 @@ def test_it_looks_at_the_dashboard_without_using_it_and_at_jobs(dashboard: str) 
 
     def look(last: float, *, waits: bool = False, token: str = "s3cret") -> str:
         Dashboard.last = datetime.fromtimestamp(last, UTC).isoformat()
-        return idle.look(dashboard, token, 10, began, waits=lambda: waits)
+        return idle.Watch(dashboard, token, 10, began, waits=lambda: waits).look()
 
     long_ago = time.time() - 3600
     assert "60 minutes" in look(long_ago)
@@ -86,6 +86,27 @@ def test_it_looks_at_the_dashboard_without_using_it_and_at_jobs(dashboard: str) 
     assert look(long_ago, waits=True) == ""
     assert look(long_ago, token="another") == "", "what cannot be told is no reason"
     assert all("no_track_activity=1" in path for path in Dashboard.asked)
+
+
+@pytest.mark.parametrize(
+    ("jobs", "stops"), [(False, True), (None, True), (True, False)], ids=["none", "not to be told", "at work"]
+)
+def test_a_dashboard_that_never_answers_is_of_use_to_nobody(jobs: bool | None, stops: bool) -> None:
+    times = iter((0.0, 599.0, 601.0))
+    watch = idle.Watch(
+        "http://127.0.0.1:9/api", "s3cret", 10, 0.0, waits=lambda: jobs, clock=lambda: next(times)
+    )
+    assert watch.look() == ""
+    assert watch.look() == "", "it may be starting"
+    assert ("not answered for 10 minutes" in watch.look()) is stops
+
+
+def test_a_dashboard_that_answers_in_between_is_no_silent_one(dashboard: str) -> None:
+    times = iter((0.0, 599.0, 601.0))
+    watch = idle.Watch(dashboard, "s3cret", 10, 0.0, waits=lambda: False, clock=lambda: next(times))
+    for last in ("no date", datetime.now(UTC).isoformat(), "no date"):
+        Dashboard.last = last
+        assert watch.look() == ""
 
 
 def test_it_sees_jobs_that_wait(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

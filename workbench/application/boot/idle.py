@@ -1,8 +1,8 @@
 """The working machine switches itself off when nobody has used it for long: ``idle.py URL TOKEN_FILE MINUTES``, as root, from boot to boot.
 
 In use is what a person sees move: a page or a notebook that was worked with, code that runs, a job that waits or is at work. A
-tab that is merely open is no use. Being switched off the machine is stopped, not ended: its disk and address stay.
-Python's own library alone.
+tab that is merely open is no use, nor is a dashboard that does not answer for as long. Being switched off the machine is
+stopped, not ended: its disk and address stay. Python's own library alone.
 """
 
 import json
@@ -58,33 +58,70 @@ def ask(url: str, token: str) -> object:
         return json.loads(answer.read())
 
 
-def jobs_wait() -> bool:
-    """True if a job waits or is at work, or nobody can tell."""
+def jobs_wait() -> bool | None:
+    """Whether a job waits or is at work; ``None`` if nobody can tell."""
     home, code = Path(os.environ["WORKBENCH_HOME"]), Path(__file__).resolve().parents[3]
     command = [sys.executable, "-m", "workbench.cli", "jobs", "--json", "--limit", "1000"]
     owner = home.stat()  # what is written there, if only by looking, must stay the dashboard's
     apart = {"user": owner.st_uid, "group": owner.st_gid, "extra_groups": []} if os.geteuid() == 0 else {}
     asked = subprocess.run(command, capture_output=True, text=True, check=False, cwd=code, **apart)  # type: ignore[call-overload]
-    return asked.returncode != 0 or any(job["state"] in ACTIVE for job in json.loads(asked.stdout))
+    return None if asked.returncode else any(job["state"] in ACTIVE for job in json.loads(asked.stdout))
 
 
-def look(url: str, token: str, minutes: float, began: float, *, waits: Callable[[], bool] = jobs_wait) -> str:
-    """Say why the machine is to be switched off now; empty while it is not, or where the dashboard does not answer."""
-    try:
-        status, kernels = (ask(f"{url}/{what}", token) for what in ("status", "kernels"))
-        assert isinstance(status, dict)
-        assert isinstance(kernels, list)
-        why = why_idle(status, kernels, up_s=time.monotonic() - began, now=time.time(), minutes=minutes)
-    except (OSError, ValueError, KeyError, AssertionError) as error:
-        print(f"the dashboard does not say how it is used: {error!r}", flush=True)
-        return ""
-    return why if why and not waits() else ""
+class Watch:
+    """Looks at the dashboard again and again.
+
+    Parameters
+    ----------
+    began
+        When the machine came up, by the clock.
+    waits
+        Whether a job needs the machine; see :func:`jobs_wait`.
+    clock
+        Seconds that never go back.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        token: str,
+        minutes: float,
+        began: float,
+        *,
+        waits: Callable[[], bool | None] = jobs_wait,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._url, self._token, self._minutes, self._began = url, token, minutes, began
+        self._waits, self._clock = waits, clock
+        self._silent_since: float | None = None
+
+    def look(self) -> str:
+        """Say why the machine is to be switched off now; empty while it is not."""
+        now = self._clock()
+        try:
+            status, kernels = (ask(f"{self._url}/{what}", self._token) for what in ("status", "kernels"))
+            assert isinstance(status, dict)
+            assert isinstance(kernels, list)
+            why = why_idle(status, kernels, up_s=now - self._began, now=time.time(), minutes=self._minutes)
+        except (OSError, ValueError, KeyError, AssertionError) as error:
+            print(f"the dashboard does not say how it is used: {error!r}", flush=True)
+            return self._why_silent(now)
+        self._silent_since = None
+        return why if why and self._waits() is False else ""
+
+    def _why_silent(self, now: float) -> str:
+        """A dashboard that never answers is of use to nobody; where the disk is full, say, jobs cannot be listed either."""
+        self._silent_since = now if self._silent_since is None else self._silent_since
+        silent_s = now - self._silent_since
+        if silent_s < self._minutes * 60 or self._waits():
+            return ""
+        return f"the dashboard has not answered for {silent_s / 60:.0f} minutes, and no job is known to wait or to be at work"
 
 
 def main(arguments: Sequence[str]) -> int:
     url, token_file, minutes = arguments[0], Path(arguments[1]), float(arguments[2])
-    began = time.monotonic()
-    while not (why := look(url, token_file.read_text().strip(), minutes, began)):
+    watch = Watch(url, token_file.read_text().strip(), minutes, time.monotonic())
+    while not (why := watch.look()):
         time.sleep(EVERY_S)
     told = f"{why}: the machine is stopped (WORKBENCH_AWS_WORKING_IDLE_MINUTES)"
     print(told, flush=True)
