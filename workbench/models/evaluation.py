@@ -102,8 +102,7 @@ def measure(outputs: np.ndarray, truth: np.ndarray) -> Regression:
             f"outputs and truth must be of one shape. Received: {outputs.shape} and {truth.shape}"
         )
     truth = truth.astype(np.float32).reshape(len(truth), -1)
-    outputs = outputs.reshape(truth.shape)
-    difference = (outputs - truth).astype(np.float64)
+    difference = (outputs.reshape(truth.shape) - truth).astype(np.float64)
     spread = float(((truth - truth.mean(0)) ** 2).sum())
     return Regression(
         outputs=outputs,

@@ -116,8 +116,10 @@ class Regression:
 
     Attributes
     ----------
-    outputs, truth
-        float32 ``(n, m)``, in the truth's own unit.
+    outputs
+        float32 ``(n, …)`` of m numbers each, what the model gave, in the truth's own unit.
+    truth
+        float32 ``(n, m)``.
     mean_error, root_mean_square_error
         Mean of the absolute differences, and root of the mean of their squares, in the truth's own unit.
     explained
@@ -153,7 +155,8 @@ class Regression:
             root_mean_square_error=self.root_mean_square_error,
             explained=self.explained,
             worst=tuple(
-                Miss(i, tuple(self.truth[i].tolist()), tuple(self.outputs[i].tolist())) for i in self.worst
+                Miss(i, tuple(self.truth[i].tolist()), tuple(self.outputs[i].ravel().tolist()))
+                for i in self.worst
             ),
         )
 
@@ -170,7 +173,9 @@ class Regression:
     def save(self, folder: Path, x: Any) -> None:
         """Write ``evaluation.json`` and its drawing."""
         published_evaluation.write(self.summary(), folder)
-        (folder / "scatter.svg").write_text(charts.scatter(self.truth, self.outputs))
+        (folder / "scatter.svg").write_text(
+            charts.scatter(self.truth, self.outputs.reshape(self.truth.shape))
+        )
 
 
 @dataclass(frozen=True)
