@@ -18,8 +18,10 @@ MODEL = """async ([source, items]) => {
     const widget = (await import(url)).default;
     const values = { items, state: "waiting", busy: false };
     window.sent = [];
+    window.heard = {};
+    window.become = (name, value) => { values[name] = value; window.heard[`change:${name}`](); };
     widget.render({
-        model: { get: (name) => values[name], on() {}, off() {}, send: (message) => window.sent.push(message) },
+        model: { get: (name) => values[name], on(name, act) { window.heard[name] = act; }, off() {}, send: (message) => window.sent.push(message) },
         el: document.getElementById("grid"),
     });
 }"""
@@ -102,3 +104,18 @@ def test_rejecting_it_takes_one_word_and_by_mouse_it_is_the_same(page: Page) -> 
     card.get_by_role("button", name="Accept").click()
     page.locator(".wb-correction").nth(1).get_by_role("button", name="Reject").click()
     assert [(m["ids"], m["verdict"]) for m in sent(page)] == [(["d"], "accept"), (["b"], "reject")]
+
+
+def test_what_is_said_while_something_else_is_done_is_not_lost_and_nothing_is_said_twice(page: Page) -> None:
+    page.locator(".wb-correction").nth(0).focus()
+    page.evaluate("become('busy', true)")
+    page.keyboard.press("r")
+    page.keyboard.press("r")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("a")
+    expect(page.locator(".wb-doubted")).to_contain_text("Accept it all the same?")
+    assert [(m["ids"], m["verdict"]) for m in sent(page)] == [(["a"], "reject")]
+    page.evaluate("become('busy', false)")  # nothing has changed: it failed
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("r")
+    assert [m["ids"] for m in sent(page)] == [["a"], ["a"]]

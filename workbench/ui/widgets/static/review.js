@@ -45,9 +45,8 @@ function render({ model, el }) {
   const items = () => model.get("items");
 
   function judge(id, verdict) {
-    if (model.get("busy")) return;
     const item = items().find((one) => one.id === id);
-    if (!item) return;
+    if (!item || figures.get(id)?.dataset.leaves) return; // the kernel does what was said one after the other
     if (verdict === "accept" && item.absurd && doubted !== id) return ask(item);
     ask(null);
     figures.get(id)?.setAttribute("data-leaves", verdict);
@@ -166,7 +165,11 @@ function render({ model, el }) {
     if (at >= 0 && at !== active) reach(at, false);
   });
 
-  const busy = () => { el.dataset.busy = String(model.get("busy")); };
+  const busy = () => {
+    el.dataset.busy = String(model.get("busy"));
+    if (model.get("busy")) return;
+    for (const node of figures.values()) node.removeAttribute("data-leaves"); // what failed may be said again
+  };
   model.on("change:items", draw);
   model.on("change:state", draw);
   model.on("change:busy", busy);
