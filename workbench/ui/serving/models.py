@@ -128,7 +128,7 @@ class ModelsPanel:
             if (not chosen or r["model"] in chosen)
             and all(w in f"{r['model']}:{r['version']} {r['deployment']}".casefold() for w in words)
         ]
-        rows.sort(key=lambda r: (r["model"], r["version"]))
+        rows.sort(key=lambda r: (r["model"], -r["version"]))
         rows.sort(key=lambda r: _order(r[query.sort]), reverse=query.descending)
         count = {name: sum(v.name == name for v in found) for name in names}
         return Page(rows[query.first : query.first + query.count], len(rows), {"model": count})

@@ -9,7 +9,7 @@ from workbench.recipes import Recipe, capitals
 from workbench.ui.cluster.fields import whole_number
 from workbench.ui.cluster.sweeps.settings import SettingFields
 from workbench.ui.widgets.actions import Action, Message
-from workbench.ui.widgets.formats import duration
+from workbench.ui.widgets.formats import duration, money
 from workbench.ui.widgets.pieces import Html, banner
 from workbench.verbs import sweeps
 from workbench.verbs.requests import Request
@@ -152,12 +152,12 @@ def describe(asked: Asked, found: Forecast) -> str:
     if not found.trials:
         return banner("Every trial of this sweep has ended", "It stands above the jobs.", kind="note")
     time = "time unknown" if found.seconds is None else f"about {duration(found.seconds)} in all"
-    price = "price unknown" if found.price is None else f"about ${found.price:.2f}"
+    price = "price unknown" if found.price is None else f"about {money(found.price)}"
     if found.price == 0:
         price = "costs nothing: this computer"
     said = f"By {asked.method}, {found.at_once} at a time. {found.basis[0].upper()}{found.basis[1:]}."
     if asked.max_price is not None:
-        said += f" It ends when the trials have cost ${asked.max_price:.2f}."
+        said += f" It ends when the trials have cost {money(asked.max_price)}."
     return banner(f"{found.trials} trials: {time}; {price}", said, kind="note")
 
 

@@ -8,6 +8,7 @@ import ipywidgets
 
 from workbench.errors import WorkbenchError
 from workbench.ui.widgets.actions import Action, Message
+from workbench.ui.widgets.formats import money
 from workbench.ui.widgets.pieces import Html, badge, banner, when
 from workbench.ui.widgets.poll import Newest
 from workbench.ui.widgets.table import Column, Page, Query, Table
@@ -145,8 +146,8 @@ def _order(value: Any) -> Any:
 def _head(entry: Entry) -> str:
     request = entry.asked.request
     where = "" if request.provider == "local" else f", on {escape(request.provider)}"
-    cap = "" if entry.asked.max_price is None else f" of at most ${entry.asked.max_price:.2f}"
-    cost = f", ${entry.cost:.2f}{cap} so far" if entry.cost or cap else ""
+    cap = "" if entry.asked.max_price is None else f" of at most {money(entry.asked.max_price)}"
+    cost = f", {money(entry.cost) if entry.cost else 'nothing'}{cap} so far" if entry.cost or cap else ""
     said = (
         banner("Why", entry.said, kind="error" if entry.state == "failed" else "note") if entry.said else ""
     )
