@@ -84,7 +84,11 @@ function render({ model, el }) {
     clearTimeout(resting.get(key));
     resting.set(key, setTimeout(() => {
       asked.set(key, ++questions);
-      model.send({ kind: "typed", question: questions, field: key, text: views.get(key).state.sliceDoc() });
+      try {
+        model.send({ kind: "typed", question: questions, field: key, text: views.get(key).state.sliceDoc() });
+      } catch { // the kernel has gone meanwhile, which the page says by itself
+        asked.delete(key);
+      }
     }, REST_MS));
   }
 
