@@ -42,6 +42,7 @@ REASONS = {
         "machines/aws/controller/provider.py",
         "AwsProvider",
     ): "files of ours, and no files: what a provider is asked",
+    ("machines/aws/controller/baking.py", "environment"): "our own code and its lock",
     (
         "machines/aws/controller/homes.py",
         "taken_request",

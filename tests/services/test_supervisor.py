@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from workbench.services import first_model, state, supervisor
+from workbench.services import Service, first_model, state, supervisor
 from workbench.services.child import FULL_PAUSE_S, GIVE_UP_AFTER, GIVE_UP_WITHIN_S, DeathVerdict, judge
 from workbench.services.logs import LIMIT_BYTES, ServiceLog
 from workbench.services.state import Board, Row, State
 from workbench.settings import Settings
+from workbench.verbs.services import is_settled
 
 
 def test_a_service_is_started_again_ever_later() -> None:
@@ -48,6 +49,34 @@ def test_the_state_is_read_as_it_was_told(settings: Settings) -> None:
     rows = (Row("back end", "ready", "http://here", 7), Row("dashboard", "starting"))
     assert told == [(State(1, 2.0, rows), "back end ready")]
     assert state.parse(state.path(settings).read_text()) == told[0][0]
+
+
+def test_a_warning_is_told_with_all_services_so_that_nobody_takes_some_for_all(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.run.mkdir(parents=True)
+    settings.logs.mkdir(parents=True, exist_ok=True)
+    told: list[tuple[State, str]] = []
+    waits = (sys.executable, "-c", "import time; time.sleep(600)")
+    services = [
+        Service(name, waits, dict(os.environ), 0, "", f"http://{name}", warning="it is slow")
+        for name in ("backend", "dashboard")
+    ]
+    watched = supervisor._Supervisor(
+        settings, lambda state, line: told.append((state, line)), only=("backend", "dashboard")
+    )
+    monkeypatch.setattr(watched, "_prepare", lambda: (services, ["nothing can be trained"]))
+    try:
+        watched.start()
+        assert [line for _, line in told if line.startswith("warning")] == [
+            "warning: nothing can be trained",
+            "warning: it is slow",
+            "warning: it is slow",
+        ]
+        assert {tuple(row.name for row in state.rows) for state, _ in told} == {("back end", "dashboard")}
+        assert not is_settled(told[0][0])
+    finally:
+        watched.stop()
 
 
 def test_what_a_full_disk_kept_from_somebody_is_told_later(settings: Settings) -> None:

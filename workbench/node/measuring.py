@@ -75,7 +75,7 @@ def measure(folder: Path, file: str, expected: str) -> MeasuredExport:
         _check_plain(stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode), path)
     load_back(export_folder)
     told = untrusted_folders.read_json(folder, "fields.json", MAX_FIELDS)
-    stated = _parse(told, "labels", "input", "inputs", "output", "outputs")
+    stated = _parse(_without_claims(told), "labels", "input", "inputs", "output", "outputs")
     inputs, outputs = [one.name for one in stated.inputs], [*stated.fetches]
     x, y = arrays.fit(x, inputs or [INPUT]), arrays.fit(y, outputs or [OUTPUT])
     given = stated.inputs or ((stated.input,) if stated.input else ())
@@ -102,6 +102,22 @@ def measure(folder: Path, file: str, expected: str) -> MeasuredExport:
 def _parse(told: Mapping[str, object], *fields: str) -> Manifest:
     """The fields alone that are a machine's to say."""
     return Manifest.parse({field: told[field] for field in fields if field in told})
+
+
+def _without_claims(told: Mapping[str, object]) -> dict[str, object]:
+    """Of an output its name is a machine's to say, and that it is logits; all else is measured."""
+
+    def named(output: Mapping[str, object]) -> dict[str, object]:
+        kind = "logits" if output.get("kind") == "logits" else "values"
+        return {"kind": kind, "shape": [], **({"name": output["name"]} if "name" in output else {})}
+
+    kept = {key: value for key, value in told.items() if key not in ("output", "outputs")}
+    output, outputs = told.get("output"), told.get("outputs")
+    if isinstance(output, Mapping):
+        kept["output"] = named(output)
+    if isinstance(outputs, list):
+        kept["outputs"] = [named(one) if isinstance(one, Mapping) else one for one in outputs]
+    return kept
 
 
 def load_back(export_folder: Path) -> None:

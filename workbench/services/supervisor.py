@@ -110,17 +110,16 @@ class _Supervisor:
         services, warnings = self._prepare()
         for service in services:
             _check_port(service)
-        for warning in warnings:
-            self._board.say(f"warning: {warning}")
         for service in services:
             self._children.append(Child(service, TITLES[service.name], self._settings, self._board))
-            if service.warning:
-                self._board.say(f"warning: {service.warning}")
             if service.name == "backend" and "frontend" in self._only and not _serves_page(services):
                 page = Row(
                     TITLES["frontend"], "ready", self._settings.own_backend, message="served by the back end"
                 )
                 self._board.put(page)
+        # Only now, for what is said shows all rows: who waits for them would take some for all.
+        for warning in (*warnings, *(service.warning for service in services if service.warning)):
+            self._board.say(f"warning: {warning}")
         for one in self._children:
             one.launch()
             # Training takes longest: it begins as soon as it can.
