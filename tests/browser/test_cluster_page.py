@@ -93,7 +93,7 @@ class Screen:
     @property
     def jobs_count(self) -> Locator:
         """How many jobs the table has; sweeps have one of their own."""
-        return self.page.locator(".wb-table-count:visible")
+        return self.page.locator(".wb-jobs .wb-table-count")
 
     def row(self, id: int) -> Locator:
         return self.page.locator(f"tr.wb-row[data-key='{id}']")
@@ -372,7 +372,7 @@ def test_ten_thousand_jobs_are_scrolled_sorted_filtered_and_opened_by_keys(
     expect(screen.jobs_count).to_have_text("10,007")
     expect(rows.first).to_be_visible()
     assert rows.count() < 80, "only what is in sight is here"
-    page.locator(".wb-table-scroll").evaluate("e => { e.scrollTop = e.scrollHeight; }")
+    page.locator(".wb-jobs .wb-table-scroll").evaluate("e => { e.scrollTop = e.scrollHeight; }")
     expect(screen.row(1)).to_be_visible()
     page.get_by_role("columnheader", name="Job").get_by_role("button").click()
     expect(rows.first).to_have_attribute("data-key", "1")
