@@ -17,7 +17,7 @@ MOST_SIGNS = 20_000
 """Characters of what is said of one setting."""
 MOST_WHOLE = 2**53
 """Beyond it, not every whole number is one of its own to a computer."""
-_NUMBER = r"[+-]?(?:\d+(?:_\d+)*\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
+_NUMBER = r"[+-]?(?:\d++(?:_\d++)*+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?"
 _RANGE = re.compile(rf"\s*({_NUMBER})\s*\.\.\s*({_NUMBER})\s*+(?::\s*(log|{_NUMBER}))?\s*", re.ASCII)
 
 
