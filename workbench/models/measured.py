@@ -19,8 +19,25 @@ from workbench.models.published_evaluation import (
 )
 
 
+class _OnlyOutput:
+    """What the manifest says of a model's only output."""
+
+    outputs: np.ndarray
+    output_kind: OutputKind
+
+    @property
+    def told(self) -> tuple[ModelOutput, ...]:
+        """What the manifest says of each of several outputs."""
+        return ()
+
+    @property
+    def main(self) -> ModelOutput:
+        """What the manifest says of the output."""
+        return ModelOutput(self.output_kind, self.outputs.shape[1:])
+
+
 @dataclass(frozen=True)
-class Evaluation:
+class Evaluation(_OnlyOutput):
     """A classifier's answers to the held-out part, counted.
 
     Attributes
@@ -89,16 +106,6 @@ class Evaluation:
             worst=self.worst,
         )
 
-    @property
-    def told(self) -> tuple[ModelOutput, ...]:
-        """What the manifest says of each of several outputs."""
-        return ()
-
-    @property
-    def main(self) -> ModelOutput:
-        """What the manifest says of the output."""
-        return ModelOutput(self.output_kind, self.outputs.shape[1:])
-
     def save(self, folder: Path, x: Any) -> None:
         """Write ``evaluation.json`` and its drawings, and where ``x`` are pictures ``worst.png`` with the mistakes."""
         published_evaluation.write(self.summary(), folder)
@@ -111,7 +118,7 @@ class Evaluation:
 
 
 @dataclass(frozen=True)
-class Regression:
+class Regression(_OnlyOutput):
     """A regressor's answers to the held-out part, measured.
 
     Attributes
@@ -159,16 +166,6 @@ class Regression:
                 for i in self.worst
             ),
         )
-
-    @property
-    def told(self) -> tuple[ModelOutput, ...]:
-        """What the manifest says of each of several outputs."""
-        return ()
-
-    @property
-    def main(self) -> ModelOutput:
-        """What the manifest says of the output."""
-        return ModelOutput(self.output_kind, self.outputs.shape[1:])
 
     def save(self, folder: Path, x: Any) -> None:
         """Write ``evaluation.json`` and its drawing."""
