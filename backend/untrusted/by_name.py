@@ -93,7 +93,10 @@ def _read_one(value: object, manifest: Manifest, takes: Input, pictured: bool) -
     if takes.shape == (1,) and not isinstance(value, list):  # a column of one, as tables have it
         value = [value]
     shape = (-1, *(-1 if side is None else side for side in takes.shape))
-    return to_array([value], Tensor(dtype_of(takes.dtype), shape), takes.name)
+    x = to_array([value], Tensor(dtype_of(takes.dtype), shape), takes.name)
+    if x.dtype.kind == "f" and np.isinf(x).any():  # of NaN some models make a missing value
+        raise BadInput(f"{takes.name} holds a number beyond those of {takes.dtype}")
+    return x
 
 
 def _bytes(value: bytes | str, name: str) -> bytes:
