@@ -14,7 +14,8 @@ from workbench.datasets.kept.values import Column, DatasetManifest, Part
 from workbench.errors import BadInput
 from workbench.settings import Settings
 
-AT_ONCE_BYTES = 4 * 1024**2
+AT_ONCE_BYTES = 1024**2
+"""Larger ones leave the processor's caches: a fifth more CPU an example of 12 kB, and so do those of 64 kB."""
 BUFFER_BYTES = 1024**2
 CYCLE = 4
 """Files that are read beside each other, so that what is shuffled comes from several."""
