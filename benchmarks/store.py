@@ -18,7 +18,7 @@ from benchmarks.store_filling import JOBS, POINTS, fill
 from tests.jobs import mariadb
 from workbench.jobs import JobFilter, Store
 from workbench.jobs.listing import SORTS
-from workbench.ui.cluster.job import CURVE_POINTS
+from workbench.ui.cluster.jobs.job import CURVE_POINTS
 
 ROUNDS = 5
 ROWS = 50

@@ -34,6 +34,8 @@ SHARED_BY_FOLDER = {
     "application": "application",
     "backends": "backends",
     "browser/drawing_page": "drawing_page",
+    "browser/page_modules": "page_modules",
+    "ui/serving": "serving_page",
     "machines": "machines",
     **dict.fromkeys(("aws", "emulator"), "emulator"),
 }

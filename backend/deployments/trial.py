@@ -19,8 +19,8 @@ from backend.deployments import engines
 from workbench import manifest as manifests
 from workbench.errors import AllTaken, ModelRefused, WorkbenchError
 from workbench.manifest import Manifest
-from workbench.system import linux
 from workbench.system.endings import describe_code
+from workbench.system.sandbox import linux
 
 WAITS_S = 300.0
 MOST_SAID = 64 * 1024

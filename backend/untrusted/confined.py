@@ -5,7 +5,7 @@ much memory is used or nobody asks any more. Its child passes what comes through
 ports. The server is the grandchild: it has nothing but its model, Python and a small temporary folder, a user of its
 own, no network but a loopback of its own, no secrets, and limits.
 
-Where the system allows no namespaces the limits are left, and a filter of system calls (:mod:`workbench.system.seccomp`) stands
+Where the system allows no namespaces the limits are left, and a filter of system calls (:mod:`workbench.system.sandbox.seccomp`) stands
 in for the network of its own; ``protection`` in the folder says what holds.
 """
 
@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from backend.untrusted.relay import pass_on
-from workbench.system import linux, seccomp
+from workbench.system.sandbox import linux, seccomp
 
 SOCKET, LOG, PROTECTION = "socket", "log", "protection"
 NO_FAULT = "the model server cannot"

@@ -33,8 +33,8 @@ from backend.untrusted.model_files import ModelFile, ModelFiles
 from workbench.errors import BadInput, ModelRefused, NeedsTensorFlow, Unavailable
 from workbench.manifest import Manifest, OutputKind
 from workbench.system.endings import last_line
-from workbench.system.linux import MODEL_UIDS
 from workbench.system.locks import locked
+from workbench.system.sandbox.linux import MODEL_UIDS
 from workbench.system.waiting import comes_true
 
 log = logging.getLogger("backend")

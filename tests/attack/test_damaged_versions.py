@@ -15,7 +15,7 @@ from workbench.jobs import Store
 from workbench.manifest import Manifest
 from workbench.models import registry
 from workbench.settings import Settings
-from workbench.ui.serving import version_views
+from workbench.ui.serving.models import views as version_views
 from workbench.verbs import models
 
 Deed = Callable[[Path], object]

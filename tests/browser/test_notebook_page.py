@@ -24,8 +24,8 @@ from workbench.models import registry
 from workbench.services import Service, dashboard
 from workbench.settings import PROJECT, Settings
 from workbench.ui.widgets import theme
-from workbench.ui.widgets.answer import doubted
-from workbench.ui.widgets.canvas import Canvas
+from workbench.ui.widgets.drawing.answer import doubted
+from workbench.ui.widgets.drawing.canvas import Canvas
 
 SEVEN = [(0.3, 0.25), (0.5, 0.22), (0.72, 0.25), (0.6, 0.5), (0.48, 0.85)]
 WAIT_MS = 120_000

@@ -9,9 +9,9 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.backend import making
 from workbench.backends.correction_values import Correction
-from workbench.ui.serving.review_grid import item
+from workbench.ui.serving.corrections.review_grid import item
 from workbench.ui.widgets import theme
-from workbench.ui.widgets.inline_pictures import data_url
+from workbench.ui.widgets.drawing.inline_pictures import data_url
 
 MODEL = """async ([source, items]) => {
     const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from workbench.ui.cluster import jobs
-from workbench.ui.serving import models
+from workbench.ui.cluster.jobs import panel as jobs
+from workbench.ui.serving.models import panel as models
 from workbench.ui.widgets import theme
 from workbench.ui.widgets.table import Column, Query
 

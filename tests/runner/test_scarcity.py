@@ -15,7 +15,7 @@ from workbench.jobs import Store
 from workbench.machines import Layout, Machine, scarcity
 from workbench.machines.fake import FakeProvider
 from workbench.settings import Settings
-from workbench.ui.cluster import job_views
+from workbench.ui.cluster.jobs import views as job_views
 
 __all__ = ["store"]
 

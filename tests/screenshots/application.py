@@ -19,7 +19,7 @@ from IPython.display import display
 from tests.ui.test_application_panel import RUNNING, Stand
 from workbench.errors import Unavailable
 from workbench.machines import Machine
-from workbench.ui.cluster.application import ApplicationPanel
+from workbench.ui.cluster.machines.application import ApplicationPanel
 
 TRAINING = [
     Machine("job-3", role, n, "running", f"192.168.0.4{{n}}:2222", instance=f"i-{{role}}{{n}}")

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from workbench.settings import PROJECT
-from workbench.system import seccomp
+from workbench.system.sandbox import seccomp
 
 pytestmark = pytest.mark.skipif(not seccomp.works(), reason="this system has no filters of system calls")
 
@@ -19,7 +19,7 @@ def tried(refused: str, code: str) -> Any:
     """What a process with the filter says of what it tried, while nobody reaches the socket that listens for it."""
     head = f"""
         import ctypes, json, os, socket, sys
-        from workbench.system import seccomp
+        from workbench.system.sandbox import seccomp
         told = []
         def tell(what, act):
             try:

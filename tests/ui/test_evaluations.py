@@ -7,7 +7,7 @@ import pytest
 from workbench.manifest import Manifest
 from workbench.models.evaluation import evaluate
 from workbench.ui import evaluations
-from workbench.ui.serving import comparison_views
+from workbench.ui.serving.models import comparison_views
 from workbench.verbs.models import Version
 
 

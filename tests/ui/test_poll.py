@@ -8,8 +8,8 @@ import pytest
 
 from tests.chain import wait_until
 from workbench.errors import Unavailable
-from workbench.ui.widgets.browser import Browser
 from workbench.ui.widgets.poll import Newest, Poll
+from workbench.ui.widgets.visitor.browser import Browser
 
 
 class Question:

@@ -13,9 +13,9 @@ from workbench.models.evaluation import evaluate
 from workbench.models.measured import Evaluation
 from workbench.ui.file_button import FileButton
 from workbench.ui.widgets import pieces, theme
-from workbench.ui.widgets.canvas import Canvas
 from workbench.ui.widgets.curves import thin
-from workbench.ui.widgets.inline_pictures import data_url
+from workbench.ui.widgets.drawing.canvas import Canvas
+from workbench.ui.widgets.drawing.inline_pictures import data_url
 
 
 class Wire:

@@ -15,7 +15,7 @@ from workbench.manifest import write_listing
 from workbench.models import registry
 from workbench.recipes import Recipe
 from workbench.settings import Settings
-from workbench.ui.serving import version_views
+from workbench.ui.serving.models import views as version_views
 from workbench.verbs import retraining
 from workbench.verbs.workbench import open_store
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import psutil
 
-from workbench.system.linux import MACHINE_UIDS, MODEL_UIDS
+from workbench.system.sandbox.linux import MACHINE_UIDS, MODEL_UIDS
 
 MARK = "WORKBENCH_SERVICE"
 MAX_MARK = 8192

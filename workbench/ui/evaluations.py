@@ -12,8 +12,8 @@ from workbench.errors import ModelRefused
 from workbench.models import published_evaluation
 from workbench.models.charts import SHEET_COLUMNS
 from workbench.models.published_evaluation import Mistake, PublishedClassification, PublishedRegression
+from workbench.ui.widgets.drawing.inline_pictures import picture_grid
 from workbench.ui.widgets.formats import percent, sure
-from workbench.ui.widgets.inline_pictures import picture_grid
 from workbench.verbs.models import Version
 
 if TYPE_CHECKING:

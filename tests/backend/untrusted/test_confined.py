@@ -15,7 +15,7 @@ import pytest
 
 from backend.untrusted import confined, relay
 from workbench.settings import PROJECT
-from workbench.system import linux, seccomp
+from workbench.system.sandbox import linux, seccomp
 
 NOBODY = 65534
 SYSTEM_PYTHON = Path("/usr/bin/python3")

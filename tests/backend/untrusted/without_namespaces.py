@@ -14,7 +14,7 @@ import numpy as np
 from backend.untrusted.model_files import ModelFiles
 from backend.untrusted.model_servers import ModelServers
 from workbench.errors import ModelRefused
-from workbench.system import seccomp
+from workbench.system.sandbox import seccomp
 
 
 def main(model: str, home: str, signature: str, text: str) -> None:

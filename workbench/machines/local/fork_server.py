@@ -23,9 +23,9 @@ from workbench.machines.local.head import Head
 from workbench.machines.local.messages import FULL, NONE, USER, End, Keep, Launch, Standing
 from workbench.machines.local.processes import MARK, PREWARMED, mark
 from workbench.settings import CODE
-from workbench.system import linux
 from workbench.system.control_socket import Nothing, Reply, Route, Server, listen
-from workbench.system.linux import MACHINE_UIDS
+from workbench.system.sandbox import linux
+from workbench.system.sandbox.linux import MACHINE_UIDS
 
 IDLE_S = 900.0
 FORK_TIMEOUT_S = 30.0

@@ -18,7 +18,7 @@ from workbench.machines.local.messages import Work
 from workbench.machines.local.processes import MARK
 from workbench.machines.local.sandbox import MachineLimits, limit
 from workbench.system import priority
-from workbench.system.linux import end_with_parent, write_environment
+from workbench.system.sandbox.linux import end_with_parent, write_environment
 
 DEFAULT = (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
 MAX_OUTPUT = 1_000_000

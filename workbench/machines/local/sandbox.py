@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from workbench.settings import CODE, INSTALLED
-from workbench.system import linux
+from workbench.system.sandbox import linux
 
 EMPTIED = tuple(map(Path, ("/tmp", "/var/tmp", "/dev/shm", "/run")))  # noqa: S108
 RESERVED_BYTES = 2 * 1024**3 + (os.cpu_count() or 1) * 256 * 1024**2

@@ -5,7 +5,7 @@ import zlib
 from collections.abc import Collection
 
 from workbench.errors import Unavailable
-from workbench.system.linux import MACHINE_UIDS
+from workbench.system.sandbox.linux import MACHINE_UIDS
 
 _HALF = len(MACHINE_UIDS) // 2
 OF_JOBS, OF_OTHERS = MACHINE_UIDS[:_HALF], MACHINE_UIDS[_HALF:]

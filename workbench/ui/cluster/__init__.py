@@ -4,18 +4,18 @@ import ipywidgets
 
 from workbench.jobs import Pulse
 from workbench.settings import Settings, from_environment
-from workbench.ui.cluster.application import Functions
 from workbench.ui.cluster.hints import hand_over
-from workbench.ui.cluster.jobs import JobsPanel
-from workbench.ui.cluster.machines import MachinesPanel
-from workbench.ui.cluster.request import RequestForm
+from workbench.ui.cluster.jobs.panel import JobsPanel
+from workbench.ui.cluster.machines.application import Functions
+from workbench.ui.cluster.machines.panel import MachinesPanel
+from workbench.ui.cluster.request.form import RequestForm
 from workbench.ui.cluster.sweeps.panel import SweepsPanel
 from workbench.ui.draft import DRAFT, HANDED
-from workbench.ui.widgets.address import Address
-from workbench.ui.widgets.browser import Browser
 from workbench.ui.widgets.pieces import Html, error_banner
 from workbench.ui.widgets.poll import Newest, Poll
-from workbench.ui.widgets.requester import Requester
+from workbench.ui.widgets.visitor.address import Address
+from workbench.ui.widgets.visitor.browser import Browser
+from workbench.ui.widgets.visitor.requester import Requester
 from workbench.verbs.application import Application
 from workbench.verbs.sweeps import Sweeps
 from workbench.verbs.workbench import Workbench, open_store

@@ -13,10 +13,10 @@ from workbench.ui.datasets.adding import AddingForm
 from workbench.ui.draft import DRAFT
 from workbench.ui.widgets import theme
 from workbench.ui.widgets.actions import Action, Message
-from workbench.ui.widgets.browser import Browser
 from workbench.ui.widgets.formats import megabytes
 from workbench.ui.widgets.pieces import Html, banner, error_banner, waiting
 from workbench.ui.widgets.poll import Poll
+from workbench.ui.widgets.visitor.browser import Browser
 from workbench.verbs import datasets
 from workbench.verbs.datasets import looking
 from workbench.verbs.workbench import Workbench, open_store

@@ -5,17 +5,17 @@ import ipywidgets
 from workbench.settings import Settings, from_environment
 from workbench.ui.draft import DRAFT
 from workbench.ui.serving.choice import Application, BackEndChoice, OpenBackEnd
-from workbench.ui.serving.corrections import CorrectionsPanel
+from workbench.ui.serving.corrections.panel import CorrectionsPanel
 from workbench.ui.serving.live import LivePanel
-from workbench.ui.serving.models import ModelsPanel
-from workbench.ui.serving.predict import PredictPanel
+from workbench.ui.serving.models.panel import ModelsPanel
+from workbench.ui.serving.predict.panel import PredictPanel
 from workbench.ui.serving.snapshot import Looker, Snapshot
 from workbench.ui.widgets import theme
-from workbench.ui.widgets.address import Address
-from workbench.ui.widgets.browser import Browser
 from workbench.ui.widgets.pieces import Html, error_banner
 from workbench.ui.widgets.poll import Poll
-from workbench.ui.widgets.requester import Requester
+from workbench.ui.widgets.visitor.address import Address
+from workbench.ui.widgets.visitor.browser import Browser
+from workbench.ui.widgets.visitor.requester import Requester
 from workbench.verbs import application as applications
 from workbench.verbs import backends
 from workbench.verbs.workbench import Workbench, open_store

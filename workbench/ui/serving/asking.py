@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from workbench.backends.values import Classified
-from workbench.ui.widgets.answer import Answer
-from workbench.ui.widgets.canvas import Canvas
+from workbench.ui.widgets.drawing.answer import Answer
+from workbench.ui.widgets.drawing.canvas import Canvas
 from workbench.ui.widgets.formats import sure as written
 from workbench.ui.widgets.poll import in_thread
 from workbench.verbs import models

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Protocol
 import ipywidgets
 
 from workbench.errors import WorkbenchError
-from workbench.ui.widgets.address import Address
 from workbench.ui.widgets.pieces import Html, badge
 from workbench.ui.widgets.poll import Newest
+from workbench.ui.widgets.visitor.address import Address
 from workbench.verbs.backends import BackEnd
 
 if TYPE_CHECKING:

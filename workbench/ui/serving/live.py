@@ -11,7 +11,7 @@ from workbench.pictures.ink import fit
 from workbench.ui.serving.asking import AskingCanvas
 from workbench.ui.serving.snapshot import Snapshot
 from workbench.ui.widgets.actions import Action, Message
-from workbench.ui.widgets.answer import Answer
+from workbench.ui.widgets.drawing.answer import Answer
 from workbench.ui.widgets.pieces import Html, banner, waiting, when
 from workbench.ui.widgets.poll import Newest
 from workbench.verbs import previews

@@ -9,9 +9,9 @@ import numpy as np
 from workbench.settings import from_environment
 from workbench.ui import evaluations
 from workbench.ui.cluster.hints import Hints
-from workbench.ui.widgets.answer import Answer, doubted
+from workbench.ui.widgets.drawing.answer import Answer, doubted
+from workbench.ui.widgets.drawing.inline_pictures import data_url, picture_grid
 from workbench.ui.widgets.formats import sure
-from workbench.ui.widgets.inline_pictures import data_url, picture_grid
 from workbench.ui.widgets.pieces import Html, banner
 from workbench.verbs import services
 

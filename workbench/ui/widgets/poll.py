@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
-from workbench.ui.widgets.browser import Browser
+from workbench.ui.widgets.visitor.browser import Browser
 
 T = TypeVar("T")
 FAST_S = 1.0

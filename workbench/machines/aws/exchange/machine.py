@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from workbench.system.linux import MACHINE_UIDS
+from workbench.system.sandbox.linux import MACHINE_UIDS
 
 ROOT = Path("/opt/workbench")
 """Of a machine that is ours alone; elsewhere (the emulator's folders) nothing is done as another user."""

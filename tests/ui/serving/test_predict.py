@@ -1,0 +1,179 @@
+"""What is asked on the serving page: drawings, pictures, values by name, models of one's own."""
+
+import shutil
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.backend import bright, making, making_several
+from tests.chain import wait_until
+from tests.ui.serving.stand import Stand
+from tests.ui.test_widgets import Wire, connect
+from workbench.manifest import FILE, Manifest, read
+from workbench.models import registry
+from workbench.ui.serving.models import views as version_views
+from workbench.ui.serving.predict.panel import BY_URL, PUBLISHED, UPLOAD, URL, ZIP
+
+WHEN = datetime(2026, 11, 22, tzinfo=UTC)
+
+
+def test_a_drawing_is_asked_about_while_it_grows(stand: Stand) -> None:
+    predict = stand.page.predict
+    assert predict.published.value == "mnist-cnn:2"
+    assert (predict.width.value, predict.height.value, predict.channels.value) == ("28", "28", "1")
+    wire = connect(predict.canvas)
+    draw(wire, making.seven(140))
+    wait_until(lambda: "wb-headline" in predict.answer.html, 60, "the answer")
+    assert '<span class="wb-headline">2</span>' in predict.answer.html
+    assert "mnist-cnn:2" in predict.answer.html
+    assert " ms" in predict.answer.html
+    assert "What the model saw" in predict.answer.html
+    predict.published.value = "mnist-cnn:3"  # it was never sent there
+    wait_until(
+        lambda: '<span class="wb-headline">3</span>' in predict.answer.html, 20, "the other version's answer"
+    )
+
+
+def draw(wire: Wire, ink: np.ndarray) -> None:
+    """Send a drawing, and wait until the canvas may send the next."""
+    before = len(wire.messages)
+    height, width = ink.shape
+    content = {"kind": "ink", "id": 1, "width": width, "height": height}
+    wire.receive(
+        {
+            "content": {"data": {"method": "custom", "content": content}},
+            "buffers": [memoryview(ink.tobytes())],
+        }
+    )
+    wait_until(lambda: len(wire.messages) > before, 60, "the canvas")
+
+
+def test_an_uploaded_picture_is_answered_and_a_wrong_size_refused_in_the_back_ends_words(
+    stand: Stand, tmp_path: Path
+) -> None:
+    predict = stand.page.predict
+    predict.picture.value = UPLOAD
+    stand.press(predict.ask)
+    assert "choose a picture first" in predict.message.html
+    upload(predict.file, "seven.png", making.png(making.seven()))
+    wait_until(lambda: "wb-headline" in predict.answer.html, 60, "the answer")
+    wait_until(lambda: not predict.ask.busy, 60, "the end")
+    predict.source.value = ZIP
+    model = bright.model(tmp_path / "bright.onnx", "softmax", 3, high=1)
+    upload(predict.model_file, "bright.onnx", model.read_bytes())
+    upload(predict.file, "white.png", bright.picture(235))
+    predict.layout.value, predict.output.value, predict.range.value = "NHWC", "output", "0,1"
+    stand.press(predict.ask)
+    assert '<span class="wb-headline">2</span>' in predict.answer.html, predict.message.html
+    predict.output.value = "scores"
+    stand.press(predict.ask)
+    assert "scores" in predict.message.html
+    assert "it has: output" in predict.message.html
+    assert predict.answer.html == "", "an answer to another question stands below the error"
+    assert 'src="data:image/png;base64,' in predict.uploaded.html
+    predict.source.value = PUBLISHED
+    assert "Choose a picture" in predict.answer.html
+    assert predict.message.html == ""
+    upload(predict.file, "seven.png", making.png(making.seven()))
+    wait_until(lambda: not predict.ask.busy, 60, "the end")
+    predict.width.value = "32"  # as no page can: see below
+    stand.press(predict.ask)
+    assert "imageSize is 32x28x1, but the model takes 28x28x1" in predict.message.html
+
+
+def test_the_size_of_a_published_model_is_shown_and_only_that_of_another_can_be_said(stand: Stand) -> None:
+    predict = stand.page.predict
+    sizes = (predict.width, predict.height, predict.channels)
+    for source, fixed in ((PUBLISHED, True), (ZIP, False), (BY_URL, False), (PUBLISHED, True)):
+        predict.source.value = source
+        assert [field.disabled for field in sizes] == [fixed] * 3
+    assert [field.value for field in sizes] == ["28", "28", "1"]
+
+
+def test_a_picture_by_url_is_fetched_by_the_back_end_or_refused_in_its_words(stand: Stand) -> None:
+    predict = stand.page.predict
+    predict.picture.value = URL
+    predict.url.value = f"{stand.server.url}/healthz"
+    stand.press(predict.ask)
+    assert "wb-error" in predict.message.html
+    assert "127.0.0.1" in predict.message.html
+
+
+def test_a_model_of_ones_own_is_uploaded_as_a_zip_and_named_by_a_label_set(
+    stand: Stand, tmp_path: Path
+) -> None:
+    predict = stand.page.predict
+    version = making.version(tmp_path / "own", 1, answer=4)
+    predict.source.value, predict.picture.value = ZIP, UPLOAD
+    upload(predict.file, "seven.png", making.png(making.seven()))
+    upload(predict.model_file, "own.zip", making.zipped(version, tmp_path / "own.zip"))
+    predict.labels.value = "FashionMnist"
+    stand.press(predict.ask)
+    assert predict.message.html == ""
+    assert '<span class="wb-headline">Coat</span>' in predict.answer.html
+    assert "a model of your own" in predict.answer.html
+    assert "T-shirt/top" in predict.answer.html
+    predict.source.value = PUBLISHED
+
+
+def upload(widget: Any, name: str, content: bytes) -> None:
+    widget.value = (
+        {"name": name, "type": "", "size": len(content), "content": content, "last_modified": WHEN},
+    )
+
+
+@pytest.fixture
+def several(stand: Stand, tmp_path: Path) -> Iterator[registry.Version]:
+    """A version of two inputs and two outputs, published for one test."""
+
+    def write(aside: Path) -> Manifest:
+        made = making_several.version(tmp_path / "several", 1)
+        for path in made.iterdir():
+            if path.name != FILE:
+                shutil.copy(path, aside)
+        return read(made)
+
+    version = registry.add("several", write, stand.page.workbench.settings)
+    yield version
+    shutil.rmtree(version.folder.parent)
+
+
+def test_a_model_of_several_inputs_has_a_field_for_each_filled_with_an_example(
+    stand: Stand, several: registry.Version
+) -> None:
+    stand.page.poll.turn()
+    predict = stand.page.predict
+    predict.published.value = str(several)
+    sizes, rank = predict.inputs._form.children
+    assert [(field.description, field.value) for field in (sizes, rank)] == [
+        ("sizes", "0, 1, 2"),
+        ("rank", "0"),
+    ]
+    assert "Press Ask" in predict.answer.html
+    assert predict._left.children == (predict.inputs.widget,)
+    predict.inputs.another.click()
+    assert (sizes.value, rank.value) == ("3, 4, 5", "1")
+    sizes.value, rank.value = "1, 2 3", "5"
+    stand.press(predict.ask)
+    assert '<span class="wb-headline">high</span>' in predict.answer.html, predict.message.html
+    assert "<b>income</b> 11" in predict.answer.html
+    for text, said in (
+        ("1, 2", "sizes takes 3 numbers, separated by commas. Received: 2"),
+        ("one", "Received: &#x27;one&#x27;"),
+    ):
+        sizes.value = text
+        stand.press(predict.ask)
+        assert said in predict.message.html
+    sizes.value, rank.value = "1, 2, 3", "5.5"
+    stand.press(predict.ask)
+    assert "rank must be whole numbers" in predict.message.html
+    shown = version_views.facts(several)
+    assert "<dt>Input sizes</dt><dd>array 3</dd>" in shown
+    assert "<dt>Output income</dt><dd>off by 0.1 in the mean</dd>" in shown
+    predict.published.value = "mnist-cnn:2"
+    assert predict.picture in predict._left.children
+    assert "Draw something" in predict.answer.html

@@ -1,1 +1,0 @@
-"""Jobs beside each other: what was asked for, what came of it, and where their code differs."""

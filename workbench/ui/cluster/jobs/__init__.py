@@ -1,0 +1,1 @@
+"""The jobs: their table, the page of one, several compared."""

@@ -1,1 +1,0 @@
-"""What a request would take in other layouts."""

@@ -1,0 +1,1 @@
+"""The machines: those that train, standing clusters, the application on AWS."""

@@ -1,1 +1,0 @@
-"""What goes with a recipe's code: files beside it, and packages that it needs."""

@@ -1,0 +1,1 @@
+"""What is asked for: the recipe, the layout, and what would come of them."""

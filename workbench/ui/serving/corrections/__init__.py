@@ -1,0 +1,1 @@
+"""The drawings that visitors gave: reviewed, and sent into a retraining."""

@@ -1,0 +1,1 @@
+"""The models: their table, the page of one version, two compared."""

@@ -1,0 +1,1 @@
+"""A canvas to draw on, and what is answered to a drawing."""
