@@ -270,19 +270,7 @@ const workbench = wayBack(location);
 if (workbench) set(part("workbench"), { href: workbench, hidden: false });
 if (config.notice) set(part("remark"), { textContent: config.notice, hidden: false });
 
-function showTheme() {
-  const choice = document.documentElement.dataset.theme;
-  const names = { auto: "as the system", light: "light", dark: "dark" };
-  part("theme").setAttribute("aria-label", `Colours: ${names[choice]}`);
-  part("theme").title = `Colours: ${names[choice]}`;
-  part("theme-name").textContent = { auto: "System", light: "Light", dark: "Dark" }[choice];
-  sheet.repaint();
-}
-part("theme").addEventListener("click", () => {
-  theme.choose(theme.following(document.documentElement.dataset.theme));
-  showTheme();
-});
-showTheme();
+theme.attach(part("theme"), part("theme-name"), () => sheet.repaint());
 
 set(part("width"), { min: PEN.narrowest, max: PEN.widest, valueAsNumber: PEN.first });
 part("nib").style.setProperty("--width", PEN.first);

@@ -232,19 +232,6 @@ function showEffort() {
   set(part("effort"), { textContent: collecting.effort(10 * each) });
 }
 
-function showTheme() {
-  const choice = document.documentElement.dataset.theme;
-  const names = { auto: "as the system", light: "light", dark: "dark" };
-  part("theme").setAttribute("aria-label", `Colours: ${names[choice]}`);
-  part("theme").title = `Colours: ${names[choice]}`;
-  part("theme-name").textContent = { auto: "System", light: "Light", dark: "Dark" }[choice];
-  sheet.repaint();
-}
-part("theme").addEventListener("click", () => {
-  theme.choose(theme.following(document.documentElement.dataset.theme));
-  showTheme();
-});
-
 if (config.notice) set(part("remark"), { textContent: config.notice, hidden: false });
 for (const each of collecting.EACH) part("each").append(new Option(String(each), String(each)));
 set(part("each"), { value: String(collecting.nobody.each) });
@@ -252,7 +239,7 @@ set(part("name"), { maxLength: collecting.LONGEST_NAME });
 set(part("width"), { min: PEN.narrowest, max: PEN.widest, valueAsNumber: PEN.first });
 part("nib").style.setProperty("--width", PEN.first);
 showEffort();
-showTheme();
+theme.attach(part("theme"), part("theme-name"), () => sheet.repaint());
 let saved = "";
 try {
   saved = sessionStorage.getItem(KEPT) ?? "";

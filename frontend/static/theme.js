@@ -23,4 +23,20 @@ export function choose(choice) {
 
 export const following = (choice) => CHOICES[(CHOICES.indexOf(choice) + 1) % CHOICES.length];
 
+/** Let a button go from one choice to the next and its label say which holds; `repaint` is called with each. */
+export function attach(button, label, repaint) {
+  const show = () => {
+    const choice = document.documentElement.dataset.theme;
+    button.title = `Colours: ${choice === "auto" ? "as the system" : choice}`;
+    button.setAttribute("aria-label", button.title);
+    label.textContent = { auto: "System", light: "Light", dark: "Dark" }[choice];
+    repaint();
+  };
+  button.addEventListener("click", () => {
+    choose(following(document.documentElement.dataset.theme));
+    show();
+  });
+  show();
+}
+
 document.documentElement.dataset.theme = theme();

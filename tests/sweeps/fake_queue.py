@@ -79,7 +79,7 @@ def by_units(settings: Mapping[str, object], epoch: int) -> float:
 
 def ask(queue: Queue, settings: Mapping[str, object], **more: object) -> sweeps.Asked:
     request = Request("net", "ann", RECIPE)
-    return sweeps.ask(request, settings, **more)  # type: ignore[arg-type]
+    return sweeps.ask(request, settings, sweeps.Options(**more))  # type: ignore[arg-type]
 
 
 def run(queue: Queue, asked: sweeps.Asked) -> Sweep:

@@ -100,7 +100,7 @@ def test_time_and_price_come_first_and_hold_for_what_was_estimated_alone(parts: 
     assert "2 trials" in parts.press(form.estimate)
     assert "has begun" in parts.press(form.start)
     (id,) = parts.begun
-    assert kept.read(id, parts.queue.settings).trials == 2
+    assert kept.read(id, parts.queue.settings).options.trials == 2
     assert form.start.button.disabled
 
 

@@ -52,10 +52,7 @@ def test_a_sweep_is_kept_whole_and_gone_on_with_from_what_was_kept(
     asked = sweeps.ask(
         dataclasses.replace(asked.request, recipe=recipe),
         {"UNITS": [8, 32], "RATE": "1e-3..1e-1:log"},
-        trials=3,
-        seed=7,
-        metric="loss",
-        max_price=9.5,
+        asked.options,
     )
     id = unattended.known.begin(asked)
     assert unattended.begun == [id]

@@ -114,13 +114,7 @@ def sweep(
     asked = sweeps.ask(
         request,
         settings,
-        method=method,
-        trials=trials,
-        seed=seed,
-        metric=metric,
-        early_stopping=early_stopping,
-        at_once=at_once,
-        max_price=max_price,
+        sweeps.Options(method, trials, seed, metric, early_stopping, at_once, max_price),
     )
     with opened(environment) as workbench:
         return Sweep(sweeps.run(asked, workbench))

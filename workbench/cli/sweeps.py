@@ -96,13 +96,15 @@ def _sweep(arguments: argparse.Namespace, settings: Settings) -> int:
         asked = sweeps.ask(
             jobs.request(arguments, settings, workbench),
             wanted,
-            method=arguments.method,
-            trials=arguments.trials,
-            seed=arguments.seed,
-            metric=arguments.metric,
-            early_stopping=not arguments.all_epochs,
-            at_once=arguments.at_once,
-            max_price=arguments.max_price,
+            sweeps.Options(
+                method=arguments.method,
+                trials=arguments.trials,
+                seed=arguments.seed,
+                metric=arguments.metric,
+                early_stopping=not arguments.all_epochs,
+                at_once=arguments.at_once,
+                max_price=arguments.max_price,
+            ),
         )
         foretold = sweeps.forecast(asked, workbench)
         print(_say(foretold, asked.method), file=sys.stderr)

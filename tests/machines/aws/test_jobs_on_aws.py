@@ -159,9 +159,7 @@ def test_a_sweep_gives_each_trial_machines_of_its_own_below_a_cap_and_keeps_the_
     asked = sweeps.ask(
         Request("net", "ann", recipe, provider="aws"),
         {"SCORE": "0.3,0.8,0.5,0.9"},
-        trials=3,
-        early_stopping=False,
-        max_price=50.0,
+        sweeps.Options(trials=3, early_stopping=False, max_price=50.0),
     )
     seen: set[str] = set()
     sweep = sweeps.run(asked, stand.workbench, lambda _: seen.update(stand.left()))
@@ -179,7 +177,9 @@ def test_a_sweep_gives_each_trial_machines_of_its_own_below_a_cap_and_keeps_the_
     assert entry.state == "completed"
     assert entry.cost == pytest.approx(sum(trial.cost or 0.0 for trial in sweep.trials))
 
-    dear = dataclasses.replace(asked, trials=4, max_price=entry.cost)
+    dear = dataclasses.replace(
+        asked, trials=4, options=dataclasses.replace(asked.options, max_price=entry.cost)
+    )
     assert len(sweeps.run(dear, stand.workbench).trials) == 3, "the cap is used up"
 
 

@@ -2,7 +2,7 @@
 
 from workbench.sweeps import METHODS, Sweep, Trial
 from workbench.sweeps.page import make_body, make_page
-from workbench.verbs.sweeps.asking import Asked, ask
+from workbench.verbs.sweeps.asking import Asked, Options, ask
 from workbench.verbs.sweeps.driving import run
 from workbench.verbs.sweeps.forecasting import Forecast, forecast
 from workbench.verbs.sweeps.listing import MOVING, Entry, Sweeps
@@ -14,6 +14,7 @@ __all__ = [
     "Asked",
     "Entry",
     "Forecast",
+    "Options",
     "Sweep",
     "Sweeps",
     "Trial",

@@ -18,6 +18,35 @@ MOST = 1000
 
 
 @dataclass(frozen=True)
+class Options:
+    """How a sweep searches, and what it may take.
+
+    Attributes
+    ----------
+    method
+        One of ``METHODS``; ``None`` for a grid where all values are named and few, else ``tpe``.
+    trials
+        How many; ``None`` for all of a grid, else 20.
+    metric
+        ``accuracy`` or ``loss``; ``None`` for the accuracy where the recipe reports one, else the loss.
+    early_stopping
+        Whether trials below the median of those before are ended early.
+    at_once
+        Trials at a time; ``None`` for as many as the queue lets run.
+    max_price
+        US dollars that all trials together may cost; ``None`` for no cap but those of jobs and requesters.
+    """
+
+    method: str | None = None
+    trials: int | None = None
+    seed: int = 0
+    metric: str | None = None
+    early_stopping: bool = True
+    at_once: int | None = None
+    max_price: float | None = None
+
+
+@dataclass(frozen=True)
 class Asked:
     """A sweep to be run.
 
@@ -25,12 +54,8 @@ class Asked:
     ----------
     request
         What each trial asks for, but for its settings and its name; the name is that of the model that the best becomes.
-    metric
-        ``accuracy`` or ``loss``; ``None`` for the accuracy where the recipe reports one, else the loss.
-    at_once
-        Trials at a time; ``None`` for as many as the queue lets run.
-    max_price
-        US dollars that all trials together may cost; ``None`` for no cap but those of jobs and requesters.
+    method, trials
+        Those of the options, which name what is usual for this space where nothing was asked for.
     wanted
         The values of each setting as they were asked for.
     """
@@ -40,11 +65,7 @@ class Asked:
     space: Space
     method: str
     trials: int
-    seed: int = 0
-    metric: str | None = None
-    early_stopping: bool = True
-    at_once: int | None = None
-    max_price: float | None = None
+    options: Options
     wanted: Mapping[str, str | tuple[object, ...]] = field(default_factory=dict)
 
     def recipe(self, settings: Mapping[str, object]) -> Recipe:
@@ -60,20 +81,13 @@ class Asked:
         if self.request.cluster is not None:
             return 1  # whose jobs come one after the other
         cap = settings.max_jobs_per_requester if self.request.provider == "local" else AWS_CAPS[1]
-        return min(cap, self.at_once or cap)
+        return min(cap, self.options.at_once or cap)
 
 
 def ask(
     request: Request,
     settings: Mapping[str, str | Sequence[object]],
-    *,
-    method: str | None = None,
-    trials: int | None = None,
-    seed: int = 0,
-    metric: str | None = None,
-    early_stopping: bool = True,
-    at_once: int | None = None,
-    max_price: float | None = None,
+    options: Options = Options(),
 ) -> Asked:
     """Check what is asked for; the same request and settings give the same id, also with more trials.
 
@@ -94,35 +108,36 @@ def ask(
     space = parse_space(settings, capitals.capitals(request.recipe))
     if request.epochs is not None and "EPOCHS" in space:
         raise BadInput("EPOCHS is swept and given by --epochs: leave one of them out")
-    if method is not None and method not in METHODS:
-        raise BadInput(f"a method is one of {', '.join(METHODS)}. Received: {method!r}")
-    if metric not in (None, "accuracy", "loss"):
-        raise BadInput(f"a metric is accuracy or loss. Received: {metric!r}")
-    method = method or searching.usual_method(space)
-    wanted = trials or searching.usual_trials(space, method)
+    if options.method is not None and options.method not in METHODS:
+        raise BadInput(f"a method is one of {', '.join(METHODS)}. Received: {options.method!r}")
+    if options.metric not in (None, "accuracy", "loss"):
+        raise BadInput(f"a metric is accuracy or loss. Received: {options.metric!r}")
+    method = options.method or searching.usual_method(space)
+    wanted = options.trials or searching.usual_trials(space, method)
     if method == "grid":
         wanted = min(wanted, searching.combinations(space))
     if not 1 <= wanted <= MOST:
         raise BadInput(
             f"a sweep has 1 to {MOST:,} trials. Received: {wanted:,}; take fewer values, or --trials N"
         )
-    if at_once is not None and at_once < 1:
-        raise BadInput(f"at least one trial runs at a time. Received: {at_once}")
-    if max_price is not None and not 0 < max_price < math.inf:
-        raise BadInput(f"a sweep's price has a cap above $0. Received: {max_price}")
+    if options.at_once is not None and options.at_once < 1:
+        raise BadInput(f"at least one trial runs at a time. Received: {options.at_once}")
+    if options.max_price is not None and not 0 < options.max_price < math.inf:
+        raise BadInput(f"a sweep's price has a cap above $0. Received: {options.max_price}")
     id = records.identify(
         request.name,
         request.recipe.sha256,
         {name: str(domain) for name, domain in space.items()},
         method,
-        seed,
+        options.seed,
         request.ps,
         request.workers,
         request.epochs,
         request.provider,
         request.instance_type,
         request.cluster,
-        metric,
+        options.metric,
     )
     said = {name: one if isinstance(one, str) else tuple(one) for name, one in settings.items()}
-    return Asked(id, request, space, method, wanted, seed, metric, early_stopping, at_once, max_price, said)
+    found = dataclasses.replace(options, method=method, trials=wanted)
+    return Asked(id, request, space, method, wanted, found, said)

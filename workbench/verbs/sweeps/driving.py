@@ -72,7 +72,7 @@ def _drive(
     while True:
         sweep = look_again(asked, workbench, record, curves)
         tell(sweep)
-        ends = records.is_stop_asked(asked.id) or spending.is_used_up(sweep.trials, asked.max_price)
+        ends = records.is_stop_asked(asked.id) or spending.is_used_up(sweep.trials, asked.options.max_price)
         if ends and (left := _end(workbench, record, sweep)) != record:
             record = left
             records.write(record)
@@ -111,12 +111,12 @@ def _end(workbench: Workbench, record: Record, sweep: Sweep) -> Record:
 def _next(asked: Asked, records: Records, record: Record, sweep: Sweep) -> TrialRecord | None:
     if len(record.trials) >= asked.trials or records.is_stop_asked(asked.id):
         return None
-    if not spending.may_begin(sweep.trials, asked.max_price):
+    if not spending.may_begin(sweep.trials, asked.options.max_price):
         return None
     failed = [trial for trial in sweep.trials if trial.state == "failed"]
     if len(failed) >= HOPELESS and not any(trial.scores for trial in sweep.trials):
         return None
-    settings = propose(asked.method, asked.space, sweep.tried(), asked.seed)
+    settings = propose(asked.method, asked.space, sweep.tried(), asked.options.seed)
     if settings is None:
         return None
     written = {name: repr(value) for name, value in settings.items()}
@@ -152,7 +152,7 @@ def _changed(record: Record, number: int, **values: int) -> Record:
 
 
 def _hopeless(asked: Asked, sweep: Sweep) -> list[Trial]:
-    if not asked.early_stopping:
+    if not asked.options.early_stopping:
         return []
 
     def worths(trial: Trial) -> dict[int, float]:
@@ -170,7 +170,7 @@ def _publish(asked: Asked, workbench: Workbench, sweep: Sweep) -> Sweep:
     best = sweep.best
     if best is None:
         said = next((trial.error for trial in sweep.trials if trial.error), "") or spending.said(
-            sweep.trials, asked.max_price, asked.trials
+            sweep.trials, asked.options.max_price, asked.trials
         )
         raise SweepFailed(
             f"none of {len(sweep.trials)} trials came to a version{f': {said}' if said else ''}; see: workbench jobs"

@@ -13,7 +13,7 @@ from workbench.settings import Settings
 from workbench.system import files, wire
 from workbench.verbs import recipes
 from workbench.verbs.requests import Request
-from workbench.verbs.sweeps.asking import Asked, ask
+from workbench.verbs.sweeps.asking import Asked, Options, ask
 
 ENDING = ".asked.json"
 
@@ -34,13 +34,7 @@ class Wish:
 
     request: Request
     settings: Mapping[str, str | tuple[str, ...]]
-    method: str
-    trials: int
-    seed: int
-    metric: str | None
-    early_stopping: bool
-    at_once: int | None
-    max_price: float | None
+    options: Options
     t: float
     error: str = ""
 
@@ -49,13 +43,7 @@ class Wish:
         return ask(
             self.request,
             {n: s if isinstance(s, str) else [literal(one) for one in s] for n, s in self.settings.items()},
-            method=self.method,
-            trials=self.trials,
-            seed=self.seed,
-            metric=self.metric,
-            early_stopping=self.early_stopping,
-            at_once=self.at_once,
-            max_price=self.max_price,
+            self.options,
         )
 
 
@@ -71,19 +59,7 @@ def keep(asked: Asked, settings: Settings, error: str = "") -> Asked:
     said = {
         name: one if isinstance(one, str) else tuple(map(repr, one)) for name, one in asked.wanted.items()
     }
-    wish = Wish(
-        request,
-        said,
-        asked.method,
-        asked.trials,
-        asked.seed,
-        asked.metric,
-        asked.early_stopping,
-        asked.at_once,
-        asked.max_price,
-        t,
-        error,
-    )
+    wish = Wish(request, said, asked.options, t, error)
     files.write_json(path, wire.pack(wish), mode=0o600)
     return dataclasses.replace(asked, request=request)
 

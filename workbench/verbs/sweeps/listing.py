@@ -57,7 +57,7 @@ class Entry:
             "provider": request.provider,
             "asked": self.t,
             "cost": self.cost,
-            "max_price": self.asked.max_price,
+            "max_price": self.asked.options.max_price,
             "said": self.said or None,
         }
         return {**self.sweep.as_json(), **about}
@@ -96,7 +96,7 @@ class Sweeps:
         self._asked[id] = wish, asked
         record = self._records.read(id)
         sweep = look_again(asked, self._workbench, record, self._ended.setdefault(id, {}))
-        said = wish.error or spending.said(sweep.trials, asked.max_price, asked.trials)
+        said = wish.error or spending.said(sweep.trials, asked.options.max_price, asked.trials)
         return Entry(asked, sweep, self._state(id, sweep, wish.error), wish.t, said)
 
     def begin(self, asked: Asked) -> str:

@@ -32,7 +32,7 @@ def look_again(asked: Asked, workbench: Workbench, record: Record, ended: Curves
             if has_ended(found[0]):
                 ended[trial.job] = found
     points = [point for _, curve in seen.values() for point in curve]
-    metric = asked.metric or ("accuracy" if all(p.accuracy is not None for p in points) else "loss")
+    metric = asked.options.metric or ("accuracy" if all(p.accuracy is not None for p in points) else "loss")
     trials = tuple(_trial(asked, trial, seen.get(trial.job or 0), metric) for trial in record.trials)
     sweep = Sweep(asked.id, asked.request.name, asked.method, metric, asked.space, asked.trials, trials)
     return dataclasses.replace(sweep, version=_published(asked, workbench, sweep))

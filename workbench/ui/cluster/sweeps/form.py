@@ -118,10 +118,12 @@ class SweepForm:
             return sweeps.ask(
                 self._request(),
                 wanted,
-                method=self.method.value or None,
-                trials=number(self.trials),
-                at_once=number(self.at_once),
-                max_price=_dollars(self.max_price.value),
+                sweeps.Options(
+                    method=self.method.value or None,
+                    trials=number(self.trials),
+                    at_once=number(self.at_once),
+                    max_price=_dollars(self.max_price.value),
+                ),
             )
         except RecipeError as error:
             self._failed(error)
@@ -156,8 +158,8 @@ def describe(asked: Asked, found: Forecast) -> str:
     if found.price == 0:
         price = "costs nothing: this computer"
     said = f"By {asked.method}, {found.at_once} at a time. {found.basis[0].upper()}{found.basis[1:]}."
-    if asked.max_price is not None:
-        said += f" It ends when the trials have cost {money(asked.max_price)}."
+    if asked.options.max_price is not None:
+        said += f" It ends when the trials have cost {money(asked.options.max_price)}."
     return banner(f"{found.trials} trials: {time}; {price}", said, kind="note")
 
 

@@ -146,7 +146,9 @@ def _order(value: Any) -> Any:
 def _head(entry: Entry) -> str:
     request = entry.asked.request
     where = "" if request.provider == "local" else f", on {escape(request.provider)}"
-    cap = "" if entry.asked.max_price is None else f" of at most {money(entry.asked.max_price)}"
+    cap = (
+        "" if entry.asked.options.max_price is None else f" of at most {money(entry.asked.options.max_price)}"
+    )
     cost = f", {money(entry.cost) if entry.cost else 'nothing'}{cap} so far" if entry.cost or cap else ""
     said = (
         banner("Why", entry.said, kind="error" if entry.state == "failed" else "note") if entry.said else ""
