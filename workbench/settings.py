@@ -58,6 +58,8 @@ class Settings:
     """Name of the application's stack on AWS: one an account and region unless told."""
     aws_spot: bool
     """Whether machines of clusters are what AWS has left over: cheaper, and taken back when it needs them."""
+    aws_gpu_image: str | None
+    """What machines with GPUs begin from; else AWS's own image with a driver."""
     aws_hours: int
     """After how many hours every machine of a cluster ends itself, whatever happens."""
     aws_idle_minutes: int
@@ -177,6 +179,7 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> Settings:
         or environ.get("AWS_DEFAULT_REGION"),
         aws_stack=_stack_name(environ.get("WORKBENCH_AWS_STACK") or "workbench"),
         aws_spot=_yes(environ, "WORKBENCH_AWS_SPOT"),
+        aws_gpu_image=environ.get("WORKBENCH_AWS_GPU_IMAGE") or None,
         aws_hours=_count(environ, "WORKBENCH_AWS_HOURS", 24),
         aws_idle_minutes=_count(environ, "WORKBENCH_AWS_IDLE_MINUTES", 60, least=0),
         aws_working_idle_minutes=_count(environ, "WORKBENCH_AWS_WORKING_IDLE_MINUTES", 120, least=0),

@@ -12,23 +12,24 @@ from tests.emulator.asking import Account
 from workbench.application import plan as planning
 from workbench.application import siting, template
 from workbench.application.template import Wish
-from workbench.aws import types
+from workbench.aws import gpus, types
 from workbench.aws.refusals import Refused
 from workbench.aws.session import Session
 from workbench.errors import BadInput
 from workbench.machines import Layout
 from workbench.machines.aws.controller import pricing
 
-WITH_ACCELERATORS = [
-    "g4dn.xlarge",
-    "g5.2xlarge",
-    "g6e.xlarge",
-    "gr6.4xlarge",
+WITH_GPUS = ["g4dn.xlarge", "g5.2xlarge", "g6e.xlarge", "gr6.4xlarge", "p4d.24xlarge", "p5.48xlarge"]
+WITHOUT_DRIVER = [
     "p3.2xlarge",
-    "p5.48xlarge",
+    "g3.4xlarge",
+    "g4ad.xlarge",
+    "g5g.xlarge",
+    "g6f.large",
+    "p6-b200.48xlarge",
     "inf2.xlarge",
 ]
-WITH_ACCELERATORS += ["trn1.2xlarge", "dl1.24xlarge", "vt1.3xlarge", "f1.2xlarge", "g5g.xlarge"]
+WITHOUT_DRIVER += ["trn1.2xlarge", "dl1.24xlarge", "vt1.3xlarge", "f1.2xlarge"]
 PLAIN = [
     "c5.xlarge",
     "m5.large",
@@ -41,15 +42,17 @@ PLAIN = [
 ]
 
 
-@pytest.mark.parametrize("kind", WITH_ACCELERATORS)
-def test_a_type_whose_accelerator_nothing_here_uses_is_refused_in_the_plan(tmp_path: Path, kind: str) -> None:
-    with pytest.raises(BadInput, match=r"drivers.*c5\.xlarge"):
+@pytest.mark.parametrize("kind", WITHOUT_DRIVER)
+def test_a_type_whose_accelerator_nothing_here_drives_is_refused_in_the_plan(
+    tmp_path: Path, kind: str
+) -> None:
+    with pytest.raises(BadInput, match=r"drives.*c5\.xlarge"):
         pricing.plan(make_settings(tmp_path), "us-east-1", Layout(instance_type=kind), spot=False)
 
 
-@pytest.mark.parametrize("kind", PLAIN)
+@pytest.mark.parametrize("kind", PLAIN + WITH_GPUS)
 def test_other_types_are_not(kind: str) -> None:
-    types.refuse_accelerators([kind])
+    gpus.refuse_others(kind)
 
 
 def test_names_tell_the_architecture_that_aws_tells(still_emulator: Emulator, tmp_path: Path) -> None:
@@ -66,7 +69,7 @@ def test_an_application_with_a_gpu_is_refused_before_anything_is_made(
     still_emulator: Emulator, tmp_path: Path
 ) -> None:
     settings = make_settings(tmp_path)
-    with pytest.raises(BadInput, match="drivers"):
+    with pytest.raises(BadInput, match="nothing in the application uses GPUs"):
         planning.plan(Session.open(settings), settings, Wish(working_type="g4dn.xlarge"))
 
 

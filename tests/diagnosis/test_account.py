@@ -23,7 +23,7 @@ def test_a_new_account_is_fine_and_nothing_is_changed(still_emulator: Emulator, 
     assert {name: one.said for name, one in found.items() if one.ok is False} == {}
     assert found["clock"].ok
     assert "t2.micro" in found["types and zones"].said
-    assert "drivers" in found["graphics cards"].said
+    assert "0 vCPUs of G types at a time, g4dn.xlarge has 4" in found["GPUs"].said
     assert not [action for action in still_emulator.calls() if not action.startswith(LOOKING)]
     assert still_emulator.resources() == {}
 

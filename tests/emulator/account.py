@@ -102,7 +102,7 @@ class Account:
                 "All Standard (A, C, D, H, I, M, R, T, Z) Spot Instance Requests",
                 self._world.vcpus,
             ),
-            _quota(VCPUS_GPU, "Running On-Demand G and VT instances", 0),
+            _quota(VCPUS_GPU, "Running On-Demand G and VT instances", self._world.gpu_vcpus),
             _quota(ADDRESSES, "EC2-VPC Elastic IPs", 5),
             _quota(NETWORKS, "VPCs per Region", 5),
         ]

@@ -169,9 +169,9 @@ class Emulator:
         """Take a spot instance back; its metadata tell so ``notice_s`` seconds before."""
         self._pull("interrupt", json.dumps({"id": instance_id, "notice_s": notice_s}))
 
-    def quota(self, vcpus: int) -> None:
-        """How many vCPUs may run at a time."""
-        self._pull("quota", json.dumps(vcpus))
+    def quota(self, vcpus: int, gpu_vcpus: int = 0) -> None:
+        """How many vCPUs may run at a time, of the usual types and of those with GPUs."""
+        self._pull("quota", json.dumps({"vcpus": vcpus, "gpu_vcpus": gpu_vcpus}))
 
     def policy(self, document: str | None) -> None:
         """Let the account's owner do no more than this policy allows, by CloudFormation too; ``None``: everything."""

@@ -182,11 +182,13 @@ def _choose_subnet(backend: Any, asked: dict[str, Any]) -> None:
 
 def _check(world: World, backend: Any, asked: dict[str, Any], count: int) -> None:
     kind = str(asked.get("instance_type"))
-    used = sum(_vcpus(m.instance.instance_type) for m in world.machines.values() if _counts(m))
-    if used + count * _vcpus(kind) > world.vcpus:
+    quota = world.gpu_vcpus if _has_gpus(kind) else world.vcpus
+    there = [m.instance.instance_type for m in world.machines.values() if _counts(m)]
+    used = sum(_vcpus(one) for one in there if _has_gpus(one) == _has_gpus(kind))
+    if used + count * _vcpus(kind) > quota:
         raise Refusal(
             "VcpuLimitExceeded",
-            f"You have requested more vCPU capacity than your current vCPU limit of {world.vcpus} allows for the "
+            f"You have requested more vCPU capacity than your current vCPU limit of {quota} allows for the "
             "instance bucket that the specified instance type belongs to. Please visit "
             "http://aws.amazon.com/contact-us/ec2-request to request an adjustment to this limit.",
         )
@@ -194,6 +196,10 @@ def _check(world: World, backend: Any, asked: dict[str, Any], count: int) -> Non
 
 def _counts(machine: Machine) -> bool:
     return machine.state in ("pending", "running", "stopping")
+
+
+def _has_gpus(kind: str) -> bool:
+    return "GpuInfo" in INSTANCE_TYPES[kind]
 
 
 def _vcpus(kind: str) -> int:

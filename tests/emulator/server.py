@@ -215,8 +215,8 @@ class Region:
         else:
             end()
 
-    def set_quota(self, vcpus: int) -> None:
-        self.world.vcpus = vcpus
+    def set_quota(self, told: dict[str, int]) -> None:
+        self.world.vcpus, self.world.gpu_vcpus = told["vcpus"], told["gpu_vcpus"]
 
     def forget_ended(self, _: Any) -> None:
         """Show ended instances no more, as EC2 does an hour after: asked for by id they are not found."""

@@ -178,6 +178,8 @@ class World:
         """A new account lacks the service-linked role with which EC2 makes spot machines."""
         self.vcpus = 1152
         """The quota of vCPUs that run at a time."""
+        self.gpu_vcpus = 0
+        """That of the types with GPUs, of which a new account has none."""
         self.tokens: dict[str, tuple[str, Any]] = {}
         """What ``RunInstances`` gave for each ``ClientToken``, and what it was asked."""
         self.pretences: list[dict[str, Any]] = []
@@ -287,3 +289,4 @@ class World:
         self.deaf.clear()
         self.has_spot_role = False
         self.vcpus = 1152
+        self.gpu_vcpus = 0

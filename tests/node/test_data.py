@@ -17,7 +17,7 @@ from workbench.node.data import WorkerShare
 
 x, y = np.arange(1000), np.arange(1000) * 2
 def prepare(part=(x, y), batch_size=40, workers=1, augment=None):
-    return data.prepare(part, batch_size=batch_size, augment=augment, seed=3, workers=workers)
+    return data.prepare(part, batch_size=batch_size, augment=augment, seed=3, replicas=workers)
 def flat(lists):
     return [i for list in lists for i in list]
 def steps(feed, count):

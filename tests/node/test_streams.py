@@ -50,7 +50,7 @@ def test_a_stream_gives_what_arrays_give(name: str, settings: Settings) -> None:
 
 def test_every_layout_can_draw_from_a_stream(settings: Settings) -> None:
     train, _ = datasets.load("animals", settings, stream=True)
-    batches = data.prepare(train, batch_size=8, augment=None, seed=0, workers=2)
+    batches = data.prepare(train, batch_size=8, augment=None, seed=0, replicas=2)
     for share in (data.EVERYTHING, data.WorkerShare(1, 2)):
         x, y = next(iter(batches.feed(share=share)))
         assert (x.shape[1:], y.shape[0]) == ((32, 32, 3), 8 // share.of)

@@ -14,18 +14,23 @@ from workbench.models import held_out
 RECORD = """
 import json, os
 from pathlib import Path
-import keras, numpy as np
+import keras, numpy as np, tensorflow as tf
 from workbench import recipes
 from workbench.node import data, role, strategy, training
+from workbench.node.strategies.synchronous import Synchronous
 
-folder, index = Path({folder!r}), {index}
+folder, index, devices = Path({folder!r}), {index}, {devices}
 assignment = role.read(folder, "worker", index)
 plan = strategy.make(assignment.cluster)
+if devices > 1:
+    (cpu,) = tf.config.list_physical_devices("CPU")
+    tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * devices)
+    plan = Synchronous(assignment.cluster, [device.name for device in tf.config.list_logical_devices("CPU")])
 plan.report_every_s = 0.0  # a report a step
 keras.utils.set_random_seed(index)  # even if they began differently
 program = recipes.load(recipes.read(folder / "recipe"), Path("recipe"))
 train, _ = program.load_data()
-batches = data.prepare(train, batch_size=program.batch_size, augment=None, seed=0, workers=plan.workers)
+batches = data.prepare(train, batch_size=program.batch_size, augment=None, seed=0, replicas=plan.replicas)
 seen = []
 trained = training.fit(plan, program, batches, folder=None, on_progress=seen.append, stop=lambda: False)
 weights = [np.asarray(v).ravel().tolist() for v in trained.model.weights]
@@ -37,15 +42,15 @@ os._exit(0)
 
 @pytest.fixture
 def record(job: Callable[..., Job]) -> Callable[..., list[tuple[list[Any], list[Any]]]]:
-    """Trains with so many workers; what each saw of every step, and its weights at the end."""
+    """Trains with so many workers, each on so many processors; what each saw of every step, and its weights at the end."""
 
-    def run(workers: int) -> list[tuple[list[Any], list[Any]]]:
+    def run(workers: int, devices: int = 1) -> list[tuple[list[Any], list[Any]]]:
         made = job(SMALL, workers=workers)
         for index, machine in enumerate(made.machines.values()):
             # The same as the machine does, but with a report of each step.
             machine.start(
                 f"import os; os.chdir({str(machine.own)!r})\n"
-                + RECORD.format(folder=str(made.folder), index=index)
+                + RECORD.format(folder=str(made.folder), index=index, devices=devices)
             )
         codes = made.wait()
         assert set(codes.values()) == {0}, made.words()
@@ -68,6 +73,12 @@ def test_two_workers_have_the_same_loss_on_every_step_and_learn_what_one_process
     # (That the initial weights are the leading worker's, and here those of the one process, is part of the test.)
     assert [s[1] for s in first] == pytest.approx([s[1] for s in alone], rel=1e-3)
     for one, other in zip(first_weights, alone_weights, strict=True):
+        assert one == pytest.approx(other, abs=1e-3)
+    # A machine with two devices gives each of them half of the batch, which is again the same.
+    ((twofold, twofold_weights),) = record(1, 2)
+    assert [step for step, *_ in twofold] == list(range(1, 136))
+    assert [s[1] for s in twofold] == pytest.approx([s[1] for s in alone], rel=1e-3)
+    for one, other in zip(twofold_weights, alone_weights, strict=True):
         assert one == pytest.approx(other, abs=1e-3)
 
 

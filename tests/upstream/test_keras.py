@@ -1,6 +1,7 @@
 """Keras calls what we replace on its objects, and still counts as it did when there is more than one worker."""
 
 import inspect
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -63,3 +64,27 @@ def test_metrics_begin_anew_within_the_context_and_leave_their_variables_alone(m
     assert logs["accuracy"] in (0.0, 0.5, 1.0)
     assert set(logs) == {"loss", "accuracy"}
     assert not any("update_state" in vars(metric) for metric in model.metrics)
+
+
+def test_metrics_of_two_threads_in_one_step_each_have_their_own_values(model: Any) -> None:
+    """As replicas are traced: one waits in the midst of its step while the next one goes through its own."""
+    (metric,) = [one for one in model.metrics if one.name == "loss"]
+    within, go_on = threading.Event(), threading.Event()
+    seen: dict[str, float] = {}
+
+    def replica(name: str, value: float) -> None:
+        with upstream.values_for_variables([metric]):
+            metric.update_state(value)
+            within.set()
+            if name == "first":
+                assert go_on.wait(60)
+            seen[name] = float(metric.result())
+
+    first = threading.Thread(target=replica, args=("first", 3.0))
+    first.start()
+    assert within.wait(60)
+    replica("second", 5.0)
+    go_on.set()
+    first.join(60)
+    assert seen == {"first": 3.0, "second": 5.0}
+    assert not {"update_state", "result", "reset_state"} & set(vars(metric))

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 from workbench.application import permissions
 from workbench.application.template import Wish
-from workbench.aws import instances, names, policy, types
+from workbench.aws import instances, names, policy, quotas, types
 from workbench.aws.instances import Instance
 from workbench.aws.outputs import StackState
+from workbench.aws.quotas import Quota
 from workbench.aws.refusals import AwsError, AwsFailure, said
 from workbench.aws.session import Session
 from workbench.aws.types import MachineType
@@ -15,10 +16,8 @@ from workbench.machines import Layout
 from workbench.machines.aws.controller import pricing
 from workbench.settings import Settings
 
-VCPU_QUOTA, SPOT_VCPU_QUOTA, ADDRESS_QUOTA = "L-1216C47A", "L-34B43A08", "L-0263D0A3"
-"""Service Quotas' names for the vCPUs of standard instances, on demand and as spot machines, and for Elastic IPs."""
-STANDARD = "acdhimrtz"
-"""Families that count against that quota."""
+ADDRESS_QUOTA = "L-0263D0A3"
+"""Service Quotas' name for Elastic IPs."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +90,10 @@ def cluster(session: Session, settings: Settings, layout: Layout) -> Check:
         kinds = types.describe(session, [kind])
         there = instances.find(session, [instances.in_states(instances.LIVING)], doing="look at the machines")
         needed = len(layout.places) * kinds[kind].vcpus
-        return _count_processors(session, needed, kinds, there, spot=settings.aws_spot)
+        counted = quotas.of(kind)
+        if counted is None:
+            return Check("processors", None, f"nothing is known here of the quota that {kind} counts against")
+        return _count_processors(session, needed, kinds, there, counted, spot=settings.aws_spot)
     except (*AwsFailure, AwsError) as error:
         return Check("processors", None, str(said(error, "ask for the quota")))
 
@@ -99,7 +101,7 @@ def cluster(session: Session, settings: Settings, layout: Layout) -> Check:
 def _processors(
     session: Session, wish: Wish, kinds: Mapping[str, MachineType], there: list[Instance] | AwsError
 ) -> Check:
-    needed = sum(kinds[kind].vcpus for kind in wish.types.values() if kind[0] in STANDARD)
+    needed = sum(kinds[kind].vcpus for kind in wish.types.values() if quotas.of(kind) is quotas.STANDARD)
     try:
         if isinstance(there, AwsError):
             raise there
@@ -116,22 +118,27 @@ def _count_processors(
     needed: int,
     kinds: Mapping[str, MachineType],
     there: Sequence[Instance],
+    counted: Quota = quotas.STANDARD,
     *,
     spot: bool = False,
 ) -> Check:
-    quota = _quota(session, SPOT_VCPU_QUOTA if spot else VCPU_QUOTA)
+    quota = _quota(session, counted.code(spot))
     running = [
         one.type
         for one in there
-        if one.state in ("pending", "running") and one.type[0] in STANDARD and one.spot == spot
+        if one.state in ("pending", "running")
+        and one.spot == spot
+        and (other := quotas.of(one.type)) is not None
+        and other.code(spot) == counted.code(spot)
     ]
     unknown = sorted(set(running) - set(kinds))
     counts = {**kinds, **(types.describe(session, unknown) if unknown else {})}
     used = sum(counts[kind].vcpus for kind in running)
     text = f"{needed} vCPUs are needed, {used} of the account's {quota:g} are in use"
     if used + needed > quota:
-        which = "All Standard Spot Instance Requests" if spot else "Running On-Demand Standard instances"
-        return Check("processors", False, f"{text}; ask for more under Service Quotas, '{which}'")
+        return Check(
+            "processors", False, f"{text}; ask for more under Service Quotas, '{counted.name(spot)}'"
+        )
     return Check("processors", True, text)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from workbench.application.template import Wish
-from workbench.aws import types
+from workbench.aws import gpus, types
 from workbench.aws.refusals import Refused
 from workbench.aws.session import Session
 from workbench.aws.types import MachineType
@@ -36,11 +36,11 @@ def find(session: Session, wish: Wish) -> Site:
     Raises
     ------
     BadInput
-        A type has accelerators, for which there are no drivers here.
+        A type has accelerators, which nothing of the application uses.
     Refused
         The region has no such type, or no zone has all of them.
     """
-    types.refuse_accelerators(list(wish.types.values()))
+    gpus.refuse_any(list(wish.types.values()))
     wanted = {*wish.types.values(), *STAND_INS.values(), *FOR_CLUSTERS}
     offered = types.zones(session, sorted(wanted))
     wish, notes = stand_in(wish, offered, session.region)

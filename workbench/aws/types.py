@@ -1,4 +1,4 @@
-"""Instance types: how AWS describes them, in which zones it has them, and which of them cannot be used here."""
+"""Instance types: how AWS describes them, in which zones it has them, their architecture."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -6,10 +6,7 @@ from dataclasses import dataclass
 
 from workbench.aws.refusals import AwsFailure, Refused, code_of, said
 from workbench.aws.session import Session, pages
-from workbench.errors import BadInput
 
-_WITH_ACCELERATOR = re.compile(r"^(g|gr|p|inf|trn|dl|vt|f)\d")
-"""Families whose machines cost what their accelerators cost: https://aws.amazon.com/ec2/instance-types/"""
 _OF_ARM = re.compile(r"^(a1|[a-z]+\d+[a-z]*g[a-z]*)$")
 """Families of ARM's architecture: a ``g`` (Graviton) behind the generation's number."""
 
@@ -22,6 +19,7 @@ class MachineType:
     memory_gb: float
     architecture: str
     """``x86_64`` or ``arm64``."""
+    gpus: int = 0
 
 
 def architecture(instance_type: str) -> str:
@@ -40,15 +38,6 @@ def is_burstable(instance_type: str) -> bool:
     [True, False, False]
     """
     return re.match(r"^t\d", instance_type) is not None
-
-
-def refuse_accelerators(wanted: Sequence[str]) -> None:
-    """Refuse types with accelerators, which would cost and not be used: raises ``BadInput``."""
-    if found := sorted(one for one in wanted if _WITH_ACCELERATOR.match(one)):
-        raise BadInput(
-            f"{', '.join(found)}: machines here have no drivers for GPUs and other accelerators yet, so one would pay "
-            "for what is not used; take a type without, such as c5.xlarge or m5.2xlarge (workbench prices)"
-        )
 
 
 def describe(session: Session, wanted: Sequence[str]) -> dict[str, MachineType]:
@@ -72,6 +61,7 @@ def describe(session: Session, wanted: Sequence[str]) -> dict[str, MachineType]:
             vcpus=one["VCpuInfo"]["DefaultVCpus"],
             memory_gb=one["MemoryInfo"]["SizeInMiB"] / 1024,
             architecture="arm64" if "arm64" in one["ProcessorInfo"]["SupportedArchitectures"] else "x86_64",
+            gpus=sum(gpu["Count"] for gpu in one.get("GpuInfo", {}).get("Gpus", ())),
         )
         for one in told
     }

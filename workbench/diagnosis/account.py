@@ -8,10 +8,10 @@ from functools import partial
 from workbench.application import checks as launch_checks
 from workbench.application import permissions, siting
 from workbench.application.template import Wish
-from workbench.aws import outputs
+from workbench.aws import gpus, outputs, quotas
 from workbench.aws.bucket import Bucket
 from workbench.aws.outputs import StackState
-from workbench.aws.refusals import AwsError, AwsFailure, AwsUnavailable, NotAllowed, code_of, said
+from workbench.aws.refusals import AwsError, AwsFailure, AwsUnavailable, NotAllowed, Refused, code_of, said
 from workbench.aws.session import Session, pages
 from workbench.diagnosis import Check, Diagnosis
 from workbench.errors import WorkbenchError
@@ -22,8 +22,11 @@ SOON_S = 3600
 """A launch and a training take longer than credentials that end sooner."""
 CLOCK_S = 240
 """AWS takes no request that is five minutes off."""
-SPOT_QUOTA, GPU_QUOTA, VPC_QUOTA = ("ec2", "L-34B43A08"), ("ec2", "L-DB2E81BA"), ("vpc", "L-F678F1CE")
+SPOT_QUOTA, GPU_QUOTA = ("ec2", quotas.STANDARD.code(spot=True)), ("ec2", quotas.G.code(spot=False))
+VPC_QUOTA = ("vpc", "L-F678F1CE")
 """Service and code of Service Quotas: vCPUs of spot machines, vCPUs of G and VT machines, VPCs of a region."""
+GPU_TYPE, GPU_VCPUS = "g4dn.xlarge", 4
+"""The smallest machine with a GPU."""
 CLUSTER_TYPE = "c5.xlarge"
 """What clusters are made of unless told."""
 CLUSTER_VCPUS = 16
@@ -51,7 +54,7 @@ def checks(session: Session, settings: Settings) -> Iterator[Check]:
     yield "spot machines", partial(_quota, session, "spot machines", SPOT_QUOTA, "clusters of spot machines")
     yield "spot role", partial(_spot_role, session)
     yield "options", partial(_options, session, settings)
-    yield "graphics cards", partial(_graphics, session)
+    yield "GPUs", partial(_gpus, session, settings)
     if isinstance(state, StackState) and state.is_whole:
         for spot in (False, True):
             yield _rehearsal_name(spot), partial(_rehearsal, session, settings, spot)
@@ -176,12 +179,20 @@ def _quota(session: Session, check: str, code: tuple[str, str], what: str) -> Di
     return Diagnosis(check, True, told)
 
 
-def _graphics(session: Session) -> Diagnosis:
+def _gpus(session: Session, settings: Settings) -> Diagnosis:
+    try:
+        image = gpus.find_image(session, settings)
+    except Refused as error:
+        told, _, fix = str(error).partition("; ")
+        return Diagnosis("GPUs", None, told, fix)
     quota = _ask_quota(session, GPU_QUOTA)
-    told = "" if quota is None else f"; the account may have {quota:g} vCPUs of G machines"
-    return Diagnosis(
-        "graphics cards", None, f"machines here have no drivers for them, so none is launched{told}"
-    )
+    told = f"clusters of such types begin from {image.id}"
+    if quota is None:
+        return Diagnosis("GPUs", None, f"{told}; AWS does not tell how many vCPUs of G types there may be")
+    told = f"{told}; {quota:g} vCPUs of G types at a time, {GPU_TYPE} has {GPU_VCPUS}"
+    if quota < GPU_VCPUS:
+        return Diagnosis("GPUs", None, f"{told}; it matters to clusters with GPUs only", QUOTAS)
+    return Diagnosis("GPUs", True, told)
 
 
 def _options(session: Session, settings: Settings) -> Diagnosis:

@@ -53,12 +53,15 @@ def _run(folder: Path, role: str, index: int, writer: events.Writer) -> int:
     import tensorflow as tf
 
     from workbench.node import role as machine
+    from workbench.node.strategies import replicas
     from workbench.node.strategies.peers import BROKEN
 
+    assignment = machine.read(folder, role, index)
+    replicas.claim(assignment.cluster)
     with _silent_without_gpu():
         tf.config.list_physical_devices()
     try:
-        machine.run(machine.read(folder, role, index), writer)
+        machine.run(assignment, writer)
     except RecipeError as error:
         writer.error(str(error), field=error.field, line=error.line, traceback=error.traceback)
         print(error.traceback or error, file=sys.stderr)

@@ -87,7 +87,7 @@ def prepare(
     batch_size: int,
     augment: Callable[[Any], Any] | None,
     seed: int,
-    workers: int = 1,
+    replicas: int = 1,
     class_weight: weighing.ClassWeights | None = None,
 ) -> Batches:
     """Cut a tenth off for validation and batch the rest.
@@ -100,7 +100,7 @@ def prepare(
     augment
         Float32 batch of ``x`` → the same shape, or a dict or tuple of inputs as they are → the same; for batches of the
         training part only.
-    workers
+    replicas
         How many share each batch; ``batch_size`` is rounded down to a multiple of it.
     class_weight
         What each example of a class weighs in the loss, 1 where none is told; times its own weight.
@@ -117,11 +117,11 @@ def prepare(
             part = part.map(weighing.by_class(class_weight, part.element_spec[1]))
         if len(part.element_spec) == 3:
             part = part.map(lambda x, y, w: (x, y, structures.fill(w, y, 1.0)))
-        return _Stream(part, batch_size, augment, seed, workers)
+        return _Stream(part, batch_size, augment, seed, replicas)
     given = parts.as_structures(part, "training")
     if class_weight:
         given = weighing.weigh_arrays(class_weight, given)
-    return _Arrays(given, batch_size, augment, seed, workers)
+    return _Arrays(given, batch_size, augment, seed, replicas)
 
 
 def arrays(part: Any, name: str = "test", say: Callable[[str], None] = lambda line: None) -> tuple[Any, Any]:
@@ -164,7 +164,7 @@ class _Arrays:
         batch_size: int,
         augment: Callable[[Any], Any] | None,
         seed: int,
-        workers: int,
+        replicas: int,
     ) -> None:
         count = self.count = len(tf.nest.flatten(given)[0])
         order = np.random.default_rng(seed).permutation(count)
@@ -174,7 +174,7 @@ class _Arrays:
         self._part = tf.nest.map_structure(lambda array: tf.constant(array[rest]), given)
         self._has_held = held > 0
         self._augment, self._seed = augment, seed
-        self.batch_size = _fit_batch(batch_size, len(rest), workers)
+        self.batch_size = _fit_batch(batch_size, len(rest), replicas)
         self.steps_per_epoch = len(rest) // self.batch_size
         self.sample = tf.nest.map_structure(lambda array: array[:1], self._part[:2])
         self._validated = max(self.batch_size, at_once(_bytes_of(self.sample)))
@@ -241,7 +241,7 @@ class _Stream:
         batch_size: int,
         augment: Callable[[Any], Any] | None,
         seed: int,
-        workers: int,
+        replicas: int,
     ) -> None:
         count = self.count = _count(part)
         self._graph, self._spec = _graph(part), part.element_spec
@@ -249,7 +249,7 @@ class _Stream:
         self._held, self._train = part.take(held) if held else None, part.skip(held)
         self._skipped = held
         self._augment, self._seed = augment, seed
-        self.batch_size = _fit_batch(batch_size, count - held, workers)
+        self.batch_size = _fit_batch(batch_size, count - held, replicas)
         self.steps_per_epoch = (count - held) // self.batch_size
         x, y, *_ = next(iter(self._train.batch(1).take(1)))
         self.sample = (x, y)
@@ -324,12 +324,12 @@ def _as_floats(x: Any) -> Any:
     return tf.cast(x, tf.float32) if tf.is_tensor(x) else x
 
 
-def _fit_batch(batch_size: int, count: int, workers: int) -> int:
-    if count < workers:
+def _fit_batch(batch_size: int, count: int, replicas: int) -> int:
+    if count < replicas:
         raise RecipeError(
-            f"{count} examples to train on are too few for {workers} workers", field="preprocessing"
+            f"{count} examples to train on are too few for {replicas} workers", field="preprocessing"
         )
-    return max(1, min(batch_size, count) // workers) * workers
+    return max(1, min(batch_size, count) // replicas) * replicas
 
 
 def _count(part: tf.data.Dataset) -> int:

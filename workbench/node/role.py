@@ -116,7 +116,7 @@ def _train(assignment: NodeAssignment, writer: Writer) -> None:
             augment=program.augment,
             class_weight=program.class_weight,
             seed=assignment.seed,
-            workers=plan.workers,
+            replicas=plan.replicas,
         )
         if batches.batch_size != program.batch_size:
             writer.log(f"a batch has {batches.batch_size} examples instead of {program.batch_size}")

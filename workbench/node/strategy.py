@@ -30,8 +30,8 @@ class Strategy(Protocol):
         This process checkpoints, evaluates and exports.
     share
         What of the validation part this process evaluates.
-    workers
-        How many share each batch.
+    replicas
+        How many share each batch: devices, of all synchronous workers or of one asynchronous.
     copy
         The model as an ordinary one of this process; there after ``start``, up to date after ``collect``.
     report_every_s
@@ -42,7 +42,7 @@ class Strategy(Protocol):
 
     leads: bool
     share: data.WorkerShare
-    workers: int
+    replicas: int
     copy: keras.Model
     report_every_s: float
     waits: bool

@@ -114,12 +114,14 @@ def train(
     if epochs is not None:
         program = program.set_epochs(epochs)
     program = callbacks.with_callbacks(program)
+    strategy = make(Cluster())
     batches = data.prepare(
         train,
         batch_size=program.batch_size,
         augment=program.augment,
         class_weight=program.class_weight,
         seed=seed,
+        replicas=strategy.replicas,
     )
     history: list[TrainingProgress] = []
 
@@ -130,7 +132,7 @@ def train(
 
     with tempfile.TemporaryDirectory() as folder:
         kept = Path(folder) if program.patience else None
-        trained = fit(make(Cluster()), program, batches, folder=kept, on_progress=report, stop=stop or _never)
+        trained = fit(strategy, program, batches, folder=kept, on_progress=report, stop=stop or _never)
     return dataclasses.replace(trained, history=history)
 
 

@@ -81,7 +81,7 @@ def _try_recipe(folder: Path, workers: int) -> dict[str, object]:
             augment=None,
             class_weight=program.class_weight,
             seed=0,
-            workers=workers,
+            replicas=workers,
         )
         x_test, y_test = held = data.arrays(test)
         y_train = _look_at(train)
@@ -94,7 +94,7 @@ def _try_recipe(folder: Path, workers: int) -> dict[str, object]:
                 augment=program.augment,
                 class_weight=program.class_weight,
                 seed=0,
-                workers=workers,
+                replicas=workers,
             )
     with _blame(folder, "training"):
         model = models.build(program, batches.sample)

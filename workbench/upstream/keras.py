@@ -12,12 +12,14 @@ Versions: ``keras>=3.15,<3.16``. Goes when Keras's own ``fit`` trains under a ``
 """
 
 import contextlib
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import keras
 
 _METHODS = ("update_state", "result", "reset_state")
+_STATES = "_workbench_states"
 
 
 def count_exactly(optimizer: keras.optimizers.Optimizer) -> None:
@@ -32,7 +34,10 @@ def count_exactly(optimizer: keras.optimizers.Optimizer) -> None:
 
 @contextlib.contextmanager
 def values_for_variables(metrics: Sequence[keras.metrics.Metric]) -> Iterator[None]:
-    """Have the metrics compute with values of this context in the place of their variables, from their initial state."""
+    """Have the metrics compute with values of this context in the place of their variables, from their initial state.
+
+    The replicas of a strategy trace a step in a thread each, and wait for one another in its midst: each has values of its own.
+    """
     detached = [metric for metric in metrics if metric.variables]
     for metric in detached:
         _detach(metric)
@@ -40,15 +45,21 @@ def values_for_variables(metrics: Sequence[keras.metrics.Metric]) -> Iterator[No
         yield
     finally:
         for metric in detached:
-            for name in _METHODS:
-                del vars(metric)[name]
+            _attach(metric)
 
 
 def _detach(metric: keras.metrics.Metric) -> None:
-    state = list(zip(metric.variables, metric.stateless_reset_state(), strict=True))
+    initial = list(zip(metric.variables, metric.stateless_reset_state(), strict=True))
+    states = vars(metric).setdefault(_STATES, {})
+    states[threading.get_ident()] = initial
+    if len(states) > 1:
+        return  # another thread has done the rest
 
     def stateless(method: Callable[..., Any]) -> Callable[..., Any]:
         def call(*args: Any, **kwargs: Any) -> Any:
+            state = states.get(threading.get_ident())
+            if state is None:
+                return method(*args, **kwargs)
             with keras.StatelessScope(state, initialize_variables=False) as scope:
                 result = method(*args, **kwargs)
             state[:] = [(variable, scope.get_current_value(variable)) for variable, _ in state]
@@ -57,3 +68,11 @@ def _detach(metric: keras.metrics.Metric) -> None:
         return call
 
     vars(metric).update({name: stateless(getattr(metric, name)) for name in _METHODS})
+
+
+def _attach(metric: keras.metrics.Metric) -> None:
+    states = vars(metric)[_STATES]
+    del states[threading.get_ident()]
+    if not states:
+        for name in (_STATES, *_METHODS):
+            del vars(metric)[name]

@@ -14,6 +14,7 @@ from workbench.errors import RecipeError
 from workbench.node import data
 from workbench.node import model as models
 from workbench.node.given import callbacks
+from workbench.node.strategies import replicas
 from workbench.node.strategies.peers import Cluster, let_go, wait_for_peers
 from workbench.node.strategies.steps import REPORT_EVERY_S, Advance, check_optimizers, mean_advance
 from workbench.recipes import Program
@@ -37,13 +38,13 @@ class ParameterServers:
     waits = False
 
     def __init__(self, cluster: Cluster, say: Callable[[str], None]) -> None:
-        self.workers = 1
         self.leads = True
         self.share = data.EVERYTHING
         self.report_every_s = REPORT_EVERY_S
         self._cluster, self._say = cluster, say
         wait_for_peers(cluster)
         self.strategy = tf.distribute.ParameterServerStrategy(cluster.resolver())
+        self.replicas = self.strategy.num_replicas_in_sync  # a worker's GPUs share each of its batches
         self._coordinator = tf.distribute.coordinator.ClusterCoordinator(self.strategy)
 
     def start(self, program: Program, batches: data.Batches) -> None:
@@ -118,9 +119,10 @@ class ParameterServers:
         self._coordinator.join()
 
     def _task_in_graph(self, source: Any, places: tf.Tensor, count: tf.Tensor) -> None:
-        batch = self.batches.task(source, places)
+        batch, step = self.batches.task(source, places), replicas.split(self._step, self.replicas)
         for number in tf.range(count):
-            report = self.strategy.run(self._step, args=(batch(number),))
+            reported = self.strategy.run(step, args=(batch(number),))
+            report = replicas.total(self.strategy, reported) / self.replicas
             self._tally.assign_add(tf.concat([[1.0], tf.cast(report, tf.float64)], 0))
         # A worker that is given what only the chief has fails, and TensorFlow tries it again without end.
         graph = tf.compat.v1.get_default_graph()

@@ -74,15 +74,19 @@ class Cluster:
             return None
         return self.addresses[self.role][self.index]
 
-    def resolver(self) -> tf.distribute.cluster_resolver.ClusterResolver:
-        """The cluster as TensorFlow wants it said."""
+    def resolver(self, gpus: int = 0) -> tf.distribute.cluster_resolver.ClusterResolver:
+        """The cluster as TensorFlow wants it said; synchronous workers compute on as many GPUs as are told."""
         spec = {
             role: list(self.addresses[role]) for role in ("chief", "ps", "worker") if self.addresses.get(role)
         }
         if not self.ps:
             spec = {"worker": spec["worker"]}
         return tf.distribute.cluster_resolver.SimpleClusterResolver(
-            tf.train.ClusterSpec(spec), task_type=self.role, task_id=self.index, rpc_layer="grpc"
+            tf.train.ClusterSpec(spec),
+            task_type=self.role,
+            task_id=self.index,
+            num_accelerators={"GPU": gpus},
+            rpc_layer="grpc",
         )
 
 

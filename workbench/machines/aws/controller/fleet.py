@@ -5,8 +5,9 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
-from workbench.aws import instances
+from workbench.aws import gpus, instances
 from workbench.aws.bucket import Bucket
+from workbench.aws.gpus import GpuImage
 from workbench.aws.session import Session
 from workbench.errors import BadInput, Unavailable
 from workbench.machines import Layout, Place
@@ -24,16 +25,25 @@ class Fleet:
     ----------
     find_ground
         Says where clusters are put.
+    find_gpu_image
+        Says what machines with GPUs begin from.
     hours
         After each boot, when a machine ends itself whatever happens.
     """
 
     def __init__(
-        self, bucket: Bucket, find_ground: Callable[[], Ground], *, spot: bool, hours: float
+        self,
+        bucket: Bucket,
+        find_ground: Callable[[], Ground],
+        find_gpu_image: Callable[[], GpuImage],
+        *,
+        spot: bool,
+        hours: float,
     ) -> None:
         self.bucket = bucket
         self.session: Session = bucket.session
         self.find_ground = find_ground
+        self.find_gpu_image = find_gpu_image
         self.spot = spot
         self.hours = hours
         self._ended: set[str] = set()
@@ -53,7 +63,7 @@ class Fleet:
         ground = self.find_ground()
         making.check(ground, instance_type)
         self._ended.discard(cluster)
-        return self._with_image(ground)
+        return self._with_image(ground, instance_type)
 
     def make(
         self,
@@ -65,7 +75,7 @@ class Fleet:
         tags: Mapping[str, str],
     ) -> list[Member]:
         """Have AWS begin the machines of a whole layout, by one request a role."""
-        script = self._script(cluster, code)
+        script = self._script(cluster, code, instance_type)
         made: list[Member] = []
         for role in dict.fromkeys(place.role for place in layout.places):
             count = sum(place.role == role for place in layout.places)
@@ -119,10 +129,10 @@ class Fleet:
 
     def _replace(self, cluster: str, assignment: Assignment, place: Place) -> Member:
         """Make an instance for the place of one that is gone, at its address if that is free."""
-        script = self._script(cluster, assignment.code)
+        script = self._script(cluster, assignment.code, assignment.instance_type)
         wish = RoleWish(place.role, 1, assignment.instance_type, self.spot, script, place.index)
         tags = {"job": cluster.removeprefix("job-")} if cluster.startswith("job-") else {}
-        ground = self._with_image(self.find_ground())
+        ground = self._with_image(self.find_ground(), assignment.instance_type)
         at_its_address = replace(wish, address=assignment.posts[place].address)
         with self._making:
             self.check(cluster, "a machine was being replaced")
@@ -133,14 +143,18 @@ class Fleet:
                     raise
                 return making.make(self.session, ground, cluster, wish, tags)[0]
 
-    def _with_image(self, ground: Ground) -> Ground:
-        """The same, with the image of today's environment, if one was built."""
+    def _with_image(self, ground: Ground, instance_type: str) -> Ground:
+        """The same, with the image of today's environment, if one was built, or with the one for machines with GPUs."""
+        if gpus.are_driven(instance_type):
+            return replace(ground, gpu_image=self.find_gpu_image())
         baked = baking.current(self.session)
         return replace(ground, baked_image=baked.id) if baked else ground
 
-    def _script(self, cluster: str, code: str) -> str:
-        session = self.session
-        return user_data(self.bucket.name, code, session.region, session.home, cluster, self.hours)
+    def _script(self, cluster: str, code: str, instance_type: str) -> str:
+        session, with_gpus = self.session, gpus.are_driven(instance_type)
+        return user_data(
+            self.bucket.name, code, session.region, session.home, cluster, self.hours, with_gpus=with_gpus
+        )
 
 
 def _is_about_the_address(error: Exception) -> bool:

@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from workbench.aws import instances, names, outputs, types
+from workbench.aws import gpus, instances, names, outputs, types
+from workbench.aws.gpus import GpuImage
 from workbench.aws.refusals import AwsFailure, AwsUnavailable, NoCapacity, NoQuota, Refused, code_of, said
 from workbench.aws.session import Session
 from workbench.errors import BadInput
@@ -47,6 +48,8 @@ class Ground:
     """For machines of ARM's architecture; empty where there is none."""
     baked_image: str = ""
     """With today's environment installed, for all other machines; empty where none was built."""
+    gpu_image: GpuImage | None = None
+    """For machines with GPUs; looked for where a cluster is to have such."""
 
 
 def ground_of_the_application(session: Session, settings: Settings) -> Ground:
@@ -142,7 +145,7 @@ def rehearse(session: Session, ground: Ground, instance_type: str, *, spot: bool
 
 def check(ground: Ground, instance_type: str) -> None:
     """Refuse a type that cannot work there, before anything is made: raises ``BadInput``."""
-    types.refuse_accelerators([instance_type])
+    gpus.refuse_others(instance_type)
     if types.architecture(instance_type) == "arm64" and not ground.arm_image:
         raise BadInput(
             f"{instance_type} is of ARM's architecture, and this application was launched without an image for it: "
@@ -235,7 +238,12 @@ def _request(
         # The same in every retry of this very request: one that was cut off after its effect launches nothing twice.
         "ClientToken": secrets.token_hex(32),
     }
-    if types.architecture(instance_type) == "arm64":
+    if gpus.are_driven(instance_type):
+        assert ground.gpu_image is not None
+        asked["ImageId"] = ground.gpu_image.id
+        (disk,) = asked["BlockDeviceMappings"]
+        disk["DeviceName"], disk["Ebs"]["VolumeSize"] = ground.gpu_image.device, ground.gpu_image.disk_gb
+    elif types.architecture(instance_type) == "arm64":
         asked["ImageId"] = ground.arm_image
     elif ground.baked_image:
         asked["ImageId"] = ground.baked_image

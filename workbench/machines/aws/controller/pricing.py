@@ -1,6 +1,6 @@
 """The resources and the price of a cluster that is not made yet, by the prices known here; asks nobody."""
 
-from workbench.aws import prices, types
+from workbench.aws import gpus, prices
 from workbench.errors import BadInput
 from workbench.machines import Layout, Plan, Resource
 from workbench.machines.aws.controller.making import DISK_GB
@@ -21,9 +21,9 @@ def plan(settings: Settings, region: str, layout: Layout, *, spot: bool) -> Plan
     Raises
     ------
     BadInput
-        No price is known of the instance type, or it has accelerators, for which there are no drivers here.
+        No price is known of the instance type, or it has accelerators that nothing here drives.
     """
-    types.refuse_accelerators([type_of(layout)])
+    gpus.refuse_others(type_of(layout))
     known = prices.known(settings, region)
     hour = known.machine(type_of(layout))
     if hour is None:
@@ -32,6 +32,8 @@ def plan(settings: Settings, region: str, layout: Layout, *, spot: bool) -> Plan
             "AWS with: workbench prices --refresh"
             + (f", or take one of: {', '.join(sorted(known.machines))}" if known.machines else "")
         )
-    each = hour + known.disk(DISK_GB) + known.address_hour
+    each = (
+        hour + known.disk(gpus.DISK_GB if gpus.are_driven(type_of(layout)) else DISK_GB) + known.address_hour
+    )
     resources = tuple(Resource(type_of(layout), f"{p.role}-{p.index}") for p in layout.places)
     return Plan(resources, each * len(layout.places), at_most=spot)

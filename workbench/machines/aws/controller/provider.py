@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 
-from workbench.aws import code, commands, instances, names
+from workbench.aws import code, commands, gpus, instances, names
 from workbench.aws.bucket import Bucket
 from workbench.aws.session import Session
 from workbench.errors import BadInput, NotFound, Unavailable, WorkbenchError
@@ -101,7 +101,8 @@ class AwsProvider:
     @cached_property
     def _fleet(self) -> Fleet:
         ground = partial(self.find_ground, self.session, self.settings)
-        return Fleet(self.bucket, ground, spot=self.spot, hours=self.terms.hours)
+        image = partial(gpus.find_image, self.session, self.settings)
+        return Fleet(self.bucket, ground, image, spot=self.spot, hours=self.terms.hours)
 
     @property
     def warnings(self) -> tuple[str, ...]:

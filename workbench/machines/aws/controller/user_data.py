@@ -7,7 +7,15 @@ from workbench.errors import BadInput
 
 
 def user_data(
-    bucket: str, code: str, region: str, home: str, cluster: str, hours: float, mode: str = "cluster"
+    bucket: str,
+    code: str,
+    region: str,
+    home: str,
+    cluster: str,
+    hours: float,
+    mode: str = "cluster",
+    *,
+    with_gpus: bool = False,
 ) -> str:
     """Fill the script in.
 
@@ -17,6 +25,8 @@ def user_data(
         After each boot, when the machine ends itself whatever happens.
     mode
         ``cluster``, or ``image`` for a machine that only installs and stops.
+    with_gpus
+        Whether TensorFlow has to find GPUs there.
 
     Raises
     ------
@@ -30,6 +40,7 @@ def user_data(
         "HOME": home,
         "CLUSTER": cluster,
         "MODE": mode,
+        "GPUS": "yes" if with_gpus else "no",
         "MINUTES": str(max(1, round(hours * 60))),
     }
     script = resources.files("workbench.machines.aws.on_machine").joinpath("boot.sh").read_text()

@@ -2,6 +2,7 @@
 # First boot of a machine of a training cluster: its Python, the project's code, the agent. Filled in by user_data.py.
 set -eu
 BUCKET='@BUCKET@' CODE='@CODE@' REGION='@REGION@' CLUSTER='@CLUSTER@' OWNER='@HOME@' MINUTES='@MINUTES@' MODE='@MODE@'
+GPUS='@GPUS@'
 ROOT=${WORKBENCH_MACHINE_ROOT:-/opt/workbench}
 export AWS_DEFAULT_REGION="$REGION"
 mkdir -p "$ROOT/jobs" "$ROOT/home/data" "$ROOT/per-boot"
@@ -86,6 +87,22 @@ END
 # An image has what the working machine needs, too.
 extras='--extra train --extra aws'
 [ "$MODE" = cluster ] || extras="$extras --extra backend --extra dashboard"
+[ "$GPUS" = no ] || extras="$extras --group gpu"
+# GPUs that nothing uses would only cost: without a driver, or unseen by TensorFlow, this is a first boot that failed.
+find_driver() {
+    nvidia-smi --list-gpus && return
+    echo "this image has no driver that finds the machine's GPUs (nvidia-smi); name another one by WORKBENCH_AWS_GPU_IMAGE"
+    exit 3
+}
+find_gpus() {
+    find_driver
+    "$ROOT/env/bin/python" -c 'import sys, tensorflow as tf
+found = tf.config.list_physical_devices("GPU")
+print(found)
+sys.exit(not found)' && return
+    echo "TensorFlow finds none of the machine's GPUs, though the driver does: it may be too old for CUDA 12"
+    exit 3
+}
 began=$(date +%s)
 # User data runs once: a first boot that was cut off goes on at the next boot; that of an image is no other machine's.
 if [ "$MODE" = cluster ] && [ -d /var/lib/cloud/scripts/per-boot ] && [ ! -e "$ROOT/first-boot" ]; then
@@ -104,6 +121,7 @@ if [ ! -x "$ROOT/env/bin/python" ] || [ -e "$ROOT/env.unfinished" ]; then
     again apt-get -q -o DPkg::Lock::Timeout=600 update
     again apt-get -q -o DPkg::Lock::Timeout=600 install -y --no-install-recommends \
         python3-boto3 python3-venv nftables libgl1 libglib2.0-0 openssl
+    [ "$GPUS" = no ] || find_driver
     again /usr/bin/python3 "$ROOT/start.py" "$ROOT" "$BUCKET" "$CODE"
     python3 -m venv "$ROOT/uv"
     again "$ROOT/uv/bin/pip" install --quiet 'uv==0.13.9'
@@ -114,6 +132,7 @@ if [ ! -x "$ROOT/env/bin/python" ] || [ -e "$ROOT/env.unfinished" ]; then
     rm -rf "$ROOT/cache" "$ROOT/env.unfinished"
 fi
 
+[ "$GPUS" = no ] || find_gpus
 echo "$(date -u +%FT%TZ) installing took $(($(date +%s) - began)) s"
 
 # An image is made of this machine's disk: what every machine has stays, what is this one's own goes.
