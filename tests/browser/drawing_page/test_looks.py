@@ -76,28 +76,73 @@ def test_a_chosen_colour_scheme_is_kept(browser: Browser, front: Front) -> None:
         assert luminance(page, "body", "backgroundColor") > 0.5
 
 
-@pytest.mark.parametrize("width", [320, 360, 412, 768, 1024, 1440])
-def test_nothing_overflows_at_any_width(browser: Browser, front: Front, width: int) -> None:
-    with visit(browser, front.url, viewport={"width": width, "height": 740}) as (page, _):
+def test_nothing_overflows_at_any_width(browser: Browser, front: Front) -> None:
+    with visit(browser, front.url) as (page, _):
         draw(page, SEVEN)
         mood(page, "answer")
         page.click("#wrong")
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
-        box = page.locator("canvas").bounding_box()
-        assert box
-        assert box["width"] >= 280
-        assert box["width"] == pytest.approx(box["height"], abs=1)
+        page.click("#look")
+        page.locator(".inside-alike li").last.wait_for()
+        for width in (320, 360, 412, 600, 768, 820, 1024, 1440):
+            page.set_viewport_size({"width": width, "height": 740})
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
+            box = page.locator("#paper").bounding_box()
+            assert box
+            assert box["width"] >= 280
+            assert box["width"] == pytest.approx(box["height"], abs=1)
 
 
-def test_on_a_phone_the_answer_is_seen_below_the_paper_without_scrolling(
-    browser: Browser, front: Front
-) -> None:
+SIZES = (
+    (320, 568),
+    (360, 664),
+    (390, 700),
+    (600, 960),
+    (820, 1180),
+    (667, 375),
+    (844, 390),
+    (1280, 620),
+    (2560, 1440),
+)
+"""Phones upright and sideways, tablets, a low laptop, a large screen."""
+
+
+def test_paper_and_answer_are_seen_together_without_scrolling(browser: Browser, front: Front) -> None:
     with visit(browser, front.url, viewport={"width": 360, "height": 664}) as (page, _):
         draw(page, SEVEN)
         mood(page, "answer")
-        box = page.locator("#digit").bounding_box()
-        assert box
-        assert box["y"] + box["height"] <= 664
+        for width, height in SIZES:
+            page.set_viewport_size({"width": width, "height": height})
+            assert all_in_window(page, "#paper", "#digit", "#seen", "#bars .top"), (width, height)
+
+
+def test_the_film_of_the_first_training_leaves_paper_and_bars_in_sight(
+    browser: Browser, front: Front
+) -> None:
+    """What the film takes for itself does not depend on what it shows."""
+    front.backend.says["/readyz"] = stand_in.training(210)
+    with visit(browser, front.url, wait=False) as (page, _):
+        draw(page, SEVEN)
+        mood(page, "waiting")
+        page.evaluate("""() => {
+            document.getElementById("film").hidden = false;
+            document.getElementById("film-when").textContent = "after 2,000 steps";
+        }""")
+        for width, height in SIZES:
+            page.set_viewport_size({"width": width, "height": height})
+            assert all_in_window(page, "#paper", "#film-steps", "#bars .bar"), (width, height)
+
+
+def all_in_window(page: Page, *selectors: str) -> bool:
+    """Say whether nothing of these elements is outside the window."""
+    return bool(
+        page.evaluate(
+            """(selectors) => [...document.querySelectorAll(selectors.join())].every((one) => {
+                const { top, left, bottom, right } = one.getBoundingClientRect();
+                return top >= 0 && left >= 0 && bottom <= innerHeight && right <= innerWidth;
+            })""",
+            selectors,
+        )
+    )
 
 
 def test_the_page_does_not_jump_when_the_answer_comes(opened: tuple[Page, stand_in.Backend]) -> None:
@@ -149,13 +194,14 @@ def test_every_control_has_a_name(opened: tuple[Page, stand_in.Backend]) -> None
         expect(page.get_by_role(role, name=name, exact=True)).to_have_count(1)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("width", [360, 800, 1120])
 def test_the_second_guess_stands_in_one_line_with_its_probability(
-    browser: Browser, front: Front, width: int
+    opened: tuple[Page, stand_in.Backend],
 ) -> None:
-    with visit(browser, front.url, viewport={"width": width, "height": 860}) as (page, _):
-        draw(page, SEVEN)
-        mood(page, "answer")
+    page, _ = opened
+    draw(page, SEVEN)
+    mood(page, "answer")
+    for width in (360, 800, 1120):
+        page.set_viewport_size({"width": width, "height": 860})
         digit, probability = (page.locator(name).bounding_box() for name in ("#second", "#second-percent"))
         assert digit is not None
         assert probability is not None
