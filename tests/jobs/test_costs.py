@@ -61,6 +61,9 @@ def test_a_month_has_its_own_share_by_job_and_requester(
     assert "2026-11: $2.58" in said
     assert said.splitlines()[1].split()[:3] == ["ann", "2", "$2.33"]
     rows = list(csv.DictReader((home / "costs.csv").read_text().splitlines()))
+    assert [(row["kind"], row["dollars"], row["idle_dollars"]) for row in rows[:1]] == [
+        ("job", "1.3333", "0.3333")
+    ]
     assert [row["requester"] for row in rows] == ["ann", "ann", "'=cmd()"]
     assert cli.main(["costs", "--month", "2020-01"]) == 0
     assert "no job has cost anything in 2020-01" in capsys.readouterr().out

@@ -1,5 +1,7 @@
 """Standing clusters in the costs: for as long as they stood, and the share of it in which no job had them."""
 
+import csv
+import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -94,6 +96,12 @@ def test_the_time_of_jobs_is_no_idle_time_and_the_command_tells_all(
         )
         assert (found.hours, found.dollars) == (4.0, 12.0)
         assert found.idle_dollars == pytest.approx(3.0)
+    assert cli.main(["costs", "--month", "2026-11", "--json", "--csv", str(tmp_path / "costs.csv")]) == 0
+    (row,) = json.loads(capsys.readouterr().out)
+    assert (row["kind"], row["name"], row["job"]) == ("standing", "lab", None)
+    assert (row["hours"], row["dollars"], row["idle"], row["idle_dollars"]) == (4.0, 12.0, 0.25, 3.0)
+    (written,) = csv.DictReader((tmp_path / "costs.csv").read_text().splitlines())
+    assert (written["kind"], written["name"], written["idle_dollars"]) == ("standing", "lab", "3.0")
     assert cli.main(["costs", "--month", "2026-11"]) == 0
     said = capsys.readouterr().out
     assert "IDLE COST" in said

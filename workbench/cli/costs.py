@@ -1,10 +1,8 @@
 """``costs``: what the jobs of a month cost, by requester and by job, as a table with bars, as CSV or as JSON."""
 
 import argparse
-import csv
 import sys
 import time
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,33 +26,38 @@ def add(verbs: output.Verbs) -> None:
     """Add the command to the parser."""
     costs = verbs.add("costs", _costs, "what the jobs of a month cost, by requester and job", json=True)
     costs.add_argument("--month", metavar="YYYY-MM", help="another one than this, in UTC")
-    costs.add_argument("--csv", type=Path, metavar="FILE.csv", help="write them, a row a job")
+    costs.add_argument(
+        "--csv", type=Path, metavar="FILE.csv", help="write them, a row a job or standing cluster"
+    )
 
 
 def _costs(arguments: argparse.Namespace, settings: Settings) -> None:
     from workbench.verbs.workbench import opened
 
     with opened(settings) as workbench:
-        month, found, requesters = workbench.jobs.costs(arguments.month, time.time())
-        standing = workbench.jobs.standing_costs(arguments.month, time.time())
+        found = workbench.jobs.costs(arguments.month, time.time())
+    rows = found.rows()
     if arguments.csv:
-        _write(arguments.csv, month, found)
-        print(f"{len(found)} jobs are written to {arguments.csv}", file=sys.stderr)
+        arguments.csv.write_text(found.csv(), encoding="utf-8", newline="")
+        print(f"{len(rows)} rows are written to {arguments.csv}", file=sys.stderr)
     if arguments.json:
-        output.json([{"month": month, **_rounded(one)} for one in found])
+        output.json(rows)
         return
-    if found:
-        _show(found, requesters)
+    if found.jobs:
+        _show(found.jobs, found.requesters)
     else:
-        print(f"no job has cost anything in {month}")
-    if standing:
+        print(f"no job has cost anything in {found.month}")
+    if found.standing:
         print()
-        _show_standing(standing)
-    if found or standing:
+        _show_standing(found.standing)
+    if rows:
         print()
-        jobs, idle = sum(one.dollars for one in found), sum(one.idle_dollars for one in standing)
-        without = f", and ${idle:.2f} for standing clusters without a job" if standing else ""
-        print(f"{month}: ${jobs:.2f} for jobs{without}, {REST}")
+        without = (
+            f", and ${found.standing_dollars:.2f} for standing clusters without a job"
+            if found.standing
+            else ""
+        )
+        print(f"{found.month}: ${found.jobs_dollars:.2f} for jobs{without}, {REST}")
 
 
 def _show_standing(standing: "Sequence[StandingCosts]") -> None:
@@ -104,26 +107,3 @@ def bar(value: float, most: float) -> str:
     '████████████'
     """
     return "█" * max(1, round(BAR * value / most))
-
-
-def _rounded(one: "JobCosts") -> dict[str, object]:
-    return {
-        **asdict(one),
-        "hours": round(one.hours, 4),
-        "dollars": round(one.dollars, 4),
-        "idle": round(one.idle, 4),
-    }
-
-
-def _write(path: Path, month: str, found: "Sequence[JobCosts]") -> None:
-    with path.open("w", newline="", encoding="utf-8") as file:
-        rows = csv.writer(file)
-        rows.writerow(["month", "job", "model", "requester", "machines", "hours", "dollars", "idle"])
-        for one in found:
-            told = _rounded(one)
-            whose = (
-                f"'{one.requester}" if one.requester[0] in "=+-@" else one.requester
-            )  # no spreadsheet's formula
-            rows.writerow(
-                [month, one.job, one.name, whose, one.machines, told["hours"], told["dollars"], told["idle"]]
-            )

@@ -113,13 +113,15 @@ def _launch(arguments: argparse.Namespace, settings: Settings) -> int:
         return aws.launch_app(arguments, settings)
     if _is_local_app(arguments):
         return services.up_detached(settings)
+    from workbench.verbs.clusters import Patience
     from workbench.verbs.machines import Layout
     from workbench.verbs.workbench import opened
 
     layout = Layout(arguments.ps, arguments.workers, arguments.type)
     with opened(settings) as workbench:
-        tell = partial(print, file=sys.stderr, flush=True) if arguments.until_free else None
-        found = workbench.clusters.launch(_name(arguments), layout, arguments.provider, until_free=tell)
+        patience = Patience(partial(print, file=sys.stderr, flush=True), "Ctrl-C")
+        asked = {"patience": patience} if arguments.until_free else {}
+        found = workbench.clusters.launch(_name(arguments), layout, arguments.provider, **asked)
     if arguments.provider == "aws":
         print(_ends_by_itself(settings), file=sys.stderr)
     _show(found, arguments.json)

@@ -1,7 +1,9 @@
 """Standing clusters: machines that somebody launches under a name, and that jobs have one after the other."""
 
 import re
+import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 
 from workbench.errors import BadInput, NotFound
@@ -10,16 +12,25 @@ from workbench.machines import Layout, Machine, Provider, scarcity
 _A_JOBS_OWN = re.compile(r"(job|task|check)-")
 
 
-def launch(
-    provider: Provider, name: str, layout: Layout, tell: Callable[[str], object] | None = None
-) -> list[Machine]:
+@dataclass(frozen=True)
+class Patience:
+    """Asking for machines of which none is free, until there are some or somebody has had enough."""
+
+    tell: Callable[[str], object]
+    """Called with a line before each pause."""
+    ends: str
+    """How one ends the asking, in words."""
+    wait: Callable[[float], object] = time.sleep
+    """Lets so many seconds pass; whatever it raises ends the asking."""
+
+
+def launch(provider: Provider, name: str, layout: Layout, patience: Patience | None = None) -> list[Machine]:
     """Make a standing cluster; its machines stand ready.
 
     Parameters
     ----------
-    tell
-        Called with a line whenever no machine is free: it is then asked for again, until there is one or this call is
-        interrupted. Without it that is an error.
+    patience
+        For where no machine is free; without it that is an error.
 
     Raises
     ------
@@ -27,11 +38,10 @@ def launch(
         The name is taken, is no name, or is kept for the clusters that jobs make for themselves.
     """
     check_name(name)
-    if tell is None:
+    if patience is None:
         return provider.launch(name, layout)
-    return scarcity.until_free(
-        partial(provider.launch, name, layout), tell, how="until there is one; Ctrl-C ends the asking"
-    )
+    how = f"until there is one; {patience.ends} ends the asking"
+    return scarcity.until_free(partial(provider.launch, name, layout), patience.tell, patience.wait, how=how)
 
 
 def check_name(name: str) -> None:

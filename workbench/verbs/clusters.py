@@ -1,13 +1,16 @@
 """Standing clusters: launch, stop, start, release."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from workbench.errors import BadInput
 from workbench.jobs import ACTIVE, Store
 from workbench.jobs.standing_costs import Change, Kind, Ledger
 from workbench.machines import Layout, Machine, standing
+from workbench.machines.standing import Patience
 from workbench.verbs.machines import Machines
+
+__all__ = ["Clusters", "Patience"]
 
 
 class Clusters:
@@ -22,22 +25,21 @@ class Clusters:
         layout: Layout,
         provider: str = "local",
         *,
-        until_free: Callable[[str], object] | None = None,
+        patience: Patience | None = None,
     ) -> list[Machine]:
         """Make a cluster whose machines stand ready.
 
         Parameters
         ----------
-        until_free
-            Called with a line whenever no such machine is free; they are asked for until there are. Without it that is
-            an error.
+        patience
+            For where no such machine is free; without it that is an error.
 
         Raises
         ------
         BadInput
             The name is taken, is no name, or is kept for the clusters that jobs make for themselves.
         """
-        made = standing.launch(self._machines.provider(provider), name, layout, until_free)
+        made = standing.launch(self._machines.provider(provider), name, layout, patience)
         self._note("launch", name, provider, len(made), self._machines.plan(provider, layout).price_per_hour)
         return made
 

@@ -10,6 +10,7 @@ from workbench.jobs import ACTIVE, ENDED, Job, JobFilter, Store, costs, standing
 from workbench.jobs import MachineRecord as JobMachine
 from workbench.jobs.changing import check_requester
 from workbench.jobs.costs import JobCosts
+from workbench.jobs.monthly import MonthlyCosts
 from workbench.jobs.standing_costs import StandingCosts
 from workbench.settings import Settings
 from workbench.system import extras
@@ -25,6 +26,7 @@ __all__ = [
     "JobCosts",
     "JobMachine",
     "Jobs",
+    "MonthlyCosts",
     "QueueLimits",
     "Request",
     "StandingCosts",
@@ -121,29 +123,22 @@ class Jobs:
         self.tick()
         return job
 
-    def costs(self, month: str | None, now: float) -> tuple[str, list[JobCosts], list[JobCosts]]:
-        """The month's name, what its jobs cost, and the same by requester; this month for ``None``.
+    def costs(self, month: str | None, now: float) -> MonthlyCosts:
+        """What the jobs and the standing clusters of a month cost; of this month for ``None``.
 
         Raises
         ------
         BadInput
             It is no month.
         """
-        told = costs.read_month(month, now)
-        found = costs.report(self._store.jobs(limit=100_000), told, now)
-        return told.name, found, costs.by_requester(found)
-
-    def standing_costs(self, month: str | None, now: float) -> list[StandingCosts]:
-        """What standing clusters cost in a month, and how much of that without a job; raises ``BadInput``."""
         told, settings = costs.read_month(month, now), self._settings
+        jobs = self._store.jobs(limit=100_000)
+        found = costs.report(jobs, told, now)
         idle_s = settings.aws_idle_minutes * 60.0 if settings.aws_idle_minutes else None
-        return standing_costs.report(
-            standing_costs.Ledger(settings.home).read(),
-            self._store.jobs(limit=100_000),
-            told,
-            now,
-            standing_costs.Limits(idle_s, settings.aws_hours * 3600.0),
-        )
+        limits = standing_costs.Limits(idle_s, settings.aws_hours * 3600.0)
+        changes = standing_costs.Ledger(settings.home).read()
+        standing = standing_costs.report(changes, jobs, told, now, limits)
+        return MonthlyCosts(told.name, found, costs.by_requester(found), standing)
 
     def retry(self, id: int, anew: bool = False) -> None:
         """Queue a failed or terminated job again.

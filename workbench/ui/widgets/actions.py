@@ -98,6 +98,10 @@ class Action:
         """Tell whether somebody pressed *Stop* since it began."""
         return self._stop.is_set()
 
+    def pause(self, seconds: float) -> bool:
+        """Let so many seconds pass, fewer where somebody presses *Stop* meanwhile; whether somebody has."""
+        return self._stop.wait(seconds)
+
     def press_stop(self) -> None:
         """Do what a click on *Stop* does."""
         self._stop.set()

@@ -11,6 +11,7 @@ from workbench.machines import Layout, Machine
 from workbench.ui.cluster.fields import StandingClusters
 from workbench.ui.cluster.hints import Hints
 from workbench.ui.cluster.machines.application import ApplicationPanel, Functions
+from workbench.ui.cluster.machines.costs import CostsFold
 from workbench.ui.cluster.machines.diagram import draw_machines, title
 from workbench.ui.cluster.machines.standing import NAMES, StandingClustersForm, describe_plan
 from workbench.ui.widgets.actions import Message
@@ -47,6 +48,7 @@ class MachinesPanel:
         self.providers, self.diagram, self.list, self.plan = Hints(), Hints(), Hints(), Hints()
         self.message = Message()
         self.clusters = StandingClustersForm(workbench, self.message, changed=self.refresh)
+        self.costs = CostsFold(workbench.jobs)
         self.widget = ipywidgets.VBox(
             [
                 self.providers,
@@ -56,6 +58,7 @@ class MachinesPanel:
                 self.plan,
                 self.clusters.widget,
                 self.message,
+                self.costs.widget,
             ]
         )
         self.widget.add_class("wb").add_class("wb-card").add_class("wb-wide").add_class("wb-machines")

@@ -5,10 +5,12 @@ from html import escape
 
 import ipywidgets
 
-from workbench.errors import BadInput, WorkbenchError
+from workbench.errors import BadInput, Unavailable, WorkbenchError
 from workbench.machines import Layout, Plan
 from workbench.ui.cluster.fields import StandingClusters, whole_number
 from workbench.ui.widgets.actions import Action, Message
+from workbench.ui.widgets.pieces import waiting
+from workbench.verbs.clusters import Patience
 from workbench.verbs.machines import PROVIDERS
 from workbench.verbs.workbench import Workbench
 
@@ -48,7 +50,11 @@ class StandingClustersForm:
             return Action(label, do, self._message, tooltip=tooltip, **more)  # type: ignore[arg-type]
 
         self.launch = make(
-            "Launch", self._launch, "Make the machines; they stay until released", confirm=self._price
+            "Launch",
+            self._launch,
+            "Make the machines; they stay until released",
+            confirm=self._price,
+            stoppable=True,
         )
         self.start = make("Start", self._start, "Start the machines that are stopped")
         self.stop = make(
@@ -108,9 +114,17 @@ class StandingClustersForm:
 
     def _launch(self) -> str:
         name, layout = self._asked()
-        made = self._workbench.clusters.launch(name, layout, self.where.value)
+        patience = Patience(self._tell_waiting, "Stop", self._pause)
+        made = self._workbench.clusters.launch(name, layout, self.where.value, patience=patience)
         self._changed()
         return f"{name} stands, with {len(made)} machines; choose it in a request"
+
+    def _tell_waiting(self, line: str) -> None:
+        self._message.html = waiting(line, working=True)
+
+    def _pause(self, seconds: float) -> None:
+        if self.launch.pause(seconds):
+            raise Unavailable("no machine was free, and the asking was stopped; nothing was made")
 
     def _sure(self, what: str) -> str:
         return f"{what} {escape(self._picked()[1])}?"
