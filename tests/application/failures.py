@@ -1,14 +1,13 @@
 """Failure at every step: ``python -m tests.application.failures [--progress FILE] [--share 1/2] [--step STEP] …``.
 
-A clean run of each step records which calls it makes to AWS. Then, for each of them, the step runs again in a new
-account while that call fails in one of several ways. Afterwards, or after one more ``release`` (and ``audit``, where
-that failed), nothing of ours may be left, and what was said must name the true reason. All of it takes an hour or two;
-with ``--progress`` it goes on where it was ended, and tries again what went wrong.
+A clean run of each step records which calls it makes to AWS. Then, for each of them, the step runs again while that
+call fails in one of several ways. What was said must name the true reason, and nothing of ours may be left: the account
+is then as it was before, and serves for the next failure, or it is empty after one more ``release`` (and ``audit``,
+where that failed). With ``--progress`` it goes on where it was ended, and tries again what went wrong.
 """
 
 import argparse
 import random
-import shutil
 import sys
 import tempfile
 import time
@@ -17,23 +16,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
+from tests.application.accounts import BEFORE, Accounts, NotWell, do
 from tests.application.steps import Outcome, User
 from tests.application.tried import Point, Progress, Tried
 from tests.emulator import Emulator, Fault
 from workbench.settings import PROJECT
 
-BEFORE: dict[str, tuple[str, ...]] = {
-    "launch": (),
-    "cluster": ("launch",),
-    "job": ("launch",),
-    "machines": ("launch",),
-    "stop": ("launch",),
-    "start": ("launch", "stop"),
-    "audit": ("launch", "strays"),
-    "adopt": ("launch", "cluster"),
-    "release": ("launch", "cluster"),
-}
-"""What comes before a step. ``machines`` is a job in which its machines' calls fail, not those of who runs it."""
 KINDS = ("denied", "throttled", "cut", "kill")
 CAPACITY = Fault("RunInstances", "InsufficientInstanceCapacity", "We have no such capacity", 500, times=None)
 NO_CAPACITY_IN_STACK = Fault(
@@ -47,10 +35,6 @@ SAID = {
 """Words of which one must be said, by the kind of failure."""
 TRIES = 3
 """To meet a call of which there are now more, now fewer."""
-
-
-class NotWell(Exception):
-    """A step fails where nothing was to fail."""
 
 
 def who_of(step: str) -> str:
@@ -75,33 +59,22 @@ def make_fault(point: Point) -> Fault:
     return CAPACITY if action == "ec2:RunInstances" else NO_CAPACITY_IN_STACK
 
 
-def new_user(emulator: Emulator, folder: Path) -> User:
-    """A new account and an empty home."""
-    emulator.reset()
-    user = User(emulator, Path(tempfile.mkdtemp(dir=folder)))
-    user.prepare()
-    return user
-
-
-def record(emulator: Emulator, folder: Path, steps: Iterable[str], progress: Progress) -> None:
+def record(accounts: Accounts, steps: Iterable[str], progress: Progress) -> None:
     """Note the calls of a clean run of those steps of which they are not known."""
     wanted = [step for step in steps if step not in progress.calls]
-    user, done = new_user(emulator, folder), set[str]()
+    user, done = accounts.new(), set[str]()
     for step in BEFORE:
         if step in wanted or any(step in BEFORE[later] for later in wanted):
             for before in BEFORE[step]:
                 if before not in done:
-                    _well(getattr(user, before)(), before)
-            emulator.forget_calls()
-            _well(getattr(user, step)(), step)
+                    do(user, before)
+            if not (step == "machines" and "job" in done):  # the same, seen from the other side
+                accounts.emulator.forget_calls()
+                do(user, step)
             done |= {step, *BEFORE[step]}
             if step in wanted:
-                progress.note_calls(step, emulator.calls_in_order(who_of(step)))
-
-
-def _well(outcome: Outcome, step: str) -> None:
-    if outcome.code != 0:
-        raise NotWell(f"{step} fails without any fault ({outcome.code}): {outcome.said[-1500:]}")
+                progress.note_calls(step, accounts.emulator.calls_in_order(who_of(step)))
+    accounts.drop()
 
 
 def points(step: str, calls: Iterable[str]) -> list[Point]:
@@ -117,7 +90,7 @@ def points(step: str, calls: Iterable[str]) -> list[Point]:
     return found
 
 
-def attempt(emulator: Emulator, folder: Path, point: Point) -> Tried:
+def attempt(accounts: Accounts, point: Point) -> Tried:
     """Let the step fail there; gives what came of it.
 
     How often a step asks whether something is ready differs from run to run: where the last such call was not made
@@ -126,7 +99,7 @@ def attempt(emulator: Emulator, folder: Path, point: Point) -> Tried:
     now = point
     for _ in range(TRIES):
         try:
-            tried, made = _once(emulator, folder, now)
+            tried, made = _once(accounts, now)
         except NotWell as error:
             return Tried(point, 0, wrong=(str(error),))
         if tried.injected or tried.wrong or not made:
@@ -135,11 +108,9 @@ def attempt(emulator: Emulator, folder: Path, point: Point) -> Tried:
     return replace(tried, point=point)
 
 
-def _once(emulator: Emulator, folder: Path, point: Point) -> tuple[Tried, int]:
+def _once(accounts: Accounts, point: Point) -> tuple[Tried, int]:
     """What came of it, and how often the step made such calls."""
-    user = new_user(emulator, folder)
-    for before in BEFORE[point.step]:
-        _well(getattr(user, before)(), before)
+    emulator, user = accounts.emulator, accounts.before(point.step)
     emulator.forget_calls()
     emulator.faults([make_fault(point)])
     outcome: Outcome = getattr(user, point.step)()
@@ -148,7 +119,22 @@ def _once(emulator: Emulator, folder: Path, point: Point) -> tuple[Tried, int]:
         call for call in emulator.log(who_of(point.step)) if f"{call.service}:{call.action}" == point.action
     ]
     wrong = judge(point, outcome)
-    if left := user.left():
+    left: dict[str, list[str]] = {}
+    # A job that was killed is taken up by the next one.
+    if wrong or outcome.code < 0 or not accounts.is_as_before(point.step):
+        left = user.left()
+        wrong += _clean_up(point, user)
+        accounts.drop()
+    if complaints := emulator.complaints():
+        wrong += [f"the emulator: {words}" for words in complaints]
+        accounts.drop()
+    return Tried(point, _injected(point, [call.error for call in made]), left, tuple(wrong)), len(made)
+
+
+def _clean_up(point: Point, user: User) -> list[str]:
+    """What is not well once audit and release came after the step."""
+    wrong = []
+    if user.left():
         if point.step == "audit" and (again := user.audit()).code != 0:
             wrong.append(f"another audit fails ({again.code}): {again.said[-600:]}")
         released = user.release()
@@ -156,9 +142,7 @@ def _once(emulator: Emulator, folder: Path, point: Point) -> tuple[Tried, int]:
             wrong.append(f"release afterwards fails ({released.code}): {released.said[-600:]}")
         if still := user.left():
             wrong.append(f"left after release: {still}")
-    wrong += [f"the emulator: {words}" for words in emulator.complaints()]
-    shutil.rmtree(user.home)
-    return Tried(point, _injected(point, [call.error for call in made]), left, tuple(wrong)), len(made)
+    return wrong
 
 
 def _injected(point: Point, errors: list[str]) -> int:
@@ -199,8 +183,7 @@ def judge(point: Point, outcome: Outcome) -> list[str]:
 
 
 def run(
-    emulator: Emulator,
-    folder: Path,
+    accounts: Accounts,
     steps: Iterable[str],
     choose: Callable[[list[Point]], list[Point]],
     seconds: float,
@@ -209,14 +192,15 @@ def run(
     """Record, try what is chosen, tell each, and note all in ``progress``; gives every point that there is."""
     give_up = time.monotonic() + seconds
     steps = list(steps)
-    record(emulator, folder, steps, progress)
+    record(accounts, steps, progress)
     every = [point for step in steps for point in points(step, progress.calls[step])]
     for number, point in enumerate(choose(every)):
         if number and time.monotonic() > give_up:
             break
-        tried = attempt(emulator, folder, point)
+        tried = attempt(accounts, point)
         progress.note(tried)
         print(tried, file=sys.stderr, flush=True)
+    accounts.end()
     return every
 
 
@@ -255,7 +239,9 @@ def main(arguments: list[str] | None = None) -> int:
         tempfile.TemporaryDirectory(dir=below) as folder,
         Emulator(Path(folder) / "emulator", "proc", minute_s=1) as emulator,
     ):
-        every = run(emulator, Path(folder), asked.step or list(BEFORE), choose, asked.seconds, progress)
+        every = run(
+            Accounts(emulator, Path(folder)), asked.step or list(BEFORE), choose, asked.seconds, progress
+        )
     print(progress.sum_up(every))
     return 1 if any(progress.tried[point].wrong for point in every if point in progress.tried) else 0
 

@@ -23,6 +23,7 @@ PREPARED = [
     "tests.machines.aws.ground",
     "boto3",
     "botocore.session",
+    "tests.application.warmed",
 ]
 ROLES = ("working", "frontend", "backend")
 TIMEOUT_S = 180.0
@@ -80,6 +81,9 @@ class User:
 
     def cluster(self) -> Outcome:
         return self.do("launch", "cluster", "--provider", "aws", "--name", "standing", "--workers", "1")
+
+    def release_cluster(self) -> Outcome:
+        return self.do("release", "cluster", "--provider", "aws", "--name", "standing")
 
     def job(self) -> Outcome:
         return self.do("job")

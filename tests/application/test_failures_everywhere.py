@@ -5,6 +5,7 @@ import random
 from pathlib import Path
 
 from tests.application import failures
+from tests.application.accounts import BEFORE, Accounts
 from tests.application.tried import Point, Progress, Tried
 from tests.emulator import Emulator
 
@@ -20,7 +21,7 @@ def test_a_call_that_fails_leaves_nothing_behind_and_its_reason_is_told(
         return random.Random(SEED).sample(every, len(every))
 
     progress = Progress()
-    every = failures.run(proc_emulator, tmp_path, failures.BEFORE, choose, SECONDS, progress)
+    every = failures.run(Accounts(proc_emulator, tmp_path), BEFORE, choose, SECONDS, progress)
     print(f"seed {SEED}\n{progress.sum_up(every)}")
     assert [str(tried) for tried in progress.tried.values() if tried.wrong] == []
 

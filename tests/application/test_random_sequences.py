@@ -18,7 +18,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from tests.application.failures import new_user
+from tests.application.accounts import new_user
 from tests.application.steps import Outcome, User
 from tests.emulator import Emulator, Fault
 from workbench.settings import PROJECT
