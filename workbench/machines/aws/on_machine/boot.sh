@@ -86,7 +86,11 @@ if rest:
 END
 # An image has what the working machine needs, too.
 extras='--extra train --extra aws'
-[ "$MODE" = cluster ] || extras="$extras --extra backend --extra dashboard"
+if [ "$MODE" != cluster ]; then
+    extras="$extras --extra backend --extra dashboard"
+    # Roles may write nothing here: without it each start of one would compile TensorFlow again.
+    export UV_COMPILE_BYTECODE=1
+fi
 [ "$GPUS" = no ] || extras="$extras --group gpu"
 # GPUs that nothing uses would only cost: without a driver, or unseen by TensorFlow, this is a first boot that failed.
 find_driver() {
