@@ -97,6 +97,22 @@ def test_a_check_can_be_stopped(stand: Stand) -> None:
     assert check.widget.children == (check.button,)
 
 
+def test_a_recipe_that_was_made_after_the_page_is_offered_to_its_visitor(
+    stand: Stand, settings: Settings
+) -> None:
+    """Pages are prepared: *Make a recipe* on another one came later."""
+    code, folder = stand.page.request.code, settings.home / "recipes" / "flowers"
+    before, first = code.recipe, code.start.value
+    stand.page.browser.visible = False
+    Recipe("", "def load_data():\n    return 1, 2\n", "def build_model():\n    return 3\n").write(folder)
+    stand.page.browser.visible = True
+    assert "flowers" in [value for _, value in code.start.options]
+    assert (code.recipe, code.start.value) == (before, first)
+    code.start.value = "flowers"
+    assert "return 3" in code.recipe.training
+    code.start.value = first
+
+
 def test_what_was_made_of_a_recipe_is_there_again_when_it_is_chosen_again(stand: Stand) -> None:
     code = stand.page.request.code
     first = str(code.start.value)

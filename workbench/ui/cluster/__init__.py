@@ -66,6 +66,7 @@ class ClusterPage:
         self.poll.on_problem(self._tell)
         # A prepared kernel looked long before its visitor came.
         self.browser.observe(lambda _: self._look(), "visible")
+        self.browser.observe(lambda _: self.request.code.offer_again(), "visible")
         asked = self.request.fields
         for field in (asked.ps, asked.workers, asked.provider, asked.type):
             field.observe(lambda _: self._looking.ask(), "value")

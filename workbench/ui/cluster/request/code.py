@@ -67,7 +67,7 @@ class RecipeForm:
         self._originals: dict[str, Recipe] = {}
         self.offered: Mapping[str, Path] = recipes.offered(workbench.settings)
         self.start = ipywidgets.Dropdown(
-            options=[("your own code", ""), *((name, name) for name in self.offered)],
+            options=_options(self.offered),
             description="Begin with",
         )
         self.upload = FileButton(
@@ -111,6 +111,21 @@ class RecipeForm:
     def unchanged(self) -> str:
         """The name of the recipe that stands there as it was; empty where it was changed."""
         return "" if self._is_changed() else self._origin
+
+    def offer_again(self) -> None:
+        """Offer the recipes that there are now; what was begun with stays."""
+        found = recipes.offered(self._workbench.settings)
+        if [*found] == [*self.offered]:
+            return
+        self.offered, kept = found, self.start.value
+        self._showing = True
+        try:
+            self.start.options = _options(found)
+            self.start.value = kept if kept in found else ""
+        finally:
+            self._showing = False
+        self._origin = str(self.start.value)
+        self._offer_other()
 
     def read(self, name: str) -> Recipe:
         """Read a recipe that is offered; raises ``BadInput`` where none has this name."""
@@ -245,6 +260,10 @@ class RecipeForm:
         self._checked[recipe.sha256] = found
         self.mark(None)
         self._message.html = banner("The code works", _describe(found), kind="done")
+
+
+def _options(offered: Mapping[str, Path]) -> list[tuple[str, str]]:
+    return [("your own code", ""), *((name, name) for name in offered)]
 
 
 def model_name(recipe: str) -> str:
