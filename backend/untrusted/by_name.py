@@ -15,7 +15,7 @@ from backend.tfserving.rest_format import Tensor, dtype_of, to_array
 from backend.untrusted.meaning import OutputVerdict
 from workbench import scores
 from workbench.errors import BadInput
-from workbench.manifest import Input, Manifest, ModelOutput
+from workbench.manifest import Input, Manifest, ModelOutput, columns
 from workbench.pictures import ink
 from workbench.pictures.inputs import prepare
 
@@ -69,6 +69,8 @@ def ask(deployment: Deployment, given: Inputs | None, picture: bytes | None) -> 
                 "give pictures in inputs, as data URLs"
             )
         values[open_pictures[0]] = picture
+    if manifest.columns and set(values) != set(takes):
+        values = {"input": columns.encode(manifest.columns, values)}
     if set(values) != set(takes):
         raise BadInput(
             f"inputs must have exactly {', '.join(takes)}. Received: {', '.join(values)[:200] or 'nothing'}"

@@ -20,7 +20,7 @@ from workbench.verbs.datasets import looking
 pytest.importorskip("pyarrow")
 KINDS = {
     "pictures": ("Conv2D", "softmax"),
-    "table": ("Normalization", "softmax"),
+    "table": ("Normalization", "softmax", '"columns": datasets.input_columns("my-table")'),
     "number": ("Normalization", "mean_squared_error"),
     "text": ("TextVectorization", "softmax"),
     "series": ("Conv1D", "softmax"),

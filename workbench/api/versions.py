@@ -2,12 +2,16 @@
 
 import contextlib
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from workbench import packages, recipes
 from workbench.arrays import Arrays
 from workbench.manifest import Manifest
+from workbench.manifest.columns import encode_table
 from workbench.models import registry
 from workbench.settings import Settings, from_environment
 from workbench.verbs import backends, retraining
@@ -52,12 +56,16 @@ class Version:
     def predict(self, x: Arrays) -> Any:
         """Answers to inputs ``(n, …)`` as ``manifest.input`` describes them: float32 ``(n, …)``.
 
-        Several inputs are given as a dict, by the names in ``manifest.feeds``; several outputs come as one.
+        Several inputs are given as a dict, by the names in ``manifest.feeds``; several outputs come as one. A table's rows may
+        be given as a dict of their columns, as they are in ``manifest.columns``.
 
         By ONNX Runtime where there is such a form, else by TensorFlow.
         """
         from workbench.node import inference
 
+        if self.manifest.columns and isinstance(x, Mapping):
+            table = {name: np.asarray(cells).tolist() for name, cells in x.items()}
+            x = np.array(encode_table(self.manifest.columns, table), np.float32)
         return inference.predict(self._found.folder, x)
 
     def evaluate(self) -> "Evaluated":

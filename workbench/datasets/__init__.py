@@ -11,7 +11,17 @@ from workbench.datasets.corrected import (
 )
 from workbench.datasets.fetching import IDX, SOURCES
 from workbench.datasets.joined import joined
-from workbench.datasets.named import columns, feature_names, labels, load, manifest, pin, pinned, used
+from workbench.datasets.named import (
+    columns,
+    feature_names,
+    input_columns,
+    labels,
+    load,
+    manifest,
+    pin,
+    pinned,
+    used,
+)
 from workbench.datasets.parents import add_parent, find_parent
 
 __all__ = [
@@ -27,6 +37,7 @@ __all__ = [
     "corrections_used",
     "feature_names",
     "find_parent",
+    "input_columns",
     "is_here",
     "joined",
     "labels",

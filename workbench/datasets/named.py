@@ -86,6 +86,13 @@ def feature_names(name: str, settings: Settings | None = None) -> tuple[str, ...
     return tuple(one.name for one in features.features(manifest(name, settings).columns))
 
 
+def input_columns(name: str, settings: Settings | None = None) -> list[dict[str, object]]:
+    """What a table's row is made of, for ``INPUT`` of a recipe: who asks the model then sends a row by its columns."""
+    from workbench.datasets.kept import features
+
+    return features.input_columns(manifest(name, settings).columns)
+
+
 def pin(pins: Mapping[str, DatasetPin]) -> None:
     """Let this process use these versions and no others."""
     _pins.clear()

@@ -1,9 +1,11 @@
 """The manifest of a model version, ``manifest.json``: parsed and checked once, written by one function.
 
-``version`` is the value, ``signature`` what goes in and comes out, ``files`` the file itself and its list of files. The
+``version`` is the value, ``signature`` what goes in and comes out, ``columns`` what a row
+of a table is made of, ``files`` the file itself and its list of files. The
 registry, the back end and the pages all read it, so this package needs the standard library alone.
 """
 
+from workbench.manifest.columns import InputColumn
 from workbench.manifest.files import FILE, FORMAT, File, list_files, read_files, write_listing
 from workbench.manifest.signature import Input, ModelOutput, OutputKind
 from workbench.manifest.version import Manifest, Preprocessing, Training, read, write
@@ -13,6 +15,7 @@ __all__ = [
     "FORMAT",
     "File",
     "Input",
+    "InputColumn",
     "Manifest",
     "ModelOutput",
     "OutputKind",

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal, cast, get_args
 
 from workbench.fields import Fields
+from workbench.manifest.columns import InputColumn, column_as_json, parse_columns
 
 OutputKind = Literal["probabilities", "independent", "logits", "values"]
 """What a model's outputs are: probabilities of classes that exclude each other (one output: that of the second of two),
@@ -35,6 +36,8 @@ class Input:
     """Shape of the examples that it was trained on, where ``shape`` leaves a side open."""
     name: str = "input"
     """Its name, where there are several."""
+    columns: tuple[InputColumn, ...] = ()
+    """Of a table's row that became these numbers; none where it is something else."""
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -78,8 +81,12 @@ class ModelOutput:
 
 def parse_input(fields: Fields) -> Input:
     """Parse the input that a manifest tells."""
+    shape, columns = fields.open_shape("shape"), parse_columns(fields.parts("columns"))
+    if columns and shape != (sum(one.width for one in columns),):
+        fields.refuse("columns", f"those of {shape} numbers")
     return Input(
-        shape=fields.open_shape("shape"),
+        shape=shape,
+        columns=columns,
         kind=fields.text("kind", "array"),
         dtype=fields.text("dtype", "float32"),
         range=fields.optional("range", fields.range) or (0, 255),
@@ -91,7 +98,8 @@ def parse_input(fields: Fields) -> Input:
 def input_as_json(given: Input) -> dict[str, object]:
     """The input as it stands in the file."""
     told = {**vars(given), "shape": [*given.shape], "range": [*given.range], "example": [*given.example]}
-    unsaid = {"example": [], "name": "input"}
+    told["columns"] = [column_as_json(one) for one in given.columns]
+    unsaid = {"example": [], "name": "input", "columns": []}
     return {key: value for key, value in told.items() if unsaid.get(key) != value}
 
 

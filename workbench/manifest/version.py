@@ -17,6 +17,7 @@ from workbench.lineage import (
     parse_parent,
     parse_pins,
 )
+from workbench.manifest.columns import InputColumn
 from workbench.manifest.files import FORMAT, File, parse_files, read_json, write_listing
 from workbench.manifest.signature import (
     Input,
@@ -139,6 +140,11 @@ class Manifest:
     def feeds(self) -> Mapping[str, Input]:
         """Every input by name; ``input`` is the name of an only one."""
         return {one.name: one for one in self.inputs} or {"input": self.takes}
+
+    @property
+    def columns(self) -> tuple[InputColumn, ...]:
+        """The columns of the table's row that the model takes; none where it takes something else."""
+        return () if self.inputs or self.input is None else self.input.columns
 
     @property
     def fetches(self) -> Mapping[str, ModelOutput]:

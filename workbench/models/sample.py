@@ -7,6 +7,7 @@ import numpy as np
 
 from workbench import arrays
 from workbench.artifact import ALIKE
+from workbench.manifest import columns
 from workbench.models.registry import Version
 
 MOST = 1_000
@@ -23,6 +24,12 @@ def read_sample(version: Version) -> tuple[np.ndarray, np.ndarray] | None:
     if x.dtype != np.uint8 or x.ndim != 4 or x.shape[3] != 1 or y.shape != x.shape[:1]:
         return None
     return x[..., 0], y
+
+
+def read_rows(version: Version) -> tuple[Mapping[str, object], ...]:
+    """Read the held-out examples of a version that takes a table's rows, each by its columns."""
+    examples = read_examples(version)
+    return tuple(columns.decode(version.manifest.columns, one["input"].tolist()) for one in examples)
 
 
 def read_examples(version: Version) -> tuple[Mapping[str, np.ndarray], ...]:

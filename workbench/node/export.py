@@ -11,7 +11,10 @@ import numpy as np
 import tensorflow as tf
 
 from workbench import arrays, datasets, doubt, film
-from workbench.manifest import Input, Manifest, Training
+from workbench.errors import RecipeError
+from workbench.fields import Fields
+from workbench.manifest import Input, InputColumn, Manifest, Training
+from workbench.manifest.columns import parse_columns
 from workbench.models.measured import Evaluated
 from workbench.node import forms
 from workbench.node.companions import browser, doubting, sample
@@ -112,7 +115,25 @@ def _describe(given: Mapping[str, Any], takes: tf.TensorSpec, x: np.ndarray, nam
         example=x.shape[1:] if None in takes.shape[1:] else (),
         range=(0, 0) if text else (0, 255) if x.dtype == np.uint8 else (float(x.min()), float(x.max())),
         name=name,
+        columns=_columns(given, tuple(takes.shape[1:])),
     )
+
+
+def _columns(given: Mapping[str, Any], shape: tuple[int | None, ...]) -> tuple[InputColumn, ...]:
+    """The columns of the rows that the recipe's ``INPUT`` tells.
+
+    Raises
+    ------
+    RecipeError
+        They are none, or not those of the model's input.
+    """
+    found = parse_columns(Fields(given, "INPUT's ", RecipeError).parts("columns"))
+    width = sum(one.width for one in found)
+    if found and shape != (width,):
+        raise RecipeError(
+            f"the columns of INPUT become {width} numbers, and the model takes {shape}", field="training"
+        )
+    return found
 
 
 def export(

@@ -94,6 +94,9 @@ def _check(stated: Manifest) -> None:
     ]
     of_each += [(f"inputs.{one.name}", one) for one in stated.inputs]
     of_each += [(f"outputs.{one.name}", one) for one in stated.outputs]
+    for given in (stated.input, *stated.inputs):
+        for column in given.columns if given else ():
+            _check_texts("input.columns", (column.name, *column.categories), MAX_LABELS)
     for place, shaped in of_each:
         sides = shaped.shape if shaped else ()
         if len(sides) > 16 or math.prod(side or 1 for side in sides) > MAX_SIZE:

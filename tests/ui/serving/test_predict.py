@@ -1,7 +1,7 @@
 """What is asked on the serving page: drawings, pictures, values by name, models of one's own."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -127,19 +127,56 @@ def upload(widget: Any, name: str, content: bytes) -> None:
 
 
 @pytest.fixture
-def several(stand: Stand, tmp_path: Path) -> Iterator[registry.Version]:
-    """A version of two inputs and two outputs, published for one test."""
+def publish(stand: Stand) -> Iterator[Callable[[Path], registry.Version]]:
+    """Publishes a version that lies in a folder, for one test."""
+    published: list[registry.Version] = []
 
-    def write(aside: Path) -> Manifest:
-        made = making_several.version(tmp_path / "several", 1)
-        for path in made.iterdir():
-            if path.name != FILE:
-                shutil.copy(path, aside)
-        return read(made)
+    def add(made: Path) -> registry.Version:
+        def write(aside: Path) -> Manifest:
+            for path in made.iterdir():
+                if path.name != FILE:
+                    shutil.copy(path, aside)
+            return read(made)
 
-    version = registry.add("several", write, stand.page.workbench.settings)
-    yield version
-    shutil.rmtree(version.folder.parent)
+        published.append(registry.add(read(made).name, write, stand.page.workbench.settings))
+        return published[-1]
+
+    yield add
+    for version in published:
+        shutil.rmtree(version.folder.parent)
+
+
+def test_a_model_of_a_tables_rows_has_a_field_for_each_column(
+    stand: Stand, publish: Callable[[Path], registry.Version], tmp_path: Path
+) -> None:
+    columns = [
+        {"name": "age", "mean": 40.5},
+        {"name": "plan", "kind": "category", "categories": ["basic", "pro"]},
+        {"name": "since", "kind": "date"},
+    ]
+    row = {"kind": "array", "shape": [4], "columns": columns}
+    version = publish(making.version(tmp_path / "it", 3, name="rows", input=row, preprocessing="none"))
+    stand.page.poll.turn()
+    predict = stand.page.predict
+    predict.published.value = str(version)
+    age, plan, since = predict.inputs._form.children
+    assert [field.description for field in (age, plan, since)] == ["age", "plan", "since"]
+    assert (float(age.value) >= 0, plan.value, since.value[:3]) == (True, "basic", "197")
+    for value, given, day, said in (
+        ("31", "pro", "2024-02-29", '<span class="wb-headline">3</span>'),
+        ("", "", "", '<span class="wb-headline">3</span>'),
+        ("old", "pro", "", "age takes a number, or null where it is missing. Received: &#x27;old&#x27;"),
+        ("31", "pro", "soon", "since takes a date such as"),
+    ):
+        age.value, plan.value, since.value = value, given, day
+        stand.press(predict.ask)
+        assert said in predict.answer.html + predict.message.html
+
+
+@pytest.fixture
+def several(publish: Callable[[Path], registry.Version], tmp_path: Path) -> registry.Version:
+    """A version of two inputs and two outputs."""
+    return publish(making_several.version(tmp_path / "several", 1))
 
 
 def test_a_model_of_several_inputs_has_a_field_for_each_filled_with_an_example(

@@ -1,4 +1,5 @@
-"""The row of numbers that a model gets of a table's row: the same from arrays, from a stream, and from what a client sends.
+"""The row of numbers that a model gets of a table's row: the same from arrays, from a stream, and from what a client sends by
+the columns of a version's manifest.
 
 Numbers stay as they are (a model scales them itself), a missing one becomes the training part's mean and a 1 beside it; a
 category becomes as many numbers, one of which is 1.
@@ -40,6 +41,20 @@ def features(columns: Sequence[Column]) -> tuple[Feature, ...]:
         if column.missing and column.kind != "category":
             found.append(Feature(place, f"{column.name} is missing", is_missing=True))
     return tuple(found)
+
+
+def input_columns(columns: Sequence[Column]) -> list[dict[str, object]]:
+    """What a version's manifest has to say of a row, so that a client can send one by its columns."""
+    found: list[dict[str, object]] = []
+    for column in columns:
+        if column.role != "input" or column.is_text or column.shape:
+            continue
+        told: dict[str, object] = {"name": column.name, "kind": column.kind}
+        if column.kind == "category":
+            found.append({**told, "categories": [*column.categories]})
+        else:
+            found.append({**told, "mean": float(column.mean or 0.0), "may_miss": bool(column.missing)})
+    return found
 
 
 def encode(fixed: np.ndarray, columns: Sequence[Column]) -> np.ndarray:

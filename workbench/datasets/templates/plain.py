@@ -125,7 +125,7 @@ def make(manifest: DatasetManifest) -> Mapping[str, str]:
         body=body.rstrip("\n"),
         **end(manifest),
     )
-    if manifest.labels:
+    if "datasets." in training:
         training = training.replace(
             "from keras import layers\n", "from keras import layers\nfrom workbench import datasets\n", 1
         )
@@ -192,6 +192,8 @@ def end(manifest: DatasetManifest) -> dict[str, object]:
 def _input(manifest: DatasetManifest) -> str:
     if manifest.kind == "pictures":
         return '{"kind": "image", "preprocessing": "resize"}'
+    if manifest.kind == "table":
+        return f'{{"kind": "array", "columns": datasets.input_columns("{manifest.name}")}}'
     return '{"kind": "array"}'
 
 

@@ -51,7 +51,8 @@ def _named_in(recipe: Recipe) -> dict[str, str]:
             if (
                 isinstance(node, ast.Call)
                 and isinstance(node.func, ast.Attribute)
-                and node.func.attr in ("load", "columns", "labels", "manifest", "feature_names")
+                and node.func.attr
+                in ("load", "columns", "labels", "manifest", "feature_names", "input_columns")
                 and isinstance(node.func.value, ast.Name)
                 and node.func.value.id == "datasets"
                 and node.args

@@ -12,7 +12,7 @@ import numpy as np
 from workbench.backends.values import Classified, OutputSaid
 from workbench.errors import BadInput
 from workbench.models.registry import Version
-from workbench.models.sample import read_examples
+from workbench.models.sample import read_examples, read_rows
 from workbench.ui.file_button import FileButton
 from workbench.ui.widgets.pieces import Html
 
@@ -35,7 +35,9 @@ class InputsForm:
         self._examples: Sequence[Mapping[str, Any]] = ()
         self._at = 0
         self._takes: dict[str, tuple[str, tuple[int | None, ...]]] = {}
-        self._fields: dict[str, ipywidgets.Text | FileButton] = {}
+        self._by_column = False
+        """Whether each field is a column of a table's row."""
+        self._fields: dict[str, ipywidgets.Text | ipywidgets.Dropdown | FileButton] = {}
         self._form = ipywidgets.Box()
         self._form.add_class("wb-form").add_class("wb-inputs")
         self.another = ipywidgets.Button(
@@ -53,17 +55,25 @@ class InputsForm:
         if str(version) == self._version:
             return
         self._version = str(version)
+        columns = version.manifest.columns
+        self._by_column, self._at = bool(columns), 0
+        self._examples = read_rows(version) if columns else read_examples(version)
+        if columns:
+            self._fields = {one.name: _column_field(one.name, one.kind, one.categories) for one in columns}
+        else:
+            self._make_fields(version)
+        self._form.children = tuple(self._fields.values())
+        self.another.layout.display = "" if len(self._examples) > 1 else "none"
+        self._fill()
+
+    def _make_fields(self, version: Version) -> None:
         self._takes = {name: (one.kind, one.shape) for name, one in version.manifest.feeds.items()}
-        self._examples, self._at = read_examples(version), 0
         self._fields = {
             name: self._field(name, kind, one.show_shape())
             for (name, (kind, _)), one in zip(
                 self._takes.items(), version.manifest.feeds.values(), strict=True
             )
         }
-        self._form.children = tuple(self._fields.values())
-        self.another.layout.display = "" if len(self._examples) > 1 else "none"
-        self._fill()
 
     def values(self) -> str:
         """The example as JSON.
@@ -73,6 +83,10 @@ class InputsForm:
         BadInput
             A field does not hold what the model takes.
         """
+        if self._by_column:
+            return json.dumps(
+                {name: str(field.value) for name, field in self._fields.items()}, ensure_ascii=False
+            )
         return json.dumps({name: self._read(name) for name in self._fields}, ensure_ascii=False)
 
     def _field(self, name: str, kind: str, shape: str) -> Any:
@@ -91,7 +105,12 @@ class InputsForm:
     def _fill(self) -> None:
         example = self._examples[self._at] if self._examples else {}
         for name, field in self._fields.items():
-            if isinstance(field, FileButton):
+            if self._by_column:
+                value = example.get(name)
+                field.value = (
+                    "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+                )
+            elif isinstance(field, FileButton):
                 field.value = ()
             elif name in example:
                 field.value = _write(example[name])
@@ -108,6 +127,17 @@ class InputsForm:
         if kind == "text":
             return [text] if shape == (1,) else text
         return _numbers(text, name, shape)
+
+
+def _column_field(name: str, kind: str, categories: Sequence[str]) -> ipywidgets.Text | ipywidgets.Dropdown:
+    """A field for a column of a table's row; empty where it is missing."""
+    if kind in ("category", "flag"):
+        known = categories or ("true", "false")
+        return ipywidgets.Dropdown(
+            options=[("missing", ""), *((one, one) for one in known)], description=name
+        )
+    hint = "a date, or nothing" if kind == "date" else "a number, or nothing"
+    return ipywidgets.Text(description=name, placeholder=hint, tooltip=hint, continuous_update=False)
 
 
 def _write(value: Any) -> str:
