@@ -11,6 +11,7 @@ from tests.ui.test_widgets import connect
 from workbench import recipes
 from workbench.errors import RecipeError
 from workbench.recipes import Recipe
+from workbench.settings import Settings
 from workbench.ui.draft import DRAFT, Draft
 from workbench.verbs import recipes as verbs_recipes
 
