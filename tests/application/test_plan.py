@@ -85,7 +85,10 @@ def test_a_quota_that_is_too_small_for_a_cluster_is_told_with_its_plan(
     monkeypatch.setenv("WORKBENCH_AWS_SPOT", spot)
     asked = ["plan", "cluster", "--provider", "aws", "--ps", "1", "--workers", "2"]
     assert cli.main(asked) == 0
-    assert "processors: yes, 16 vCPUs are needed" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "processors: yes, 16 vCPUs are needed" in said
+    assert "installs TensorFlow first" in said
+    assert "workbench image build" in said
     still_emulator.quota(5)
     assert cli.main(asked) == 0
     said = capsys.readouterr().out

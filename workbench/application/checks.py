@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from workbench.application import permissions
 from workbench.application.template import Wish
-from workbench.aws import instances, names, policy, quotas, types
+from workbench.aws import gpus, instances, names, policy, quotas, types
 from workbench.aws.instances import Instance
 from workbench.aws.outputs import StackState
 from workbench.aws.quotas import Quota
@@ -13,7 +13,7 @@ from workbench.aws.refusals import AwsError, AwsFailure, said
 from workbench.aws.session import Session
 from workbench.aws.types import MachineType
 from workbench.machines import Layout
-from workbench.machines.aws.controller import pricing
+from workbench.machines.aws.controller import baking, pricing
 from workbench.settings import Settings
 
 ADDRESS_QUOTA = "L-0263D0A3"
@@ -83,8 +83,28 @@ def idle(settings: Settings) -> Check:
     )
 
 
-def cluster(session: Session, settings: Settings, layout: Layout) -> Check:
-    """Tell whether the account's quota lets such a cluster be launched now, on demand or as spot machines as is set."""
+def cluster(session: Session, settings: Settings, layout: Layout) -> tuple[Check, ...]:
+    """Tell whether the account lets such a cluster be launched now, and whether its machines install when they begin."""
+    return _processors_of_cluster(session, settings, layout), first_boot(session, layout)
+
+
+def first_boot(session: Session, layout: Layout) -> Check:
+    """Tell whether a cluster's machines have to install TensorFlow when they begin."""
+    what, kind = "first boot", pricing.type_of(layout)
+    long = "each machine installs TensorFlow first, which is most of the minutes until it is ready"
+    if gpus.are_driven(kind) or types.architecture(kind) != baking.ARCHITECTURE:
+        return Check(what, None, f"{long}; images are built for usual types alone")
+    try:
+        image = baking.current(session)
+    except AwsError as error:
+        return Check(what, None, str(error))
+    if image is None:
+        return Check(what, None, f"{long}; to have that done once: workbench image build")
+    return Check(what, True, f"nothing is installed: machines begin from {image.id}")
+
+
+def _processors_of_cluster(session: Session, settings: Settings, layout: Layout) -> Check:
+    """Compare with the quota, on demand or as spot machines as is set."""
     kind = pricing.type_of(layout)
     try:
         kinds = types.describe(session, [kind])

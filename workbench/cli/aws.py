@@ -108,11 +108,18 @@ def _show_plan(plan: "AppPlan") -> None:
 
 
 def check_cluster(layout: "Layout", settings: Settings) -> None:
-    """Say whether the account may have the machines of such a cluster now."""
+    """Say whether the account may have the machines of such a cluster now, and what they do first."""
     from workbench.verbs.application import Application
 
-    found = Application(settings).check_cluster(layout)
-    print(f"{found.what}: {MARKS[found.ok]}, {found.said}")
+    for found in Application(settings).check_cluster(layout):
+        print(f"{found.what}: {MARKS[found.ok]}, {found.said}")
+
+
+def tell_first_boot(layout: "Layout", settings: Settings) -> None:
+    """Say what the machines of a new cluster do first."""
+    from workbench.verbs.application import Application
+
+    print(Application(settings).first_boot(layout).said, file=sys.stderr, flush=True)
 
 
 def launch_app(arguments: argparse.Namespace, settings: Settings) -> int:

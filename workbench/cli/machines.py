@@ -118,6 +118,8 @@ def _launch(arguments: argparse.Namespace, settings: Settings) -> int:
     from workbench.verbs.workbench import opened
 
     layout = Layout(arguments.ps, arguments.workers, arguments.type)
+    if arguments.provider == "aws":
+        aws.tell_first_boot(layout, settings)
     with opened(settings) as workbench:
         patience = Patience(partial(print, file=sys.stderr, flush=True), "Ctrl-C")
         asked = {"patience": patience} if arguments.until_free else {}
