@@ -11,6 +11,7 @@ import urllib.error
 import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -23,6 +24,8 @@ from tests.browser import chromium, drawing
 from tests.chain import wait_until
 from tests.emulator import Emulator
 from tests.emulator.asking import Account
+from workbench.application.launch import tell_of_other_code
+from workbench.aws import code
 from workbench.services import apache
 from workbench.settings import PROJECT
 
@@ -208,6 +211,7 @@ def test_another_launch_asks_once_what_there_is_and_opens_the_dashboard_to_whoev
     assert (calls["DescribeStacks"], calls["DescribeInstances"], calls["GetObject"]) == (1, 1, 3)
     assert "open to 203.0.113.8/32" in said
     assert "no more to 203.0.113.7/32" in said
+    assert "run the code of its launch" not in said
     refused = person.types("launch", *APP, "--from", "0.0.0.0/0", code=2).stderr
     assert "203.0.113.7/32" in refused
 
@@ -217,6 +221,14 @@ def test_another_launch_asks_once_what_there_is_and_opens_the_dashboard_to_whoev
     proc_emulator.an_hour_later()  # AWS knows its id no more
     said = person.types("start", *APP, code=3).stderr
     assert "the frontend machine is gone" in said
+
+
+def test_an_application_of_another_code_is_told_and_how_to_have_this_one() -> None:
+    heard: list[str] = []
+    for one in (code.key(), "code/older.zip"):
+        tell_of_other_code(SimpleNamespace(code=one), heard.append)  # type: ignore[arg-type]
+    (said,) = heard
+    assert "release and launch the application again" in said
 
 
 def test_what_is_asked_of_an_application_that_is_not_there_is_not_found(

@@ -10,7 +10,7 @@ from workbench.application.stack_changes import Tell
 from workbench.application.template import Wish
 from workbench.aws import code, names, outputs
 from workbench.aws.bucket import Bucket
-from workbench.aws.outputs import StackState
+from workbench.aws.outputs import Outputs, StackState
 from workbench.aws.refusals import AwsFailure, NoQuota, code_of, said
 from workbench.aws.session import Session
 from workbench.errors import Unavailable
@@ -46,9 +46,19 @@ def launch(session: Session, settings: Settings, wish: Wish, tell: Tell) -> App:
         state, as_wished = _finish(session, settings, begun, tell), begun.as_wished
     given = outputs.read(state)
     budgets.require(wish, given)
+    tell_of_other_code(given, tell)
     if wish.dashboard_cidr is not None and not as_wished:
         _open_dashboard(session, given.working_group, wish.dashboard_cidr, tell)
     return power.start(session, settings, tell, given=given)
+
+
+def tell_of_other_code(given: Outputs, tell: Tell) -> None:
+    """Say so where the application's machines run another code than this one."""
+    if given.code != code.key():
+        tell(
+            "the application's machines run the code of its launch, which is not this one; to have this one, release and launch "
+            "the application again (clusters get this one, and models stay in the bucket)"
+        )
 
 
 def settle(session: Session, settings: Settings, tell: Tell) -> StackState | None:

@@ -20,11 +20,16 @@ _EPOCH = (2020, 1, 1, 0, 0, 0)
 
 def upload(bucket: Bucket) -> str:
     """Store the code, if it is not there yet; its key, ``code/SHA256.zip``."""
-    content = pack()
-    key = f"{PREFIX}{hashlib.sha256(content).hexdigest()}.zip"
-    if not bucket.has(key):
-        bucket.put(key, content)
-    return key
+    name = key()
+    if not bucket.has(name):
+        bucket.put(name, pack())
+    return name
+
+
+@cache
+def key() -> str:
+    """The key under which today's code is stored; asks nobody."""
+    return f"{PREFIX}{hashlib.sha256(pack()).hexdigest()}.zip"
 
 
 @cache

@@ -25,6 +25,8 @@ AWAY = (
 )
 FULL = "[ -e /full ] || fallocate -l $(($(df --output=avail -B1 / | tail -1) - 350000000)) /full"
 ROOMY = "rm -f /full"
+WHY_FULL = ("No space left", "os error 28", "enough free space")
+"""Words of the kernel, of uv and of apt."""
 EAT = 'held = []\nwhile True: held.append(b"x" * (1 << 24))'
 
 
@@ -190,14 +192,10 @@ def disk_full(estate: Estate, notes: Notes) -> None:
             lambda: f"failed; told {estate.told(instance)}",
         )
         message = estate.told(instance)[1]
-        if "No space left" not in message and "os error 28" not in message:
+        if not any(words in message for words in WHY_FULL):
             raise NotWell(f"the reason is not told: {message}")
         notes.add(f"told in the bucket: {message[-160:]}")
-        if (
-            machine.shows_console
-            and "No space left" not in machine.console
-            and "os error 28" not in machine.console
-        ):
+        if machine.shows_console and not any(words in machine.console for words in WHY_FULL):
             raise NotWell("the console does not say why")
         machine.wait_off(120 + 60 * LINGER_MINUTES)
         notes.add("off by itself")
