@@ -103,7 +103,8 @@ def _begin(session: Session, settings: Settings, wish: Wish, tell: Tell) -> Begu
         idle_minutes=settings.aws_working_idle_minutes,
         baked=baked.id if baked else "",
     )
-    tell(checks.idle(settings).said)
+    idle = checks.idle(settings)
+    tell(f"{idle.what}: {idle.said}")
     if wish.budget:
         tell(budgets.words(wish))
     try:
