@@ -294,6 +294,9 @@ def test_a_noisy_curve_is_smoothed_from_its_first_value_on(page: Page) -> None:
     assert smooth[0] == pytest.approx(noisy[0])
     assert max(abs(a - b) for a, b in itertools.pairwise(smooth[100:])) < 0.06
     assert evaluate(page, "curves", "module.smooth([3, 1, 2])") == [3, 1, 2]
+    ramp = [n / 2 for n in range(100)]
+    straight: Any = evaluate(page, "curves", f"module.smooth({json.dumps(ramp)})")
+    assert straight[:90] == pytest.approx(ramp[:90]), "the smooth line does not lag"
 
 
 ANSWER = """async ([source, answer]) => {

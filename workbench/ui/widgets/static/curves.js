@@ -15,17 +15,16 @@ export function ticks(low, high, count) {
   return Array.from({ length: last - first + 1 }, (_, i) => (first + i) * step);
 }
 
-/** A moving average that begins at the first value, over a twentieth of the points; few points stay as they are. */
+/**
+ * A moving average over a tenth of the points, as far ahead as back, so that it does not lag behind what it smooths. It begins
+ * at the first value, since a fall is steepest there, and ends with the average of the last ones. Few points stay as they are.
+ */
 export function smooth(y) {
-  const keep = 1 - 1 / Math.max(1, y.length / 20);
-  let sum = 0;
-  let weight = 0;
-  return y.map((value) => {
-    if (Number.isFinite(value)) {
-      sum = keep * sum + (1 - keep) * value;
-      weight = keep * weight + 1 - keep;
-    }
-    return weight ? sum / weight : value;
+  const half = Math.floor(y.length / 20);
+  return y.map((value, i) => {
+    const back = Math.min(half, i);
+    const near = y.slice(i - back, i + back + 1).filter(Number.isFinite);
+    return near.length ? near.reduce((sum, each) => sum + each, 0) / near.length : value;
   });
 }
 
