@@ -164,6 +164,10 @@ def test_the_landing_page_leads_everywhere_and_follows_the_jobs(
     expect(page.get_by_role("heading", name="There is no such page")).to_be_visible()
     assert watch.complaints == []
     assert dashboard.settings.token not in dashboard.log.read_text()
+    page.goto(f"{dashboard.origin}/workbench")
+    page.route("**/workbench/overview", lambda route: route.abort())
+    expect(page.get_by_text("The dashboard does not answer")).to_be_visible()
+    expect(page.locator("#going a, #services li")).to_have_count(0)
 
 
 MOODS = """async (states) => {

@@ -134,6 +134,7 @@ async function ask(base) {
     ? banner("You are logged out", "Reload this page and log in again.", "error")
     : banner("The dashboard does not answer", "It may be starting again; this page goes on asking.", "error");
   place(document.getElementById("trouble"), [said]);
+  for (const stale of ["jobs", "going", "services"]) place(document.getElementById(stale), []);
 }
 
 function begin(base) {
