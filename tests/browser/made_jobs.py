@@ -123,9 +123,13 @@ def _completed(
     store.move(id, "training", "exporting")
     clock.t += 6
     store.move(id, "exporting", "completed", version=version, accuracy=best)
-    store.keep_machines(id, [MachineRecord(m.role, m.index, "terminated") for m in store.job(id).machines])
+    _end_machines(store, id)
     store.release(id, "made")
     return id
+
+
+def _end_machines(store: Store, id: int) -> None:
+    store.keep_machines(id, [MachineRecord(m.role, m.index, "terminated") for m in store.job(id).machines])
 
 
 def _publish(settings: Settings, id: int, best: float) -> int:
@@ -167,6 +171,7 @@ def _terminated(store: Store, clock: Clock) -> int:
     _train(store, id, clock, 700, 0.975, 21)
     store.ask_terminate(id)
     store.move(id, "training", "terminated")
+    _end_machines(store, id)
     store.release(id, "made")
     return id
 

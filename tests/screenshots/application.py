@@ -16,7 +16,7 @@ sys.path.insert(0, {str(PROJECT)!r})
 
 import ipywidgets
 from IPython.display import display
-from tests.ui.test_application_panel import RUNNING, Stand
+from tests.ui.cluster.test_application import RUNNING, Stand
 from workbench.errors import Unavailable
 from workbench.machines import Machine
 from workbench.ui.cluster.machines.application import ApplicationPanel
