@@ -369,7 +369,7 @@ def test_ten_thousand_jobs_are_scrolled_sorted_filtered_and_opened_by_keys(
     settings, jobs = made
     screen = visitor(settings).open()
     page, rows = screen.page, screen.page.locator("tr.wb-row")
-    expect(screen.jobs_count).to_have_text("10,007")
+    expect(screen.jobs_count).to_have_text("10,007 in all")
     expect(rows.first).to_be_visible()
     assert rows.count() < 80, "only what is in sight is here"
     page.locator(".wb-jobs .wb-table-scroll").evaluate("e => { e.scrollTop = e.scrollHeight; }")
@@ -379,7 +379,7 @@ def test_ten_thousand_jobs_are_scrolled_sorted_filtered_and_opened_by_keys(
     page.get_by_role("searchbox").fill("mnist-broken")
     expect(rows).to_have_count(1)
     page.get_by_role("searchbox").fill("")
-    expect(screen.jobs_count).to_have_text("10,007")
+    expect(screen.jobs_count).to_have_text("10,007 in all")
     page.get_by_role("button", name=re.compile("^completed")).click()
     expect(rows).to_have_count(2)
     rows.first.focus()
@@ -398,7 +398,7 @@ def test_ten_thousand_jobs_are_scrolled_sorted_filtered_and_opened_by_keys(
     expect(screen.job).to_be_hidden()
     page.get_by_role("searchbox").fill("no such job")
     page.get_by_role("button", name="Show all").click()
-    expect(screen.jobs_count).to_have_text("10,007")
+    expect(screen.jobs_count).to_have_text("10,007 in all")
 
 
 def test_on_a_phone_nothing_is_wider_than_the_page(
@@ -466,7 +466,7 @@ def test_in_jupyterlab_the_same_cells_show_the_same_parts(
     expect(page.get_by_text("| Idle")).to_be_visible()
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
-    expect(Screen(page).jobs_count).to_have_text("10,007")
+    expect(Screen(page).jobs_count).to_have_text("10,007 in all")
     page.get_by_role("button", name=re.compile("^completed")).click()
     page.locator(f"tr.wb-row[data-key='{jobs['completed']}']").click()
     expect(page.locator(".wb-job").get_by_text("95 % interval")).to_be_visible()

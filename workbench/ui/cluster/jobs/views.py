@@ -34,7 +34,7 @@ def links(job: Job, version: Version | None) -> str:
             f"{escape(version.name)}-{version.version}.zip",
         )
         return (
-            f'<a class="wb-button" href="serve_and_predict.ipynb?model={escape(str(version))}">Draw at it</a> '
+            f'<a class="wb-button" href="serve_and_predict.ipynb?model={escape(str(version))}">Draw at it</a>'
             f'<a class="wb-button" href="/workbench/models/{name}" download="{file}">Download</a>'
         )
     if job.state in ("initializing", "training") and job.provider == "local":

@@ -12,6 +12,7 @@ from workbench.errors import Unavailable, WorkbenchError
 from workbench.ui.cluster.hints import Hints
 from workbench.ui.cluster.machines.application_views import (
     an_hour,
+    count_resources,
     describe_plan,
     machines_table,
     page_link,
@@ -127,9 +128,7 @@ class ApplicationPanel:
             return escape(str(error))
         refused = [check.what for check in plan.checks if check.ok is False]
         but = f" The account does not allow it yet: {escape(', '.join(refused))}." if refused else ""
-        count = len(plan.resources)
-        what = f"{count} resource{'' if count == 1 else 's'}"
-        return f"Launch {what} for ${plan.price_per_hour:.2f} an hour?{but}"
+        return f"Launch {count_resources(plan)} for ${plan.price_per_hour:.2f} an hour?{but}"
 
     def _launch(self) -> str:
         app = self._with_progress(self._application.launch)

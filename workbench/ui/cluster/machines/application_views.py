@@ -58,6 +58,12 @@ def _service(machine: "AppMachine") -> str:
     return f"<span{said}>{escape(machine.service)}</span>"
 
 
+def count_resources(plan: "AppPlan") -> str:
+    """Say how many resources would be made."""
+    count = len(plan.resources)
+    return f"{count} resource{'' if count == 1 else 's'}"
+
+
 def describe_plan(plan: "AppPlan") -> str:
     """Show what a launch costs, whether the account allows it, and what it makes."""
     costs = "".join(
@@ -78,7 +84,7 @@ def describe_plan(plan: "AppPlan") -> str:
         banner(title, plan.price_source, kind="note")
         + _scroll("What it costs", ("Costs", "An hour"), costs)
         + _scroll("Whether the account allows it", ("Account", "Fine", "Why"), checks)
-        + f'<details class="wb-more"><summary>{len(plan.resources)} resources</summary><ul>{resources}</ul></details>'
+        + f'<details class="wb-more"><summary>{count_resources(plan)}</summary><ul>{resources}</ul></details>'
     )
 
 

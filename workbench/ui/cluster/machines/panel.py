@@ -115,7 +115,7 @@ class MachinesPanel:
             provider, layout = self._wanted()
             plan = self._workbench.machines.plan(provider, layout)
         except WorkbenchError as error:
-            self.plan.html = banner("The request above cannot be", str(error), kind="note")
+            self.plan.html = banner("Nothing can be made for the request above", str(error), kind="note")
             return
         self.plan.html = f'<h4 class="wb-part">What the request above would make</h4><p>{describe_plan(plan)}. They end with their job.</p>'
 

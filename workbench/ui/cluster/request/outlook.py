@@ -25,7 +25,9 @@ class Outlook:
         if not requester:
             lines.append("<b>Say who you are</b>, at the top of the page, to train")
         html = f'<ul class="wb-hints">{"".join(f"<li>{line}</li>" for line in lines)}</ul>'
-        why_not = WHO if not requester else "Something above cannot be: see the words in red" if wrong else ""
+        why_not = (
+            WHO if not requester else "Something above is not right: see the words in red" if wrong else ""
+        )
         return html, why_not
 
     def _version(self) -> str:

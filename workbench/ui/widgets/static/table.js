@@ -250,7 +250,7 @@ function render({ model, el }) {
     drawChoices();
     const narrowed = Boolean(asked.text) || Object.values(asked.facets ?? {}).some((v) => v.length);
     const total = page?.total ?? 0;
-    count.textContent = page ? `${total.toLocaleString("en")}${narrowed ? " found" : ""}` : "";
+    count.textContent = page ? `${total.toLocaleString("en")}${narrowed ? " found" : " in all"}` : "";
     const problem = model.get("problem");
     const bare = page && !total && !narrowed && !problem;
     tools.hidden = Boolean(bare) || !page;
