@@ -13,7 +13,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from workbench.services import Service, certificates, own_notebooks
-from workbench.services.environment import minimal
+from workbench.services.environment import minimal, network
 from workbench.settings import CODE, Settings, reachable
 from workbench.system import files
 
@@ -45,10 +45,8 @@ FOR_TRAINING = (
 FOR_ALL_KERNELS = (*FOR_KERNELS, *FOR_PAGES, *FOR_TRAINING)
 """Imported once, in the process that kernels are forked from; what a kernel imports besides is its own."""
 
-_PASSED_ON = {"SHELL", "VIRTUAL_ENV", "SSL_CERT_FILE", "SSL_CERT_DIR", "CUDA_VISIBLE_DEVICES"} | {
-    case(f"{kind}_proxy") for case in (str.lower, str.upper) for kind in ("http", "https", "no")
-}
-_PASSED_ON_PREFIXES = ("WORKBENCH_", "AWS_", "TF_", "KERAS_", "OMP_", "npm_config_", "NPM_CONFIG_")
+_PASSED_ON = {"SHELL", "VIRTUAL_ENV", "CUDA_VISIBLE_DEVICES"}
+_PASSED_ON_PREFIXES = ("WORKBENCH_", "AWS_", "TF_", "KERAS_", "OMP_")
 """boto3's own variables among them: pages launch machines, and kernels are their owner's as much as the shell is."""
 _SECRETS = {"WORKBENCH_TOKEN", "WORKBENCH_DEPLOY_TOKEN"}
 
@@ -210,6 +208,7 @@ def environment(settings: Settings, environ: Mapping[str, str]) -> dict[str, str
     return minimal(
         settings,
         **passed_on
+        | network(environ)
         | {
             "WORKBENCH_HOME": str(settings.home),
             "WORKBENCH_DATABASE_URL": settings.database_url,

@@ -7,6 +7,19 @@ from workbench.settings import Settings
 
 KEPT = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "HOME", "USER", "LOGNAME", "LD_LIBRARY_PATH")
 
+_NETWORK = {"SSL_CERT_FILE", "SSL_CERT_DIR"} | {
+    case(f"{kind}_proxy") for case in (str.lower, str.upper) for kind in ("http", "https", "no", "all")
+}
+_INDEXES = ("UV_", "npm_config_", "NPM_CONFIG_")
+
+
+def network(environ: Mapping[str, str]) -> dict[str, str]:
+    """What leads to the network where it is not open: proxies, certificates, and where uv and npm find packages.
+
+    For what fetches packages, data and AWS's answers; never for recipes, since an index's URL may hold a password.
+    """
+    return {name: value for name, value in environ.items() if name in _NETWORK or name.startswith(_INDEXES)}
+
 
 def minimal(settings: Settings, **more: str) -> dict[str, str]:
     """What every process needs, where the workbench's state is, and ``more``.

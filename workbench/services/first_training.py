@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from workbench.services import Service, first_model
 from workbench.services.child import start
-from workbench.services.environment import minimal
+from workbench.services.environment import minimal, network
 from workbench.services.logs import ServiceLog
 from workbench.services.state import Board, Row
 from workbench.settings import Settings
@@ -27,6 +27,7 @@ def service(settings: Settings) -> Service:
             WORKBENCH_BACKEND_ADDRESS=settings.backend_address,
             WORKBENCH_DEPLOY_TOKEN=settings.deploy_token,
             TF_CPP_MIN_LOG_LEVEL="2",
+            **network(os.environ),
         ),
         port=0,
         health="",

@@ -14,7 +14,7 @@ from workbench import runner
 from workbench.errors import Unavailable
 from workbench.jobs import Store
 from workbench.services import Service
-from workbench.services.environment import minimal
+from workbench.services.environment import minimal, network
 from workbench.settings import Settings, from_environment
 from workbench.sweeps.drivers import Drivers
 
@@ -43,6 +43,7 @@ def prepare(settings: Settings) -> Service:
             settings,
             WORKBENCH_DATABASE_URL=settings.database_url,
             **{name: os.environ[name] for name in handed_on},
+            **network(os.environ),
         ),
         port=0,
         health="",
