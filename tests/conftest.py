@@ -8,6 +8,7 @@ import contextlib
 import itertools
 import os
 import socket
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -142,6 +143,10 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Keep together what shares something, and begin with what takes longest."""
     if config.option.fast:
+        if "tensorflow" in sys.modules:
+            raise pytest.UsageError(
+                "one of the fast tests imports TensorFlow: five CPU seconds for each process"
+            )
         slow = [item for item in items if _is_slow(item)]
         config.hook.pytest_deselected(items=slow)
         items[:] = [item for item in items if item not in slow]
