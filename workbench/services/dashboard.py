@@ -22,6 +22,8 @@ TEMPLATES = CODE / "workbench" / "ui"
 """Holds ``voila/templates/workbench``; Jupyter looks into it as into one of its data folders."""
 KERNEL_IDLE_S = 3600
 """A kernel that nobody is connected to and that does nothing for so long is ended."""
+KERNEL_DEAD_S = 1.0
+"""Between a kernel's death and the look that starts another one."""
 PROVISIONER = "workbench-forked"
 FOR_KERNELS = (
     *("ipykernel.debugger", "ipykernel.ipkernel", "ipykernel.kernelapp", "ipykernel.zmqshell"),
@@ -121,6 +123,8 @@ def configuration(settings: Settings, certificate: certificates.Certificate | No
         "LabApp.custom_css": bool(settings.notice),
         "PageKernels.prepared": settings.prepared_kernels,
         **forking(),
+        "ServerKernelManager.restarter_class": "workbench.dashboard.restarting.WatchingRestarter",
+        "WatchingRestarter.time_to_dead": KERNEL_DEAD_S,
         "MappingKernelManager.cull_idle_timeout": KERNEL_IDLE_S,
         "MappingKernelManager.cull_interval": 60,
         "MappingKernelManager.cull_connected": False,
