@@ -13,7 +13,7 @@ from workbench.errors import BadInput
 from workbench.recipes.importing import Proposal, propose
 
 FIT = "model = keras.Sequential([keras.layers.Dense(1)])\nmodel.compile('sgd', 'mse')\n"
-DATA = "import keras, numpy as np\nx, y = np.ones((10, 2)), np.ones(10)\n"
+DATA = "import keras, numpy as np, tensorflow as tf\nx, y = np.ones((10, 2)), np.ones(10)\n"
 
 
 def proposed(*cells: str) -> Proposal:
@@ -114,6 +114,10 @@ def test_a_line_of_pips_that_is_refused_takes_no_other_with_it() -> None:
         ("model.fit(x, y)", "EPOCHS = 1\nBATCH_SIZE = 32"),
         ("n = 7\nmodel.fit(x=x, y=y, epochs=n, batch_size=4)", "EPOCHS = 7\nBATCH_SIZE = 4"),
         ("h = model.fit(x, y, 8, 9)", "EPOCHS = 9\nBATCH_SIZE = 8"),
+        (
+            "d = tf.data.Dataset.from_tensor_slices((x, y)).batch(16)\nmodel.fit(d)",
+            "EPOCHS = 1\nBATCH_SIZE = 16",
+        ),
         ("w = {0: 1.0, 1: 2.5}\nmodel.fit(x, y, class_weight=w)", "CLASS_WEIGHT = {0: 1.0, 1: 2.5}"),
         (
             "from keras.callbacks import EarlyStopping\nmodel.fit(x, y, callbacks=EarlyStopping(patience=5))",
@@ -123,6 +127,43 @@ def test_a_line_of_pips_that_is_refused_takes_no_other_with_it() -> None:
 )
 def test_what_fit_is_told_becomes_settings(fit: str, training: str) -> None:
     assert training in proposed(DATA, FIT, fit).recipe.training
+
+
+@pytest.mark.parametrize(
+    ("cells", "setting"),
+    [
+        (
+            (
+                "counts = np.bincount(y)\nw = {0: 1.0 / counts[0], 1: 1.0 / counts[1]}",
+                "model.fit(x, y, class_weight=w)",
+            ),
+            "CLASS_WEIGHT = data().w\n",
+        ),
+        (
+            (
+                "def weigh(y):\n    return len(y) / np.bincount(y)",
+                "model.fit(x, y, class_weight=dict(enumerate(weigh(y))))",
+            ),
+            "CLASS_WEIGHT = dict(enumerate(weigh(data().y)))\n",
+        ),
+    ],
+)
+def test_weights_of_classes_are_computed_of_the_data_as_in_the_notebook(
+    cells: tuple[str, ...], setting: str, tmp_path: Path
+) -> None:
+    data = "import keras, numpy as np\nx, y = np.ones((10, 2)), np.array([0] * 8 + [1] * 2)\n"
+    found = proposed(data, FIT, *cells, "model.evaluate(x, y)")
+    assert setting in found.recipe.training
+    assert recipes.load(found.recipe, tmp_path / "program").class_weight in (
+        {0: 0.125, 1: 0.5},
+        {0: 1.25, 1: 5.0},
+    )
+    assert not said(found, "is computed")
+
+
+def test_weights_of_classes_that_nothing_defines_are_left_to_be_written() -> None:
+    found = proposed(DATA, FIT, "model.fit(x, y, class_weight=weights)")
+    assert said(found, "class_weight=weights is computed: write CLASS_WEIGHT")
 
 
 def test_callbacks_that_a_recipe_may_have_go_along_with_what_they_name() -> None:
@@ -314,3 +355,26 @@ def test_augmentation_of_the_data_and_files_that_nobody_fetched_are_told() -> No
         assert said(found, f"{text} left out, only a notebook runs it; put the files that it leaves beside")
     assert not said(found, "!ls is left out, only a notebook runs it;")
     assert said(found, "cell 2: path = keras.utils.get_file")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/Users/me/Downloads/cards.csv",
+        r"C:\\data\\cards.csv",
+        "~/cards.csv",
+        "../input/cards/cards.csv",
+        "/kaggle/input/a.csv",
+    ],
+)
+def test_a_file_of_another_computer_is_told(path: str) -> None:
+    found = proposed(
+        f"# from https://example.org/cards\nname = '{path}'\nx = y = open(name).read()\n{FIT}model.fit(x, y)"
+    )
+    assert said(found, "is a file of another computer: put it beside the recipe")
+    assert not said(found, "fetches from the network")
+
+
+def test_a_divisor_and_a_file_beside_the_notebook_are_no_files_of_another_computer() -> None:
+    found = proposed(f"x = y = [open('data/a.csv').read(), 'and/or', '/', '//']\n{FIT}model.fit(x, y)")
+    assert not said(found, "another computer")

@@ -7,8 +7,10 @@ from workbench.recipes.importing.cells import Statement
 
 OURS = {"mnist": "mnist", "fashion_mnist": "fashion-mnist"}
 _FETCHES = re.compile(
-    r"https?://|\bget_file\(|\btfds\.load\(|datasets\.\w+\.load_data\(|\bload_dataset\(|\bfetch_\w+\(|gdown|kaggle"
+    r"https?://|\bget_file\(|\btfds\.load\(|datasets\.\w+\.load_data\(|\bload_dataset\(|\bfetch_\w+\(|gdown|kagglehub|\bkaggle\.|\bkaggle (?:datasets|competitions)"
 )
+_ELSEWHERE = re.compile(r"~[/\\]|[A-Za-z]:[/\\]|\.\.[/\\]|/\w[\w .-]*/")
+"""How a path begins that leads to a file of one computer: none of a recipe's own."""
 _COLAB = re.compile(r"google\.colab|/content/|drive\.mount|files\.upload")
 
 
@@ -19,11 +21,18 @@ def adapt(statement: Statement) -> tuple[str, list[str]]:
         notes.append(
             f"cell {statement.cell}: the data set is the workbench's own, for machines have no network: datasets.load(…)"
         )
-    elif _FETCHES.search(text):
+    elif _FETCHES.search(code := ast.unparse(statement.node)):
         notes.append(
             f"cell {statement.cell}: {_first(statement)} fetches from the network, which machines have not: workbench data add NAME "
             'SOURCE, then datasets.load("NAME"); or put the file beside the recipe'
         )
+    elif not _COLAB.search(code):
+        notes += [
+            f"cell {statement.cell}: {node.value[:60]!r} is a file of another computer: put it beside the recipe and open it by its "
+            "name alone"
+            for node in ast.walk(statement.node)
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and _ELSEWHERE.match(node.value)
+        ]
     if _COLAB.search(text):
         notes.append(
             f"cell {statement.cell}: {_first(statement)} is Colab's: put the file beside the recipe and open it by its name"

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from workbench.errors import BadInput
 from workbench.recipes.importing import cells, downloads, fits
 from workbench.recipes.importing.cells import Statement
-from workbench.recipes.importing.constants import constants, names_of_callbacks
+from workbench.recipes.importing.constants import constants, names_of_callbacks, names_of_weights
 from workbench.recipes.importing.fits import Fit
 from workbench.recipes.importing.parts import Parts, find_parts
 from workbench.recipes.importing.requirements import requirements
@@ -77,7 +77,9 @@ class _Proposing:
         self.notes += parts.notes
         if parts.evaluated is not None:
             self.fields[uses[parts.evaluated].statement.cell].add("preprocessing")
-        data = [p for p in needed(uses, parts.names, parts.end) if not self._is_models(uses[p])]
+        weights = names_of_weights(uses, fit)
+        ends = {*needed(uses, parts.names, parts.end), *needed(uses, weights, fit.place)}
+        data = [p for p in sorted(ends) if not self._is_models(uses[p])]
         model = needed(uses, [fit.model, *names_of_callbacks(uses, fit)], fit.place)
         labels = self._labels()
         shared = self._shared({*data, *model, *labels})
@@ -85,13 +87,15 @@ class _Proposing:
             [p for p in data if p not in shared], [p for p in model if p not in shared]
         )
         made = {n for p in loading for n in uses[p].makes}
-        asked = self._asked(own, made)
+        models = self._asked(own, made)
+        asked = sorted({*models, *(weights & made)})
+        defined = {n for p in shared for n in uses[p].makes}
         names = parts.names & made
         self.fields[uses[fit.place].statement.cell].add("training")
-        training = self._training(own, asked, labels)
+        training = self._training(own, models, labels, weights & made, made | defined)
         if asked:
             self.notes.append(
-                f"the model is made with {', '.join(asked)} of the data, so both take it from data() in helpers, which loads it once"
+                f"the model is made or weighed with {', '.join(asked)} of the data, so both take it from data() in helpers, which loads it once"
             )
         preprocessing = self._preprocessing(loading, parts, names, asked)
         helpers = self._helpers(shared, loading, names, asked)
@@ -179,8 +183,15 @@ class _Proposing:
 
     # ── the fields ───────────────────────────────────────────────────────────────────────────────
 
-    def _training(self, own: Sequence[int], asked: Sequence[str], labels: Sequence[int]) -> str:
-        settings, notes = constants(self.uses, self.fit)
+    def _training(
+        self,
+        own: Sequence[int],
+        asked: Sequence[str],
+        labels: Sequence[int],
+        computed: Set[str],
+        known: Set[str],
+    ) -> str:
+        settings, notes = constants(self.uses, self.fit, computed, known)
         self.notes += notes
         for place in labels:
             settings += f"\nLABELS = {next(iter(self.uses[place].makes))}"
@@ -188,7 +199,7 @@ class _Proposing:
         if asked:
             lines = ["found = data()", *(f"{name} = found.{name}" for name in asked), *lines]
         body = "\n".join([*lines, f"return {self.fit.model}"])
-        imported = "from helpers import data\n\n" if asked else ""
+        imported = "from helpers import data\n\n" if asked or computed else ""
         return f"{imported}{settings}\n\n\ndef build_model():\n{textwrap.indent(body, '    ')}\n"
 
     def _preprocessing(
