@@ -83,28 +83,8 @@ def idle(settings: Settings) -> Check:
     )
 
 
-def cluster(session: Session, settings: Settings, layout: Layout) -> tuple[Check, ...]:
-    """Tell whether the account lets such a cluster be launched now, and whether its machines install when they begin."""
-    return _processors_of_cluster(session, settings, layout), first_boot(session, layout)
-
-
-def first_boot(session: Session, layout: Layout) -> Check:
-    """Tell whether a cluster's machines have to install TensorFlow when they begin."""
-    what, kind = "first boot", pricing.type_of(layout)
-    long = "each machine installs TensorFlow first, which is most of the minutes until it is ready"
-    if gpus.are_driven(kind) or types.architecture(kind) != baking.ARCHITECTURE:
-        return Check(what, None, f"{long}; images are built for usual types alone")
-    try:
-        image = baking.current(session)
-    except AwsError as error:
-        return Check(what, None, str(error))
-    if image is None:
-        return Check(what, None, f"{long}; to have that done once: workbench image build")
-    return Check(what, True, f"nothing is installed: machines begin from {image.id}")
-
-
-def _processors_of_cluster(session: Session, settings: Settings, layout: Layout) -> Check:
-    """Compare with the quota, on demand or as spot machines as is set."""
+def cluster(session: Session, settings: Settings, layout: Layout) -> Check:
+    """Tell whether the account's quota lets such a cluster be launched now, on demand or as spot machines as is set."""
     kind = pricing.type_of(layout)
     try:
         kinds = types.describe(session, [kind])
@@ -116,6 +96,18 @@ def _processors_of_cluster(session: Session, settings: Settings, layout: Layout)
         return _count_processors(session, needed, kinds, there, counted, spot=settings.aws_spot)
     except (*AwsFailure, AwsError) as error:
         return Check("processors", None, str(said(error, "ask for the quota")))
+
+
+def first_boot(session: Session, layout: Layout) -> str:
+    """Say what a cluster's machines do before they are ready; raises ``AwsError``."""
+    kind = pricing.type_of(layout)
+    long = "each machine installs TensorFlow first, which is most of the minutes until it is ready"
+    if gpus.are_driven(kind) or types.architecture(kind) != baking.ARCHITECTURE:
+        return f"{long}; images are built for usual types alone"
+    image = baking.current(session)
+    if image is None:
+        return f"{long}; to have that done once: workbench image build"
+    return f"nothing is installed, machines begin from {image.id}"
 
 
 def _processors(

@@ -111,15 +111,17 @@ def check_cluster(layout: "Layout", settings: Settings) -> None:
     """Say whether the account may have the machines of such a cluster now, and what they do first."""
     from workbench.verbs.application import Application
 
-    for found in Application(settings).check_cluster(layout):
-        print(f"{found.what}: {MARKS[found.ok]}, {found.said}")
+    application = Application(settings)
+    found = application.check_cluster(layout)
+    print(f"{found.what}: {MARKS[found.ok]}, {found.said}")
+    print(f"first boot: {application.first_boot(layout)}")
 
 
 def tell_first_boot(layout: "Layout", settings: Settings) -> None:
     """Say what the machines of a new cluster do first."""
     from workbench.verbs.application import Application
 
-    print(Application(settings).first_boot(layout).said, file=sys.stderr, flush=True)
+    print(Application(settings).first_boot(layout), file=sys.stderr, flush=True)
 
 
 def launch_app(arguments: argparse.Namespace, settings: Settings) -> int:

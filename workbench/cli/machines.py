@@ -118,9 +118,10 @@ def _launch(arguments: argparse.Namespace, settings: Settings) -> int:
     from workbench.verbs.workbench import opened
 
     layout = Layout(arguments.ps, arguments.workers, arguments.type)
-    if arguments.provider == "aws":
-        aws.tell_first_boot(layout, settings)
     with opened(settings) as workbench:
+        workbench.machines.plan(arguments.provider, layout)  # refuses what cannot be
+        if arguments.provider == "aws":
+            aws.tell_first_boot(layout, settings)
         patience = Patience(partial(print, file=sys.stderr, flush=True), "Ctrl-C")
         asked = {"patience": patience} if arguments.until_free else {}
         found = workbench.clusters.launch(_name(arguments), layout, arguments.provider, **asked)

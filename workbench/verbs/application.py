@@ -156,14 +156,14 @@ class Application:
         with open_store(self._settings) as store:
             return tuple(job for job in store.jobs(state=ACTIVE, limit=1000) if job.provider == "aws")
 
-    def check_cluster(self, layout: "Layout") -> "tuple[Check, ...]":
-        """Ask whether the account may have the machines of such a cluster now, and how they begin; changes nothing."""
+    def check_cluster(self, layout: "Layout") -> "Check":
+        """Ask whether the account may have the machines of such a cluster now; changes nothing."""
         from workbench.application import checks
 
         return checks.cluster(self._session(), self._settings, layout)
 
-    def first_boot(self, layout: "Layout") -> "Check":
-        """Ask whether machines of such a cluster have to install when they begin; changes nothing."""
+    def first_boot(self, layout: "Layout") -> str:
+        """Ask what machines of such a cluster do before they are ready; changes nothing."""
         from workbench.application import checks
 
         return checks.first_boot(self._session(), layout)

@@ -40,6 +40,8 @@ class Body(ABC):
     _process: "subprocess.Popen[bytes] | None" = field(default=None, init=False)
     shows_console = True
     """Whether what the machine writes to its console can be read."""
+    counts_memory = True
+    """Whether its kernel ends what uses up its memory."""
 
     def __enter__(self) -> "Body":
         self.folder.mkdir(parents=True, exist_ok=True)

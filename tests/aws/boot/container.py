@@ -24,6 +24,7 @@ class Contained(Body):
 
     _network: "subprocess.Popen[bytes] | None" = field(default=None, init=False)
     shows_console = False
+    counts_memory = False
 
     @property
     def _name(self) -> str:

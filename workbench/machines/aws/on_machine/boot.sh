@@ -133,6 +133,8 @@ if [ ! -x "$ROOT/env/bin/python" ] || [ -e "$ROOT/env.unfinished" ]; then
     # shellcheck disable=SC2086 - several extras
     again "$ROOT/uv/bin/uv" sync --directory "$ROOT/code" --frozen --quiet --no-install-project --python /usr/bin/python3 \
         $extras
+    # Compiled once, by whoever may write it down: a job's process would compile all of TensorFlow's Python at each start.
+    PYTHONPATH="$ROOT/code" "$ROOT/env/bin/python" -c 'import workbench.node.role' || echo "nothing was compiled beforehand"
     rm -rf "$ROOT/cache" "$ROOT/env.unfinished"
 fi
 
