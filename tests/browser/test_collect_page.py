@@ -219,3 +219,16 @@ def test_the_two_pages_lead_to_each_other(page: Page, front: Front) -> None:
     expect(page.locator("#predict")).to_be_visible()
     page.get_by_role("link", name="Give it your handwriting").click()
     expect(page.get_by_role("button", name="Begin")).to_be_visible()
+
+
+def test_on_a_phone_on_its_side_paper_and_buttons_stand_beside_each_other(page: Page) -> None:
+    page.set_viewport_size({"width": 740, "height": 360})
+    begin(page)
+    give(page)
+    sheet, *buttons = (page.locator(name).bounding_box() for name in ("#paper", "#back", "#next"))
+    assert sheet
+    assert sheet["y"] + sheet["height"] <= 360
+    for button in buttons:
+        assert button
+        assert button["x"] >= sheet["x"] + sheet["width"]
+        assert button["y"] + button["height"] <= 360
