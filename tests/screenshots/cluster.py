@@ -190,9 +190,8 @@ SWEPT: dict[str, Callable[[Page, dict[str, int]], None]] = {"swept": swept}
 
 def make_swept(settings: Settings) -> dict[str, int]:
     """A home with a sweep beside other jobs."""
-    made = make_jobs(settings)
-    make_sweep(settings)
-    return made
+    make_sweep(settings)  # before the jobs that run: its own would wait for them
+    return make_jobs(settings)
 
 
 def take(browser: Browser, gallery: Gallery) -> None:
