@@ -21,6 +21,9 @@ from workbench.settings import PROJECT, Settings, from_environment
 
 PATIENCE = 5
 """How much longer than on a computer of its own a test waits before it fails: beside other work, under ``nice``."""
+ASK_EVERY_S, ASK_SHARE, SELDOMEST_S = 0.05, 0.1, 1.0
+"""How often a test that waits asks, the share of a core that it takes with that at most, and how often it asks at least: what it waits
+for needs the core."""
 
 
 def make_settings(home: Path, **more: str) -> Settings:
@@ -102,8 +105,10 @@ def wait_until(condition: Callable[[], Any], timeout_s: float, what: str, chain:
     timeout_s *= PATIENCE
     give_up = time.monotonic() + timeout_s
     while True:
+        began = time.thread_time()
         if value := condition():
             return value
+        spent = time.thread_time() - began
         if chain and chain.process.poll() is not None:
             pytest.fail(f"up ended while waiting for {what}:\n{chain.log.read_text()[-3000:]}")
         if time.monotonic() > give_up:
@@ -111,7 +116,7 @@ def wait_until(condition: Callable[[], Any], timeout_s: float, what: str, chain:
                 f"{what}: not within {timeout_s:.0f} s"
                 + (f"\n{chain.log.read_text()[-3000:]}" if chain else "")
             )
-        time.sleep(0.05)
+        time.sleep(min(max(ASK_EVERY_S, spent / ASK_SHARE), SELDOMEST_S))
 
 
 def answers(url: str, expect: int = 200) -> bool:
