@@ -166,11 +166,12 @@ def _stub_job() -> int:
     settings.logs.mkdir(parents=True, exist_ok=True)
     with Store(settings.database_url) as store:
         id = store.submit(name="net", requester="ann", recipe=Recipe("", "", "STEPS = 5\n"), provider="aws")
-        turns: list[tuple[int, str]] = []
-        runner.tick(store, settings, lambda job, name: turns.append((job, name)))
+        turns: dict[int, str] = {}  # an ended one, too, whose machines could not be ended
+        runner.tick(store, settings, turns.__setitem__)
         with contextlib.suppress(runner.Lost):
             runner.run(
-                *turns[0],
+                id,
+                turns[id],
                 store,
                 settings,
                 provider=make_stub_provider(settings, look_every_s=0.5),
