@@ -106,6 +106,31 @@ def test_what_is_no_table_is_refused_in_words_and_nothing_is_left(
     assert [*(settings.data / "sets").glob(".new-*")] == []
 
 
+@pytest.mark.parametrize("suffix", ["txt", "csv"])
+def test_a_source_that_is_taken_away_while_it_is_read_is_told_and_nothing_is_left(
+    suffix: str, tmp_path: Path, settings: Settings
+) -> None:
+    source = tmp_path / "source"
+    for name in ("good", "bad"):
+        (source / name).mkdir(parents=True)
+        for n in range(20):
+            (source / name / f"{n}.txt").write_text(f"words of {name} and {n}")
+    if suffix == "csv":
+        source = bringing.garden(tmp_path / "garden.csv")
+
+    def take_away(said: str) -> None:
+        if "reading" in said:
+            for path in [source, *source.rglob("*")]:
+                if path.is_file():
+                    path.unlink()
+
+    with pytest.raises(
+        BadInput, match=rf"\.{suffix} cannot be read: No such file.* nothing was kept of gone"
+    ):
+        adding.add("gone", source, How(), settings, say=take_away)
+    assert store.versions(settings, "gone") == []
+
+
 def test_pictures_come_from_folders_and_zips_alike(tmp_path: Path, settings: Settings) -> None:
     folder = bringing.photos(tmp_path / "photos")
     (folder / "cat" / "torn.png").write_bytes(b"\x89PNG\r\n\x1a\n")

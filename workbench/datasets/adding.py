@@ -55,6 +55,10 @@ def add(
     except OSError as error:
         if error.errno == 28:
             raise Full(f"the disk became full while {name} was added; nothing was kept") from error
+        lost = Path(error.filename) if isinstance(error.filename, str) else None
+        if lost is not None and lost.absolute().is_relative_to(path.absolute()):
+            said = f"{lost} cannot be read: {error.strerror}; nothing was kept of {name}"
+            raise BadInput(f"{said}. Try again once nobody changes what is in {path}") from error
         raise
 
 
