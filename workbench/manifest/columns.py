@@ -1,6 +1,7 @@
 """The columns of a table whose rows a model takes as numbers: what a client sends of each, and the numbers that become of it."""
 
 import math
+import struct
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -73,7 +74,7 @@ class InputColumn:
             return bool(number)
         if self.kind == "date" and number.is_integer():
             return (_EPOCH + timedelta(days=number)).isoformat()
-        return int(number) if number.is_integer() else number
+        return int(number) if number.is_integer() else _shortest(number)
 
     def _number(self, value: object) -> float:
         wanted = {"date": "a date such as 2026-03-31", "flag": "true or false"}.get(self.kind, "a number")
@@ -148,6 +149,17 @@ def _parse(fields: Fields) -> InputColumn:
         fields.number("mean", 0.0),
         fields.flag("may_miss"),
     )
+
+
+def _shortest(number: float) -> float:
+    """Give the shortest number that is the same as float32, as it stood in the table.
+
+    >>> _shortest(19.989999771118164)
+    19.99
+    """
+    shown = (float(f"{number:.{digits}g}") for digits in range(4, 10))
+    same = struct.pack("f", number)
+    return next((one for one in shown if struct.pack("f", one) == same), number)
 
 
 def _days(text: str) -> float:

@@ -46,9 +46,8 @@ class InputsForm:
         self.another.on_click(lambda _: self._next())
         row = ipywidgets.HBox([self.another])
         row.add_class("wb-buttons")
-        self.widget = ipywidgets.VBox(
-            [Html('<p class="wb-caption">By name, as the model takes it.</p>'), self._form, row]
-        )
+        self._caption = Html()
+        self.widget = ipywidgets.VBox([self._caption, self._form, row])
 
     def show(self, version: Version) -> None:
         """Make the fields of a version; of the same one again they stay as they are."""
@@ -57,6 +56,8 @@ class InputsForm:
         self._version = str(version)
         columns = version.manifest.columns
         self._by_column, self._at = bool(columns), 0
+        told = "A row of the table." if columns else "By name, as the model takes it."
+        self._caption.html = f'<p class="wb-caption">{told}</p>'
         self._examples = read_rows(version) if columns else read_examples(version)
         if columns:
             self._fields = {one.name: _column_field(one.name, one.kind, one.categories) for one in columns}
@@ -136,8 +137,13 @@ def _column_field(name: str, kind: str, categories: Sequence[str]) -> ipywidgets
         return ipywidgets.Dropdown(
             options=[("missing", ""), *((one, one) for one in known)], description=name
         )
-    hint = "a date, or nothing" if kind == "date" else "a number, or nothing"
-    return ipywidgets.Text(description=name, placeholder=hint, tooltip=hint, continuous_update=False)
+    hint = "a date, such as 2026-03-31" if kind == "date" else "a number"
+    return ipywidgets.Text(
+        description=name,
+        placeholder="missing",
+        tooltip=f"{hint}; empty where it is missing",
+        continuous_update=False,
+    )
 
 
 def _write(value: Any) -> str:
