@@ -10,6 +10,8 @@ from workbench.jobs.changing import hold, set_state
 from workbench.jobs.tables import jobs, turns
 from workbench.jobs.values import ACTIVE
 
+_others = jobs.alias()  # made once: SQLAlchemy copies each column of the table
+
 
 @dataclass(frozen=True, order=True)
 class Waiting:
@@ -83,15 +85,16 @@ def read_order(
         jobs.c.provider == provider, jobs.c.state == "queued", jobs.c.requester.not_in(full)
     )
     if now is not None:
-        others = jobs.alias()
-        taken = sa.select(others.c.cluster).where(
-            others.c.provider == provider, others.c.cluster.is_not(None), _at_work(others, now)
+        taken = sa.select(_others.c.cluster).where(
+            _others.c.provider == provider, _others.c.cluster.is_not(None), _at_work(_others, now)
         )
         query = query.where(
             sa.or_(jobs.c.runner.is_(None), jobs.c.lease_until < now),
             sa.or_(jobs.c.cluster.is_(None), jobs.c.cluster.not_in(taken)),
         )
     waiting = [Waiting(*row) for row in connection.execute(query)]
+    if not waiting:
+        return []
     last = (
         sa.select(jobs.c.requester, sa.func.max(jobs.c.turn))
         .where(jobs.c.requester.in_({job.requester for job in waiting}), jobs.c.turn.is_not(None))
