@@ -9,7 +9,7 @@ import mmap
 from functools import partial
 from pathlib import Path
 
-from flask import Flask, Response
+from flask import Flask, Response, request
 from flask_cors import CORS
 
 from backend.comparisons import routes as comparisons_routes
@@ -97,13 +97,17 @@ def create_app(settings: Settings, *, page: Path | None = None) -> Flask:
 
     @app.get("/readyz")
     def readyz() -> Response:
+        # Who only waits may ask for 200 with the state: browsers write a line to the console for each 503.
+        waiting = 200 if request.args.get("waiting") == "200" else 503
         if leaving[0]:
             return json_answer(
-                {"state": "leaving", "message": "the back end is shutting down"}, 503, {"Retry-After": "5"}
+                {"state": "leaving", "message": "the back end is shutting down"},
+                waiting,
+                {"Retry-After": "5"},
             )
         default = deployments.now().default
         if default is None:
-            return json_answer(vars(deployments.under_way()), 503, {"Retry-After": "2"})
+            return json_answer(vars(deployments.under_way()), waiting, {"Retry-After": "2"})
         return json_answer({"state": "ready", "model": default.name, "version": default.version})
 
     @app.get("/metrics")

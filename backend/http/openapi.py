@@ -163,7 +163,13 @@ def _paths() -> Schema:
             )
         },
         "/healthz": {"get": _do("Whether the process serves")},
-        "/readyz": {"get": _do("Whether a model answers", also=(503,))},
+        "/readyz": {
+            "get": _do(
+                "Whether a model answers; 503 while none does, or the status that is named",
+                parameters=[_query("waiting", {"type": "string", "enum": ["200", "503"]})],
+                also=(503,),
+            )
+        },
         "/metrics": {"get": _do("For Prometheus")},
         "/openapi.json": {"get": _do("This description")},
     }

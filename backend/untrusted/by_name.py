@@ -14,7 +14,7 @@ from backend.deployments.values import Deployment
 from backend.tfserving.rest_format import Tensor, dtype_of, to_array
 from backend.untrusted.meaning import OutputVerdict
 from workbench import scores
-from workbench.errors import BadInput
+from workbench.errors import BadInput, ModelRefused
 from workbench.manifest import Input, Manifest, ModelOutput, columns
 from workbench.pictures import ink
 from workbench.pictures.inputs import prepare
@@ -56,7 +56,9 @@ def ask(deployment: Deployment, given: Inputs | None, picture: bytes | None) -> 
     Raises
     ------
     BadInput
-        An input is missing, not the model's, or does not fit.
+        An input is missing, not the model's, or does not fit; or a value is missing that the model cannot do without.
+    ModelRefused
+        It did not answer with numbers.
     """
     manifest = deployment.manifest
     values: dict[str, object] = dict(given or {})
@@ -77,8 +79,24 @@ def ask(deployment: Deployment, given: Inputs | None, picture: bytes | None) -> 
         )
     x = {name: _read_one(values[name], manifest, one, takes[name]) for name, one in manifest.feeds.items()}
     answers = deployment.engine.answer(x)
+    _check_answers(answers, x, deployment)
     gives = manifest.fetches
     return {name: _verdict(answer, gives.get(name), name) for name, answer in answers.items()}
+
+
+def _check_answers(
+    answers: Mapping[str, NDArray[Any]], x: Mapping[str, NDArray[Any]], deployment: Deployment
+) -> None:
+    """Refuse answers that are no numbers; a model may make up for a value that is missing, NaN, or not."""
+    called = f"{deployment.name}:{deployment.version}"
+    for name, answer in answers.items():
+        if answer.dtype.kind == "f" and not np.isfinite(answer).all():
+            for given, one in x.items():
+                if one.dtype.kind == "f" and np.isnan(one).any():
+                    raise BadInput(
+                        f"{given} holds NaN, a missing value, and {called} cannot do without: its {name} is no number then"
+                    )
+            raise ModelRefused(f"{called} answers this with values that are no numbers: {name}")
 
 
 def is_picture(takes: Input) -> bool:

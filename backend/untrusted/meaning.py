@@ -142,6 +142,8 @@ def _verdict(
     if output.kind == "class":
         return OutputVerdict(int(values[0]), None, (), output.name)
     values = values[:MAX_SCORES].astype(np.float64)
+    if np.isnan(values).any():  # the logarithm of 0 is a score, this is none
+        raise ModelRefused(f"the model answers this with values that are no numbers: {output.name}")
     scores = tuple(float(score) if np.isfinite(score) else None for score in values)
     if None in scores:
         best = int(np.argmax(np.where(np.isfinite(values), values, -np.inf))) if len(values) > 1 else None

@@ -7,6 +7,8 @@ import * as config from "./config.js";
 import { correcting } from "./correcting.js";
 import * as doubts from "./doubt.js";
 import { PEN, restored } from "./drawing.js";
+import { earlierDrawings } from "./earlier.js";
+import { givenPicture } from "./given_picture.js";
 import { insideSection } from "./inside/section.js";
 import { dataUrl } from "./picture.js";
 import * as remember from "./remember.js";
@@ -31,7 +33,8 @@ const sheet = sheetOf({
   first: saved(),
   onChange({ finished, another }) {
     if (finished) save();
-    dispatch({ type: "drew", inked: !sheet.isEmpty, another });
+    const replaced = given.clear();
+    dispatch({ type: "drew", inked: !sheet.isEmpty, another: another || replaced });
   },
   onPen: (isDown) => say(isDown ? "Pen down." : "Pen up."),
 });
@@ -53,9 +56,55 @@ function save() {
   }
 }
 
+const given = givenPicture({
+  zone: part("sheet"),
+  image: part("given-picture"),
+  said: part("not-taken"),
+  changed() {
+    dispatch({ type: "drew", inked: true, another: true });
+    say("The picture lies on the paper.");
+  },
+});
+
+const earlier = earlierDrawings({
+  section: part("earlier"),
+  strip: part("strip"),
+  forget: part("forget"),
+  choose({ drawing, text }) {
+    note();
+    sheet.put(drawing);
+    part("paper").focus({ preventScroll: true });
+    part("paper").scrollIntoView({ block: "nearest" });
+    say(`${text} is on the paper again.`);
+  },
+});
+
+/** Keep the drawing that is about to go, with its answer, if it has one. */
+function note() {
+  const { answer } = state;
+  if (sheet.busy || given.url || answer === null || answer.digit === null) return;
+  const taken = reading === state.since;
+  const text = taken ? doubts.pieces(answer).join("") : String(answer.digit);
+  earlier.note(sheet.finished, text, taken ? answer.doubt.score : answer.probabilities[answer.digit]);
+}
+
+/** The picture goes first, and shows the drawing that it lies on. */
+function undo() {
+  if (!given.clear()) return sheet.undo();
+  return dispatch({ type: "drew", inked: !sheet.isEmpty, another: true });
+}
+
+const isBlank = () => sheet.isEmpty && !given.url;
+
 function clear() {
-  if (sheet.isEmpty) return;
-  sheet.clear();
+  if (isBlank()) return;
+  note();
+  if (sheet.isEmpty) {
+    given.clear();
+    dispatch({ type: "drew", inked: false, another: true });
+  } else {
+    sheet.clear();
+  }
   say("Cleared.");
 }
 
@@ -71,10 +120,15 @@ function dispatch(event) {
   state = after;
   if (state.answer !== before.answer || state.revision !== before.revision) correction.forget();
   clearTimeout(timer);
-  if (wake !== undefined) timer = setTimeout(dispatch, wake, { type: "woke" });
+  if (wake !== undefined) timer = setTimeout(awake, wake);
   if (send) ask(send);
   follow(event);
   render();
+}
+
+/** A page that nobody sees does not ask again and again for a back end that is away; see "nudge". */
+function awake() {
+  if (!document.hidden || state.link === "ready") dispatch({ type: "woke" });
 }
 
 /** While the first model trains its film is shown; what shows it is loaded then. */
@@ -95,7 +149,7 @@ async function follow({ type, outcome }) {
 async function ask(what) {
   let outcome;
   if (what === "predict") {
-    const image = await dataUrl(sheet.drawing);
+    const image = given.url || (await dataUrl(sheet.drawing));
     outcome = await backend.predict(image);
     if (outcome.kind === "answer" && state.flight.revision >= state.since) asked = image;
     if (outcome.kind === "answer") {
@@ -131,10 +185,10 @@ function render() {
   part("answer").dataset.mood = mood;
   part("answer").classList.toggle("stale", state.slow || (shown !== null && sure !== null));
 
-  set(part("hint"), { hidden: !sheet.isEmpty });
-  set(part("undo"), { disabled: !sheet.canUndo });
+  set(part("hint"), { hidden: !isBlank() });
+  set(part("undo"), { disabled: !sheet.canUndo && !given.url });
   set(part("redo"), { disabled: !sheet.canRedo });
-  set(part("clear"), { disabled: sheet.isEmpty });
+  set(part("clear"), { disabled: isBlank() });
 
   set(part("empty"), { hidden: mood !== "empty" });
   set(part("notice"), { hidden: shown === null });
@@ -209,14 +263,14 @@ const inside = insideSection({
   ask: backend.inside,
   name: backend.layers,
   model: () => `${state.model?.name}:${state.model?.version}`,
-  drawn: () => !sheet.isEmpty,
+  drawn: () => !isBlank(),
   say: (text) => say(text),
 });
 
 // ── controls ────────────────────────────────────────────────────────────────────────────────────
 
 function press() {
-  if (sheet.isEmpty) {
+  if (isBlank()) {
     say("Nothing is drawn yet.");
     const hint = part("hint");
     hint.classList.remove("nudge");
@@ -232,7 +286,7 @@ function take() {
   say(reading === state.since ? `${doubts.pieces(state.answer).join("")}.` : words.announcement(state));
 }
 
-part("undo").addEventListener("click", () => sheet.undo());
+part("undo").addEventListener("click", undo);
 part("redo").addEventListener("click", () => sheet.redo());
 part("clear").addEventListener("click", clear);
 part("predict").addEventListener("click", press);
@@ -249,7 +303,7 @@ addEventListener("keydown", (event) => {
   const wanted = wish(event);
   const chooserOpen = correction.isOpen;
   if (wanted === "clear") act(event, chooserOpen ? correction.close : clear);
-  else if (wanted) act(event, () => sheet[wanted]());
+  else if (wanted) act(event, wanted === "undo" ? undo : sheet.redo);
   else if (event.ctrlKey || event.metaKey) return;
   else if (event.key === "Enter" && event.target === part("paper")) act(event, press);
   else if (chooserOpen && /^[0-9]$/.test(event.key) && Number(event.key) !== state.answer?.digit) act(event, () => correction.correct(Number(event.key)));
@@ -263,6 +317,7 @@ function act(event, action) {
 const nudge = () => { if (!document.hidden) dispatch({ type: "nudged" }); };
 addEventListener("online", nudge);
 document.addEventListener("visibilitychange", nudge);
+addEventListener("pagehide", note);
 
 // ── beginning ───────────────────────────────────────────────────────────────────────────────────
 

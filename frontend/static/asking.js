@@ -5,6 +5,7 @@
 // - An answer about a drawing that has been cleared or undone meanwhile is dropped.
 // - While the back end has no model, or is away, or asks for a pause, only /readyz is asked, at growing
 //   intervals; the drawing is asked about by itself once that succeeds.
+// - A page that nobody sees asks nothing (app.js): it goes on when it is seen again.
 
 export const PACE = 125;
 export const SLOW = 1500;
@@ -50,7 +51,7 @@ function apply(state, event, now) {
     case "pressed": // Predict, or Try now
       return { ...state, wanted: state.inked, problem: null, due: state.link === "limited" ? state.due : now };
     case "nudged": // the network, or the visitor, is back
-      return state.link === "away" ? { ...state, due: now } : state;
+      return state.link === "away" || state.link === "waiting" ? { ...state, due: now } : state;
     case "came":
       return arrived({ ...state, flight: null, slow: false }, state.flight, event.outcome, now);
     default: // "woke"
@@ -76,7 +77,12 @@ function arrived(state, flight, outcome, now) {
     case "waiting":
       return { ...again(state), link: "waiting", progress: outcome.progress, tries: 0, vain: 0, due: now + POLL };
     case "limited":
-      return { ...again(state), link: "limited", due: now + (outcome.pause ?? PAUSE) };
+      return {
+        ...again(state),
+        link: "limited",
+        vain: state.vain + 1,
+        due: now + Math.max(outcome.pause ?? PAUSE, state.vain ? backoff(state.vain, outcome) : 0),
+      };
     case "unready": // /readyz knows what is under way
       return { ...failed(state, outcome, now), link: "unknown", due: now };
     default: // away

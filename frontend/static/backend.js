@@ -5,7 +5,8 @@ import { TIMEOUT } from "./asking.js";
 
 const url = (route) => new URL(`${backend.replace(/\/+$/, "")}/${route}`, document.baseURI);
 
-export const readyz = () => get("readyz", readiness);
+/** While it waits for a model that is told with status 200 if one asks so: a browser writes a line for each other one. */
+export const readyz = () => get("readyz?waiting=200", readiness);
 export const models = () => get("models", deployed);
 export const predict = (image) => post("predict", { image }, prediction);
 export const inside = (image) => post("inside", { image }, looked);
@@ -48,8 +49,11 @@ function parsed(text) {
 const away = () => ({ kind: "away", luck: Math.random() });
 
 export function readiness(status, body) {
-  if (status === 200) return { kind: "ready" };
-  return status === 503 && typeof body.state === "string" ? { kind: "waiting", progress: body } : away();
+  if (body.state === "leaving") return away();
+  if ((status === 200 || status === 503) && typeof body.state === "string" && body.state !== "ready") {
+    return { kind: "waiting", progress: body };
+  }
+  return status === 200 ? { kind: "ready" } : away();
 }
 
 export function deployed(status, body) {
@@ -63,8 +67,14 @@ export function prediction(status, body, retryAfter) {
   }
   if (status === 200 && "digit" in body) return { kind: "refused", message: "Its answer is not about one of ten digits." };
   if (status === 429) return { kind: "limited", pause: pause(retryAfter) };
-  if (status === 503) return { kind: "unready" };
+  if (status === 503) return busy(body, retryAfter) ?? { kind: "unready" };
   return refusal(status, body) ?? away();
+}
+
+/** It has a model, and more to do than it can; without one /readyz knows what is under way. */
+function busy(body, retryAfter) {
+  const wait = pause(retryAfter);
+  return wait && body.error?.code !== "no_model" ? { kind: "limited", pause: wait } : null;
 }
 
 /** What is inside: the layers, or why there is nothing to be seen. */

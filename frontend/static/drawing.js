@@ -52,13 +52,18 @@ export function redone({ past, drawing, future }) {
 export function restored(text) {
   try {
     const drawing = JSON.parse(text);
-    const sound = ({ width, points }) =>
-      width >= PEN.narrowest && width <= PEN.widest && points.length > 0 &&
-      points.every((point) => point.length === 2 && point.every(Number.isFinite));
-    return Array.isArray(drawing) && drawing.every(sound) ? drawing : [];
+    return sound(drawing) ? drawing : [];
   } catch {
     return [];
   }
+}
+
+/** Whether a value that was kept is a drawing. */
+export function sound(drawing) {
+  const isStroke = (stroke) =>
+    stroke?.width >= PEN.narrowest && stroke.width <= PEN.widest && stroke.points?.length > 0 &&
+    stroke.points.every((point) => point?.length === 2 && point.every(Number.isFinite));
+  return Array.isArray(drawing) && drawing.every(isStroke);
 }
 
 const round = (v) => Math.round(v * 10) / 10;

@@ -1,7 +1,7 @@
 // A sheet to draw on: the paper and the drawing's history. Every page and widget that one draws on uses this one; each lays out
 // its own buttons and has its own way of asking.
 
-import { blank, cleared, drawn, isEmpty, redone, undone } from "./drawing.js";
+import { blank, changed, cleared, drawn, isEmpty, redone, undone } from "./drawing.js";
 import { paper } from "./paper.js";
 
 /**
@@ -27,8 +27,8 @@ export function sheet({ canvas, ring = document.createElement("div"), width, fir
     onPen,
   });
 
-  function keep(changed) {
-    history = changed;
+  function keep(next) {
+    history = next;
     page.show(history.drawing);
   }
 
@@ -56,6 +56,8 @@ export function sheet({ canvas, ring = document.createElement("div"), width, fir
     clear() { turn(cleared); },
     /** Begin with another drawing, without a history. */
     begin(drawing) { turn(() => ({ ...blank, drawing })); },
+    /** Put another drawing in the place of this one, which can be undone. */
+    put(drawing) { turn((before) => changed(before, drawing)); },
     repaint: page.repaint,
     /** Let go of what belongs to the whole page. */
     close: page.close,

@@ -24,7 +24,7 @@ export function notice(state) {
         action: "Try now",
       };
     case "limited":
-      return { mood: "limited", title: "A short pause", text: "The back end is busy. It will be asked again in a moment." };
+      return { mood: "limited", title: "A short pause", text: `The back end is busy. ${state.inked ? "Your drawing is kept and asked about again" : "It will be asked again"} in a moment.` };
   }
   if (state.problem) {
     return { mood: "problem", title: "This drawing could not be recognised", text: sentence(state.problem), action: "Try again" };

@@ -12,7 +12,9 @@ from workbench.recipes import Recipe
 from workbench.tasks.check import Checked
 from workbench.ui.cluster.sweeps.form import SweepForm
 from workbench.ui.cluster.sweeps.panel import SweepsPanel
+from workbench.ui.draft import SWEEP
 from workbench.ui.widgets.actions import Action
+from workbench.ui.widgets.visitor.browser import Browser
 from workbench.verbs.requests import Request
 from workbench.verbs.sweeps import Sweeps, kept
 
@@ -81,11 +83,40 @@ def test_settings_of_the_code_are_offered_and_what_was_typed_stays(parts: Parts)
     assert parts.form.settings.wanted == {"UNITS": "8,32"}
 
 
+def test_what_is_asked_for_is_there_as_code_and_kept_in_the_browser(parts: Parts) -> None:
+    browser = Browser(SWEEP)
+    parts.form.keep_in(browser)
+    browser._told({"kind": "here", "values": {}, "visible": True})
+    form = parts.form
+    form.widget.selected_index = 0
+    form.as_code._told({"kind": "open", "open": True})
+    assert "say what to try" in form.as_code.problem
+    form.settings.field("UNITS").value, form.trials.value, form.max_price.value = "8,32", "2", "$2.50"
+    form.method.value = "random"
+    (line,) = form.as_code.lines
+    assert line["shell"] == (
+        "workbench sweep my-recipe --name net --method random --trials 2 --max-price 2.5 --requester ann --set UNITS=8,32"
+    )
+    kept = browser[SWEEP]
+    assert kept["settings"] == {"UNITS": "8,32"}
+    again = Parts(parts.queue).form
+    other = Browser(SWEEP)
+    again.keep_in(other)
+    other._told({"kind": "here", "values": {SWEEP: kept}, "visible": True})
+    again.widget.selected_index = 0
+    assert again.settings.wanted == {"UNITS": "8,32"}
+    assert (again.method.value, again.trials.value, again.max_price.value) == ("random", "2", "$2.50")
+    assert other[SWEEP] == kept
+    for odd in ("x", {"settings": [], "method": "no such"}, {"settings": {"UNITS": None}}):
+        other._told({"kind": "here", "values": {SWEEP: odd}, "visible": True})
+        again._restore(other)
+
+
 def test_time_and_price_come_first_and_hold_for_what_was_estimated_alone(parts: Parts) -> None:
     form = parts.form
     form.widget.selected_index = 0
     assert form.start.button.disabled
-    assert "say what to try" in parts.press(form.estimate)
+    assert "Say what to try" in parts.press(form.estimate)
     form.settings.field("UNITS").value = "8,32,16"
     form.max_price.value = "lots"
     assert "US dollars" in parts.press(form.estimate)

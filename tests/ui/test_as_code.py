@@ -3,11 +3,13 @@
 import ast
 import inspect
 import shlex
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 import workbench
+from tests.sweeps.fake_queue import RECIPE as SWEPT
 from workbench import cli
 from workbench.api.data import Dataset
 from workbench.api.trainings import Job
@@ -16,6 +18,7 @@ from workbench.errors import BadInput
 from workbench.recipes import Recipe
 from workbench.ui.as_code import AsCode, Line, lines
 from workbench.verbs.requests import Request
+from workbench.verbs.sweeps import ask
 
 RECIPE = Recipe("a", "b", "c")
 PLAIN = Request("digits", "ann", RECIPE)
@@ -24,6 +27,16 @@ EVERY = [
     lines.submit(PLAIN, "mnist-mlp"),
     lines.submit(PLAIN, ""),
     lines.submit(RICH, "00-mnist-cnn"),
+    lines.sweep(ask(Request("digits", "ann", SWEPT), {"UNITS": "8,32"}), "mnist-mlp"),
+    lines.sweep(
+        ask(
+            replace(RICH, name="net", epochs=None, recipe=SWEPT),
+            {"UNITS": "8, 16"},
+            at_once=2,
+            max_price=2.5,
+        ),
+        "",
+    ),
     *lines.job(12, goes_on=True, may_retry=True),
     *lines.version("mnist-cnn:3"),
     *lines.version("mnist-cnn:3", reason="it's $(better)", canary=12.5, to="aws"),

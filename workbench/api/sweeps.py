@@ -70,6 +70,7 @@ def sweep(
     provider: str = "local",
     cluster: str | None = None,
     epochs: int | None = None,
+    instance_type: str | None = None,
     requester: str | None = None,
 ) -> Sweep:
     """Train a recipe with other values of its settings, each trial a job, and make the best a version of ``name``.
@@ -92,6 +93,8 @@ def sweep(
         Trials at a time, within the queue's limits.
     max_price
         US dollars that all trials together may cost; then those that run are ended.
+    instance_type
+        Of each machine, where there are types.
 
     Raises
     ------
@@ -110,6 +113,7 @@ def sweep(
         epochs=epochs,
         provider=provider,
         cluster=cluster,
+        instance_type=instance_type,
     )
     asked = sweeps.ask(
         request,

@@ -11,6 +11,8 @@ from workbench.recipes import FIELDS, Recipe, beside
 
 DRAFT = "draft"
 """The name that the browser keeps it under."""
+SWEEP = "sweep"
+"""... and what a sweep of it shall try: a text for each field."""
 HANDED = "handed"
 """... and the recipe that a link in JupyterLab led here with: ``{"recipe": name, "t": Unix seconds}``."""
 HANDED_FOR_S = 600.0

@@ -6,6 +6,7 @@ from typing import Any
 import anywidget
 import traitlets
 
+from workbench import drawing_page
 from workbench.errors import BadInput
 from workbench.ui.widgets import theme
 
@@ -25,14 +26,17 @@ class FileButton(anywidget.AnyWidget):
         Bytes of all files of a choice; more are refused before they are sent. 0 for any.
     accept
         The kinds of files that are offered, as HTML's ``accept``; all where empty.
+    zone
+        A selector of what the button stands in: one picture may be dropped there, or pasted while that is in sight.
     """
 
-    _esm = theme.esm("files")
+    _esm = drawing_page.bundle(["dropping"]) + theme.esm("files")
     _css = theme.css("files")
     description = traitlets.Unicode().tag(sync=True)
     accept = traitlets.Unicode().tag(sync=True)
     multiple = traitlets.Bool(False).tag(sync=True)
     most = traitlets.Int(0).tag(sync=True)
+    zone = traitlets.Unicode().tag(sync=True)
     value = traitlets.Tuple()
     """A mapping a file: ``name``, ``size`` in bytes, ``content``."""
 
@@ -44,10 +48,11 @@ class FileButton(anywidget.AnyWidget):
         accept: str = "",
         most: int = 0,
         multiple: bool = False,
+        zone: str = "",
         tooltip: str | None = None,
     ) -> None:
         super().__init__(
-            description=description, accept=accept, most=most, multiple=multiple, tooltip=tooltip
+            description=description, accept=accept, most=most, multiple=multiple, zone=zone, tooltip=tooltip
         )
         self._lost = lost
         self._coming: dict[str, bytearray] = {}

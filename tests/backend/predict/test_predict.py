@@ -258,6 +258,9 @@ def test_a_half_written_word_of_what_is_under_way_is_no_error(
     here.backend.mkdir(parents=True, exist_ok=True)
     (here.backend / "under_way.json").write_text(text)
     assert (client.get("/readyz").status_code, client.get("/readyz").json["state"]) == (503, "waiting")
+    quiet = client.get("/readyz?waiting=200")
+    assert (quiet.status_code, quiet.json["state"]) == (200, "waiting")
+    assert client.get("/readyz?waiting=204").status_code == 503
 
 
 def test_ready_names_what_answers(seven: Client) -> None:

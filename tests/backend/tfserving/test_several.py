@@ -137,3 +137,16 @@ def test_a_version_whose_manifest_says_otherwise_is_refused(
     answer = client.put("/models/several/versions/1", data=body, headers=BEARER)
     assert answer.status_code == 422
     assert any(part in answer.json["error"]["message"] for part in said.split("|")), answer.text
+
+
+@pytest.mark.parametrize(("value", "status"), [("NaN", 400), ("3e38", 422), ("1", 200)])
+def test_an_answer_that_is_no_number_is_refused_with_its_cause(
+    several: Client, value: str, status: int
+) -> None:
+    inputs = f'{{"sizes": [{value}, {value}, {value}], "rank": 1}}'
+    said = several.post("/serve", json={"modelName": "several", "inputs": inputs})
+    assert said.status_code == status, said.text
+    if status == 400:
+        assert "sizes holds NaN, a missing value, and several:1 cannot do without" in said.text
+    if status == 422:
+        assert "several:1 answers this with values that are no numbers" in said.text

@@ -301,6 +301,16 @@ def test_where_nothing_is_a_score_the_model_is_refused(outputs: dict[str, Any]) 
         read_verdict(outputs, list(outputs), 1, "", (), measured)
 
 
+@pytest.mark.parametrize("strange", [np.nan, -np.inf])
+def test_scores_that_are_no_numbers_name_no_class_but_the_logarithm_of_nothing_is_one(strange: float) -> None:
+    outputs = {"p": np.array([[strange, 0.2, 0.1]], np.float32)}
+    if np.isnan(strange):
+        with pytest.raises(ModelRefused, match="no numbers: p"):
+            read_verdict(outputs, ["p"], 1, "", (), measured)
+    else:
+        assert read_verdict(outputs, ["p"], 1, "", (), measured).index == 1
+
+
 def test_probabilities_in_maps_as_scikit_learn_gives_them_are_read(ask: Ask, tmp_path: Path) -> None:
     model = onnx.load(bands([N, 28, 28, 1], tmp_path / "m.onnx", also="label"))
     model.graph.node.append(

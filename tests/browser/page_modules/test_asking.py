@@ -149,6 +149,15 @@ def test_when_it_asks_for_a_pause_it_gets_one(talk: Conversation) -> None:
     assert talk.after(2000).tell("woke").sent == "predict"
 
 
+def test_each_further_pause_is_longer(talk: Conversation) -> None:
+    waits = []
+    for _ in range(4):
+        talk.drew().came("limited", pause=2000)
+        waits.append(talk.wakes)
+        assert talk.after(talk.wakes or 0).tell("woke").sent == "predict"
+    assert waits == [2000, 2000, 2000, 4000]
+
+
 def test_a_pause_ends_though_nothing_is_drawn_any_more(talk: Conversation) -> None:
     talk.drew().came("limited", pause=3000).drew(inked=False, another=True)
     talk.after(3000).tell("woke")

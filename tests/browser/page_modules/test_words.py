@@ -36,6 +36,31 @@ def test_every_answer_to_a_drawing_has_a_meaning(
     )
 
 
+def test_a_busy_back_end_is_asked_again_when_it_says_so(page: Page) -> None:
+    code = "(m, code, wait) => m.prediction(503, {error: {code, message: ''}}, wait)"
+    assert run(page, "backend", code, "busy", "2") == {"kind": "limited", "pause": 2000}
+    assert run(page, "backend", code, "no_model", "5") == {"kind": "unready"}
+    assert run(page, "backend", code, "busy", None) == {"kind": "unready"}
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind"),
+    [
+        (200, {"state": "ready"}, "ready"),
+        (200, {"state": "training", "step": 3, "of": 9}, "waiting"),
+        (503, {"state": "training"}, "waiting"),
+        (200, {"state": "leaving"}, "away"),
+        (503, {}, "away"),
+        (502, {}, "away"),
+    ],
+)
+def test_whether_it_is_ready_is_told_by_its_state_too(
+    page: Page, status: int, body: dict[str, Any], kind: str
+) -> None:
+    code = "(m, status, body) => m.readiness(status, body).kind"
+    assert run(page, "backend", code, status, body) == kind
+
+
 def test_a_pause_is_as_long_as_asked_for_within_reason(page: Page) -> None:
     code = "(m, wait) => m.prediction(429, {}, wait).pause"
     assert [run(page, "backend", code, wait) for wait in ("3", "0", "9999", "soon", None)] == [

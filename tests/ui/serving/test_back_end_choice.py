@@ -173,10 +173,10 @@ def test_a_drawing_is_asked_about_on_aws_only_by_the_button(stand: Stand) -> Non
     stand.deploy("mnist-cnn:1")
     predict = stand.page.predict
     assert "when you press Ask" in predict.hint.html
-    predict.canvas.drawing = np.full((280, 280), 255, np.uint8)
-    predict._drawn(predict.canvas.drawing)
+    predict.picture.canvas.drawing = np.full((280, 280), 255, np.uint8)
+    predict._drawn(predict.picture.canvas.drawing)
     assert "wb-headline" not in predict.answer.html
-    predict.published.value = "mnist-cnn:2"  # it was never sent there
+    predict.model.published.value = "mnist-cnn:2"  # it was never sent there
     stand.press(predict.ask)
     assert '<span class="wb-headline">2</span>' in predict.answer.html
 

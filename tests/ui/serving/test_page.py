@@ -38,9 +38,9 @@ def test_a_link_from_a_job_leads_to_drawing_at_it_and_back(settings: Settings) -
         assert "999" in page.live.message.html
         arrive(model="mnist-mlp:1")
         page.poll.turn()
-        assert page.predict.published.value == "mnist-mlp:1"
+        assert page.predict.model.published.value == "mnist-mlp:1"
         arrive(model="mnist-mlp:2")
-        assert page.predict.published.value == "mnist-mlp:2"
+        assert page.predict.model.published.value == "mnist-mlp:2"
         wait_until(lambda: "mnist-mlp:2" in page.models.version.head.html, 60, "the version")
         assert "mnist-mlp:2 cannot be taken home as a page: the manifest" in page.models.version.facts.html
         page.poll.close()
@@ -55,7 +55,7 @@ def test_a_poll_without_news_sends_nothing(stand: Stand) -> None:
         page.models.table,
         page.models.version.head,
         page.models.version.history,
-        page.predict.published,
+        page.predict.model.published,
         page.live.status,
     ):
         widget.observe(sent.append)

@@ -15,24 +15,30 @@ from tests.ui.serving.stand import Stand
 from tests.ui.test_widgets import Wire, connect
 from workbench.manifest import FILE, Manifest, read
 from workbench.models import registry
+from workbench.pictures.decoders import MAX_BYTES
 from workbench.ui.serving.models import views as version_views
-from workbench.ui.serving.predict.panel import BY_URL, PUBLISHED, UPLOAD, URL, ZIP
+from workbench.ui.serving.predict.model_source import BY_URL, PUBLISHED, ZIP
+from workbench.ui.serving.predict.picture_source import DRAWING, UPLOAD, URL
 
 WHEN = datetime(2026, 11, 22, tzinfo=UTC)
 
 
 def test_a_drawing_is_asked_about_while_it_grows(stand: Stand) -> None:
     predict = stand.page.predict
-    assert predict.published.value == "mnist-cnn:2"
-    assert (predict.width.value, predict.height.value, predict.channels.value) == ("28", "28", "1")
-    wire = connect(predict.canvas)
+    assert predict.model.published.value == "mnist-cnn:2"
+    assert (predict.model.width.value, predict.model.height.value, predict.model.channels.value) == (
+        "28",
+        "28",
+        "1",
+    )
+    wire = connect(predict.picture.canvas)
     draw(wire, making.seven(140))
     wait_until(lambda: "wb-headline" in predict.answer.html, 60, "the answer")
     assert '<span class="wb-headline">2</span>' in predict.answer.html
     assert "mnist-cnn:2" in predict.answer.html
     assert " ms" in predict.answer.html
     assert "What the model saw" in predict.answer.html
-    predict.published.value = "mnist-cnn:3"  # it was never sent there
+    predict.model.published.value = "mnist-cnn:3"  # it was never sent there
     wait_until(
         lambda: '<span class="wb-headline">3</span>' in predict.answer.html, 20, "the other version's answer"
     )
@@ -56,48 +62,65 @@ def test_an_uploaded_picture_is_answered_and_a_wrong_size_refused_in_the_back_en
     stand: Stand, tmp_path: Path
 ) -> None:
     predict = stand.page.predict
-    predict.picture.value = UPLOAD
+    predict.picture.kind.value = UPLOAD
     stand.press(predict.ask)
-    assert "choose a picture first" in predict.message.html
-    upload(predict.file, "seven.png", making.png(making.seven()))
+    assert "Choose a picture first" in predict.message.html
+    upload(predict.picture.file, "seven.png", making.png(making.seven()))
     wait_until(lambda: "wb-headline" in predict.answer.html, 60, "the answer")
     wait_until(lambda: not predict.ask.busy, 60, "the end")
-    predict.source.value = ZIP
+    predict.model.kind.value = ZIP
     model = bright.model(tmp_path / "bright.onnx", "softmax", 3, high=1)
-    upload(predict.model_file, "bright.onnx", model.read_bytes())
-    upload(predict.file, "white.png", bright.picture(235))
-    predict.layout.value, predict.output.value, predict.range.value = "NHWC", "output", "0,1"
+    upload(predict.model.file, "bright.onnx", model.read_bytes())
+    upload(predict.picture.file, "white.png", bright.picture(235))
+    predict.model.layout.value, predict.model.output.value, predict.model.range.value = (
+        "NHWC",
+        "output",
+        "0,1",
+    )
     stand.press(predict.ask)
     assert '<span class="wb-headline">2</span>' in predict.answer.html, predict.message.html
-    predict.output.value = "scores"
+    predict.model.output.value = "scores"
     stand.press(predict.ask)
     assert "scores" in predict.message.html
     assert "it has: output" in predict.message.html
     assert predict.answer.html == "", "an answer to another question stands below the error"
-    assert 'src="data:image/png;base64,' in predict.uploaded.html
-    predict.source.value = PUBLISHED
+    assert 'src="data:image/png;base64,' in predict.picture.shown.html
+    predict.model.kind.value = PUBLISHED
     assert "Choose a picture" in predict.answer.html
     assert predict.message.html == ""
-    upload(predict.file, "seven.png", making.png(making.seven()))
+    upload(predict.picture.file, "seven.png", making.png(making.seven()))
     wait_until(lambda: not predict.ask.busy, 60, "the end")
-    predict.width.value = "32"  # as no page can: see below
+    predict.model.width.value = "32"  # as no page can: see below
     stand.press(predict.ask)
     assert "imageSize is 32x28x1, but the model takes 28x28x1" in predict.message.html
 
 
+def test_a_picture_is_dropped_where_one_draws_and_shown_beside_its_answer(stand: Stand) -> None:
+    predict = stand.page.predict
+    assert predict.picture.kind.value == DRAWING
+    assert (predict.picture.file.zone, predict.picture.file.most) == (".wb-predict", MAX_BYTES)
+    upload(predict.picture.file, "seven.png", making.png(making.seven()))
+    wait_until(lambda: "wb-headline" in predict.answer.html, 60, "the answer")
+    assert predict.picture.kind.value == UPLOAD
+    assert 'alt="The picture that you chose"' in predict.picture.shown.html
+    predict.picture.file._heard({"kind": "refused", "why": "a.txt is no picture."}, [])
+    assert "a.txt is no picture." in predict.message.html
+    assert predict.answer.html == "", "an answer to another picture stands below the refusal"
+
+
 def test_the_size_of_a_published_model_is_shown_and_only_that_of_another_can_be_said(stand: Stand) -> None:
     predict = stand.page.predict
-    sizes = (predict.width, predict.height, predict.channels)
+    sizes = (predict.model.width, predict.model.height, predict.model.channels)
     for source, fixed in ((PUBLISHED, True), (ZIP, False), (BY_URL, False), (PUBLISHED, True)):
-        predict.source.value = source
+        predict.model.kind.value = source
         assert [field.disabled for field in sizes] == [fixed] * 3
     assert [field.value for field in sizes] == ["28", "28", "1"]
 
 
 def test_a_picture_by_url_is_fetched_by_the_back_end_or_refused_in_its_words(stand: Stand) -> None:
     predict = stand.page.predict
-    predict.picture.value = URL
-    predict.url.value = f"{stand.server.url}/healthz"
+    predict.picture.kind.value = URL
+    predict.picture.url.value = f"{stand.server.url}/healthz"
     stand.press(predict.ask)
     assert "wb-error" in predict.message.html
     assert "127.0.0.1" in predict.message.html
@@ -108,16 +131,16 @@ def test_a_model_of_ones_own_is_uploaded_as_a_zip_and_named_by_a_label_set(
 ) -> None:
     predict = stand.page.predict
     version = making.version(tmp_path / "own", 1, answer=4)
-    predict.source.value, predict.picture.value = ZIP, UPLOAD
-    upload(predict.file, "seven.png", making.png(making.seven()))
-    upload(predict.model_file, "own.zip", making.zipped(version, tmp_path / "own.zip"))
-    predict.labels.value = "FashionMnist"
+    predict.model.kind.value, predict.picture.kind.value = ZIP, UPLOAD
+    upload(predict.picture.file, "seven.png", making.png(making.seven()))
+    upload(predict.model.file, "own.zip", making.zipped(version, tmp_path / "own.zip"))
+    predict.model.labels.value = "FashionMnist"
     stand.press(predict.ask)
     assert predict.message.html == ""
     assert '<span class="wb-headline">Coat</span>' in predict.answer.html
     assert "a model of your own" in predict.answer.html
     assert "T-shirt/top" in predict.answer.html
-    predict.source.value = PUBLISHED
+    predict.model.kind.value = PUBLISHED
 
 
 def upload(widget: Any, name: str, content: bytes) -> None:
@@ -184,8 +207,9 @@ def test_a_model_of_several_inputs_has_a_field_for_each_filled_with_an_example(
 ) -> None:
     stand.page.poll.turn()
     predict = stand.page.predict
-    predict.published.value = str(several)
-    sizes, rank = predict.inputs._form.children
+    predict.model.published.value = str(several)
+    sizes, rank = (field.children[0] for field in predict.inputs._form.children)
+    wrong = predict.inputs._form.children[0].children[-1]
     assert [(field.description, field.value) for field in (sizes, rank)] == [
         ("sizes", "0, 1, 2"),
         ("rank", "0"),
@@ -199,18 +223,23 @@ def test_a_model_of_several_inputs_has_a_field_for_each_filled_with_an_example(
     assert '<span class="wb-headline">high</span>' in predict.answer.html, predict.message.html
     assert "<b>income</b> 11" in predict.answer.html
     for text, said in (
-        ("1, 2", "sizes takes 3 numbers, separated by commas. Received: 2"),
+        ("1, 2", "Sizes takes 3 numbers, separated by commas. Received: 2"),
         ("one", "Received: &#x27;one&#x27;"),
+        ("NaN, 1, 1", "Sizes holds NaN, a missing value, and several:1 cannot do without"),
     ):
         sizes.value = text
-        stand.press(predict.ask)
-        assert said in predict.message.html
+        wait_until(lambda said=said: said in predict.message.html, 60, f"{said!r}")  # type: ignore[misc]
+        assert said in wrong.html, "beside the field"
+        assert predict.answer.html == "", "no answer to other values"
     sizes.value, rank.value = "1, 2, 3", "5.5"
-    stand.press(predict.ask)
-    assert "rank must be whole numbers" in predict.message.html
+    wait_until(lambda: "rank must be whole numbers" in predict.message.html.lower(), 60, "the refusal")
+    assert wrong.html == ""
+    rank.value = "6"
+    wait_until(lambda: "<b>income</b> 12" in predict.answer.html, 60, "an answer that follows the values")
+    assert predict.message.html == ""
     shown = version_views.facts(several)
     assert "<dt>Input sizes</dt><dd>array 3</dd>" in shown
     assert "<dt>Output income</dt><dd>off by 0.1 in the mean</dd>" in shown
-    predict.published.value = "mnist-cnn:2"
+    predict.model.published.value = "mnist-cnn:2"
     assert predict.picture in predict._left.children
     assert "Draw something" in predict.answer.html

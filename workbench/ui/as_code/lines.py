@@ -1,9 +1,11 @@
 """The calls of buttons, as one line of Python and one of a shell, ready to be copied."""
 
 import shlex
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from workbench.verbs.requests import Request
+from workbench.verbs.sweeps import Asked
 
 
 @dataclass(frozen=True)
@@ -17,9 +19,45 @@ class Line:
     """Said above, where something has to be done first."""
 
 
+CHANGED = "my-recipe"
+"""What code that was changed is called."""
+SAVE = f"Save the three texts first: {CHANGED}/preprocessing.py, training.py and helpers.py."
+
+
 def submit(request: Request, recipe: str) -> Line:
     """The request of a training; ``recipe`` is the name of one that is offered, or empty for code that was changed."""
-    called = recipe or "my-recipe"
+    called, more = recipe or CHANGED, _unusual(request)
+    return Line(
+        "Train",
+        f"job = {python('submit', called, name=request.name, **more)}",
+        shell("submit", called, name=request.name, **_options(more)),
+        "" if recipe else SAVE,
+    )
+
+
+def sweep(asked: Asked, recipe: str) -> Line:
+    """A sweep; ``recipe`` is the name of one that is offered, or empty for code that was changed."""
+    called, request = recipe or CHANGED, asked.request
+    more = {
+        "method": asked.method,
+        "trials": asked.trials,
+        "at_once": asked.at_once,
+        "max_price": asked.max_price,
+    }
+    more |= _unusual(request)
+    wanted = {name: values for name, values in asked.wanted.items() if isinstance(values, str)}
+    settings = "".join(f" --set {shlex.quote(f'{name}={values}')}" for name, values in wanted.items())
+    return Line(
+        "Start sweep",
+        f"sweep = {python('sweep', called, name=request.name, settings=wanted, **more)}",
+        shell("sweep", called, name=request.name, **_options(more)) + settings,
+        "" if recipe else SAVE,
+    )
+
+
+def _unusual(request: Request) -> dict[str, object]:
+    """What a request asks for besides name and recipe, where that is not what it would be anyway."""
+    usual = {"ps": 0, "workers": 1, "provider": "local"}
     more = {
         "ps": request.ps,
         "workers": request.workers,
@@ -29,20 +67,14 @@ def submit(request: Request, recipe: str) -> Line:
         "instance_type": request.instance_type,
         "requester": request.requester,
     }
-    usual = {"ps": 0, "workers": 1, "provider": "local"}
-    more = {name: value for name, value in more.items() if value and value != usual.get(name)}
-    options = {"type" if name == "instance_type" else name: value for name, value in more.items()}
-    note = (
-        ""
-        if recipe
-        else "Save the three texts first: my-recipe/preprocessing.py, training.py and helpers.py."
-    )
-    return Line(
-        "Train",
-        f"job = {python('submit', called, name=request.name, **more)}",
-        shell("submit", called, name=request.name, **options),
-        note,
-    )
+    return {name: value for name, value in more.items() if value and value != usual.get(name)}
+
+
+def _options(named: Mapping[str, object]) -> dict[str, object]:
+    """Arguments of the API as a command calls them."""
+    return {
+        "type" if name == "instance_type" else name.replace("_", "-"): value for name, value in named.items()
+    }
 
 
 def job(id: int, *, goes_on: bool, may_retry: bool) -> tuple[Line, ...]:

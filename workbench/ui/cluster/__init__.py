@@ -10,7 +10,7 @@ from workbench.ui.cluster.machines.application import Functions
 from workbench.ui.cluster.machines.panel import MachinesPanel
 from workbench.ui.cluster.request.form import RequestForm
 from workbench.ui.cluster.sweeps.panel import SweepsPanel
-from workbench.ui.draft import DRAFT, HANDED
+from workbench.ui.draft import DRAFT, HANDED, SWEEP
 from workbench.ui.widgets.pieces import Html, error_banner
 from workbench.ui.widgets.poll import Newest, Poll
 from workbench.ui.widgets.visitor.address import Address
@@ -35,7 +35,7 @@ class ClusterPage:
 
     def __init__(self, workbench: Workbench, application: Functions | None = None) -> None:
         self.workbench = workbench
-        self.browser, self.address = Browser(DRAFT, HANDED), Address()
+        self.browser, self.address = Browser(DRAFT, SWEEP, HANDED), Address()
         self.requester = Requester(workbench.settings.requester)
         self.problem = Html()
         self.poll = Poll(workbench.store.pulse, busy=lambda p: p.active + p.waiting > 0, browser=self.browser)

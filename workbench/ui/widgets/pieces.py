@@ -85,11 +85,21 @@ def waiting(text: str, *, working: bool = False) -> str:
     return f'<div class="wb-waiting" role="status">{inner}</div>'
 
 
+def sentence(text: str) -> str:
+    """Begin a message as a sentence, unless it begins with a name: those of models, files and variables are as they are.
+
+    >>> sentence("choose a zip first"), sentence("epochs: from 1"), sentence("mnist-cnn:2 serves"), sentence("imageSize is 3")
+    ('Choose a zip first', 'Epochs: from 1', 'mnist-cnn:2 serves', 'imageSize is 3')
+    """
+    first = re.match(r"[a-z]+(?=[\s,:;'’]|$)", text)
+    return text[0].upper() + text[1:] if first else text
+
+
 def banner(title: str, text: str = "", *, detail: str = "", kind: str = "error") -> str:
     """Say what happened, why, and what to do; ``kind`` is error, done or note, ``detail`` is shown as code."""
     parts = [f"<strong>{escape(title)}</strong>"]
     if text:
-        parts.append(f"<div>{escape(text)}</div>")
+        parts.append(f"<div>{escape(sentence(text))}</div>")
     if detail:
         parts.append(f'<pre tabindex="0" role="region" aria-label="Where">{escape(detail)}</pre>')
     role = "alert" if kind == "error" else "status"

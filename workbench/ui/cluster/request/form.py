@@ -65,6 +65,7 @@ class RequestForm:
             request=self._request,
             begun=begun,
             failed=lambda error: self.code.mark(error),
+            offered=lambda: self.code.unchanged,
         )
         self.fields = RequestFields(self._changed)
         self.code = RecipeForm(
@@ -83,6 +84,7 @@ class RequestForm:
         self.load(next(iter(self.code.offered)))
         requester.on_name(lambda _: self.refresh())
         browser.on_ready(self._restore)
+        self.sweep.keep_in(browser)
         address.on_arrival(self._arrived)
         self.refresh()
 

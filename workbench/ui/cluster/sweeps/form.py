@@ -1,16 +1,20 @@
 """A request as a sweep: which settings, which values, how many trials; estimated first, then started."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import ipywidgets
 
 from workbench.errors import BadInput, RecipeError
 from workbench.recipes import Recipe, capitals
+from workbench.ui.as_code import AsCode
+from workbench.ui.as_code import lines as as_code
 from workbench.ui.cluster.fields import whole_number
 from workbench.ui.cluster.sweeps.settings import SettingFields
+from workbench.ui.draft import SWEEP
 from workbench.ui.widgets.actions import Action, Message
 from workbench.ui.widgets.formats import duration, money
 from workbench.ui.widgets.pieces import Html, banner
+from workbench.ui.widgets.visitor.browser import Browser
 from workbench.verbs import sweeps
 from workbench.verbs.requests import Request
 from workbench.verbs.sweeps import Asked, Forecast, Sweeps
@@ -43,6 +47,8 @@ class SweepForm:
         Called with the id of each sweep that was started.
     failed
         Called with an error of the recipe, so that its line is marked.
+    offered
+        Gives the name of the recipe that the code is, where it was not changed; else an empty text.
     """
 
     def __init__(
@@ -54,12 +60,15 @@ class SweepForm:
         request: Callable[[], Request],
         begun: Callable[[str], None],
         failed: Callable[[RecipeError], None],
+        offered: Callable[[], str] = lambda: "",
     ) -> None:
-        self._workbench, self._known = workbench, known
+        self._workbench, self._known, self._offered = workbench, known, offered
         self._recipe, self._request, self._begun, self._failed = recipe, request, begun, failed
         self._foretold: Asked | None = None
         self.message = Message()
-        self.settings = SettingFields(self.forget)
+        self.settings = SettingFields(self._changed)
+        self._browser: Browser | None = None
+        self.as_code = AsCode(lambda: [as_code.sweep(self._read(), self._offered())])
         self.method = ipywidgets.Dropdown(options=METHODS, description="Search")
         self.trials = ipywidgets.Text("", description="Trials", placeholder="all of a grid, else 20")
         self.at_once = ipywidgets.Text("", description="At a time", placeholder="as the queue lets")
@@ -79,18 +88,28 @@ class SweepForm:
             working="Starting …",
             tooltip="Queue the trials, one after the other; it goes on when you close this page",
         )
-        more = [self.method, self.trials, self.at_once, self.max_price]
-        for field in more:
-            field.observe(lambda _: self.forget(), "value")
-        how = ipywidgets.Box(more)
+        self._more = {
+            "method": self.method,
+            "trials": self.trials,
+            "at_once": self.at_once,
+            "max_price": self.max_price,
+        }
+        for field in self._more.values():
+            field.observe(lambda _: self._changed(), "value")
+        how = ipywidgets.Box([*self._more.values()])
         how.add_class("wb-form")
         buttons = ipywidgets.HBox([self.estimate.widget, self.start.widget])
         buttons.add_class("wb-buttons")
-        inside = ipywidgets.VBox([Html(HELP), self.settings.widget, how, self.message, buttons])
+        parts = [Html(HELP), self.settings.widget, how, self.message, buttons, self.as_code]
+        inside = ipywidgets.VBox(parts)
         self.widget = ipywidgets.Accordion([inside], titles=["Sweep: try other values of its settings"])
         self.widget.add_class("wb-fold")
         self.widget.observe(lambda _: self.refresh(), "selected_index")
         self.forget()
+
+    def keep_in(self, browser: Browser) -> None:
+        """Keep what is typed in the visitor's browser from now on, and put in what it kept."""
+        browser.on_ready(lambda: self._restore(browser))
 
     def refresh(self) -> None:
         """Read the recipe's settings again, if anybody looks; of code that is half typed the last ones stay."""
@@ -100,13 +119,43 @@ class SweepForm:
             self.settings.show(capitals.capitals(self._recipe()))
         except (BadInput, SyntaxError, ValueError):
             return
+        finally:
+            self.as_code.refresh()
 
     def forget(self) -> None:
         """Take back what was estimated: something else is asked for now."""
         self._foretold = None
         self.start.allow(False, FIRST)
 
+    def _restore(self, browser: Browser) -> None:
+        self._browser = None  # what is put in here is there already
+        kept = browser[SWEEP]
+        if isinstance(kept, Mapping):
+            settings = kept.get("settings")
+            if isinstance(settings, Mapping):
+                self.settings.put({str(name): str(text) for name, text in settings.items()})
+            for name, field in self._more.items():
+                text = str(kept.get(name) or "")
+                if not isinstance(field, ipywidgets.Dropdown) or text in METHODS.values():
+                    field.value = text
+        self._browser = browser
+
+    def _changed(self) -> None:
+        self.forget()
+        self.as_code.refresh()
+        if self._browser is not None:
+            told = {name: str(field.value or "") for name, field in self._more.items()}
+            self._browser[SWEEP] = {"settings": self.settings.texts, **told}
+
     def _asked(self) -> Asked:
+        """Read what is asked for, and have the line of the code marked where that is to blame."""
+        try:
+            return self._read()
+        except RecipeError as error:
+            self._failed(error)
+            raise
+
+    def _read(self) -> Asked:
         def number(field: ipywidgets.Text) -> int | None:
             text = field.value.strip()
             return whole_number(field.description.lower(), text, 1) if text else None
@@ -114,20 +163,16 @@ class SweepForm:
         wanted = self.settings.wanted
         if not wanted:
             raise BadInput("say what to try: write values beside at least one setting")
-        try:
-            return sweeps.ask(
-                self._request(),
-                wanted,
-                sweeps.Options(
-                    method=self.method.value or None,
-                    trials=number(self.trials),
-                    at_once=number(self.at_once),
-                    max_price=_dollars(self.max_price.value),
-                ),
-            )
-        except RecipeError as error:
-            self._failed(error)
-            raise
+        return sweeps.ask(
+            self._request(),
+            wanted,
+            sweeps.Options(
+                method=self.method.value or None,
+                trials=number(self.trials),
+                at_once=number(self.at_once),
+                max_price=_dollars(self.max_price.value),
+            ),
+        )
 
     def _estimate(self) -> None:
         asked = self._asked()

@@ -22,6 +22,7 @@ class SettingFields:
     def __init__(self, changed: Callable[[], None]) -> None:
         self._changed = changed
         self._fields: dict[str, ipywidgets.Text] = {}
+        self._put: dict[str, str] = {}
         self._shown: tuple[tuple[str, str], ...] = ()
         self.widget = ipywidgets.Box([])
         self.widget.add_class("wb-form")
@@ -35,7 +36,8 @@ class SettingFields:
         self._shown = shown
         for name, placeholder in told.items():
             if name not in self._fields:
-                self._fields[name] = ipywidgets.Text("", description=name, continuous_update=False)
+                text = self._put.pop(name, "")
+                self._fields[name] = ipywidgets.Text(text, description=name, continuous_update=False)
                 self._fields[name].observe(lambda _: self._changed(), "value")
             self._fields[name].placeholder = placeholder
         self.widget.children = [self._fields[name] for name in told]
@@ -44,12 +46,25 @@ class SettingFields:
         """The field of a setting that is shown."""
         return self._fields[name]
 
+    def put(self, texts: Mapping[str, str]) -> None:
+        """Put in what was typed before; of settings that are not shown yet, once they are."""
+        for name, text in texts.items():
+            if name in self._fields:
+                self._fields[name].value = text
+            else:
+                self._put[name] = text
+
+    @property
+    def texts(self) -> dict[str, str]:
+        """What was typed, of all settings, shown or not."""
+        typed = {name: field.value.strip() for name, field in self._fields.items()}
+        return {name: text for name, text in (self._put | typed).items() if text}
+
     @property
     def wanted(self) -> dict[str, str]:
         """What was typed, of the settings that are shown."""
         shown = {name for name, _ in self._shown}
-        values = {name: field.value.strip() for name, field in self._fields.items() if name in shown}
-        return {name: value for name, value in values.items() if value}
+        return {name: text for name, text in self.texts.items() if name in shown}
 
 
 EXAMPLES = {"EPOCHS": "try 2,4,8", "BATCH_SIZE": "try 64,128,256", "PATIENCE": "try 2,4"}

@@ -1,5 +1,6 @@
 // A button that opens the browser's choice of files, and sends what was chosen: small files at once, others in pieces, the
-// next once the kernel has the one before, since a message to a kernel has 10 MB at most. Pressed meanwhile, it stops.
+// next once the kernel has the one before, since a message to a kernel has 10 MB at most. Pressed meanwhile, it stops. Where
+// it has a zone, pictures may be dropped there or pasted as well (dropping.js of the drawing page).
 
 const PIECE = 4 << 20;
 
@@ -15,6 +16,11 @@ function render({ model, el }) {
   input.multiple = model.get("multiple");
   input.accept = model.get("accept");
   el.append(button, input);
+  if (model.get("zone")) {
+    const aside = document.createElement("span");
+    aside.textContent = "or drop or paste one";
+    el.append(aside);
+  }
 
   let sending = null; // { files, number, offset } while pieces go
 
@@ -25,8 +31,7 @@ function render({ model, el }) {
     input.value = ""; // so that the same file can be chosen again
   }
 
-  async function take() {
-    const files = [...input.files];
+  async function take(files) {
     if (!files.length || sending) return;
     const size = files.reduce((sum, file) => sum + file.size, 0);
     const most = model.get("most");
@@ -74,7 +79,20 @@ function render({ model, el }) {
 
   model.on("msg:custom", (said) => (said.kind === "want" ? sendFrom(said) : rest()));
   button.addEventListener("click", press);
-  input.addEventListener("change", take);
+  input.addEventListener("change", () => take([...input.files]));
+  if (!model.get("zone")) return undefined;
+  const { dropping, unfit } = modules.dropping;
+  const zone = () => el.closest(model.get("zone"));
+  const isInSight = (box) => box && box.height > 0 && box.bottom > 0 && box.top < innerHeight;
+  return dropping({
+    zone,
+    here: () => isInSight(zone()?.getBoundingClientRect()),
+    take(files) {
+      const why = unfit(files, model.get("most"));
+      if (why) model.send({ kind: "refused", why });
+      else take(files);
+    },
+  });
 }
 
 export default { render };
