@@ -2,6 +2,7 @@
 
 import base64
 import io
+import shutil
 import struct
 import zlib
 from pathlib import Path
@@ -14,7 +15,11 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from workbench import artifact, doubt
+from workbench.manifest import FILE, Manifest, read
 from workbench.manifest import write_listing as rewrite
+from workbench.models import registry
+from workbench.models.registry import Version
+from workbench.settings import Settings
 
 TOKEN = "deploy-token-of-the-tests"
 
@@ -147,3 +152,15 @@ def saved(picture: NDArray[Any], kind: str, **options: Any) -> bytes:
     file = io.BytesIO()
     Image.fromarray(picture).save(file, kind, **options)
     return file.getvalue()
+
+
+def publish(made: Path, settings: Settings) -> Version:
+    """Publish a version that lies in a folder as the next one of its name."""
+
+    def write(aside: Path) -> Manifest:
+        for path in made.iterdir():
+            if path.name != FILE:
+                shutil.copy(path, aside)
+        return read(made)
+
+    return registry.add(read(made).name, write, settings)

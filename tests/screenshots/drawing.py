@@ -11,11 +11,12 @@ from playwright.sync_api import Browser, Page
 
 from tests.backend import making
 from tests.browser.drawing import SEVEN, THREE, Line, draw, settled, visit
+from tests.browser.files import give
 from tests.screenshots.gallery import Gallery, named, own_ports
 from tests.services import stand_in_backend as stand_in
 from tests.services.real_apache import running
 from workbench.pictures import ink
-from workbench.settings import from_environment
+from workbench.settings import PROJECT, from_environment
 
 FORTY_TWO = (
     [(70, 80), (48, 146), (120, 148)],
@@ -149,6 +150,29 @@ def closed(page: Page, backend: stand_in.Backend) -> None:
     page.locator(".inside-status").get_by_text("model.onnx").wait_for()
 
 
+def earlier(page: Page, backend: stand_in.Backend) -> None:
+    for digit, lines in ((7, SEVEN), (3, THREE)):
+        backend.says["/predict"] = stand_in.answer(digit, seen=as_seen(lines))
+        draw(page, lines)
+        page.wait_for_function(f"document.getElementById('digit').textContent === '{digit}'")
+        page.click("#clear")
+    page.locator("#strip button").nth(1).click()
+    shown(page, "answer")
+    page.locator("#earlier").scroll_into_view_if_needed()
+
+
+def given_picture(page: Page, backend: stand_in.Backend) -> None:
+    give(page, "#sheet", "drop", [("9.png", "image/png", (PROJECT / "notebooks" / "9.png").read_bytes())])
+    shown(page, "answer")
+
+
+def not_taken(page: Page, backend: stand_in.Backend) -> None:
+    draw(page, SEVEN)
+    shown(page, "answer")
+    give(page, "#sheet", "drop", [("a very long name of a film of one's holidays.mp4", "video/mp4", b"1")])
+    page.locator("#not-taken").wait_for()
+
+
 def consent(page: Page, backend: stand_in.Backend) -> None:
     page.goto(page.url + "collect.html")
 
@@ -209,6 +233,9 @@ STATES: dict[str, Callable[[Page, stand_in.Backend], None]] = {
         without_place,
         long_name,
         closed,
+        earlier,
+        given_picture,
+        not_taken,
         consent,
         collecting,
         collected,

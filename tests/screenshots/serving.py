@@ -8,9 +8,10 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page
 
-from tests.backend import making, real_server
+from tests.backend import making, making_several, real_server
 from tests.backend.real_server import Server
 from tests.browser import made_models
+from tests.browser.files import give
 from tests.browser.made_jobs import make_jobs
 from tests.chain import make_settings
 from tests.dashboard.serving import serving
@@ -42,6 +43,22 @@ def asked(page: Page) -> None:
     page.locator(".wb-predict .wb-headline").wait_for()
 
 
+def dropped(page: Page) -> None:
+    give(
+        page, ".wb-predict", "drop", [("9.png", "image/png", (PROJECT / "notebooks" / "9.png").read_bytes())]
+    )
+    page.locator(".wb-predict .wb-headline").wait_for()
+
+
+def values(page: Page) -> None:
+    page.get_by_label("Name and version").select_option(label="several:1")
+    page.get_by_role("button", name="Another example").click()
+    page.locator(".wb-predict .wb-headline").wait_for()
+    page.get_by_label("rank", exact=True).fill("5.5")
+    page.get_by_label("rank", exact=True).press("Enter")
+    page.locator(".wb-predict .wb-problem").wait_for()
+
+
 def refused(page: Page) -> None:
     page.get_by_role("button", name="Give its URL").first.click()
     page.get_by_label("Picture URL").fill("http://127.0.0.1:1/seven.png")
@@ -68,6 +85,8 @@ STATES: dict[str, Callable[[Page], None]] = {
     "version": version,
     "compared": compared,
     "asked": asked,
+    "dropped": dropped,
+    "values": values,
     "refused": refused,
     "brought": brought,
     "retraining": retraining,
@@ -105,6 +124,7 @@ def fill(settings: Settings, server: Server) -> None:
     corrected = {"version": 1, "used": ["a"] * 14, "evaluation": told}
     made = [made_models.publish(settings, answer, right=right) for answer, right in ((1, 0.95), (9, 0.98))]
     made.append(made_models.publish(settings, 7, right=0.99, corrections=corrected))
+    making.publish(making_several.version(settings.home.parent / "several", 1), settings)
     make_jobs(settings)
     for one, reason in zip(made, ("the first", "surer of sevens", ""), strict=True):
         canary = None if reason else 10.0

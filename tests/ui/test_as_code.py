@@ -18,7 +18,7 @@ from workbench.errors import BadInput
 from workbench.recipes import Recipe
 from workbench.ui.as_code import AsCode, Line, lines
 from workbench.verbs.requests import Request
-from workbench.verbs.sweeps import ask
+from workbench.verbs.sweeps import Options, ask
 
 RECIPE = Recipe("a", "b", "c")
 PLAIN = Request("digits", "ann", RECIPE)
@@ -32,8 +32,7 @@ EVERY = [
         ask(
             replace(RICH, name="net", epochs=None, recipe=SWEPT),
             {"UNITS": "8, 16"},
-            at_once=2,
-            max_price=2.5,
+            Options(at_once=2, max_price=2.5),
         ),
         "",
     ),
@@ -42,6 +41,8 @@ EVERY = [
     *lines.version("mnist-cnn:3", reason="it's $(better)", canary=12.5, to="aws"),
     lines.ask(),
     lines.ask("http://127.0.0.1:5001"),
+    lines.ask_by_name("several:1", '{"sizes": [1, 2], "words": "it\'s so"}'),
+    lines.ask_by_name("several:1", "{}", "aws"),
     *lines.review(),
     lines.add_dataset("", "", target="", classes=None, share=0.2, licence=""),
     lines.add_dataset("a", "my file.csv", target="it's", classes=True, share=0.3, licence='"MIT"'),

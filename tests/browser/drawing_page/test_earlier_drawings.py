@@ -29,7 +29,7 @@ def test_a_drawing_that_was_cleared_is_kept_and_comes_back_by_one_click_or_by_ke
     draw(page, THREE)
     expect(page.locator("#digit")).to_have_text("3")
     settled(page, backend)
-    page.get_by_role("button", name="7, 97 %: put it back onto the paper").press("Enter")
+    page.get_by_role("button", name="7, 97.0 %: put it back onto the paper").press("Enter")
     assert ink(page) == seven
     expect(page.locator("#paper")).to_be_focused()
     expect(page.locator(STRIP)).to_have_text(["3", "7"])

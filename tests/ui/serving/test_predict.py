@@ -13,7 +13,6 @@ from tests.backend import bright, making, making_several
 from tests.chain import wait_until
 from tests.ui.serving.stand import Stand
 from tests.ui.test_widgets import Wire, connect
-from workbench.manifest import FILE, Manifest, read
 from workbench.models import registry
 from workbench.pictures.decoders import MAX_BYTES
 from workbench.ui.serving.models import views as version_views
@@ -155,13 +154,7 @@ def publish(stand: Stand) -> Iterator[Callable[[Path], registry.Version]]:
     published: list[registry.Version] = []
 
     def add(made: Path) -> registry.Version:
-        def write(aside: Path) -> Manifest:
-            for path in made.iterdir():
-                if path.name != FILE:
-                    shutil.copy(path, aside)
-            return read(made)
-
-        published.append(registry.add(read(made).name, write, stand.page.workbench.settings))
+        published.append(making.publish(made, stand.page.workbench.settings))
         return published[-1]
 
     yield add
@@ -181,19 +174,22 @@ def test_a_model_of_a_tables_rows_has_a_field_for_each_column(
     version = publish(making.version(tmp_path / "it", 3, name="rows", input=row, preprocessing="none"))
     stand.page.poll.turn()
     predict = stand.page.predict
-    predict.published.value = str(version)
-    age, plan, since = predict.inputs._form.children
+    predict.model.published.value = str(version)
+    age, plan, since = (field.children[0] for field in predict.inputs._form.children)
     assert [field.description for field in (age, plan, since)] == ["age", "plan", "since"]
     assert (float(age.value) >= 0, plan.value, since.value[:3]) == (True, "basic", "197")
     for value, given, day, said in (
         ("31", "pro", "2024-02-29", '<span class="wb-headline">3</span>'),
         ("", "", "", '<span class="wb-headline">3</span>'),
-        ("old", "pro", "", "age takes a number, or null where it is missing. Received: &#x27;old&#x27;"),
-        ("31", "pro", "soon", "since takes a date such as"),
+        ("old", "pro", "", "Age takes a number, or null where it is missing. Received: &#x27;old&#x27;"),
+        ("31", "pro", "soon", "Since takes a date such as"),
     ):
         age.value, plan.value, since.value = value, given, day
-        stand.press(predict.ask)
-        assert said in predict.answer.html + predict.message.html
+        wait_until(
+            lambda said=said: said in predict.answer.html + predict.message.html,  # type: ignore[misc]
+            60,
+            f"{said!r}",
+        )
 
 
 @pytest.fixture
@@ -219,6 +215,9 @@ def test_a_model_of_several_inputs_has_a_field_for_each_filled_with_an_example(
     predict.inputs.another.click()
     assert (sizes.value, rank.value) == ("3, 4, 5", "1")
     sizes.value, rank.value = "1, 2 3", "5"
+    predict.as_code._told({"kind": "open", "open": True})
+    (line,) = predict.as_code.lines
+    assert '--model several:1 --inputs \'{"sizes": [1, 2, 3], "rank": 5}\'' in line["shell"]
     stand.press(predict.ask)
     assert '<span class="wb-headline">high</span>' in predict.answer.html, predict.message.html
     assert "<b>income</b> 11" in predict.answer.html

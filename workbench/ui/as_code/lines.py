@@ -41,8 +41,8 @@ def sweep(asked: Asked, recipe: str) -> Line:
     more = {
         "method": asked.method,
         "trials": asked.trials,
-        "at_once": asked.at_once,
-        "max_price": asked.max_price,
+        "at_once": asked.options.at_once,
+        "max_price": asked.options.max_price,
     }
     more |= _unusual(request)
     wanted = {name: values for name, values in asked.wanted.items() if isinstance(values, str)}
@@ -119,6 +119,11 @@ def version(
 def ask(to: str | None = None) -> Line:
     """A question about a picture, to the model that serves."""
     return Line("Ask", python("predict", "picture.png", to=to), shell("predict", "picture.png", to=to))
+
+
+def ask_by_name(reference: str, inputs: str, to: str | None = None) -> Line:
+    """A question about values by name, as JSON, to a version that serves."""
+    return Line("Ask", "", shell("predict", model=reference, inputs=inputs, to=to))
 
 
 def review(to: str | None = None) -> tuple[Line, ...]:

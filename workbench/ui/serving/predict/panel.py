@@ -11,7 +11,7 @@ import numpy as np
 from workbench.backends.how import How
 from workbench.backends.values import Deployment, Source
 from workbench.errors import BadInput, WorkbenchError
-from workbench.ui.as_code import AsCode
+from workbench.ui.as_code import AsCode, Line
 from workbench.ui.as_code import lines as as_code
 from workbench.ui.serving.asking import show_answer
 from workbench.ui.serving.choice import BackEndChoice
@@ -68,6 +68,7 @@ class PredictPanel:
             primary=True,
         )
         self._following = Newest(self._follow)
+        self.as_code = AsCode(self._lines)
         self._lay_out()
         self._chosen()
 
@@ -90,9 +91,8 @@ class PredictPanel:
         self._left = ipywidgets.VBox([self.picture.widget])
         row = ipywidgets.HBox([self.ask.widget])
         row.add_class("wb-buttons")
-        code = AsCode(lambda: (as_code.ask(self._choice.where),))
         right = ipywidgets.VBox(
-            [self.model.widget, self.model.sizes, self.hint, row, self.message, self.answer, code]
+            [self.model.widget, self.model.sizes, self.hint, row, self.message, self.answer, self.as_code]
         )
         halves = ipywidgets.HBox([self._left, right])
         halves.add_class("wb-halves")
@@ -130,6 +130,7 @@ class PredictPanel:
             self._forget()
         self.model.fit(sizes)
         self.hint.html = self._say_of_the_model()
+        self.as_code.refresh()
         if self._follows and not by_name and self.picture.is_drawn:
             self._following.ask()
 
@@ -151,10 +152,17 @@ class PredictPanel:
     def _changed(self) -> None:
         """Values were changed: what was answered is about others."""
         self._forget()
+        self.as_code.refresh()
         if self._follows:
             self._following.ask()
 
     # Asking
+
+    def _lines(self) -> tuple[Line, ...]:
+        if self._by_name:
+            reference, values = str(self.model.published.value), self.inputs.values()
+            return (as_code.ask_by_name(reference, values, self._choice.where),)
+        return (as_code.ask(self._choice.where),)
 
     def _drawn(self, ink: np.ndarray) -> None:
         """Ask about each change of a drawing at once, where the model is one of ours."""
