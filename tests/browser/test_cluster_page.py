@@ -297,10 +297,10 @@ def _send_what_cannot_be(screen: Screen) -> None:
     expect(screen.button("Train")).to_be_disabled()  # nobody said who asks
     screen.say_who("careless")
     screen.ask("mnist-mlp", workers="0")
-    expect(screen.hints).to_contain_text("workers: a whole number from 1. Received: 0")
+    expect(screen.hints).to_contain_text("Workers: a whole number from 1. Received: 0")
     expect(screen.button("Train")).to_be_disabled()
     screen.ask(workers="1", name="Not A Name")
-    expect(screen.hints).to_contain_text("a model name is 1 to 64")
+    expect(screen.hints).to_contain_text("A model name is 1 to 64")
     screen.ask(name="careless")
     expect(screen.hints).to_contain_text("careless:1")
     code = screen.code("Additional helpers")
@@ -309,7 +309,7 @@ def _send_what_cannot_be(screen: Screen) -> None:
     screen.page.keyboard.type("def broken(:\n")
     screen.page.get_by_role("tab", name="Data preprocessing").click()
     screen.button("Train").click()
-    expect(screen.page.get_by_role("alert").first).to_contain_text("helpers, line 1")
+    expect(screen.page.get_by_role("alert").first).to_contain_text("Helpers, line 1")
     expect(screen.page.get_by_role("tab", name="Additional helpers")).to_have_attribute(
         "aria-selected", "true"
     )

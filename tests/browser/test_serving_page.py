@@ -264,7 +264,7 @@ def test_a_model_and_a_picture_are_given_by_their_urls(
         screen.button("Give its URL", "wb-predict").click()
         screen.button("By its URL", "wb-predict").click()
         screen.button("Ask", "wb-predict").click()
-        expect(part.get_by_role("alert")).to_contain_text("give the picture's URL")
+        expect(part.get_by_role("alert")).to_contain_text("Give the picture's URL")
         part.get_by_label("Labels", exact=True).select_option("FashionMnist")
         for label, address in (("Picture", "coat.png"), ("Model", "shirt.onnx")):
             part.get_by_label(f"{label} URL", exact=True).fill(f"http://{strangers.host}/{address}")

@@ -38,7 +38,7 @@ def test_a_completed_job_shows_how_good_it_is_and_can_be_deployed(stand: Stand, 
     assert ">terminated<" not in panel.machines.html
     assert "1 parameter server, 2 workers" in panel.head.html
     stand.press(panel.deploy)
-    assert "no back end answers" in panel.message.html
+    assert "No back end answers" in panel.message.html
 
 
 def test_what_a_visitor_may_not_press_says_why_beside_it(stand: Stand, made: dict[str, int]) -> None:
@@ -191,4 +191,4 @@ def test_a_link_to_a_job_opens_it_and_one_to_none_says_so(stand: Stand, made: di
     stand.page.address._told({"kind": "here", "values": {"job": str(made["failed"])}})
     wait_until(lambda: "mnist-broken" in stand.page.jobs.page.head.html, 60, "the job")
     stand.page.address._told({"kind": "here", "values": {"job": "4711"}})
-    wait_until(lambda: "there is no job 4711" in stand.page.jobs.page.message.html, 60, "the error")
+    wait_until(lambda: "There is no job 4711" in stand.page.jobs.page.message.html, 60, "the error")

@@ -25,10 +25,10 @@ def test_machines_are_what_the_provider_shows(stand: Stand) -> None:
     shown = stand.page.machines.list.html
     assert shown.count("<tr>") == 5
     assert "job 7" in shown
-    assert "there is no provider" not in stand.page.machines.providers.html, "nobody asked for that one"
+    assert "There is no provider" not in stand.page.machines.providers.html, "nobody asked for that one"
     stand.page.request.fields.provider.value = "aws"
     stand.page.machines.refresh()
-    assert "there is no provider" in stand.page.machines.providers.html
+    assert "There is no provider" in stand.page.machines.providers.html
     stand.provider.terminate("job-7")
     stand.page.machines.refresh()
     assert stand.page.machines.list.html == ""
@@ -48,7 +48,7 @@ def test_a_standing_cluster_is_launched_chosen_and_released(stand: Stand) -> Non
     stand.page.requester.name = "ann"
     machines.clusters.launch.button.click()
     machines.clusters.launch.yes.click()
-    wait_until(lambda: "give the cluster a name" in machines.message.html, 60, "the error")
+    wait_until(lambda: "Give the cluster a name" in machines.message.html, 60, "the error")
     machines.clusters.name.value, machines.clusters.ps.value, machines.clusters.workers.value = (
         "evening",
         "1",

@@ -59,14 +59,14 @@ def test_train_queues_what_stands_in_the_form_and_opens_its_page(stand: Stand) -
 @pytest.mark.parametrize(
     ("name", "value", "words"),
     [
-        ("workers", "0", "workers: a whole number from 1. Received: 0"),
+        ("workers", "0", "Workers: a whole number from 1. Received: 0"),
         ("workers", "", "Received: nothing"),
-        ("ps", "-1", "parameter servers: a whole number from 0"),
-        ("epochs", "many", "epochs: a whole number from 1"),
+        ("ps", "-1", "Parameter servers: a whole number from 0"),
+        ("epochs", "many", "Epochs: a whole number from 1"),
         ("workers", "1001", "at most 1000 machines"),
-        ("name", "My Model", "a model name is"),
-        ("name", "", "give the model a name"),
-        ("provider", "aws", "there is no provider"),
+        ("name", "My Model", "A model name is"),
+        ("name", "", "Give the model a name"),
+        ("provider", "aws", "There is no provider"),
     ],
 )
 def test_what_cannot_be_is_said_in_words_and_not_sent(

@@ -24,7 +24,7 @@ def test_code_that_cannot_be_read_is_marked_at_its_line_in_its_tab(stand: Stand)
     assert form.code.editor.shown == "helpers"
     (mark,) = form.code.editor.marks["helpers"]
     assert mark["line"] == 2
-    assert "helpers, line 2" in stand.said
+    assert "Helpers, line 2" in stand.said
     assert stand.page.workbench.store.page().total == 0
 
 

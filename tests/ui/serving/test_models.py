@@ -112,7 +112,7 @@ def test_a_link_to_a_model_opens_it_and_one_to_none_says_so(stand: Stand) -> Non
     wait_until(lambda: "mnist-cnn:1" in stand.page.models.version.head.html, 5, "the version")
     assert "/workbench/models/mnist-cnn/1.zip" in stand.page.models.version.links.html
     stand.page.address._told({"kind": "here", "values": {"model": "nobody:9"}})
-    wait_until(lambda: "no model is called" in stand.page.models.failed.html, 5, "the error")
+    wait_until(lambda: "No model is called" in stand.page.models.failed.html, 5, "the error")
 
 
 def test_without_a_back_end_the_page_says_so_and_finds_it_again(

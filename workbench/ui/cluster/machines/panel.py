@@ -15,7 +15,7 @@ from workbench.ui.cluster.machines.costs import CostsFold
 from workbench.ui.cluster.machines.diagram import draw_machines, title
 from workbench.ui.cluster.machines.standing import NAMES, StandingClustersForm, describe_plan
 from workbench.ui.widgets.actions import Message
-from workbench.ui.widgets.pieces import badge, banner, when
+from workbench.ui.widgets.pieces import badge, banner, sentence, when
 from workbench.verbs import services
 from workbench.verbs.machines import PROVIDERS
 from workbench.verbs.workbench import Workbench
@@ -71,7 +71,11 @@ class MachinesPanel:
             try:
                 found = self._ask(name)
             except WorkbenchError as error:
-                why = escape(str(error)) if self._is_wanted(name) else "choose it in the request, to see why"
+                why = (
+                    escape(sentence(str(error)))
+                    if self._is_wanted(name)
+                    else "Choose it in the request, to see why"
+                )
                 lines.append(f"<li><b>{NAMES[name]}</b> {badge('stopped', 'not set up')} {why}</li>")
                 continue
             more = f"{self.application.line}; " if name == "aws" else ""

@@ -6,7 +6,7 @@ from workbench.errors import WorkbenchError
 from workbench.estimates.estimate import Estimate
 from workbench.ui.cluster.fields import RequestFields
 from workbench.ui.widgets.formats import duration, money
-from workbench.ui.widgets.pieces import banner
+from workbench.ui.widgets.pieces import banner, sentence
 from workbench.verbs.workbench import Workbench
 
 WHO = "Say who you are first, at the top of the page"
@@ -69,7 +69,7 @@ def describe_estimate(found: Estimate) -> str:
     price = "price unknown" if found.price is None else f"about {money(found.price)}"
     if found.price == 0:
         price = "costs nothing: this computer"
-    said = " ".join(f"{text[0].upper()}{text[1:]}." for text in (found.basis, found.hint) if text)
+    said = " ".join(f"{sentence(text)}." for text in (found.basis, found.hint) if text)
     return banner(f"{time}; {price}", said, kind="note")
 
 
@@ -78,4 +78,4 @@ def _jobs(count: int) -> str:
 
 
 def _bad(error: object) -> str:
-    return f'<span class="wb-bad">{escape(str(error))}</span>'
+    return f'<span class="wb-bad">{escape(sentence(str(error)))}</span>'
