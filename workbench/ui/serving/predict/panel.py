@@ -1,6 +1,7 @@
 """Ask a model and show what it answers: about a picture, or about values by name."""
 
 import tempfile
+import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -44,6 +45,7 @@ class PredictPanel:
         self._turn = choice.turn
         self._served: tuple[Deployment, ...] = ()
         self._links: dict[tuple[str | None, str], str] = {}
+        self._asking = threading.Lock()
         self._by_name = False
         """Whether what is asked takes several inputs, or none that is a picture."""
         self.message = Message()
@@ -181,7 +183,8 @@ class PredictPanel:
 
     def _ask(self) -> None:
         try:
-            self._answer()
+            with self._asking:  # a press beside a change that is asked about: one after the other
+                self._answer()
         except Exception as error:
             self.answer.html = ""  # no answer to another question stands below an error
             if self._by_name:
