@@ -109,10 +109,11 @@ def test_a_version_can_be_taken_home_or_says_before_why_not(stand: Stand) -> Non
 
 def test_a_link_to_a_model_opens_it_and_one_to_none_says_so(stand: Stand) -> None:
     stand.page.address._told({"kind": "here", "values": {"model": "mnist-cnn:1"}})
-    wait_until(lambda: "mnist-cnn:1" in stand.page.models.version.head.html, 5, "the version")
-    assert "/workbench/models/mnist-cnn/1.zip" in stand.page.models.version.links.html
+    wait_until(lambda: "mnist-cnn:1" in stand.page.models.version.head.html, 60, "the version")
+    links = stand.page.models.version.links
+    wait_until(lambda: "/workbench/models/mnist-cnn/1.zip" in links.html, 60, "its links")
     stand.page.address._told({"kind": "here", "values": {"model": "nobody:9"}})
-    wait_until(lambda: "No model is called" in stand.page.models.failed.html, 5, "the error")
+    wait_until(lambda: "No model is called" in stand.page.models.failed.html, 60, "the error")
 
 
 def test_without_a_back_end_the_page_says_so_and_finds_it_again(

@@ -82,7 +82,8 @@ class InputsForm:
         return json.dumps(found, ensure_ascii=False)
 
     def blame(self, why: str) -> None:
-        """Say beside the input that was refused why that is."""
+        """Say beside the input that was refused why that is, be it said here or by a back end."""
+        why = why.partition(" answered ")[2].partition(": ")[2] or why
         for field in self._fields.values():
             if field.blame(why) and why:
                 return
