@@ -204,8 +204,13 @@ def _offer(column: InputColumn) -> ipywidgets.DOMWidget:
         known = column.categories or ("true", "false")
         options = [*((one, one) for one in known), ("missing", "")]
         return ipywidgets.Dropdown(options=options, description=column.name)
-    hint = "a date, or nothing" if column.kind == "date" else "a number, or nothing"
-    return ipywidgets.Text(description=column.name, placeholder=hint, tooltip=hint, continuous_update=False)
+    hint = "a date, such as 2026-03-31" if column.kind == "date" else "a number"
+    return ipywidgets.Text(
+        description=column.name,
+        placeholder="missing",
+        tooltip=f"{hint}; empty where it is missing",
+        continuous_update=False,
+    )
 
 
 def _hint(takes: Input, count: int) -> str:
