@@ -54,7 +54,7 @@ class PredictPanel:
             ".wb-predict",
             drawn=self._drawn,
             uploaded=self._uploaded,
-            switched=self._forget,
+            switched=self._switched,
             lost=self._lost,
         )
         self.model = ModelSource(
@@ -127,6 +127,7 @@ class PredictPanel:
             self._forget()
         if by_name != self._by_name:
             self._by_name = by_name
+            self.picture.canvas.drawing = None  # a canvas that comes back is empty
             self._left.children = (self.inputs.widget if by_name else self.picture.widget,)
             self.model.sizes.layout.display = "none" if by_name else ""
             self._forget()

@@ -108,8 +108,7 @@ class PictureSource:
         self._uploaded()
 
     def _switched(self) -> None:
-        """Another way to give it; the canvas begins empty."""
-        self.canvas.drawing = None
+        """Another way to give it; what was drawn stays on the canvas."""
         self._arrange()
         self._switched_to()
 
