@@ -117,7 +117,7 @@ def asked_to_end(page: Page, made: dict[str, int]) -> None:
 
 def swept(page: Page, made: dict[str, int]) -> None:
     say_who(page)
-    page.get_by_role("button", name="Sweep: try other values of its settings").click()
+    page.get_by_text("Sweep: try other values of its settings").click()
     page.get_by_label("BATCH_SIZE", exact=True).fill("128,256,512")
     page.get_by_label("BATCH_SIZE", exact=True).press("Tab")
     page.locator(".wb-sweeps tr.wb-row").first.click()
