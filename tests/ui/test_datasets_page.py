@@ -97,7 +97,7 @@ def test_a_file_becomes_a_data_set_that_is_looked_at_made_a_recipe_of_and_remove
 
 @pytest.mark.parametrize(
     ("source", "name", "said"),
-    [("", "x", "choose a file first"), ("/no/such.csv", "x", "there is nothing at"), ("/tmp", "", "a name")],
+    [("", "x", "Choose a file first"), ("/no/such.csv", "x", "There is nothing at"), ("/tmp", "", "name")],
 )
 def test_what_cannot_be_added_is_said(page: DatasetsPage, source: str, name: str, said: str) -> None:
     page.form.source.value, page.form.name.value = source, name

@@ -143,7 +143,7 @@ def test_a_plan_shows_price_unknown_prices_and_what_the_account_refuses(panel: A
         "unknown",
         "6 vCPU of 5",
         "ask for more &lt;quota&gt;",
-        "prices of 2026-11-01",
+        "Prices of 2026-11-01",
     ):
         assert words in panel.details.html
 
