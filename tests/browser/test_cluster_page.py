@@ -281,7 +281,7 @@ def _check_what_fails(screen: Screen) -> None:
     screen.page.keyboard.type("raise ValueError('mine')\n")
     screen.button("Check").click()
     expect(screen.page.get_by_role("alert").first).to_contain_text(
-        "helpers, line 1: ValueError: mine", timeout=JOB_MS
+        "Helpers, line 1: ValueError: mine", timeout=JOB_MS
     )
     expect(screen.page.locator(".cm-lint-marker-error")).to_have_count(1)
     expect(screen.button("Check")).to_be_enabled()

@@ -69,7 +69,6 @@ class VersionPage:
             return another
         self._allow()  # before the version is in sight
         state = version_views.deployment_state(version, self.snapshot.models)
-        self.head.html = version_views.head(version, state)
         if another:  # neither changes, and both read the form of a page
             self.facts.html, self.links.html = version_views.facts(version), version_views.links(version)
         found = evaluations.published(version)
@@ -78,6 +77,8 @@ class VersionPage:
         )
         self._show_history(version.name)
         self.as_code.refresh()
+        # Last, so that nothing of the version before stands beneath it.
+        self.head.html = version_views.head(version, state)
         return another
 
     def _show_history(self, name: str) -> None:
