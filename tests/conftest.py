@@ -127,10 +127,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Run three processes on two cores: many tests wait, for a browser, a machine's start or a job's end."""
+    """Run two processes a core: many tests wait, for a browser, a machine's start or a job's end."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     room = psutil.virtual_memory().total // MEMORY_EACH
-    return max(1, min(cores * 3 // 2, room, MOST_PROCESSES))
+    return max(1, min(cores * 2, room, MOST_PROCESSES))
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
