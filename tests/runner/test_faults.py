@@ -61,6 +61,13 @@ def test_a_new_chief_attaches_to_the_others() -> None:
     assert again(decide(view(SERVED, {CHIEF: KILLED}), RULES)) == (set(), {CHIEF})
 
 
+@pytest.mark.parametrize("ended", [CHIEF, PS])
+def test_a_new_chief_has_those_started_that_were_done_before_it(ended: Place) -> None:
+    done = view(SERVED, {ended: KILLED, FIRST: DONE}, phases={FIRST: "done"})
+
+    assert again(decide(done, RULES))[1] == {CHIEF, ended, FIRST}
+
+
 def test_after_a_power_cut_all_are_started_again() -> None:
     gone: dict[Place, Exit | None] = dict.fromkeys(SERVED.places)
 

@@ -4,7 +4,7 @@
 | --- | --- |
 | a worker beside parameter servers ends | it is started again and rejoins; training goes on meanwhile |
 | a parameter server ends | it and the chief are started again; the chief goes on from its checkpoint |
-| the chief ends | a new one attaches to the others |
+| the chief ends | a new one attaches to the others; those that were done already are started, too |
 | one of several synchronous workers ends | all are started again from the checkpoint |
 | the only machine ends | it is started again from the checkpoint |
 | the recipe's own code fails, or a machine uses too much memory | the job fails: it would happen again |
@@ -179,9 +179,11 @@ def _restart(broken: Sequence[Machine], view: View) -> Again:
     why = f"{first.place} ended: {first.exit or 'nobody knows how'}"
     if view.layout.ps == 0:
         return Again(everywhere, everywhere, why)
-    if any(place.role == "ps" for place in places):
-        chief = frozenset({view.layout.leader})
-        return Again(chief, places | chief, why)
+    chief = frozenset({view.layout.leader})
+    served = any(place.role == "ps" for place in places)
+    if served or chief <= places:  # it waits for all the others, those that had been done among them
+        gone = frozenset(m.place for m in view.machines if m.state not in ("running", "pending"))
+        return Again(chief if served else frozenset(), places | chief | gone, why)
     return Again(frozenset(), places, why)
 
 

@@ -3,13 +3,16 @@
 import json
 import os
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from tests.machines.aws.ground import make_stub_provider
 from tests.machines.aws.memory_bucket import MemoryBucket
 from workbench import film, packages
 from workbench.errors import BadInput
+from workbench.machines import Machine
 from workbench.machines.aws.exchange import reports, requests, stills
 from workbench.machines.aws.exchange.streams import LOG_BYTES, PART_BYTES, Stream
 from workbench.machines.aws.exchange.trees import Tree
@@ -328,3 +331,31 @@ def test_a_tree_without_end_and_keys_that_are_none_stop_nobody(bucket: Any, tmp_
     ):
         bucket.put(f"{PREFIX}reports/{key}", b"line\n")
     assert collected(bucket, tmp_path / "here") == "line\n"
+
+
+def test_who_has_just_seen_a_machine_end_hears_all_that_it_said_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[str] = []
+    clock = SimpleNamespace(now=0.0)
+    monkeypatch.setattr("workbench.machines.aws.controller.provider.time.monotonic", lambda: clock.now)
+    provider = make_stub_provider(tmp_path, look_every_s=2.0)
+
+    def look(name: str) -> list[Machine]:
+        done.append("look")
+        return []
+
+    provider.__dict__["_sight"] = SimpleNamespace(look=look)
+    provider.__dict__["_files"] = SimpleNamespace(collect=lambda folder, whole: done.append("collect"))
+
+    def turn(looked: float, collected: float) -> list[str]:
+        done.clear()
+        clock.now = looked
+        provider.machines("one")
+        clock.now = collected
+        provider.collect("one", tmp_path)
+        return list(done)
+
+    assert turn(0.0, 1.0) == ["look", "collect"]
+    assert turn(1.5, 1.6) == [], "neither is asked again and again"
+    assert turn(2.0, 2.1) == ["look", "collect"], "though it was collected a second ago"

@@ -248,8 +248,11 @@ class AwsProvider:
     # ── a job's folder ──────────────────────────────────────────────────────────────────────────
 
     def collect(self, name: str, folder: Path, whole: bool = False) -> None:
-        key = str(folder)
-        if not whole and time.monotonic() - self._collected.get(key, -1e9) < self.look_every_s:
+        key, seen = str(folder), self._seen.get(name)
+        last = self._collected.get(key, -1e9)
+        # Who has just seen that a machine ended must hear all that it said before.
+        unheard = seen is not None and seen.at > last
+        if not whole and not unheard and time.monotonic() - last < self.look_every_s:
             return
         self._files.collect(folder, whole)
         self._collected[key] = time.monotonic()
