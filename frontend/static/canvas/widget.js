@@ -49,7 +49,7 @@ function barsOf(labels) {
         const p = probabilities?.[i] ?? 0;
         row.classList.toggle("wb-top", i === top);
         bar.style.setProperty("--part", p);
-        number.textContent = p >= 0.0005 ? percent(p) : "";
+        number.textContent = probabilities ? percent(p) : "";
       });
     },
   };

@@ -47,7 +47,7 @@ def bars(probabilities: Sequence[float], labels: Sequence[str]) -> str:
     rows = "".join(
         f"<li{' class=wb-top' if k == order[0] else ''}><b>{escape(label_of(k, labels))}</b>"
         f'<span class="wb-probability" style="--part: {probabilities[k]:.4f}"></span>'
-        f'<span class="wb-probability-number">{escape(written(probabilities[k])) if probabilities[k] >= 0.0005 else ""}</span></li>'
+        f'<span class="wb-probability-number">{escape(written(probabilities[k]))}</span></li>'
         for k in shown
     )
     return f'<ol class="wb-bars" aria-label="Probabilities">{rows}</ol>'

@@ -55,7 +55,7 @@ class Canvas(anywidget.AnyWidget):
         if answer is None:
             return {**_NOTHING, "text": "Nothing drawn yet."}
         return {
-            "probabilities": [round(float(p), 5) for p in answer.probabilities],
+            "probabilities": [float(f"{p:.5g}") for p in answer.probabilities],
             "seen": None if answer.seen is None else data_url(answer.seen),
             **(answer.doubt.as_json() if answer.doubt else {"doubt": None}),
             "text": "",
