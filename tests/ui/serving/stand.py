@@ -34,18 +34,16 @@ class Account:
 
 
 @dataclass
-class Stand:
-    """The page of somebody who has said a name, and its back end."""
+class Visitor:
+    """What somebody does who has said a name."""
 
     page: ServingPage
-    server: Server
 
-    def deploy(self, version: int) -> None:
-        found = registry.find(f"mnist-cnn:{version}", self.page.workbench.settings)
-        HttpBackEnd(self.server.url, making.TOKEN).deploy(found, reason="to begin with", who="ann")
+    def turn(self) -> None:
+        self.page.poll.turn()
 
     def open(self, reference: str) -> None:
-        self.page.poll.turn()
+        self.turn()
         self.page.models.table.opened = reference
         wait_until(lambda: reference in self.page.models.version.head.html, 60, "the version")
 
@@ -56,7 +54,18 @@ class Stand:
         if action._confirm is not None:
             action.yes.click()
         wait_until(lambda: not action.busy, 60, "the action's end")
-        self.page.poll.turn()
+        self.turn()
+
+
+@dataclass
+class Stand(Visitor):
+    """The page of somebody who has said a name, and its back end."""
+
+    server: Server
+
+    def deploy(self, version: int) -> None:
+        found = registry.find(f"mnist-cnn:{version}", self.page.workbench.settings)
+        HttpBackEnd(self.server.url, making.TOKEN).deploy(found, reason="to begin with", who="ann")
 
     def correct(self, number: int, digit: int) -> None:
         picture = making.data_url(making.png(making.seven(280 - 3 * number))).decode()

@@ -9,7 +9,7 @@ import pytest
 
 from tests.browser import made_models
 from tests.chain import threads_end, wait_until
-from tests.ui.serving.stand import Account
+from tests.ui.serving.stand import Account, Visitor
 from workbench import datasets
 from workbench.backends.base import BackEnd
 from workbench.backends.fake import FakeBackEnd
@@ -19,37 +19,20 @@ from workbench.settings import Settings
 from workbench.ui.serving import ServingPage
 from workbench.ui.serving.choice import AWS, HERE, LOOK_EVERY_S, BackEndChoice
 from workbench.ui.serving.snapshot import AWS_EVERY_S, Looker
-from workbench.ui.widgets.actions import Action
 from workbench.ui.widgets.visitor.address import Address
 from workbench.verbs.workbench import Workbench, open_store
 
 
 @dataclass
-class Stand:
+class Stand(Visitor):
     """The page of somebody who has said a name, with a back end here and one on AWS."""
 
-    page: ServingPage
     here: FakeBackEnd
     aws: FakeBackEnd
     account: Account
 
-    def turn(self) -> None:
-        self.page.poll.turn()
-
     def choose(self, where: str) -> None:
         self.page.choice.buttons.value = where
-        self.turn()
-
-    def open(self, reference: str) -> None:
-        self.page.models.table.opened = reference
-        wait_until(lambda: reference in self.page.models.version.head.html, 20, "the version")
-
-    def press(self, action: Action) -> None:
-        wait_until(lambda: not action.button.disabled, 20, "a button that can be pressed")
-        action.button.click()
-        if action._confirm is not None:
-            action.yes.click()
-        wait_until(lambda: not action.busy, 20, "the action's end")
         self.turn()
 
     def deploy(self, reference: str, canary: str = "") -> str:

@@ -15,6 +15,7 @@ from workbench.ui.as_code import lines as as_code
 from workbench.ui.cluster.hints import Hints
 from workbench.ui.cluster.jobs import views as job_views
 from workbench.ui.cluster.jobs.charts import JobCharts
+from workbench.ui.deploying import deploy_action
 from workbench.ui.job_film import JobFilm
 from workbench.ui.widgets.actions import Action, Message
 from workbench.ui.widgets.logview import LogView
@@ -201,15 +202,7 @@ class JobPage:
             "Retry anew", lambda: self._retry(True), self.message, tooltip="Begin again from nothing"
         )
         self.clone = Action("Clone", self._clone, self.message, tooltip="Make a new request of it")
-        self.deploy = Action(
-            "Deploy",
-            self._deploy,
-            self.message,
-            working="Deploying …",
-            doing="Sending the version; the back end checks it before it answers …",
-            tooltip="Let the drawing page answer with this version",
-            primary=True,
-        )
+        self.deploy = deploy_action(self._deploy, self.message)
 
     def _allow(self) -> None:
         job = self._job

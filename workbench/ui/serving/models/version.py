@@ -9,6 +9,7 @@ from workbench.errors import BadInput, NotFound, WorkbenchError
 from workbench.ui import evaluations
 from workbench.ui.as_code import AsCode, Line
 from workbench.ui.as_code import lines as as_code
+from workbench.ui.deploying import deploy_action
 from workbench.ui.film import Film
 from workbench.ui.film import read as read_film
 from workbench.ui.serving.choice import BackEndChoice
@@ -99,15 +100,7 @@ class VersionPage:
         self.anyway = ipywidgets.Checkbox(
             False, description="Also if it was retrained and is worse", indent=False
         )
-        self.deploy = Action(
-            "Deploy",
-            self._deploy,
-            self.message,
-            working="Deploying …",
-            doing="Sending the version; the back end checks it before it answers …",
-            tooltip="Let the drawing page answer with this version",
-            primary=True,
-        )
+        self.deploy = deploy_action(self._deploy, self.message)
         self.rollback = Action(
             "Roll back",
             self._roll_back,
