@@ -1,5 +1,6 @@
 """Corrections on the serving page: reviewed, seen beside training pictures, sent into a retraining."""
 
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from tests.browser import made_models
 from tests.chain import make_settings, wait_until
 from tests.ui.serving.stand import Account, Stand
 from workbench.backends.correction_values import Correction, Counts
+from workbench.backends.http import HttpBackEnd
 from workbench.models import registry
 from workbench.pictures import ink
 from workbench.settings import Settings
@@ -18,6 +20,7 @@ from workbench.ui.draft import DRAFT
 from workbench.ui.serving import ServingPage
 from workbench.ui.serving.corrections import givers
 from workbench.ui.serving.corrections.alike import AlikeTraining
+from workbench.ui.serving.corrections.panel import CorrectionsPanel
 from workbench.verbs.workbench import Workbench, open_store
 
 
@@ -46,6 +49,39 @@ def test_corrections_are_accepted_rejected_and_taken_back_and_sent_into_a_retrai
     assert draft["name"] == "mnist-cnn"
     assert "datasets.corrections()" in draft["preprocessing"]
     assert 'continue_from("mnist-cnn:2"' in draft["training"], "version 2 serves, 3 is the newest"
+
+
+def digits(panel: CorrectionsPanel) -> list[str]:
+    return [item["digit"] for item in panel.grid.items]
+
+
+def test_what_was_read_before_a_verdict_is_not_shown_after_it(
+    stand: Stand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    panel = stand.page.corrections
+    stand.correct(9, 2)
+    stand.page.poll.turn()
+    wait_until(lambda: "2" in digits(panel), 60, "the correction")
+    rejected = panel._choice.backend.counts().rejected
+    has_read, goes_on = threading.Event(), threading.Event()
+    ask = HttpBackEnd.corrections
+
+    def slow_once(backend: HttpBackEnd, *asked: Any, **how: Any) -> Any:
+        found = ask(backend, *asked, **how)
+        if not has_read.is_set():
+            has_read.set()
+            assert goes_on.wait(60)
+        return found
+
+    monkeypatch.setattr(HttpBackEnd, "corrections", slow_once)
+    panel._loading.ask()
+    assert has_read.wait(60)
+    mine = next(item["id"] for item in panel.grid.items if item["digit"] == "2")
+    panel.grid._told({"kind": "review", "ids": [mine], "verdict": "reject"})
+    wait_until(lambda: panel._choice.backend.counts().rejected > rejected, 60, "the verdict")
+    goes_on.set()
+    wait_until(lambda: not panel.grid.busy and not panel._loading._working, 60, "the end of both")
+    assert "2" not in digits(panel)
 
 
 def given(**more: Any) -> Correction:

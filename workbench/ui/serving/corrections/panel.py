@@ -1,5 +1,6 @@
 """Corrections of visitors: look at them, accept or reject them, and send them into a retraining."""
 
+import threading
 from collections.abc import Callable, Sequence
 from html import escape
 from typing import cast, get_args
@@ -54,7 +55,7 @@ class CorrectionsPanel:
         self.giver = ipywidgets.Dropdown(options=[givers.EVERYBODY], description="Drawn by")
         self._alike = AlikeTraining(workbench.settings)
         self.retraining = RetrainingForm(workbench, choice, browser, self.message)
-        self._loading = Newest(self._load)
+        self._loading, self._one_reads = Newest(self._load), threading.Lock()
         self._make_actions()
         self._lay_out()
         self.state.observe(lambda _: self._switched(), "value")
@@ -113,6 +114,11 @@ class CorrectionsPanel:
         self._loading.ask()
 
     def _load(self) -> None:
+        """Read and show, one after the other: what was read before a verdict is never shown after it."""
+        with self._one_reads:
+            self._read()
+
+    def _read(self) -> None:
         state, turn = self._state, self._turn
         try:
             found = self._choice.backend.corrections(state, most=self._limit, pictures=True)
