@@ -134,7 +134,8 @@ class Pool(Generic[T]):
         try:
             await asyncio.wait_for(self._taken.wait(), timeout_s)
         except TimeoutError:
-            return
+            if not self._taken.is_set():  # both may come in one turn of the loop
+                return
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._hurry.wait(), self._pause_s)
             await asyncio.sleep(min(LAST_PAUSE_S, self._pause_s))
