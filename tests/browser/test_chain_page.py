@@ -52,8 +52,8 @@ def test_digits_drawn_with_a_finger_on_a_phone_are_recognised(
 
 
 def beside(number: int, x: float) -> list[Line]:
-    """The digit at a third of the paper's width, its middle at ``x``."""
-    return [[(x + (px - 140) * 0.45, py) for px, py in line] for line in digit(number)]
+    """The digit half as large, its middle at ``x``."""
+    return [[(x + (px - 140) / 2, 140 + (py - 140) / 2) for px, py in line] for line in digit(number)]
 
 
 def test_two_digits_are_told_and_read_one_by_one(chain: Chain, browser: Browser) -> None:
