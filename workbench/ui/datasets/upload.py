@@ -16,7 +16,8 @@ from workbench.ui.widgets.formats import megabytes
 from workbench.ui.widgets.pieces import ProgressBar
 
 STALE_S = 24 * 3600
-MOST_PIECE = 4 * 1024**2
+MOST_PIECE = 8 * 1024**2
+"""As large as the browser makes them on a quick line."""
 
 
 class Upload(anywidget.AnyWidget):
