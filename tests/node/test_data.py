@@ -3,6 +3,7 @@
 import itertools
 import textwrap
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -229,3 +230,28 @@ def test_classes_weigh_what_they_are_told_to_and_others_one(ask: Callable[[str],
     """)
         == [True] * 15
     )
+
+
+def test_a_small_validation_part_of_a_stream_is_decoded_once_and_a_large_one_each_time(
+    ask: Callable[[str], Any], tmp_path: Path
+) -> None:
+    answer = ask(f"""
+        from pathlib import Path
+        file = Path({str(tmp_path / "lines.txt")!r})
+        lines = [f"line {{n}}" for n in range(200)]
+        def held(most):
+            data.HELD_BYTES = most
+            file.write_text("\\n".join(lines))
+            read = tf.data.TextLineDataset(str(file)).map(lambda line: (line, 1))
+            b = prepare(read.apply(tf.data.experimental.assert_cardinality(200)))
+            found = b.validation(WorkerShare(1, 2))
+            first = [one.decode() for one in flat(steps(found, -1))]
+            file.unlink()
+            try:
+                return first, [one.decode() for one in flat(steps(found, -1))]
+            except tf.errors.NotFoundError:
+                return first, "read anew"
+        answer = [held(data.HELD_BYTES), held(10)]
+    """)
+    part = [f"line {n}" for n in range(1, 20, 2)]
+    assert answer == [[part, part], [part, "read anew"]]

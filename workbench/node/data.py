@@ -26,6 +26,8 @@ SHUFFLE_BYTES = 256 * 1024**2
 """... and bytes: 10,000 photos would be more than a machine has. A data set's files are shuffled already."""
 TEST_BYTES = 256 * 1024**2
 """Of a stream's test part that a model is measured on; all machines have it in memory while they train."""
+HELD_BYTES = 64 * 1024**2
+"""Of a stream's validation part that a machine keeps decoded after the first epoch; a larger one is read anew in each."""
 TASK_BATCHES = 64
 """Batches that the chief can hand to an asynchronous worker at once."""
 _PYTHON_OPS = {"PyFunc", "PyFuncStateless", "EagerPyFunc", "GeneratorDataset"}
@@ -256,6 +258,7 @@ class _Stream:
         size = _bytes_of(self.sample)
         self._shuffled = max(1, min(SHUFFLE_BUFFER, SHUFFLE_BYTES // size))
         self._validated = max(self.batch_size, at_once(size))
+        self._held_bytes = held * size
 
     def feed(self, first: int = 0, share: WorkerShare = EVERYTHING) -> tf.data.Dataset:
         _draw_apart(self._seed, first, share)
@@ -266,7 +269,8 @@ class _Stream:
     def validation(self, share: WorkerShare = EVERYTHING) -> tf.data.Dataset | None:
         if self._held is None:
             return None
-        return self._held.shard(share.of, share.index).batch(self._validated)
+        batches = self._held.shard(share.of, share.index).batch(self._validated)
+        return batches.cache() if self._held_bytes // share.of <= HELD_BYTES else batches
 
     def examples(self, count: int) -> tuple[np.ndarray, np.ndarray] | None:
         found = next(iter(self._train.take(count).batch(count)))
