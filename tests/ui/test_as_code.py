@@ -17,6 +17,7 @@ from workbench.api.versions import Version
 from workbench.errors import BadInput
 from workbench.recipes import Recipe
 from workbench.ui.as_code import AsCode, Line, lines
+from workbench.verbs import datasets
 from workbench.verbs.requests import Request
 from workbench.verbs.sweeps import Options, ask
 
@@ -44,9 +45,19 @@ EVERY = [
     lines.ask_by_name("several:1", '{"sizes": [1, 2], "words": "it\'s so"}'),
     lines.ask_by_name("several:1", "{}", "aws"),
     *lines.review(),
-    lines.add_dataset("", "", target="", classes=None, share=0.2, licence=""),
-    lines.add_dataset("a", "my file.csv", target="it's", classes=True, share=0.3, licence='"MIT"'),
-    lines.add_dataset("a", "b.csv", target="y", classes=False, share=0.2, licence=""),
+    lines.add_dataset("", "", datasets.how()),
+    lines.add_dataset(
+        "a", "my file.csv", datasets.how(target="it's", classes=True, share=0.3, licence='"MIT"', header=True)
+    ),
+    lines.add_dataset(
+        "a",
+        "b.csv",
+        datasets.how(
+            target="y", classes=False, by="group", column="who is it", unused=["id", "it's"], header=False
+        ),
+    ),
+    lines.add_dataset("a", "b.csv", datasets.how(kind="text", by="column", column="part")),
+    lines.add_dataset("a", "b.zip", datasets.how(kind="pictures", size=(96, 64), channels=1)),
     *lines.dataset("flowers:2"),
 ]
 

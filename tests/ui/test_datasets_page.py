@@ -11,6 +11,7 @@ from tests.datasets import bringing
 from workbench.settings import from_environment
 from workbench.ui.datasets import DatasetsPage
 from workbench.ui.datasets.upload import Upload
+from workbench.verbs import datasets
 from workbench.verbs.workbench import Workbench, open_store
 
 pytest.importorskip("pyarrow")
@@ -86,7 +87,7 @@ def test_a_file_becomes_a_data_set_that_is_looked_at_made_a_recipe_of_and_remove
     for text in ("wb-histogram", "no need", "nothing yet", "rain (18)"):
         assert text in page.look.html
     assert list((page.workbench.settings.data / ".uploads").iterdir()) == []
-    page.recipe.press()
+    page.recipe.make.press()
     until(lambda: "begin there with" in page.message.html, page)
     assert (page.workbench.settings.home / "recipes" / "my-garden" / "training.py").is_file()
     page.remove.press()
@@ -113,3 +114,48 @@ def test_names_and_cells_of_strangers_are_shown_as_text(page: DatasetsPage, tmp_
     until(lambda: page.choice.value == "bad:1" and "wb-columns" in page.look.html, page)
     assert "<script>" not in page.look.html
     assert "<b>" not in page.look.html
+
+
+def test_what_is_said_under_the_fold_is_heard_and_a_series_may_be_forecast(
+    page: DatasetsPage, tmp_path: Path
+) -> None:
+    rows = "\n".join(f"2024-{n // 28 + 1:02d}-{n % 28 + 1:02d},{n % 7},{n % 5}.5,{n}" for n in range(200))
+    (tmp_path / "sales.csv").write_text(f"day,shop,sold,number\n{rows}\n")
+    form, choices = page.form, page.form.choices
+    form.source.value, form.name.value = str(tmp_path / "sales.csv"), "sales"
+    choices.size.value = "large"
+    form.add.press()
+    until(lambda: "96x96" in form.message.html, page)
+    choices.size.value, choices.target.value, choices.classes.value = "", "sold", "a number"
+    choices.unused.value = "number,"
+    choices.split.value, choices.column.value = "drawn by groups", "shop"
+    form.add.press()
+    until(lambda: page.choice.value == "sales:1", page)
+    (made,) = datasets.versions(page.workbench.settings)
+    assert (made.split.by, made.split.column) == ("group", "shop")
+    assert [c.name for c in made.columns if c.role == "unused"] == ["shop", "number"]
+    page.recipe.way.value = "forecast"
+    page.recipe.make.press()
+    until(lambda: "begin there with" in page.message.html, page)
+    assert "WINDOW" in (page.workbench.settings.home / "recipes" / "sales" / "helpers.py").read_text()
+
+
+def test_a_recipe_of_pictures_may_begin_with_a_net_that_has_learned_others(
+    page: DatasetsPage, tmp_path: Path
+) -> None:
+    page.form.source.value = str(bringing.photos(tmp_path / "photos"))
+    page.form.name.value = "animals"
+    page.form.choices.size.value = "24x16"
+    page.form.add.press()
+    until(lambda: page.choice.value == "animals:1", page)
+    assert page.recipe.fields.layout.display == ""
+    page.recipe.way.value = "backbone"
+    page.recipe.make.press()
+    until(lambda: "Say which net" in page.message.html, page)
+    (tmp_path / "net.keras").write_bytes(b"what it has learned")
+    page.recipe.backbone.value = str(tmp_path / "net.keras")
+    page.recipe.make.press()
+    until(lambda: "begin there with" in page.message.html, page)
+    folder = page.workbench.settings.home / "recipes" / "animals"
+    assert (folder / "backbone.keras").read_bytes() == b"what it has learned"
+    assert "(16, 24, 3)" in (folder / "training.py").read_text()

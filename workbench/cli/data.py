@@ -93,10 +93,12 @@ def _action(
 
 
 def _size(text: str) -> tuple[int, int]:
-    width, cross, height = text.lower().partition("x")
-    if not (cross and width.isdecimal() and height.isdecimal()):
-        raise argparse.ArgumentTypeError(f"must be WIDTHxHEIGHT, for instance 96x96. Received: {text[:40]}")
-    return int(width), int(height)
+    from workbench.verbs import datasets
+
+    try:
+        return datasets.read_size(text)
+    except BadInput as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _list(arguments: argparse.Namespace, settings: Settings) -> None:

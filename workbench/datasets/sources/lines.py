@@ -72,7 +72,7 @@ class CsvLines:
         )
         if not self._named and header is None:
             self.notes.append(
-                "the first line was taken for an example, not for names of columns (--header says otherwise)"
+                "the first line was taken for an example, not for names of columns; say that it names them where it does"
             )
 
     def pieces(self) -> Iterator[Rows]:

@@ -134,7 +134,7 @@ class Pictures:
         return (
             side,
             side,
-            f"pictures of several sizes were brought to {side}×{side}; --size WxH takes another",
+            f"pictures of several sizes were brought to {side}×{side}; say a size to have another",
         )
 
 

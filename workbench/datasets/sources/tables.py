@@ -152,7 +152,7 @@ class Table:
             candidates = [n for n in names if self._found[n].is_number or self._found[n].is_category]
             found = candidates[-1] if candidates else None
         if found is not None:
-            notes.append(f"the target was guessed: {found!r}; --target NAME takes another column")
+            notes.append(f"the target was guessed: {found!r}; name another column if it is another")
         return found
 
     def _column(self, name: str, is_target: bool, rows: int, notes: list[str]) -> Column:
@@ -192,17 +192,17 @@ class Table:
             classes = not guess.is_number or (guess.is_whole and few)
             if guess.is_number and classes:
                 notes.append(
-                    f"{name!r} has {len(guess.values or ())} whole numbers, taken for classes; --number takes them for quantities"
+                    f"{name!r} has {len(guess.values or ())} whole numbers, taken for classes; say that the target is a number if they are quantities"
                 )
         if classes:
             if guess.values is None or len(guess.values) > 10_000:
                 raise BadInput(
-                    f"the target {name!r} has too many different values for classes; name another with --target"
+                    f"the target {name!r} has too many different values for classes; name another target column"
                 )
             return Column(name, "category", "<i4", role="target", categories=guess.categories())
         if not guess.is_number:
             raise BadInput(
-                f"the target {name!r} is not a number in each row; leave --number out, or name another with --target"
+                f"the target {name!r} is not a number in each row; take its values for classes, or name another target column"
             )
         return Column(name, "number", "<f8", role="target")
 
@@ -218,7 +218,7 @@ class Table:
         if texts:
             self._set_unused([c.name for c in texts])
             notes.append(
-                f"texts are kept, and no model sees them: {', '.join(c.name for c in texts)} (--kind text takes one as the input)"
+                f"texts are kept, and no model sees them: {', '.join(c.name for c in texts)}; say that it is text to have one as the input"
             )
         if not others:
             raise BadInput(f"{self._name} has no column besides the target that a model could be given")

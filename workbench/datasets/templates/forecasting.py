@@ -90,6 +90,11 @@ def build_model():
 '''
 
 
+def is_series(manifest: DatasetManifest) -> bool:
+    """Whether it is a table with a date and a number to be told."""
+    return _has_number(manifest) and any(column.kind == "date" for column in manifest.columns)
+
+
 def make(manifest: DatasetManifest) -> Mapping[str, str]:
     """The recipe's files, by name.
 
@@ -100,9 +105,9 @@ def make(manifest: DatasetManifest) -> Mapping[str, str]:
     """
     target = manifest.target
     dates = [column for column in manifest.columns if column.kind == "date"]
-    if manifest.kind != "table" or target is None or manifest.labels or target.kind != "number":
+    if target is None or not _has_number(manifest):
         raise BadInput(
-            f"{manifest} has no number to be forecast: add a table with --target COLUMN --number, in whose rows one "
+            f"{manifest} has no number to be forecast: add a table whose target is a number, in whose rows one "
             "column is a date"
         )
     if not dates:
@@ -128,3 +133,8 @@ def make(manifest: DatasetManifest) -> Mapping[str, str]:
         ),
         "training.py": _TRAINING,
     }
+
+
+def _has_number(manifest: DatasetManifest) -> bool:
+    target = manifest.target
+    return manifest.kind == "table" and target is not None and not manifest.labels and target.kind == "number"

@@ -97,7 +97,7 @@ def make(manifest: DatasetManifest, backbone: str) -> Mapping[str, str]:
     if known is not None and (shape[2] != 3 or min(shape[:2]) < LEAST_SIDE):
         raise BadInput(
             f"{known.name} takes colours and at least {LEAST_SIDE}×{LEAST_SIDE} pixels; {manifest} has "
-            f"{shape[1]}×{shape[0]}×{shape[2]}: add it again with --size 96x96"
+            f"{shape[1]}×{shape[0]}×{shape[2]}: add it again with the size 96x96"
         )
     if known is not None:
         begin, scale = _KNOWN.format(file=WEIGHTS, name=known.name, shape=shape), known.scale

@@ -3,9 +3,13 @@
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from workbench.verbs.requests import Request
 from workbench.verbs.sweeps import Asked
+
+if TYPE_CHECKING:
+    from workbench.verbs.datasets import How
 
 
 @dataclass(frozen=True)
@@ -139,18 +143,42 @@ def review(to: str | None = None) -> tuple[Line, ...]:
     )
 
 
-def add_dataset(
-    name: str, source: str, *, target: str, classes: bool | None, share: float, licence: str
-) -> Line:
-    """A data set that is added."""
-    more = {"target": target or None, "licence": licence or None}
-    part = None if share == 0.2 else round(share, 4)
-    kind = {None: "", True: " --classes", False: " --number"}[classes]
+def add_dataset(name: str, source: str, how: "How") -> Line:
+    """A data set that is added, with what was said of its source."""
+    split = how.split
     called, where = name or "flowers", source or "photos.zip"
-    command = shell("data", "add", called, where, **more, **{"test-share": part})
-    return Line(
-        "Add", python("add_dataset", called, where, **more, share=part, classes=classes), command + kind
+    share = None if split.share == 0.2 else round(split.share, 4)
+    both = {"kind": how.kind, "target": how.target, "licence": how.licence or None}
+    in_python = python(
+        "add_dataset",
+        called,
+        where,
+        **both,
+        classes=how.classes,
+        unused=list(how.unused) or None,
+        by=None if split.by == "share" else split.by,
+        share=share,
+        column=split.column or None,
+        size=how.size,
+        channels=None if how.channels == 3 else how.channels,
+        header=how.header,
     )
+    options = {
+        "test-share": share,
+        "split-column": split.column if split.by == "column" else None,
+        "group": split.column if split.by == "group" else None,
+        "size": f"{how.size[0]}x{how.size[1]}" if how.size else None,
+    }
+    flags = {
+        "classes": how.classes is True,
+        "number": how.classes is False,
+        "header": how.header is True,
+        "no-header": how.header is False,
+        "ink": how.channels == 1,
+    }
+    more = [f"--unused {shlex.quote(one)}" for one in how.unused]
+    more += [f"--{flag}" for flag, wanted in flags.items() if wanted]
+    return Line("Add", in_python, " ".join([shell("data", "add", called, where, **both, **options), *more]))
 
 
 def dataset(reference: str) -> tuple[Line, ...]:

@@ -1,7 +1,6 @@
 """The page of data sets: bring one, look at it, make a recipe of it, remove it."""
 
 import html
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import ipywidgets
@@ -10,11 +9,12 @@ from workbench.settings import Settings, from_environment
 from workbench.ui.as_code import AsCode
 from workbench.ui.as_code import lines as as_code
 from workbench.ui.datasets.adding import AddingForm
+from workbench.ui.datasets.recipe_form import RecipeForm
 from workbench.ui.draft import DRAFT
 from workbench.ui.widgets import theme
 from workbench.ui.widgets.actions import Action, Message
 from workbench.ui.widgets.formats import megabytes
-from workbench.ui.widgets.pieces import Html, banner, error_banner, waiting
+from workbench.ui.widgets.pieces import Html, error_banner, waiting
 from workbench.ui.widgets.poll import Poll
 from workbench.ui.widgets.visitor.browser import Browser
 from workbench.verbs import datasets
@@ -44,7 +44,7 @@ class DatasetsPage:
         self.choice = ipywidgets.Dropdown(options=[], description="Data set")
         self.choice.add_class("wb-long")
         self.choice.observe(lambda _: self._show_chosen(), "value")
-        self.recipe = Action("Make a recipe", self._make_recipe, self.message)
+        self.recipe = RecipeForm(workbench.settings, self.message)
         self.remove = Action(
             "Remove",
             self._remove,
@@ -67,9 +67,9 @@ class DatasetsPage:
         """What there is."""
         form = ipywidgets.Box([self.choice])
         form.add_class("wb-form")
-        buttons = ipywidgets.HBox([self.recipe.widget, self.remove.widget])
+        buttons = ipywidgets.HBox([self.recipe.make.widget, self.remove.widget])
         buttons.add_class("wb-start")
-        whole = ipywidgets.VBox([form, self.look, buttons, self.as_code, self.message])
+        whole = ipywidgets.VBox([form, self.look, self.recipe.fields, buttons, self.as_code, self.message])
         for name in ("wb", "wb-card", "wb-wide", "wb-datasets"):
             whole.add_class(name)
         return self._part(whole)
@@ -88,13 +88,14 @@ class DatasetsPage:
             kept = self.choice.value
             self.choice.options = options
             self.choice.value = kept if kept in options else next(iter(options), None)
-        for action in (self.recipe, self.remove):
+        for action in (self.recipe.make, self.remove):
             action.allow(bool(options), "add a data set first")
         self._show_chosen()
 
     def _show_chosen(self) -> None:
         name = self.choice.value or ""
         found = next((one for one in self._there if str(one) == name), None)
+        self.recipe.show(found)
         if found is None:
             self._shown, self.look.html = "", waiting("No data set was added yet.")
             return
@@ -114,17 +115,6 @@ class DatasetsPage:
     def _added(self, made: "DatasetManifest") -> None:
         self._follow(tuple(datasets.versions(self.workbench.settings)))
         self.choice.value = str(made)
-
-    def _make_recipe(self) -> None:
-        name = (self.choice.value or "").partition(":")[0]
-        top = self.workbench.settings.home / "recipes"
-        top.mkdir(parents=True, exist_ok=True)
-        folder = _free(top, name)
-        datasets.recipe(name, folder, self.workbench.settings)
-        link = '<a href="deploy_cluster.ipynb">Train on a cluster</a>'
-        self.message.html = banner("The recipe is made", "", kind="done") + (
-            f'<p class="wb">{link}: begin there with <strong>{html.escape(folder.name)}</strong>.</p>'
-        )
 
     def _remove(self) -> str:
         gone = datasets.remove(self.choice.value or "", self.workbench.settings, self.workbench.store)
@@ -159,14 +149,6 @@ def _about(found: "DatasetManifest", made: datasets.Made) -> str:
         f'from workbench import datasets\n\n(x, y), (x_test, y_test) = datasets.load("{found.name}")'
     )
     return f"<dl>{cells}</dl><pre>{use}</pre>"
-
-
-def _free(top: Path, name: str) -> Path:
-    """A folder that is not there yet."""
-    folder, number = top / name, 2
-    while folder.exists():
-        folder, number = top / f"{name}-{number}", number + 1
-    return folder
 
 
 def open_datasets_page(settings: Settings | None = None) -> DatasetsPage:

@@ -10,6 +10,7 @@ from workbench.errors import BadInput
 from workbench.system import files
 from workbench.ui.as_code import AsCode, Line
 from workbench.ui.as_code import lines as as_code
+from workbench.ui.datasets.choices import Choices
 from workbench.ui.datasets.upload import Upload
 from workbench.ui.widgets.actions import Action, Message
 from workbench.ui.widgets.pieces import Html, waiting
@@ -19,7 +20,6 @@ from workbench.verbs.workbench import Workbench
 if TYPE_CHECKING:
     from workbench.verbs.datasets import DatasetManifest
 
-KINDS = {"": None, "classes": True, "number": False}
 MOST_BYTES = 20 * 1024**3
 ACCEPT = ".zip,.csv,.tsv,.txt,.gz,.parquet,.npz"
 
@@ -49,23 +49,19 @@ class AddingForm:
         )
         self.source.add_class("wb-long")
         self.name = ipywidgets.Text(description="Name", placeholder="flowers")
-        self.target = ipywidgets.Text(description="Target column", placeholder="guessed")
-        self.kind = ipywidgets.Dropdown(
-            options=[("guessed", ""), ("classes", "classes"), ("a number", "number")], description="Target is"
-        )
-        self.share = ipywidgets.BoundedFloatText(0.2, min=0.01, max=0.99, step=0.05, description="Test share")
-        self.licence = ipywidgets.Text(description="Licence", placeholder="optional")
-        form = ipywidgets.Box([self.source, self.name, self.target, self.kind, self.share, self.licence])
+        self.as_code = AsCode(self._lines)
+        self.choices = Choices(self.as_code.refresh)
+        form = ipywidgets.Box([self.source, self.name, *self.choices.usual])
         form.add_class("wb-form")
         self.add = Action("Add", self._add, self.message, working="Adding …", primary=True)
-        self.as_code = AsCode(self._lines)
-        for field in (self.source, self.name, self.target, self.kind, self.share, self.licence):
+        for field in (self.source, self.name):
             field.observe(lambda _: self.as_code.refresh(), "value")
         self.widget = ipywidgets.VBox(
             [
                 self.upload,
                 self.upload.progress,
                 form,
+                self.choices.fold,
                 self.add.widget,
                 self.as_code,
                 self._stage,
@@ -85,10 +81,7 @@ class AddingForm:
         line = as_code.add_dataset(
             self.name.value.strip(),
             self.source.value.strip() or (self._file.name if self._file else ""),
-            target=self.target.value.strip(),
-            classes=KINDS[self.kind.value],
-            share=self.share.value,
-            licence=self.licence.value.strip(),
+            self.choices.read(),
         )
         return [line]
 
@@ -98,12 +91,7 @@ class AddingForm:
             raise BadInput("choose a file first, or give a URL")
         if not self.name.value.strip():
             raise BadInput("give the data set a name, for instance flowers")
-        how = datasets.how(
-            target=self.target.value.strip() or None,
-            classes=KINDS[self.kind.value],
-            share=self.share.value,
-            licence=self.licence.value.strip(),
-        )
+        how = self.choices.read()
         called = self._file.name if self._file and source == str(self._file) else None
         try:
             made = datasets.add(

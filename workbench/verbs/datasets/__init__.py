@@ -2,10 +2,10 @@
 
 from typing import TYPE_CHECKING
 
-from workbench.verbs.datasets.adding import add, how
+from workbench.verbs.datasets.adding import add, how, read_size
 from workbench.verbs.datasets.kept import Made, as_json, export, find, made_of, remove, versions
 from workbench.verbs.datasets.pins import pins_of
-from workbench.verbs.datasets.templates import recipe
+from workbench.verbs.datasets.templates import recipe, ways
 
 if TYPE_CHECKING:
     from workbench.datasets.kept.values import Column, DatasetManifest
@@ -23,7 +23,9 @@ __all__ = [
     "how",
     "made_of",
     "pins_of",
+    "read_size",
     "recipe",
     "remove",
     "versions",
+    "ways",
 ]

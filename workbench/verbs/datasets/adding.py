@@ -98,6 +98,23 @@ def how(
     )
 
 
+def read_size(text: str) -> tuple[int, int]:
+    """Read the width and height of pictures.
+
+    >>> read_size("96x64")
+    (96, 64)
+
+    Raises
+    ------
+    BadInput
+        It says something else.
+    """
+    width, cross, height = text.lower().replace("×", "x").partition("x")
+    if not (cross and width.strip().isdecimal() and height.strip().isdecimal()):
+        raise BadInput(f"the size of pictures is WIDTHxHEIGHT, for instance 96x96. Received: {text[:40]}")
+    return int(width), int(height)
+
+
 def _fetch(url: str, folder: Path, settings: Settings, say: Say) -> Path:
     from workbench.datasets.sources.base import MOST_BYTES
 

@@ -2,11 +2,15 @@
 
 import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from workbench.errors import BadInput, Conflict, NotFound
 from workbench.models import registry
 from workbench.settings import Settings
 from workbench.verbs.datasets.kept import find
+
+if TYPE_CHECKING:
+    from workbench.datasets.kept.values import DatasetManifest
 
 MAX_GIVEN = 48 * 1024**2
 """Bytes of what a recipe's backbone has learned; all that travels beside a recipe has at most 50 MB."""
@@ -60,6 +64,17 @@ def recipe(
     for name, source in beside.items():
         shutil.copyfile(source, folder / name)
     return [folder / name for name in (*files, *beside)]
+
+
+def ways(manifest: "DatasetManifest") -> tuple[str, ...]:
+    """The kinds of recipes that can be made of a version: ``plain``, ``forecast``, ``backbone``."""
+    from workbench.datasets.templates import forecasting
+
+    return (
+        "plain",
+        *(["forecast"] if forecasting.is_series(manifest) else []),
+        *(["backbone"] if manifest.kind == "pictures" else []),
+    )
 
 
 def _given(backbone: str, weights: Path | None, settings: Settings) -> dict[str, Path]:
