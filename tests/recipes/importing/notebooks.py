@@ -3,6 +3,9 @@
 import json
 from collections.abc import Sequence
 
+from workbench import recipes
+from workbench.recipes.importing import Proposal, propose
+
 
 def notebook(*cells: str) -> bytes:
     """The bytes of a notebook with these code cells."""
@@ -11,6 +14,18 @@ def notebook(*cells: str) -> bytes:
         {"cell_type": "code", "metadata": {}, "outputs": [], "source": c.splitlines(True)} for c in cells
     ]
     return json.dumps({"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": made}).encode()
+
+
+def proposed(*cells: str) -> Proposal:
+    """What becomes of a notebook with these code cells; the recipe's syntax and names were checked."""
+    found = propose(notebook(*cells), "mine.ipynb")
+    recipes.check(found.recipe)
+    return found
+
+
+def said(proposal: Proposal, text: str) -> bool:
+    """Whether a note holds this text."""
+    return any(text in note for note in proposal.notes)
 
 
 PICTURES: Sequence[str] = (

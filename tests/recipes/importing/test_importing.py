@@ -6,24 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.recipes.importing.notebooks import ALL, PICTURES, notebook
+from tests.recipes.importing.notebooks import ALL, PICTURES, notebook, proposed, said
 from workbench import recipes
 from workbench.cli import main
 from workbench.errors import BadInput
-from workbench.recipes.importing import Proposal, propose
+from workbench.recipes.importing import propose
 
 FIT = "model = keras.Sequential([keras.layers.Dense(1)])\nmodel.compile('sgd', 'mse')\n"
 DATA = "import keras, numpy as np, tensorflow as tf\nx, y = np.ones((10, 2)), np.ones(10)\n"
-
-
-def proposed(*cells: str) -> Proposal:
-    found = propose(notebook(*cells), "mine.ipynb")
-    recipes.check(found.recipe)
-    return found
-
-
-def said(proposal: Proposal, text: str) -> bool:
-    return any(text in note for note in proposal.notes)
 
 
 @pytest.mark.parametrize("kind", ALL)

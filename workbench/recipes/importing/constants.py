@@ -85,6 +85,18 @@ def names_of_callbacks(uses: Sequence[Use], fit: Fit) -> set[str]:
     return {n.id for call in taken for n in ast.walk(call) if isinstance(n, ast.Name)}
 
 
+def _by_validation_loss(call: ast.Call, notes: list[str]) -> ast.Call:
+    """The callback as it looks at the validation loss, as all that is done here by a figure."""
+    monitor = fits.keyword(call, "monitor")
+    if monitor is None or fits.literal(monitor, (), 0) == "val_loss":
+        return call
+    notes.append(
+        f"{fits.last_name(call.func)} looks at the validation loss, not at {ast.unparse(monitor)}, which is not measured in each epoch"
+    )
+    kept = [one for one in call.keywords if one.arg not in ("monitor", "mode")]
+    return ast.Call(call.func, call.args, kept)
+
+
 def _known_batch_size(uses: Sequence[Use], fit: Fit) -> int | None:
     for name in ("batch_size", "BATCH_SIZE"):
         value = fits.literal(ast.Name(name), uses, fit.place)
@@ -110,7 +122,7 @@ def _callbacks(uses: Sequence[Use], fit: Fit, notes: list[str]) -> list[str]:
                 f"EarlyStopping became PATIENCE = {patience}: it looks at the validation loss and takes the best epoch's weights"
             )
         elif name in fits.TAKEN:
-            taken.append(ast.unparse(call))
+            taken.append(ast.unparse(_by_validation_loss(call, notes)))
         else:
             notes.append(f"the callback {name} is left out: {fits.CALLBACKS.get(name, fits.NOT_CALLED)}")
     if taken:

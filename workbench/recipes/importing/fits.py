@@ -70,6 +70,15 @@ def evaluated(uses: Sequence[Use], model: str) -> tuple[int, dict[str, ast.expr]
     return found[-1] if found else None
 
 
+def predicted(uses: Sequence[Use], model: str) -> list[ast.expr]:
+    """What the notebook asks the model about, in order."""
+    return [
+        call.args[0]
+        for _, call in _calls(uses, ("predict",))
+        if call.args and isinstance(call.func, ast.Attribute) and ast.unparse(call.func.value) == model
+    ]
+
+
 def callbacks_of(uses: Sequence[Use], fit: Fit) -> dict[str, ast.Call]:
     """The callbacks that ``fit`` is given, by the names of their classes, wherever they are made."""
     given = fit.arguments.get("callbacks")
@@ -81,7 +90,7 @@ def callbacks_of(uses: Sequence[Use], fit: Fit) -> dict[str, ast.Call]:
         if names & (use.makes | use.changes) and not use.is_import:
             roots.append(use.statement.node)
             names |= use.reads
-    calls = {_last_name(n.func): n for root in roots for n in ast.walk(root) if isinstance(n, ast.Call)}
+    calls = {last_name(n.func): n for root in roots for n in ast.walk(root) if isinstance(n, ast.Call)}
     own = {use.statement.node.name for use in uses if isinstance(use.statement.node, ast.ClassDef)}
     known = {*CALLBACKS, *TAKEN, "EarlyStopping", "LambdaCallback", *own}
     return {name: call for name, call in calls.items() if name in known or name.endswith("Callback")}
@@ -125,5 +134,6 @@ def _arguments(call: ast.Call, order: tuple[str, ...]) -> dict[str, ast.expr]:
     return found | {k.arg: k.value for k in call.keywords if k.arg is not None}
 
 
-def _last_name(node: ast.expr) -> str:
+def last_name(node: ast.expr) -> str:
+    """The name that is called, without what it is an attribute of."""
     return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""

@@ -10,16 +10,23 @@ from workbench.recipes.importing.fits import Fit
 from workbench.recipes.importing.slicing import Use
 
 _AS_ARRAYS = '''def as_arrays(part):
-    """The examples of a tf.data.Dataset as arrays: the workbench batches and shuffles them itself."""
-    shapes = [spec.shape.as_list() for spec in keras.tree.flatten(part.element_spec[:2])]
-    if all(shapes) and len({shape[0] for shape in shapes}) == 1:
-        part = part.unbatch()
-    batches = list(part.batch(1000).as_numpy_iterator())
+    """What the notebook trains with as arrays: the workbench batches and shuffles them itself."""
+    if isinstance(part, keras.utils.PyDataset):
+        batches = [part[place] for place in range(len(part))]
+    elif hasattr(part, "element_spec"):
+        if not isinstance(part.element_spec, tuple):
+            part = part.map(lambda x: (x, x))
+        shapes = [spec.shape.as_list() for spec in keras.tree.flatten(part.element_spec[:2])]
+        if all(shapes) and len({shape[0] for shape in shapes}) == 1:
+            part = part.unbatch()
+        batches = list(part.batch(1000).as_numpy_iterator())
+    else:
+        return part, part
     return keras.tree.map_structure(lambda *arrays: np.concatenate(arrays), *batches)'''
-_SPLIT = '''def split(x, y):
+_SPLIT = '''def split(*parts):
     """Hold every fifth example out, for the notebook has no test part."""
-    held = np.arange(len(x)) % 5 == 4
-    return (x[~held], y[~held]), (x[held], y[held])'''
+    held = np.arange(len(keras.tree.flatten(parts)[0])) % 5 == 4
+    return [keras.tree.map_structure(lambda part: part[chosen], parts) for chosen in (~held, held)]'''
 
 
 @dataclass(frozen=True)
@@ -89,6 +96,9 @@ def find_parts(uses: Sequence[Use], fit: Fit) -> Parts:
             test = f"({', '.join(ast.unparse(value) for value in validation.elts[:2])})"
         else:
             test = ast.unparse(validation) if y is not None else f"as_arrays({ast.unparse(validation)})"
+    elif (apart := _split_apart(uses, fit)) is not None:
+        notes.append(f"the notebook evaluates nothing, so what it split off, {apart}, is the test part")
+        test = apart
     else:
         notes.append(
             "the notebook has no test part, so every fifth example is held out: see split() in preprocessing"
@@ -99,7 +109,8 @@ def find_parts(uses: Sequence[Use], fit: Fit) -> Parts:
         notes.append("validation_split is left out: the workbench cuts a tenth off the training part")
     if "as_arrays(" in train + test:
         notes.append(
-            "the tf.data.Dataset of the notebook becomes arrays, see as_arrays(): the workbench batches and shuffles itself"
+            "what fit is given without its truth beside it, a tf.data.Dataset or a generator, becomes arrays, see as_arrays(): the "
+            "workbench batches and shuffles itself"
         )
         extra.insert(0, _AS_ARRAYS)
     load = (
@@ -110,4 +121,36 @@ def find_parts(uses: Sequence[Use], fit: Fit) -> Parts:
         else f"return split(*{train})"
     )
     names = {n.id for n in ast.walk(ast.parse(load.removeprefix("return "))) if isinstance(n, ast.Name)}
-    return Parts(load, frozenset(names - {"as_arrays", "split"}), end, evaluated, tuple(extra), tuple(notes))
+    written = {
+        node.name for text in extra for node in ast.parse(text).body if isinstance(node, ast.FunctionDef)
+    }
+    return Parts(load, frozenset(names - written), end, evaluated, tuple(extra), tuple(notes))
+
+
+def _split_apart(uses: Sequence[Use], fit: Fit) -> str | None:
+    """The test part that a notebook split off and never evaluates with, as ``(x, y)``."""
+    x, y = (ast.unparse(fit.arguments[one]) if one in fit.arguments else "" for one in ("x", "y"))
+    made = {name for use in uses[: fit.place] for name in use.makes}
+    asked = [ast.unparse(one) for one in fits.predicted(uses, fit.model)]
+    for use in reversed(uses[: fit.place]):
+        pairs = _pairs(use.statement.node)
+        tests = [pairs[x]] if x in pairs else [name for name in asked if name in made - {x}]
+        if y in pairs and tests:
+            return f"({tests[0]}, {pairs[y]})"
+    return None
+
+
+def _pairs(node: ast.stmt) -> dict[str, str]:
+    """Of ``(a, b), (c, d) = …`` and ``a, c, b, d = train_test_split(…)``: for each training name the one of the test part."""
+    if not isinstance(node, ast.Assign) or not isinstance(target := node.targets[0], ast.Tuple):
+        return {}
+    parts = target.elts
+    if len(parts) == 2 and all(isinstance(one, ast.Tuple) for one in parts):
+        trains, tests = (
+            [ast.unparse(one) for one in part.elts] for part in parts if isinstance(part, ast.Tuple)
+        )
+    elif isinstance(node.value, ast.Call) and fits.last_name(node.value.func) == "train_test_split":
+        trains, tests = ([ast.unparse(one) for one in parts[first::2]] for first in (0, 1))
+    else:
+        return {}
+    return dict(zip(trains, tests, strict=False))

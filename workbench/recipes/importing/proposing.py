@@ -1,17 +1,15 @@
 """The recipe that a notebook's statements make, with words for each cell and for each thing that must change."""
 
 import ast
-import builtins
 import re
 import textwrap
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
 from workbench.errors import BadInput
-from workbench.recipes.importing import cells, downloads, fits
+from workbench.recipes.importing import cells, downloads, fits, remarks, renaming, unfolding
 from workbench.recipes.importing.cells import Statement
 from workbench.recipes.importing.constants import constants, names_of_callbacks, names_of_weights
-from workbench.recipes.importing.fits import Fit
 from workbench.recipes.importing.parts import Parts, find_parts
 from workbench.recipes.importing.requirements import requirements
 from workbench.recipes.importing.slicing import Use, needed
@@ -20,7 +18,6 @@ from workbench.recipes.source import FIELDS, Recipe
 _LABELS = {"CLASSES", "CLASS_NAMES", "LABELS", "class_names", "classes", "label_names", "labels"}
 _LAYERS = re.compile(r"\blayers\.|\bkeras\.(?!utils)|\.adapt\(|\b(Model|Sequential|Input)\(|optimizers\.")
 """Of what belongs into ``build_model``, though it looks at the data."""
-_RANDOM = re.compile(r"\bRandom[A-Z]\w+\(|\bimage\.(?:stateless_)?random_\w+\(")
 
 
 @dataclass(frozen=True)
@@ -49,18 +46,32 @@ def propose(content: bytes, name: str) -> Proposal:
         It is no notebook, or trains nothing at its top level.
     """
     found = cells.read(content, name)
-    uses = [Use(statement) for statement in found.statements]
-    calls = fits.fits(uses)
-    if not calls:
+    statements, opened = unfolding.unfold(found.statements)
+    statements, uploads = downloads.from_beside(statements)
+    found.notes += [*opened, *uploads]
+    if not fits.fits([Use(one) for one in statements]):
+        within = ", ".join(unfolding.functions_with_fit(statements))
         raise BadInput(
             f"{name} has no model.fit(…) at the top level of a cell, so nobody can tell what it trains; move the call out of "
-            "its function, or tag the cells yourself: preprocessing (load_data), training (build_model)"
+            f"{within or 'its function'}, or tag the cells yourself: preprocessing (load_data), training (build_model)"
         )
-    return _Proposing(found, uses, calls).proposal()
+    statements = renaming.rename_ours(statements, renaming.OURS)
+    made = _Proposing(found, statements).proposal()
+    clashes = renaming.WRITTEN & {n for one in statements for n in Use(one).makes} & _functions(made.recipe)
+    return _Proposing(found, renaming.rename_ours(statements, clashes)).proposal() if clashes else made
+
+
+def _functions(recipe: Recipe) -> set[str]:
+    """Names of the functions that an import wrote into a recipe, with those that stand within them."""
+    trees = (ast.parse(getattr(recipe, field)) for field in FIELDS)
+    found = {node.name for tree in trees for node in tree.body if isinstance(node, ast.FunctionDef)}
+    return found | {"found"} if "data" in found else found
 
 
 class _Proposing:
-    def __init__(self, found: cells.Read, uses: list[Use], calls: list[Fit]) -> None:
+    def __init__(self, found: cells.Read, statements: Sequence[Statement]) -> None:
+        uses = [Use(statement) for statement in statements]
+        calls = sorted(fits.fits(uses), key=lambda call: unfolding.is_block(uses[call.place].statement))
         self.found, self.uses, self.fit = found, uses, calls[0]
         self.notes = list(found.notes)
         for other in calls[1:]:
@@ -99,13 +110,13 @@ class _Proposing:
             )
         preprocessing = self._preprocessing(loading, parts, names, asked)
         helpers = self._helpers(shared, loading, names, asked)
-        self._note_augmentation(loading)
-        self._note_adapted(loading)
+        self.notes += remarks.of_the_data([uses[p].statement for p in loading])
+        self.notes += remarks.of_own_steps([uses[p].statement for p in [*own, *shared]], fit)
         self._note_others()
         lines, notes = requirements(self.found.pip, [uses[p] for p in sorted(shared)])
         self.notes += notes
         recipe = Recipe(helpers, preprocessing, training, lines)
-        self._note_undefined(recipe)
+        self.notes += remarks.of_undefined_names(recipe)
         told = {number: tuple(sorted(fields)) for number, fields in self.fields.items()}
         return Proposal(recipe, told, tuple(dict.fromkeys(self.notes)))
 
@@ -214,8 +225,7 @@ class _Proposing:
         else:
             text = "\n".join([*(self._take(p, "preprocessing") for p in loading), parts.load])
             body = f"{extra}def load_data():\n{textwrap.indent(text, '    ')}\n"
-        imports = "import keras\nimport numpy as np\n" if "keras." in extra else "import numpy as np\n"
-        return f"{imports}\n\n{body}" if extra else body
+        return f"import keras\nimport numpy as np\n\n\n{body}" if extra else body
 
     def _helpers(
         self, shared: set[int], loading: Sequence[int], names: Set[str], asked: Sequence[str]
@@ -254,26 +264,6 @@ class _Proposing:
 
     # ── what else is to be said ──────────────────────────────────────────────────────────────────
 
-    def _note_augmentation(self, loading: Sequence[int]) -> None:
-        """Tell of what would change each example once, before the training, instead of anew in each epoch."""
-        for place in loading:
-            statement = self.uses[place].statement
-            if found := _RANDOM.search(statement.text):
-                self.notes.append(
-                    f"cell {statement.cell}: {found[0].rstrip('(')} would change the examples once, before the training: put "
-                    "it into the model, or into augment(x) in training, which changes each batch"
-                )
-
-    def _note_adapted(self, loading: Sequence[int]) -> None:
-        """Tell of a layer that is adapted and then used on the data: whoever asks the model has to use it, too."""
-        for place in loading:
-            statement = self.uses[place].statement
-            if found := re.search(r"\b(\w+)\.adapt\(", statement.text):
-                self.notes.append(
-                    f"cell {statement.cell}: {found[1]} prepares the data and is no part of the model, which takes what it gives; put "
-                    "it into the model where whoever asks it shall send what the data was before"
-                )
-
     def _note_others(self) -> None:
         for place, use in enumerate(self.uses):
             if place not in self.taken and not use.is_import:
@@ -285,18 +275,3 @@ class _Proposing:
         ]
         if left:
             self.notes.append(f"cell{'s' * (len(left) > 1)} {', '.join(map(str, left))}: not needed to train")
-
-    def _note_undefined(self, recipe: Recipe) -> None:
-        known: set[str] = {*dir(builtins), "__file__", "__name__"}
-        read: dict[str, str] = {}
-        for field in FIELDS:
-            for node in ast.parse(getattr(recipe, field)).body:
-                use = Use(Statement(0, node, ""))
-                known |= use.makes
-                for name in use.reads:
-                    read.setdefault(name, field)
-        for name, field in sorted(read.items()):
-            if name not in known and "*" not in known:
-                self.notes.append(
-                    f"{name}, which {field} reads, is made by no cell that was understood: define it"
-                )

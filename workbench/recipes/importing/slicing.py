@@ -25,6 +25,10 @@ LOOKS = {
     *("plot", "predict", "save", "save_weights", "show", "summary", "to_json", "write"),
 }
 """Methods that change nothing a training needs."""
+TAKES_OUT = {"pop", "popitem"}
+"""Methods that change what they are called on, whatever is done with what they give."""
+CHANGES_GIVEN = {"copyto", "fill_diagonal", "put", "putmask", "shuffle"}
+"""Functions that change what they are given first."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,11 @@ class Use:
                 func = node.value.func
                 if isinstance(func, ast.Attribute) and func.attr not in LOOKS:
                     targets = [func]
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+                if node.func.attr in TAKES_OUT:
+                    targets.append(node.func)
+                if node.func.attr in CHANGES_GIVEN and node.args and (root := _root(node.args[0])):
+                    found.add(root)
             for target in targets:
                 if isinstance(target, ast.Subscript | ast.Attribute) and (root := _root(target)):
                     found.add(root)
@@ -104,9 +113,7 @@ def needed(uses: Sequence[Use], names: Iterable[str], before: int) -> list[int]:
     more = [
         place
         for place in range(min(before, len(uses)))
-        if place not in found
-        and later & (uses[place].makes | (uses[place].changes - imported))
-        and not uses[place].is_import
+        if place not in found and later & (uses[place].makes | (uses[place].changes - imported))
     ]
     if more:
         deeper = {n for place in more for n in uses[place].reads}
