@@ -52,7 +52,7 @@ def test_photos_and_a_table_go_in_by_the_page_alone(here: Settings, browser: Bro
     expect(page.locator(".wb-examples img")).to_have_count(12)
     expect(page.locator(".wb-balance tbody tr")).to_have_count(3)
     page.get_by_role("button", name="Make a recipe").click()
-    expect(page.get_by_text("begin there with")).to_be_visible()
+    expect(page.get_by_role("link", name="Train my-photos on a cluster")).to_be_visible()
     assert (here.home / "recipes" / "my-photos" / "training.py").is_file()
     page.get_by_label("or a URL", exact=True).fill(str(bringing.garden(tmp_path / "garden.csv")))
     page.get_by_label("Name", exact=True).fill("garden")

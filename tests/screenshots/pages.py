@@ -51,7 +51,7 @@ def uploaded(page: Page) -> None:
 
 def recipe_made(page: Page) -> None:
     page.get_by_role("button", name="Make a recipe").click()
-    page.get_by_text("begin there with").wait_for()
+    page.get_by_role("link", name="Train circle").wait_for()
 
 
 def unfolded(page: Page) -> None:

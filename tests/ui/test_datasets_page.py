@@ -88,7 +88,7 @@ def test_a_file_becomes_a_data_set_that_is_looked_at_made_a_recipe_of_and_remove
         assert text in page.look.html
     assert list((page.workbench.settings.data / ".uploads").iterdir()) == []
     page.recipe.make.press()
-    until(lambda: "begin there with" in page.message.html, page)
+    until(lambda: "on a cluster</a>" in page.message.html, page)
     assert (page.workbench.settings.home / "recipes" / "my-garden" / "training.py").is_file()
     page.remove.press()
     page.remove.yes.click()
@@ -136,7 +136,7 @@ def test_what_is_said_under_the_fold_is_heard_and_a_series_may_be_forecast(
     assert [c.name for c in made.columns if c.role == "unused"] == ["shop", "number"]
     page.recipe.way.value = "forecast"
     page.recipe.make.press()
-    until(lambda: "begin there with" in page.message.html, page)
+    until(lambda: "on a cluster</a>" in page.message.html, page)
     assert "WINDOW" in (page.workbench.settings.home / "recipes" / "sales" / "helpers.py").read_text()
 
 
@@ -155,7 +155,7 @@ def test_a_recipe_of_pictures_may_begin_with_a_net_that_has_learned_others(
     (tmp_path / "net.keras").write_bytes(b"what it has learned")
     page.recipe.backbone.value = str(tmp_path / "net.keras")
     page.recipe.make.press()
-    until(lambda: "begin there with" in page.message.html, page)
+    until(lambda: "on a cluster</a>" in page.message.html, page)
     folder = page.workbench.settings.home / "recipes" / "animals"
     assert (folder / "backbone.keras").read_bytes() == b"what it has learned"
     assert "(16, 24, 3)" in (folder / "training.py").read_text()

@@ -15,6 +15,8 @@ TIMEOUT_S = 60.0
 CHUNK_BYTES = 256 * 1024
 MOST_SAID = 100_000
 """Bytes of a refusal that are read."""
+_ABOUT_WHAT_WAS_SENT = (400, 413, 415, 422)
+"""Refusals that are about what was sent, not about the back end."""
 _KINDS: dict[int, type[WorkbenchError]] = {
     401: BadInput,
     403: BadInput,
@@ -141,13 +143,19 @@ def _field(given: str | IO[bytes]) -> tuple[str | None, str | IO[bytes]]:
 
 def _refusal(answer: httpx.Response, method: str, url: str) -> WorkbenchError:
     text = b"".join(_first(answer.iter_bytes(), MOST_SAID)).decode(errors="replace")
+    status, is_about_what_was_sent = answer.status_code, False
     try:
         said = json.loads(text)
-        message = said.get("error", {}).get("message") or said.get("message") or text
+        message = said.get("error", {}).get("message") or said.get("message")
+        is_about_what_was_sent = bool(message) and status in _ABOUT_WHAT_WAS_SENT
+        message = message or text
     except (ValueError, AttributeError):
         message = text.strip().splitlines()[0] if text.strip() else answer.reason_phrase
-    kind = _KINDS.get(answer.status_code, ModelRefused if method == "PUT" else WorkbenchError)
-    return kind(f"the back end at {url.partition('?')[0]} answered {answer.status_code}: {message}")
+    otherwise = ModelRefused if method == "PUT" else BadInput if is_about_what_was_sent else WorkbenchError
+    kind = _KINDS.get(status, otherwise)
+    if is_about_what_was_sent:
+        return kind(message)
+    return kind(f"the back end at {url.partition('?')[0]} answered {status}: {message}")
 
 
 def _first(pieces: Iterator[bytes], most: int) -> Iterator[bytes]:

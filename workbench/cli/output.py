@@ -107,16 +107,14 @@ def columns(rows: Sequence[Sequence[str]]) -> str:
 
 
 def sure(probability: float) -> str:
-    """A probability in percent, as the pages write it: never 0 or 100 for what is not certain.
+    """A probability in percent, as the pages write it: never 0 or 100, since back ends round what they answer.
 
-    >>> sure(0.9743), sure(0.99999), sure(0.0002)
+    >>> sure(0.9743), sure(1), sure(0.0002)
     ('97.4 %', '>99.9 %', '<0.1 %')
     """
-    if 0 < probability < 0.001:
+    if probability < 0.001:
         return "<0.1 %"
-    if 0.999 < probability < 1:
-        return ">99.9 %"
-    return f"{100 * probability:.{0 if probability in (0, 1) else 1}f} %"
+    return ">99.9 %" if probability > 0.999 else f"{100 * probability:.1f} %"
 
 
 def percent(share: float | None) -> str:

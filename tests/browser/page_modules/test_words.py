@@ -71,12 +71,12 @@ def test_a_pause_is_as_long_as_asked_for_within_reason(page: Page) -> None:
 @pytest.mark.parametrize(
     ("p", "text"),
     [
-        (0, "0 %"),
+        (0, "<0.1 %"),
         (0.0004, "<0.1 %"),
         (0.001, "0.1 %"),
         (0.98234, "98.2 %"),
         (0.9999, ">99.9 %"),
-        (1, "100 %"),
+        (1, ">99.9 %"),
     ],
 )
 def test_no_probability_is_shown_as_more_certain_than_it_is(page: Page, p: float, text: str) -> None:

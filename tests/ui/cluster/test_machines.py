@@ -28,7 +28,10 @@ def test_machines_are_what_the_provider_shows(stand: Stand) -> None:
     assert "There is no provider" not in stand.page.machines.providers.html, "nobody asked for that one"
     stand.page.request.fields.provider.value = "aws"
     stand.page.machines.refresh()
-    assert "There is no provider" in stand.page.machines.providers.html
+    red = "The words in red beside Train say why"
+    wait_until(lambda: "There is no provider" in stand.page.request.hints.html, 60, "the words in red")
+    assert red in stand.page.machines.providers.html, "the request says it"
+    assert red in stand.page.machines.plan.html
     stand.provider.terminate("job-7")
     stand.page.machines.refresh()
     assert stand.page.machines.list.html == ""
@@ -47,8 +50,7 @@ def test_a_standing_cluster_is_launched_chosen_and_released(stand: Stand) -> Non
     machines, form = stand.page.machines, stand.page.request
     stand.page.requester.name = "ann"
     machines.clusters.launch.button.click()
-    machines.clusters.launch.yes.click()
-    wait_until(lambda: "Give the cluster a name" in machines.message.html, 60, "the error")
+    assert "Give the cluster a name" in machines.message.html
     machines.clusters.name.value, machines.clusters.ps.value, machines.clusters.workers.value = (
         "evening",
         "1",

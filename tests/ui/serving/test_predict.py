@@ -177,6 +177,7 @@ def test_a_model_of_a_tables_rows_has_a_field_for_each_column(
     predict.model.published.value = str(version)
     age, plan, since = (field.children[0] for field in predict.inputs._form.children)
     assert [field.description for field in (age, plan, since)] == ["age", "plan", "since"]
+    wrong = [field.children[-1] for field in predict.inputs._form.children]
     assert (float(age.value) >= 0, plan.value, since.value[:3]) == (True, "basic", "197")
     for value, given, day, said in (
         ("31", "pro", "2024-02-29", '<span class="wb-headline">3</span>'),
@@ -186,7 +187,7 @@ def test_a_model_of_a_tables_rows_has_a_field_for_each_column(
     ):
         age.value, plan.value, since.value = value, given, day
         wait_until(
-            lambda said=said: said in predict.answer.html + predict.message.html,  # type: ignore[misc]
+            lambda said=said: said in predict.answer.html + "".join(one.html for one in wrong),  # type: ignore[misc]
             60,
             f"{said!r}",
         )
@@ -224,14 +225,16 @@ def test_a_model_of_several_inputs_has_a_field_for_each_filled_with_an_example(
     for text, said in (
         ("1, 2", "Sizes takes 3 numbers, separated by commas. Received: 2"),
         ("one", "Received: &#x27;one&#x27;"),
-        ("NaN, 1, 1", "sizes holds NaN, a missing value, and several:1 cannot do without"),
+        ("NaN, 1, 1", "Sizes holds NaN, a missing value, and several:1 cannot do without"),
     ):
         sizes.value = text
-        wait_until(lambda said=said: said in predict.message.html, 60, f"{said!r}")  # type: ignore[misc]
-        assert said.lower() in wrong.html.lower(), "beside the field"
-        assert predict.answer.html == "", "no answer to other values"
+        wait_until(lambda said=said: said in wrong.html, 60, f"{said!r}")  # type: ignore[misc]
+        wait_until(lambda: "red at sizes" in predict.answer.html, 60, "no answer to other values")
+        assert predict.message.html == "", "said once"
     sizes.value, rank.value = "1, 2, 3", "5.5"
-    wait_until(lambda: "rank must be whole numbers" in predict.message.html.lower(), 60, "the refusal")
+    refused = predict.inputs._form.children[1].children[-1]
+    wait_until(lambda: ">Rank must be whole numbers" in refused.html, 60, "the refusal, without whose it is")
+    wait_until(lambda: "red at rank" in predict.answer.html, 60, "the way to it")
     assert wrong.html == ""
     rank.value = "6"
     wait_until(lambda: "<b>income</b> 12" in predict.answer.html, 60, "an answer that follows the values")

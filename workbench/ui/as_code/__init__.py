@@ -20,15 +20,18 @@ class AsCode(anywidget.AnyWidget):
     ----------
     lines
         The calls as the form stands now; what it raises is said instead.
+    of
+        What the buttons are for, where another fold stands near.
     """
 
     _esm = theme.esm("as_code")
     _css = theme.css("as_code")
     lines = traitlets.List(traitlets.Dict()).tag(sync=True)
     problem = traitlets.Unicode().tag(sync=True)
+    title = traitlets.Unicode().tag(sync=True)
 
-    def __init__(self, lines: Callable[[], Sequence[Line]]) -> None:
-        super().__init__()
+    def __init__(self, lines: Callable[[], Sequence[Line]], of: str = "") -> None:
+        super().__init__(title=f"{of} as code" if of else "As code")
         self._read, self._open = lines, False
         self.on_msg(lambda _, message, __: self._told(message))
 

@@ -13,8 +13,8 @@ from workbench.ui.datasets.recipe_form import RecipeForm
 from workbench.ui.draft import DRAFT
 from workbench.ui.widgets import theme
 from workbench.ui.widgets.actions import Action, Message
-from workbench.ui.widgets.formats import megabytes
-from workbench.ui.widgets.pieces import Html, error_banner, waiting
+from workbench.ui.widgets.formats import megabytes, unix_seconds
+from workbench.ui.widgets.pieces import Html, error_banner, waiting, when
 from workbench.ui.widgets.poll import Poll
 from workbench.ui.widgets.visitor.browser import Browser
 from workbench.verbs import datasets
@@ -129,7 +129,6 @@ class DatasetsPage:
 def _about(found: "DatasetManifest", made: datasets.Made) -> str:
     twice = found.duplicates
     rows = [
-        ("added", found.created),
         ("source", found.source),
         ("licence", found.licence or "not said"),
         ("size", f"{megabytes(found.bytes)} in {len(found.shards)} files"),
@@ -144,7 +143,8 @@ def _about(found: "DatasetManifest", made: datasets.Made) -> str:
         ("sha256", found.sha256),
         *(("note", note) for note in found.notes),
     ]
-    cells = "".join(f"<dt>{name}</dt><dd>{html.escape(text)}</dd>" for name, text in rows)
+    cells = f"<dt>added</dt><dd>{when(unix_seconds(found.created))}</dd>"
+    cells += "".join(f"<dt>{name}</dt><dd>{html.escape(text)}</dd>" for name, text in rows)
     use = html.escape(
         f'from workbench import datasets\n\n(x, y), (x_test, y_test) = datasets.load("{found.name}")'
     )

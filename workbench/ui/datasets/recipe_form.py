@@ -66,9 +66,9 @@ class RecipeForm:
             forecast=self.way.value == "forecast",
             backbone=backbone,
         )
-        link = '<a href="deploy_cluster.ipynb">Train on a cluster</a>'
-        self._message.html = banner("The recipe is made", "", kind="done") + (
-            f'<p class="wb">{link}: begin there with <strong>{html.escape(folder.name)}</strong>.</p>'
+        made = html.escape(folder.name)
+        self._message.html = banner(f"The recipe {folder.name} is made", kind="done") + (
+            f'<p class="wb"><a href="deploy_cluster.ipynb?recipe={made}" data-recipe="{made}">Train {made} on a cluster</a></p>'
         )
 
 

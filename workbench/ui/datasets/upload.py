@@ -51,6 +51,8 @@ class Upload(anywidget.AnyWidget):
     ) -> None:
         super().__init__(accept=accept)
         self.progress = ProgressBar(value=0.0, text="", state="idle", label="Upload")
+        self.progress.layout.display = "none"  # until there is something to show
+        self.progress.observe(lambda _: setattr(self.progress.layout, "display", ""), "state")
         self._folder, self._most, self._taken, self._refused = folder, most_bytes, taken, refused
         self._path: Path | None = None
         self._name, self._size, self._last_shown = "", 0, 0.0

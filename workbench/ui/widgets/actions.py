@@ -6,6 +6,7 @@ from typing import Any
 
 import ipywidgets
 
+from workbench.errors import WorkbenchError
 from workbench.ui.widgets.pieces import Html, banner, error_banner, waiting
 from workbench.ui.widgets.poll import in_thread
 
@@ -42,7 +43,7 @@ class Action:
     doing
         What is said below meanwhile, of what may take longer than a moment.
     confirm
-        Gives the question that is asked first; ``None`` does it at once.
+        Gives the question that is asked first; ``None`` does it at once. What it raises is shown, and nothing is done.
     stoppable
         Whether a second button stands beside it meanwhile, which makes ``asked_to_stop`` true; ``do`` looks at that.
     """
@@ -120,7 +121,12 @@ class Action:
         if self._confirm is None:
             self.start()
             return
-        self._question.html = f'<span class="wb-question">{self._confirm()}</span>'
+        try:
+            question = self._confirm()
+        except WorkbenchError as error:
+            self._message.fail(error, self._label)
+            return
+        self._question.html = f'<span class="wb-question">{question}</span>'
         self.widget.children = (self._question, self.yes, self.no)
 
     def start(self) -> None:

@@ -13,16 +13,14 @@ def percent(share: float, digits: int = 2) -> str:
 
 
 def sure(share: float) -> str:
-    """Give a probability in percent; never 0 % or 100 % for what is not certain, as ``frontend/static/percent.js`` does.
+    """Give a probability in percent as ``frontend/static/percent.js`` does: never 0 % or 100 %, since back ends round.
 
     >>> [sure(p) for p in (0.98234, 0.99991, 1, 0.0004, 0)]
-    ['98.2 %', '>99.9 %', '100 %', '<0.1 %', '0 %']
+    ['98.2 %', '>99.9 %', '>99.9 %', '<0.1 %', '<0.1 %']
     """
-    if 0 < share < 0.001:
+    if share < 0.001:
         return "<0.1 %"
-    if 0.999 < share < 1:
-        return ">99.9 %"
-    return percent(share, 0 if share in (0, 1) else 1)
+    return ">99.9 %" if share > 0.999 else percent(share, 1)
 
 
 def duration(seconds: float) -> str:

@@ -122,10 +122,7 @@ class ApplicationPanel:
         self.details.html = describe_plan(self._application.plan())
 
     def _price(self) -> str:
-        try:
-            plan = self._application.plan()
-        except WorkbenchError as error:
-            return escape(str(error))
+        plan = self._application.plan()
         refused = [check.what for check in plan.checks if check.ok is False]
         but = f" The account does not allow it yet: {escape(', '.join(refused))}." if refused else ""
         return f"Launch {count_resources(plan)} for ${plan.price_per_hour:.2f} an hour?{but}"

@@ -7,7 +7,7 @@ from html import escape
 import ipywidgets
 
 from workbench.errors import WorkbenchError
-from workbench.machines import Layout, Machine
+from workbench.machines import Layout, Machine, Plan
 from workbench.ui.cluster.fields import StandingClusters
 from workbench.ui.cluster.hints import Hints
 from workbench.ui.cluster.machines.application import ApplicationPanel, Functions
@@ -22,6 +22,7 @@ from workbench.verbs.workbench import Workbench
 
 REFUSED_S = 60.0
 """For which a provider that refused is not asked again."""
+IN_RED = "The words in red beside Train say why"
 
 
 class MachinesPanel:
@@ -65,17 +66,14 @@ class MachinesPanel:
 
     def refresh(self) -> None:
         """Ask the providers again; sends nothing where nothing changed."""
+        asked = self._read_plan()
         lines, every = [], []
         standing: dict[str, dict[str, Layout]] = {}
         for name in PROVIDERS:
             try:
                 found = self._ask(name)
             except WorkbenchError as error:
-                why = (
-                    escape(sentence(str(error)))
-                    if self._is_wanted(name)
-                    else "Choose it in the request, to see why"
-                )
+                why = escape(self._why_refused(name, error, asked))
                 lines.append(f"<li><b>{NAMES[name]}</b> {badge('stopped', 'not set up')} {why}</li>")
                 continue
             more = f"{self.application.line}; " if name == "aws" else ""
@@ -89,14 +87,17 @@ class MachinesPanel:
         self.list.html = _list(every)
         self.clusters.show(standing)
         self._offer(standing)
-        self.refresh_plan()
+        self._show_plan(asked)
 
-    def _is_wanted(self, name: str) -> bool:
-        """Tell whether the request asks for machines of this provider."""
+    def _why_refused(self, name: str, error: WorkbenchError, asked: Plan | WorkbenchError) -> str:
+        """Say why a provider refused, to who asks for its machines, unless the request says the same in red."""
+        if str(error) == str(asked):
+            return IN_RED
         try:
-            return self._wanted()[0] == name
+            is_wanted = self._wanted()[0] == name
         except WorkbenchError:
-            return False
+            is_wanted = False
+        return sentence(str(error)) if is_wanted else "Choose it in the request, to see why"
 
     def _ask(self, name: str) -> list[Machine]:
         """A provider's machines. One that refused is left alone for a while: to look for credentials takes seconds."""
@@ -113,15 +114,18 @@ class MachinesPanel:
         self._refused.pop(name, None)
         return found
 
-    def refresh_plan(self) -> None:
-        """Say what the request would make."""
+    def _read_plan(self) -> Plan | WorkbenchError:
+        """What the request would make, or why it cannot."""
         try:
-            provider, layout = self._wanted()
-            plan = self._workbench.machines.plan(provider, layout)
+            return self._workbench.machines.plan(*self._wanted())
         except WorkbenchError as error:
-            self.plan.html = banner("Nothing can be made for the request above", str(error), kind="note")
+            return error
+
+    def _show_plan(self, asked: Plan | WorkbenchError) -> None:
+        if isinstance(asked, WorkbenchError):
+            self.plan.html = banner("Nothing can be made for the request", IN_RED, kind="note")
             return
-        self.plan.html = f'<h4 class="wb-part">What the request above would make</h4><p>{describe_plan(plan)}. They end with their job.</p>'
+        self.plan.html = f'<h4 class="wb-part">What the request above would make</h4><p>{describe_plan(asked)}. They end with their job.</p>'
 
 
 def _count(machines: Sequence[Machine]) -> str:

@@ -5,7 +5,7 @@ from html import escape
 
 import ipywidgets
 
-from workbench.errors import BadInput, Unavailable, WorkbenchError
+from workbench.errors import BadInput, Unavailable
 from workbench.machines import Layout, Plan
 from workbench.ui.cluster.fields import StandingClusters, whole_number
 from workbench.ui.widgets.actions import Action, Message
@@ -107,10 +107,7 @@ class StandingClustersForm:
         self.type.layout.display = "none" if self.where.value == "local" else ""
 
     def _price(self) -> str:
-        try:
-            return f"Make {describe_plan(self._workbench.machines.plan(self.where.value, self._asked()[1]))}?"
-        except WorkbenchError as error:
-            return escape(str(error))
+        return f"Make {describe_plan(self._workbench.machines.plan(self.where.value, self._asked()[1]))}?"
 
     def _launch(self) -> str:
         name, layout = self._asked()

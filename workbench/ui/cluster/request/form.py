@@ -79,7 +79,7 @@ class RequestForm:
         self._outlook = Outlook(workbench, self.fields)
         self._hinting = Newest(self._hint)
         self._make_actions()
-        self.as_code = AsCode(self._lines)
+        self.as_code = AsCode(self._lines, "This request")
         self._lay_out()
         self.load(next(iter(self.code.offered)))
         requester.on_name(lambda _: self.refresh())
@@ -263,4 +263,5 @@ class RequestForm:
         self.as_code.refresh()
         self.sweep.refresh()
         self.hints.html, why_not = self._outlook.read(self._requester.name)
-        self.train.allow(not why_not, why_not)
+        for action in (self.estimate, self.train):
+            action.allow(not why_not, why_not)

@@ -68,7 +68,7 @@ class SweepForm:
         self.message = Message()
         self.settings = SettingFields(self._changed)
         self._browser: Browser | None = None
-        self.as_code = AsCode(lambda: [as_code.sweep(self._read(), self._offered())])
+        self.as_code = AsCode(lambda: [as_code.sweep(self._read(), self._offered())], "This sweep")
         self.method = ipywidgets.Dropdown(options=METHODS, description="Search")
         self.trials = ipywidgets.Text("", description="Trials", placeholder="all of a grid, else 20")
         self.at_once = ipywidgets.Text("", description="At a time", placeholder="as the queue lets")

@@ -59,7 +59,7 @@ def item(correction: Correction, alike: Sequence[Mapping[str, str]] = ()) -> dic
         "digit": str(correction.digit),
         "model": model,
         "writer": givers.name(correction),
-        "sure": "" if correction.sure is None else sure(min(correction.sure, 0.9999)),
+        "sure": "" if correction.sure is None else sure(correction.sure),
         "absurd": correction.absurd,
         "alike": [dict(one) for one in alike],
         "t": unix_seconds(correction.t),

@@ -72,7 +72,7 @@ class Entry:
 
     def tell(self, why: str) -> None:
         """Say what is wrong, or nothing."""
-        self._wrong.html = f'<p class="wb-problem">{escape(sentence(why))}</p>' if why else ""
+        self._wrong.html = f'<p class="wb-problem" role="alert">{escape(sentence(why))}</p>' if why else ""
         (self._entry.add_class if why else self._entry.remove_class)("wb-wrong")
 
     def _touched(self) -> None:

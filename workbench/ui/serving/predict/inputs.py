@@ -81,12 +81,9 @@ class InputsForm:
             raise wrong[0]
         return json.dumps(found, ensure_ascii=False)
 
-    def blame(self, why: str) -> None:
-        """Say beside the input that was refused why that is, be it said here or by a back end."""
-        why = why.partition(" answered ")[2].partition(": ")[2] or why
-        for field in self._fields.values():
-            if field.blame(why) and why:
-                return
+    def blame(self, why: str) -> str:
+        """Say beside the input that was refused why that is, be it said here or by a back end; its name, or nothing."""
+        return next((name for name, field in self._fields.items() if field.blame(why) and why), "")
 
     def _field(self, takes: Input) -> Field:
         if takes.kind == "image":

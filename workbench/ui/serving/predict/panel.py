@@ -187,10 +187,11 @@ class PredictPanel:
             with self._asking:  # a press beside a change that is asked about: one after the other
                 self._answer()
         except Exception as error:
-            self.answer.html = ""  # no answer to another question stands below an error
-            if self._by_name:
-                self.inputs.blame(str(error))
-            raise
+            blamed = self.inputs.blame(str(error)) if self._by_name else ""
+            # No answer to another question stands below an error, and what a field says is said once.
+            self.answer.html = waiting(f"The words in red at {blamed} say what to change.") if blamed else ""
+            if not blamed:
+                raise
 
     def _answer(self) -> None:
         version = self.model.version

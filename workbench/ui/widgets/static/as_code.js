@@ -42,7 +42,7 @@ function row(kind, text, label) {
 function render({ model, el }) {
   el.classList.add("wb", "wb-as-code");
   const fold = document.createElement("details");
-  const summary = element("summary", "", "As code");
+  const summary = element("summary", "", model.get("title"));
   const body = element("div", "wb-as-code-body");
   fold.append(summary, body);
   el.append(fold);

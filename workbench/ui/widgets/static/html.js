@@ -33,7 +33,7 @@ function render({ model, el }) {
   };
   el.addEventListener("click", handOver);
   el.addEventListener("click", open);
-  const draw = () => { el.innerHTML = model.get("html"); tell(); };
+  const draw = () => { el.innerHTML = unbroken(model.get("html")); tell(); };
   const comeIntoSight = () => {
     const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
     // What it says may come with the same message and be drawn after this.

@@ -26,7 +26,7 @@ export function said({ digit, predicted, model, writer, sure }) {
 function element(name, className, text) {
   const node = document.createElement(name);
   if (className) node.className = className;
-  if (text !== undefined) node.textContent = text;
+  if (text !== undefined) node.textContent = unbroken(text);
   return node;
 }
 
@@ -91,7 +91,7 @@ function render({ model, el }) {
     li.setAttribute("aria-label", `${lines.spoken}${item.absurd ? `; ${item.absurd}` : ""}`);
     if (item.absurd) {
       li.dataset.absurd = "true";
-      told.textContent = `${item.absurd[0].toUpperCase()}${item.absurd.slice(1)}`;
+      told.textContent = unbroken(`${item.absurd[0].toUpperCase()}${item.absurd.slice(1)}`);
       told.title = lines.second;
     }
     li.append(picture, words, told, ...alike(item), time, tools);

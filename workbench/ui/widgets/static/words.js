@@ -35,6 +35,11 @@ export function share(value) {
   return Number.isFinite(value) ? `${(value * 100).toFixed(2)} %` : "–";
 }
 
+/** A text or HTML in which no line ends between a figure and its "%". */
+export function unbroken(text) {
+  return text.replace(/(\d) %/g, "$1\u00a0%");
+}
+
 /** US dollars; nothing to pay is said in words. */
 export function money(value) {
   if (!Number.isFinite(value)) return "–";
