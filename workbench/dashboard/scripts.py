@@ -18,7 +18,7 @@ from jupyter_server.base.handlers import JupyterHandler
 from jupyter_server.utils import url_path_join
 from tornado import web
 
-from workbench.upstream import ipywidgets, unneeded_scripts
+from workbench.upstream import anywidget, ipywidgets, unneeded_scripts
 from workbench.upstream.voila import script_folders
 
 LIST = Path(__file__).parent / "page_scripts.txt"
@@ -43,7 +43,9 @@ class Scripts:
     def content(self) -> bytes:
         """All scripts; empty lines where none is there."""
         found = (self._read(name) for name in self._names)
-        scripts = [ipywidgets.mend(_SOURCE_MAP.sub(b"", text)) for text in found if text is not None]
+        scripts = [
+            anywidget.mend(ipywidgets.mend(_SOURCE_MAP.sub(b"", text))) for text in found if text is not None
+        ]
         extensions = self._roots.get("labextensions")
         if extensions and unneeded_scripts.known(extensions):
             scripts.insert(0, unneeded_scripts.INSTEAD.read_bytes())

@@ -49,6 +49,7 @@ class Choices:
         form = ipywidgets.Box(rare)
         form.add_class("wb-form")
         self.fold = ipywidgets.Accordion([form], titles=["More that need not be guessed"])
+        self.fold.add_class("wb-fold")
 
     def read(self) -> "How":
         """Read what was said; raises ``BadInput`` where a value cannot be."""
