@@ -149,6 +149,7 @@ def test_a_recipe_of_pictures_may_begin_with_a_net_that_has_learned_others(
     page.form.add.press()
     until(lambda: page.choice.value == "animals:1", page)
     assert page.recipe.fields.layout.display == ""
+    assert page.recipe.way.value == "plain"
     page.recipe.way.value = "backbone"
     page.recipe.make.press()
     until(lambda: "Say which net" in page.message.html, page)

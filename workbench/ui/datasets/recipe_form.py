@@ -46,6 +46,7 @@ class RecipeForm:
         options = [(WAYS[way], way) for way in ways]
         if tuple(options) != tuple(self.way.options):
             self.way.options = options
+            self.way.value = next(iter(ways), None)  # beginning without options, it has none of its own
         self._arrange()
 
     def _arrange(self) -> None:

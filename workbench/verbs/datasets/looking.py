@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 EXAMPLES = 12
 ROWS = 8
+LEAST_SERIES = 8
+MOST_CHANNELS = 6
+"""Of an array that is shown as lines."""
 SIDE = 72
 
 
@@ -66,7 +69,10 @@ def examples(manifest: "DatasetManifest", settings: Settings, first: int = EXAMP
     count = min(ROWS, *(len(found[name]) for name in names))
     rows = "".join(
         "<tr>"
-        + "".join(f"<td>{html.escape(_cell(found[name][n], name in dates))}</td>" for name in names)
+        + "".join(
+            f"<td>{series(found[name][n]) or html.escape(_cell(found[name][n], name in dates))}</td>"
+            for name in names
+        )
         + "</tr>"
         for n in range(count)
     )
@@ -142,6 +148,38 @@ def histogram(column: "Column", width: int = 120, height: int = 24) -> str:
         if count
     )
     return f'<svg class="wb-histogram" role="img" aria-label="histogram" width="{width}" height="{height}" fill="currentColor">{bars}</svg>'
+
+
+def series(value: object, width: int = 160, height: int = 32) -> str:
+    """An array ``(length,)`` or ``(length, channels)`` as a line for each channel; empty for what is none.
+
+    >>> series(3.5), series("words")
+    ('', '')
+    """
+    import numpy as np
+
+    if not isinstance(value, np.ndarray) or value.ndim not in (1, 2) or value.dtype.kind not in "iuf":
+        return ""
+    length, channels = value.shape[0], value.size // max(1, value.shape[0])
+    if length < LEAST_SERIES or not 0 < channels <= MOST_CHANNELS:
+        return ""
+    places = np.unique(np.linspace(0, length - 1, min(length, width)).astype(int))
+    taken = value.reshape(length, channels)[places].astype("f8")
+    good = np.isfinite(taken)
+    if not good.any():
+        return ""
+    low, high = taken[good].min(), taken[good].max()
+    x = places / (length - 1) * width
+    y = 1 + (height - 2) * (1 - (taken - low) / ((high - low) or 1))
+    lines = "".join(
+        f'<polyline points="{" ".join(f"{a:.0f},{b:.1f}" for a, b in zip(x[there], column[there], strict=True))}"/>'
+        for column, there in zip(y.T, good.T, strict=True)
+    )
+    said = f"{length} values" + (f" of {channels} channels" if channels > 1 else "")
+    return (
+        f'<svg class="wb-series" role="img" aria-label="{said}, from {low:.4g} to {high:.4g}" width="{width}" '
+        f'height="{height}" fill="none" stroke="currentColor">{lines}</svg>'
+    )
 
 
 def _data_url(pixels: "np.ndarray") -> str:
