@@ -7,7 +7,7 @@ import pytest
 from workbench import manifest
 from workbench.errors import ModelRefused
 from workbench.lineage import BeforeAfter, CorrectedPart, Parent, Share, WritersPart
-from workbench.manifest import Input, Manifest, ModelOutput, Training
+from workbench.manifest import Input, Manifest, ModelOutput, Training, drawn_at
 
 WHOLE = Manifest(
     name="mnist-cnn",
@@ -94,3 +94,28 @@ def test_a_manifest_that_nests_without_end_is_refused(tmp_path: Path) -> None:
     (tmp_path / "manifest.json").write_text("[" * 100_000)
     with pytest.raises(ModelRefused):
         manifest.read(tmp_path)
+
+
+DRAWN = Input((28, 28, 1), "image", "float32", (0, 255))
+
+
+@pytest.mark.parametrize(
+    ("made", "takes", "recognises"),
+    [
+        (WHOLE, True, True),
+        (Manifest(), True, True),
+        (Manifest(input=DRAWN, output=ModelOutput("values", (1,))), True, False),
+        (Manifest(input=DRAWN, output=ModelOutput("values", (28, 28, 1))), False, False),
+        (Manifest(input=Input((128, 1), "array", "float32")), False, False),
+        (Manifest(input=Input((28, 28, 4), "image", "float32")), False, False),
+        (
+            Manifest(inputs=(dataclasses.replace(DRAWN, name="a"), dataclasses.replace(DRAWN, name="b"))),
+            False,
+            False,
+        ),
+    ],
+)
+def test_who_can_be_drawn_at_is_told_by_what_goes_in_and_comes_out(
+    made: Manifest, takes: bool, recognises: bool
+) -> None:
+    assert (drawn_at.takes_pictures(made), drawn_at.recognises(made)) == (takes, recognises)

@@ -13,7 +13,7 @@ from backend.deployments.loading import Loaded
 from workbench import scores
 from workbench.doubt import Detector
 from workbench.errors import ModelRefused, NoPictureModel
-from workbench.manifest import Manifest, OutputKind
+from workbench.manifest import Manifest, OutputKind, drawn_at
 
 
 @dataclass(frozen=True)
@@ -75,13 +75,7 @@ class Deployment:
     @property
     def takes_pictures(self) -> bool:
         """Tell whether a drawing can be brought into the form of its input."""
-        if self.manifest.inputs:
-            return False
-        wanted = self.manifest.takes
-        if wanted.kind != "image" or len(wanted.sizes) != 3 or wanted.sizes[2] not in (1, 3):
-            return False
-        answers = self.manifest.output
-        return answers is None or len(answers.shape) == 1  # one score a class, not a picture again
+        return drawn_at.takes_pictures(self.manifest)
 
     def check_takes_pictures(self) -> None:
         """Raise NoPictureModel unless it does."""
@@ -99,7 +93,7 @@ class Deployment:
     @property
     def recognises(self) -> bool:
         """Tell whether it says of a drawing which of some classes it is."""
-        return self.takes_pictures and self.gives != "values"
+        return drawn_at.recognises(self.manifest)
 
     def check_recognises(self) -> None:
         """Raise NoPictureModel unless it does."""

@@ -15,7 +15,7 @@ from workbench.ui.as_code import lines as as_code
 from workbench.ui.cluster.hints import Hints
 from workbench.ui.cluster.jobs import views as job_views
 from workbench.ui.cluster.jobs.charts import JobCharts
-from workbench.ui.deploying import deploy_action
+from workbench.ui.deploying import deploy_action, deployed
 from workbench.ui.job_film import JobFilm
 from workbench.ui.widgets.actions import Action, Message
 from workbench.ui.widgets.logview import LogView
@@ -268,7 +268,7 @@ class JobPage:
             raise NotFound("its version is not there any more")
         settings = self._workbench.settings
         backends.open_backend(None, settings).deploy(version, who=self._requester.name)
-        return f"{version} answers on the drawing page now"
+        return deployed(version)
 
     def _done(self) -> None:
         self.refresh()

@@ -6,6 +6,7 @@ from html import escape
 
 from workbench.jobs import ACTIVE, ENDED, Job
 from workbench.machines import Machine
+from workbench.manifest import drawn_at
 from workbench.recipes import Recipe
 from workbench.ui.widgets.formats import duration, layout, money, ordinal, percent, time_left
 from workbench.ui.widgets.pieces import badge, banner, when
@@ -27,14 +28,15 @@ def head(job: Job) -> str:
 
 
 def links(job: Job, version: Version | None) -> str:
-    """Link where one can draw at the job's model, from its checkpoints while it trains, and its version's zip."""
+    """Link where one can draw at the job's model, or ask it, from its checkpoints while it trains, and its version's zip."""
     if version is not None:
+        ask = "Draw at it" if drawn_at.takes_pictures(version.manifest) else "Ask it"
         name, file = (
             f"{escape(version.name)}/{version.version}.zip",
             f"{escape(version.name)}-{version.version}.zip",
         )
         return (
-            f'<a class="wb-button" href="serve_and_predict.ipynb?model={escape(str(version))}">Draw at it</a>'
+            f'<a class="wb-button" href="serve_and_predict.ipynb?model={escape(str(version))}">{ask}</a>'
             f'<a class="wb-button" href="/workbench/models/{name}" download="{file}">Download</a>'
         )
     if job.state in ("initializing", "training") and job.provider == "local":

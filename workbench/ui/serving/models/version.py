@@ -9,7 +9,7 @@ from workbench.errors import BadInput, NotFound, WorkbenchError
 from workbench.ui import evaluations
 from workbench.ui.as_code import AsCode, Line
 from workbench.ui.as_code import lines as as_code
-from workbench.ui.deploying import deploy_action
+from workbench.ui.deploying import deploy_action, deployed
 from workbench.ui.film import Film
 from workbench.ui.film import read as read_film
 from workbench.ui.serving.choice import BackEndChoice
@@ -165,7 +165,7 @@ class VersionPage:
         self.reason.value = self.canary.value = ""
         self._changed()
         if share is None:
-            return f"{version} answers on {page} now"
+            return deployed(version, page)
         if share:
             return f"{version} answers {share:g} % of the drawings on {page}, as a canary"
         return f"{version} is no canary any more"
