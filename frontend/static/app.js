@@ -1,6 +1,6 @@
 // The page: events in, requests and words out. What to do is decided in asking.js, what to say in words.js.
 
-import { next, start } from "./asking.js";
+import { isAsking, next, start } from "./asking.js";
 import { wayBack } from "./back.js";
 import * as backend from "./backend.js";
 import * as config from "./config.js";
@@ -183,6 +183,7 @@ function render() {
   const sure = answer && answer.digit !== null ? answer : null;
   const mood = shown?.mood ?? (sure ? "answer" : "empty");
   part("answer").dataset.mood = mood;
+  part("answer").ariaBusy = String(isAsking(state));
   part("answer").classList.toggle("stale", state.slow || (shown !== null && sure !== null));
 
   set(part("hint"), { hidden: !isBlank() });

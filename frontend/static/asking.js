@@ -96,6 +96,9 @@ function arrived(state, flight, outcome, now) {
   }
 }
 
+/** Whether an answer about the drawing as it is, or was a moment ago, is still to come. */
+export const isAsking = ({ link, wanted, flight }) => link === "ready" && (wanted || flight?.what === "predict");
+
 const again = (state) => ({ ...state, wanted: state.inked });
 
 /** What says it is ready and yet does not answer is asked at growing intervals too. */

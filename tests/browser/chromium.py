@@ -1,10 +1,15 @@
 """Which browser, and how it is started."""
 
 import shutil
+from typing import Any
 
-from playwright.sync_api import Browser, Playwright
+from playwright.sync_api import Browser, BrowserContext, Playwright
 
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
+WAIT_MS = 120_000
+"""What a page may take to show what is expected, or to let itself be clicked, on a computer that has much else to do."""
+JOB_MS = 600_000
+"""What a job may take there until it trains, or until it is done."""
 FLAGS = (
     "--headless",
     "--no-sandbox",
@@ -24,3 +29,10 @@ def find() -> str | None:
 
 def launch(playwright: Playwright, program: str) -> Browser:
     return playwright.chromium.launch(executable_path=program, args=list(FLAGS))
+
+
+def open_context(browser: Browser, **how: Any) -> BrowserContext:
+    """Open a context, by Playwright's ``new_context``, that has patience; the caller closes it."""
+    context = browser.new_context(**how)
+    context.set_default_timeout(WAIT_MS)
+    return context

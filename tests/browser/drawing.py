@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 from playwright.sync_api import Browser, Page, expect
 
+from tests.browser.chromium import open_context
 from tests.browser.conftest import Front
-from tests.services import stand_in_backend as stand_in
 
 Line = Sequence[tuple[float, float]]
 """Points on the paper, in 280ths of its side."""
@@ -43,7 +43,7 @@ class Seen:
 @contextlib.contextmanager
 def visit(browser: Browser, url: str, *, wait: bool = True, **how: Any) -> Iterator[tuple[Page, Seen]]:
     """The page in a context of its own; ``how`` is Playwright's ``new_context``."""
-    context = browser.new_context(**{"viewport": {"width": 1120, "height": 860}, **how})
+    context = open_context(browser, **{"viewport": {"width": 1120, "height": 860}, **how})
     try:
         page = context.new_page()
         seen = Seen(page)
@@ -108,11 +108,9 @@ def mood(page: Page, wanted: str) -> None:
     expect(page.locator("#answer")).to_have_attribute("data-mood", wanted)
 
 
-def settled(page: Page, backend: stand_in.Backend) -> None:
+def settled(page: Page) -> None:
     """The drawing as it is has been asked about and nothing is under way."""
-    count = -1
-    while count != (count := backend.count("/predict")):
-        page.wait_for_timeout(300)
+    expect(page.locator("#answer")).to_have_attribute("aria-busy", "false")
 
 
 def sent(body: dict[str, Any]) -> np.ndarray:

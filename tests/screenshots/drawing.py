@@ -55,7 +55,7 @@ def unsure(page: Page, backend: stand_in.Backend) -> None:
     page.fill("#width", "32")
     draw(page, THREE)
     shown(page, "answer")
-    settled(page, backend)  # an answer that comes later takes back what was said of one before
+    settled(page)  # an answer that comes later takes back what was said of one before
     page.click("#wrong")
 
 
@@ -113,7 +113,7 @@ def several(page: Page, backend: stand_in.Backend) -> None:
     )
     draw(page, FORTY_TWO)
     shown(page, "answer")
-    settled(page, backend)
+    settled(page)
 
 
 def several_read(page: Page, backend: stand_in.Backend) -> None:

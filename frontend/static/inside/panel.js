@@ -198,8 +198,10 @@ function layerStack(say, level) {
       button.addEventListener("keydown", (event) => move(event, self, map));
       button.addEventListener("focus", () => {
         if (!button.matches(":focus-visible")) return;
-        const grey = pixels(image);
-        if (grey) choose(self, map, brightest(grey), true);
+        decoded([image], () => {
+          const grey = document.activeElement === button && pixels(image);
+          if (grey) choose(self, map, brightest(grey), true);
+        });
       });
     });
     return self;
@@ -230,6 +232,12 @@ function layerStack(say, level) {
 
   function explain(aloud = false) {
     if (!picked) return;
+    const { self, map } = picked;
+    decoded([self.tiles[map].image, ...(self.taken?.images ?? [])], () => explainDecoded(aloud));
+  }
+
+  function explainDecoded(aloud) {
+    if (!picked) return;
     const { self, map, at: [row, column] } = picked;
     const { image, mark } = self.tiles[map];
     const found = pixels(image);
@@ -241,7 +249,7 @@ function layerStack(say, level) {
     const value = self.flat ? (self.layer.values?.[column] ?? valueOf(grey, self.layer.range)) : valueOf(grey, self.layer.range);
     const title = self.flat ? `${self.layer.name}, number ${column}` : `${self.layer.name}, map ${map + 1}, column ${column + 1}, row ${row + 1}`;
     const kernel = kernels.get(self.layer.name);
-    const given = kernel && self.taken ? self.taken() : null;
+    const given = kernel && self.taken ? self.taken.planes() : null;
     if (kernel && given) glass.replaceChildren(...lens(title, windowAt(kernel, given, map, row, column), self.layer.after, value));
     else glass.replaceChildren(make("p", {}, title, ": ", make("strong", {}, short(value))));
     if (aloud) say(self.flat ? `${title}: ${short(value)}` : says.spokenPixel(self.layer.name, map, [row, column], short(value)));
@@ -264,7 +272,7 @@ function layerStack(say, level) {
         self.rest.textContent = layer.missing ? `Not shown: ${layer.missing}.` : says.leftOut(layer);
         self.taken = layer.takes ? taker(layer.takes) : null;
       });
-      if (picked) setTimeout(explain); // once the pictures are there
+      if (picked) setTimeout(explain); // once it is known which pictures are still to come
     },
   };
 }
@@ -289,13 +297,23 @@ function columnChart(count) {
 
 const signature = (layers) => layers.map(({ name, shape, maps }) => `${name}:${shape}:${maps.length}`).join();
 
-/** The planes that a convolution looks at, decoded when they are asked for. */
+/** Do it at once, or when those of the pictures that are still to come have come. */
+function decoded(images, then) {
+  const coming = images.filter(({ complete }) => !complete);
+  if (coming.length) Promise.allSettled(coming.map((one) => one.decode())).then(then);
+  else then();
+}
+
+/** The planes that a convolution looks at: their pictures, and their numbers once these have come. */
 function taker({ maps, range }) {
   const images = maps.map((src) => make("img", { src }));
-  return () => {
-    const planes = images.map(pixels);
-    if (planes.some((plane) => !plane)) return null;
-    return { width: planes[0].width, height: planes[0].height, planes: planes.map(({ grey }) => grey), range };
+  return {
+    images,
+    planes() {
+      const planes = images.map(pixels);
+      if (planes.some((plane) => !plane)) return null;
+      return { width: planes[0].width, height: planes[0].height, planes: planes.map(({ grey }) => grey), range };
+    },
   };
 }
 

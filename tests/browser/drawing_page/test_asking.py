@@ -12,7 +12,7 @@ from tests.services import stand_in_backend as stand_in
 def test_predict_asks_again(opened: tuple[Page, stand_in.Backend]) -> None:
     page, backend = opened
     draw(page, SEVEN)
-    settled(page, backend)
+    settled(page)
     before = backend.count("/predict")
     backend.says["/predict"] = stand_in.answer(1)
     page.get_by_role("button", name="Predict").click()
@@ -33,9 +33,10 @@ def test_one_request_is_in_flight_and_the_latest_drawing_wins(opened: tuple[Page
         draw(page, SEVEN)
         draw(page, THREE)
         page.get_by_role("button", name="Predict").click()
+        wait_until(lambda: backend.count("/predict") == 1, 60, "the first drawing")
         page.wait_for_timeout(300)
         assert backend.count("/predict") == 1
-    settled(page, backend)
+    settled(page)
     assert backend.count("/predict") == 2
     assert backend.most_at_once == 1
     mood(page, "answer")
@@ -51,7 +52,7 @@ def test_an_answer_that_comes_after_clear_is_dropped(opened: tuple[Page, stand_i
         draw(page, SEVEN)
         wait_until(lambda: backend.count("/predict") == 1, 5, "a prediction")
         page.keyboard.press("Escape")
-    settled(page, backend)
+    settled(page)
     mood(page, "empty")
     expect(page.locator("#digit")).to_have_text("")
 
@@ -61,5 +62,5 @@ def test_many_strokes_send_no_more_than_the_pace_allows(opened: tuple[Page, stan
     began = time.monotonic()
     for _ in range(4):
         draw(page, SEVEN)
-    settled(page, backend)
+    settled(page)
     assert backend.count("/predict") <= (time.monotonic() - began) / 0.125 + 2

@@ -10,7 +10,7 @@ from tests.services import stand_in_backend as stand_in
 def test_a_wrong_answer_is_corrected(opened: tuple[Page, stand_in.Backend]) -> None:
     page, backend = opened
     draw(page, SEVEN)
-    settled(page, backend)
+    settled(page)
     page.get_by_role("button", name="No, it's a …").click()
     chooser = page.get_by_role("group", name="Which digit is it?")
     expect(chooser.get_by_role("button")).to_have_count(10)
@@ -29,7 +29,7 @@ def test_a_correction_by_keyboard_and_escape_closes_the_chooser_alone(
 ) -> None:
     page, backend = opened
     draw(page, SEVEN)
-    settled(page, backend)
+    settled(page)
     wrong = page.get_by_role("button", name="No, it's a …")
     wrong.focus()
     page.keyboard.press("Enter")
@@ -61,7 +61,7 @@ def test_a_correction_that_is_not_taken_is_told_kindly(
     page, backend = opened
     backend.says["/corrections"] = says
     draw(page, SEVEN)
-    settled(page, backend)
+    settled(page)
     page.click("#wrong")
     page.click("#digits button:text('1')")
     expect(page.locator("#thanks")).to_contain_text(told)
@@ -84,7 +84,7 @@ def test_a_correction_is_taken_back_by_the_secret_that_came_with_it(
     page, backend = opened
     backend.says["/corrections"] = kept("one")
     draw(page, SEVEN)
-    settled(page, backend)
+    settled(page)
     expect(page.locator("#given")).to_be_hidden()
     correct(page, 1)
     backend.says["/corrections"] = (200, {"taken_back": 1, "reviewed": 0, "unknown": 0})
@@ -105,7 +105,7 @@ def test_corrections_can_be_taken_back_later_and_after_a_reload_the_latest_first
         backend.says["/corrections"] = kept(f"secret {digit}")
         page.keyboard.press("Escape")
         draw(page, lines)
-        settled(page, backend)
+        settled(page)
         correct(page, digit)
     page.reload()
     expect(page.locator("#given")).to_contain_text("You noted 2 digits, the last one a 4.")

@@ -9,7 +9,7 @@ from tests.services import stand_in_backend as stand_in
 def test_what_is_no_digit_is_called_so_and_the_guess_is_grey(opened: tuple[Page, stand_in.Backend]) -> None:
     page, backend = opened
     draw(page, SEVEN)
-    settled(page, backend)
+    settled(page)
     blue = page.locator("#digit").evaluate("e => getComputedStyle(e).color")
     backend.says["/predict"] = stand_in.answer(4, doubt={"kind": "no_digit", "score": 0.93})
     page.get_by_role("button", name="Predict").click()
@@ -32,7 +32,7 @@ def test_two_digits_are_read_one_by_one_when_the_visitor_wants_it(
         9, sure=0.57, doubt={"kind": "several", "score": 0.9}, parts=parts
     )
     draw(page, SEVEN)
-    settled(page, backend)
+    settled(page)
     expect(page.get_by_text("Two digits? 4 and 2", exact=True)).to_be_visible()
     expect(page.locator(".first")).to_have_text("As one digit: 57.0 %")
     page.get_by_role("button", name="Read 42").click()
@@ -41,12 +41,12 @@ def test_two_digits_are_read_one_by_one_when_the_visitor_wants_it(
     expect(page.locator("#doubt")).to_be_hidden()
     expect(page.locator("#wrong")).to_be_hidden()
     draw(page, [[(40, 40), (44, 44)]])  # the same drawing goes on
-    settled(page, backend)
+    settled(page)
     expect(page.locator("#digit")).to_have_text("42")
     page.get_by_role("button", name="Read 9").click()
     expect(page.locator("#digit")).to_have_text("9")
     page.get_by_role("button", name="Read 42").click()
     page.keyboard.press("Escape")
     draw(page, THREE)
-    settled(page, backend)
+    settled(page)
     expect(page.locator("#digit")).to_have_text("9")

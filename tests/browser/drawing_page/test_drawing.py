@@ -18,7 +18,7 @@ def test_a_drawing_by_mouse_is_answered_while_it_is_drawn(opened: tuple[Page, st
     expect(page.locator("#digit")).to_have_text("7")
     page.mouse.up()
     draw(page, SEVEN[1:])
-    settled(page, backend)
+    settled(page)
     expect(page.locator("#first")).to_have_text("97.0 %")
     expect(page.locator("#second")).to_have_text("8")
     expect(page.locator("#bars li")).to_have_count(10)
@@ -28,7 +28,7 @@ def test_a_drawing_by_mouse_is_answered_while_it_is_drawn(opened: tuple[Page, st
     assert page.locator("#seen img").evaluate("image => image.naturalWidth") == 28
     bodies = backend.bodies()
     assert all(set(body) == {"image"} for body in bodies)
-    assert len(bodies) > 2
+    assert len(bodies) > 1
     assert 1000 < (sent(bodies[-1]) > 127).sum() < 3000
 
 
@@ -126,7 +126,7 @@ def test_a_drawing_is_the_same_picture_on_every_screen_and_in_every_colour(
         front.backend.requests.clear()
         with visit(browser, front.url, **how) as (page, _):
             draw(page, SEVEN)
-            settled(page, front.backend)
+            settled(page)
             pictures.append(sent(front.backend.bodies()[-1]).astype(int))
     for picture in pictures[1:]:
         assert np.abs(picture - pictures[0]).mean() < 4

@@ -29,7 +29,7 @@ def test_a_picture_lies_on_the_paper_until_something_is_drawn(
     assert ink(page) == 0
     draw(page, SEVEN)
     expect(page.locator("#given-picture")).to_be_hidden()
-    settled(page, backend)
+    settled(page)
     assert sent(backend.bodies()[-1]).shape == (112, 112)
     page.keyboard.press("Escape")
     give(page, "#sheet", how, [("nine.png", "image/png", png(20, 20))])

@@ -165,7 +165,7 @@ def test_who_wants_no_motion_gets_none(browser: Browser, front: Front) -> None:
 def test_screen_readers_are_told_an_answer_once_and_only_when_the_pen_rests(
     opened: tuple[Page, stand_in.Backend],
 ) -> None:
-    page, backend = opened
+    page, _ = opened
     page.evaluate(
         """() => {
             globalThis.told = [];
@@ -177,7 +177,7 @@ def test_screen_readers_are_told_an_answer_once_and_only_when_the_pen_rests(
         draw(page, SEVEN)
     expect(page.locator("#spoken")).to_have_text("7, 97.0 %. Second guess 8, 1.5 %.")
     draw(page, THREE)
-    settled(page, backend)
+    settled(page)
     page.wait_for_timeout(900)
     assert page.evaluate("told") == ["7, 97.0 %. Second guess 8, 1.5 %."]
 

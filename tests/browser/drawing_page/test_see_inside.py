@@ -11,7 +11,7 @@ def test_the_layers_follow_the_pen_once_the_panel_is_open(opened: tuple[Page, st
     page, backend = opened
     draw(page, SEVEN[:1])
     mood(page, "answer")
-    settled(page, backend)
+    settled(page)
     assert backend.count("/inside") == 0
     page.click("#look")
     expect(page.locator(".inside-layers > li")).to_have_count(3)
@@ -20,7 +20,7 @@ def test_the_layers_follow_the_pen_once_the_panel_is_open(opened: tuple[Page, st
     expect(page.locator(".inside-why p")).to_contain_text("most of all at the top")
     before = len(backend.bodies("/inside"))
     draw(page, SEVEN[1:])
-    settled(page, backend)
+    settled(page)
     wait_until(
         lambda: backend.bodies("/inside")[-1] == backend.bodies()[-1], 30, "a look at the last drawing"
     )
@@ -32,6 +32,7 @@ def test_the_layers_follow_the_pen_once_the_panel_is_open(opened: tuple[Page, st
 def test_a_pixel_of_a_map_shows_its_window_and_weights(opened: tuple[Page, stand_in.Backend]) -> None:
     page, _ = opened
     draw(page, SEVEN)
+    settled(page)
     page.click("#look")
     first = page.locator(".inside-map").first
     first.hover()
@@ -39,6 +40,7 @@ def test_a_pixel_of_a_map_shows_its_window_and_weights(opened: tuple[Page, stand
     expect(page.locator(".inside-result")).to_contain_text("each cell times its weight")
     page.locator(".inside-choice button").last.focus()
     page.keyboard.press("Tab")
+    expect(page.locator("#spoken")).to_contain_text("look, map 1, column 28, row 1")
     page.keyboard.press("ArrowLeft")
     expect(page.locator("#spoken")).to_contain_text("look, map 1, column 27, row 1")
     page.keyboard.press("PageDown")

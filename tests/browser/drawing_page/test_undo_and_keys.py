@@ -47,14 +47,14 @@ def test_undo_redo_and_clear_by_key(opened: tuple[Page, stand_in.Backend], modif
 
 
 def test_clearing_in_the_middle_of_a_stroke_ends_the_stroke(opened: tuple[Page, stand_in.Backend]) -> None:
-    page, backend = opened
+    page, _ = opened
     draw(page, SEVEN[:1], lift=False)
     page.keyboard.press("Escape")
     assert ink(page) == 0
     page.mouse.move(500, 500)
     page.mouse.up()
     assert ink(page) == 0
-    settled(page, backend)
+    settled(page)
     mood(page, "empty")
 
 
@@ -78,7 +78,7 @@ def test_one_can_draw_with_the_keyboard_alone(opened: tuple[Page, stand_in.Backe
     assert drawn > 1000
     page.keyboard.press("ArrowLeft")
     assert ink(page) == drawn
-    settled(page, backend)
+    settled(page)
     before = backend.count("/predict")
     page.keyboard.press("Enter")
     wait_until(lambda: backend.count("/predict") > before, 5, "a prediction by Enter")
@@ -89,10 +89,10 @@ def test_one_can_draw_with_the_keyboard_alone(opened: tuple[Page, stand_in.Backe
 def test_every_control_can_be_reached_by_tab_and_shows_its_focus(
     opened: tuple[Page, stand_in.Backend],
 ) -> None:
-    page, backend = opened
+    page, _ = opened
     draw(page, SEVEN)
     page.keyboard.press("Control+z")
-    settled(page, backend)
+    settled(page)
     page.focus("#theme")
     reached = []
     for _ in range(9):
