@@ -21,6 +21,8 @@ from workbench.settings import PROJECT, Settings, from_environment
 
 PATIENCE = 5
 """How much longer than on a computer of its own a test waits before it fails: beside other work, under ``nice``."""
+LEAST_PATIENCE_S = 60
+"""Seconds that a test waits at least for what must come: a busy computer may not look at a process for many."""
 ASK_EVERY_S, ASK_SHARE, SELDOMEST_S = 0.05, 0.1, 1.0
 """How often a test that waits asks, the share of a core that it takes with that at most, and how often it asks at least: what it waits
 for needs the core."""
@@ -61,6 +63,10 @@ class Chain:
             assert done.returncode == 0, done.stderr
         return done
 
+    def end_job(self, id: int) -> None:
+        """Terminate a job if it still runs: others wait for their turn in the same queue."""
+        self.workbench("terminate", str(id), check=False)
+
     def status(self) -> dict[str, dict[str, Any]]:
         """The rows of ``workbench status --json`` by name."""
         return {row["name"]: row for row in json.loads(self.workbench("status", "--json").stdout)["services"]}
@@ -94,7 +100,7 @@ def end_chain(chain: Chain, number: int = signal.SIGINT) -> None:
     """End it as Ctrl-C does and wait for it."""
     if chain.process.poll() is None:
         chain.process.send_signal(number)
-    chain.process.wait(40)
+    chain.process.wait(40 * PATIENCE)
 
 
 def wait_until(condition: Callable[[], Any], timeout_s: float, what: str, chain: Chain | None = None) -> Any:
@@ -102,7 +108,7 @@ def wait_until(condition: Callable[[], Any], timeout_s: float, what: str, chain:
 
     ``timeout_s`` is what it may take on a computer that has nothing else to do.
     """
-    timeout_s *= PATIENCE
+    timeout_s = max(timeout_s * PATIENCE, LEAST_PATIENCE_S)
     give_up = time.monotonic() + timeout_s
     while True:
         began = time.thread_time()
@@ -122,7 +128,7 @@ def wait_until(condition: Callable[[], Any], timeout_s: float, what: str, chain:
 def answers(url: str, expect: int = 200) -> bool:
     """Whether the URL answers with that status."""
     try:
-        with urllib.request.urlopen(url, timeout=5) as answer:
+        with urllib.request.urlopen(url, timeout=LEAST_PATIENCE_S) as answer:
             return bool(answer.status == expect)
     except urllib.error.HTTPError as error:
         with error:

@@ -48,9 +48,9 @@ def test_commands_say_how_they_went_whole_and_end_in_time(session: Session, mach
     assert run("sh", "-c", "echo no >&2; exit 7") == CommandEnded(7, "", "no\n")
     long = run("sh", "-c", "seq 20000")
     assert long.stdout.split()[-1] == "20000", "SSM itself gives the first 24,000 characters"
-    late = run("sh", "-c", "echo begun; sleep 60", timeout_s=1)
+    late = run("sh", "-c", "echo begun; sleep 60", timeout_s=5)
     assert (late.code, late.stdout) == (-signal.SIGKILL, "begun\n")
-    assert "ended after 1 s" in late.stderr
+    assert "ended after 5 s" in late.stderr
 
     both = commands.run(session, bucket, machines, ["sh", "-c", "echo $INSTANCE_ID"])
     assert {id: done.stdout.strip() for id, done in both.items()} == {id: id for id in machines}

@@ -60,13 +60,16 @@ class Server:
         return self.ask(method, path, body, **BEARER)
 
 
-def start(home: Path, port: int, **environment: str) -> Server:
+CONFIGURATION = "backend/gunicorn.conf.py"
+
+
+def start(home: Path, port: int, configuration: str = CONFIGURATION, **environment: str) -> Server:
     """Start gunicorn; the caller ends it."""
     home.mkdir(parents=True, exist_ok=True)
     log = home / "backend.log"
     with log.open("ab") as file:
         process = subprocess.Popen(
-            [sys.executable, "-m", "gunicorn", "-c", "backend/gunicorn.conf.py", "backend.wsgi:app"],
+            [sys.executable, "-m", "gunicorn", "-c", configuration, "backend.wsgi:app"],
             cwd=PROJECT,
             env={
                 "PATH": os.environ["PATH"],
@@ -83,7 +86,7 @@ def start(home: Path, port: int, **environment: str) -> Server:
     return Server(process, settings, log, time.monotonic())
 
 
-def wait_for(condition: Callable[[], Any], server: Server, timeout_s: float = 20.0) -> Any:
+def wait_for(condition: Callable[[], Any], server: Server, timeout_s: float = 100.0) -> Any:
     give_up = time.monotonic() + timeout_s
     while time.monotonic() < give_up:
         try:
@@ -99,7 +102,7 @@ def wait_for(condition: Callable[[], Any], server: Server, timeout_s: float = 20
 def stop(server: Server) -> None:
     server.process.terminate()
     try:
-        server.process.wait(25)
+        server.process.wait(100)
     finally:
         server.process.kill()
         server.process.wait()

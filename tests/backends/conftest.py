@@ -103,7 +103,7 @@ def visitor(url: str) -> Callable[[int], str]:
         picture = making.data_url(making.png(making.seven(280 - 3 * next(sent)))).decode()
         body = json.dumps({"image": picture, "predicted": 7, "digit": digit}).encode()
         request = urllib.request.Request(f"{url}/corrections", body, {"Content-Type": "application/json"})
-        with urllib.request.urlopen(request, timeout=20) as answer:
+        with urllib.request.urlopen(request, timeout=120) as answer:
             return str(json.loads(answer.read())["id"])
 
     return correct

@@ -124,7 +124,7 @@ class Breaking(http.server.BaseHTTPRequestHandler):
             self.server.behind + self.path, body or None, headers, method=self.command
         )
         try:
-            with urllib.request.urlopen(request, timeout=20) as answer:
+            with urllib.request.urlopen(request, timeout=120) as answer:
                 status, content = answer.status, answer.read()
         except urllib.error.HTTPError as error:
             with error:

@@ -13,14 +13,11 @@ from workbench.services import frontend
 
 from . import chromium
 
-EXPECT_MS = 120_000
-"""What a page may take to show what is expected, on a computer that has much else to do."""
-
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """A running Chromium; each test opens a context of its own in it."""
-    expect.set_options(timeout=EXPECT_MS)
+    expect.set_options(timeout=chromium.WAIT_MS)
     program = chromium.find()
     if program is None:
         pytest.skip(

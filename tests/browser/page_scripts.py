@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from playwright.sync_api import Browser, sync_playwright
 
 from tests.browser import chromium
+from tests.browser.chromium import open_context
 from tests.chain import make_settings
 from tests.dashboard.serving import Dashboard, serving, write_notebook
 from workbench.dashboard import scripts
@@ -25,12 +26,12 @@ ipywidgets.VBox([ui.Requester("ada"), ipywidgets.Accordion([ipywidgets.FileUploa
 def asked_for(browser: Browser, dashboard: Dashboard, notebook: str) -> list[str]:
     """The pieces that a page with widgets asks for, as the list names them, in order."""
     asked: list[str] = []
-    with browser.new_context() as context:
+    with open_context(browser) as context:
         page = context.new_page()
         page.goto(f"{dashboard.origin}/workbench?token={dashboard.settings.token}")
         page.on("request", lambda request: asked.append(urlsplit(request.url).path))
         page.goto(f"{dashboard.origin}/voila/render/{notebook}")
-        page.get_by_role("button", name="Here").wait_for(timeout=60_000)
+        page.get_by_role("button", name="Here").wait_for()
         page.wait_for_load_state("networkidle")
     pieces = [path.removeprefix("/voila/") for path in asked if path.endswith(".js")]
     return [piece for piece in pieces if _is_piece(piece)]

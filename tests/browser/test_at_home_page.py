@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, expect
 
 from backend.deployments.engines import InProcess
 from tests.browser import axe
+from tests.browser.chromium import open_context
 from tests.browser.drawing import SEVEN, Seen, draw
 from tests.chain import Chain
 from tests.drawings import strokes
@@ -59,7 +60,7 @@ def test_it_answers_a_thousand_drawings_as_the_back_end_does(
 def compare(version: registry.Version, browser: Browser, folder: Path) -> None:
     file = at_home.write(version, folder / "home.html")
     assert file.stat().st_size < MOST_BYTES
-    context = browser.new_context(offline=True, viewport={"width": 380, "height": 780})
+    context = open_context(browser, offline=True, viewport={"width": 380, "height": 780})
     try:
         page = context.new_page()
         seen = Seen(page)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from tests.browser.chromium import open_context
 from tests.browser.drawing import Line, draw, touch, visit
 from tests.chain import Chain
 from tests.drawings import strokes
@@ -70,7 +71,7 @@ def test_what_a_writer_gives_is_with_the_back_end_until_it_is_taken_back(
 ) -> None:
     backend = open_backend(None, chain.settings)
     before = backend.counts().waiting
-    context = browser.new_context()
+    context = open_context(browser)
     try:
         page = context.new_page()
         page.goto(f"{chain.page}/collect.html")

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from tests.browser.chromium import open_context
 from tests.browser.conftest import Front
 from tests.browser.drawing import SEVEN, Seen, draw, ink, touch
 from tests.chain import wait_until
@@ -17,7 +18,7 @@ from tests.services import stand_in_backend as stand_in
 
 @pytest.fixture
 def page(browser: Browser, front: Front) -> Iterator[Page]:
-    context = browser.new_context(viewport={"width": 1120, "height": 860})
+    context = open_context(browser, viewport={"width": 1120, "height": 860})
     page = context.new_page()
     seen = Seen(page)
     keep_apart(front.backend)
@@ -143,7 +144,7 @@ def test_while_the_back_end_is_away_drawings_wait_and_are_sent_when_it_is_back_a
     page.reload()
     expect(page.locator("#count")).to_have_text("4 of 10")
     front.backend.start()
-    expect(page.locator("#kept")).to_have_text("3 kept.", timeout=30_000)
+    expect(page.locator("#kept")).to_have_text("3 kept.")
     assert [body["digit"] for body in collected(front.backend)] == asked
 
 
@@ -196,8 +197,8 @@ def test_on_a_phone_all_that_one_needs_is_on_the_screen_and_a_finger_draws(
     browser: Browser, front: Front, scheme: Any
 ) -> None:
     keep_apart(front.backend)
-    context = browser.new_context(
-        viewport={"width": 380, "height": 740}, has_touch=True, is_mobile=True, color_scheme=scheme
+    context = open_context(
+        browser, viewport={"width": 380, "height": 740}, has_touch=True, is_mobile=True, color_scheme=scheme
     )
     try:
         page = context.new_page()

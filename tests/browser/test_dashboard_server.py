@@ -7,12 +7,12 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
 from tests.browser import page_scripts
+from tests.browser.chromium import open_context
 from tests.chain import make_settings, wait_until
 from tests.dashboard.serving import Dashboard, serving, write_notebook
 from workbench.jobs import Store
 from workbench.recipes import Recipe
 
-WAIT_MS = 60_000
 NAMES = """\
 import ipywidgets
 from workbench import ui
@@ -88,8 +88,7 @@ class Watch:
 
 @pytest.fixture
 def context(browser: Browser) -> Iterator[BrowserContext]:
-    context = browser.new_context(viewport={"width": 1100, "height": 800}, color_scheme="light")
-    context.set_default_timeout(WAIT_MS)
+    context = open_context(browser, viewport={"width": 1100, "height": 800}, color_scheme="light")
     yield context
     context.close()
 

@@ -8,12 +8,12 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser import axe
+from tests.browser.chromium import open_context
 from tests.chain import make_settings
 from tests.dashboard.serving import serving
 from tests.datasets import bringing
 from workbench.settings import PROJECT, Settings
 
-WAIT_MS = 120_000
 pytest.importorskip("pyarrow")
 
 
@@ -29,13 +29,12 @@ def here(
 
 
 def opened(browser: Browser, settings: Settings, width: int = 1280) -> Page:
-    context = browser.new_context(viewport={"width": width, "height": 900})
-    context.set_default_timeout(WAIT_MS)
+    context = open_context(browser, viewport={"width": width, "height": 900})
     page = context.new_page()
     page.goto(
         f"http://127.0.0.1:{settings.dashboard_port}/voila/render/datasets.ipynb?token={settings.token}"
     )
-    expect(page.locator(".wb-upload input")).to_be_visible(timeout=WAIT_MS)
+    expect(page.locator(".wb-upload input")).to_be_visible()
     return page
 
 

@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.backend import making
+from tests.browser.chromium import open_context
 from workbench.backends.correction_values import Correction
 from workbench.ui.serving.corrections.review_grid import item
 from workbench.ui.widgets import theme
@@ -48,7 +49,7 @@ SHOWN = [
 
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
-    context = browser.new_context(viewport={"width": 900, "height": 520})
+    context = open_context(browser, viewport={"width": 900, "height": 520})
     page = context.new_page()
     page.set_content(f"<style>{theme.css('review')}</style><body class='wb'><div id='grid'></div></body>")
     page.evaluate(MODEL, [theme.esm("words") + theme.esm("review"), SHOWN])

@@ -4,6 +4,7 @@ import re
 import shutil
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, expect
 
 from tests.backend import making, real_server
 from tests.browser import axe, made_models
-from tests.browser.drawing import SEVEN, THREE, Line, visit
+from tests.browser.chromium import JOB_MS, open_context
+from tests.browser.drawing import SEVEN, THREE, Line, settled, visit
 from tests.browser.drawing import draw as draw_on_page
 from tests.browser.test_film import FORM, numbers
 from tests.chain import Chain, make_settings
@@ -25,15 +27,12 @@ from workbench.models import registry
 from workbench.models.registry import Version
 from workbench.settings import PROJECT, Settings
 
-WAIT_MS = 120_000
-
 
 class Screen:
     """The serving page as one sees it."""
 
     def __init__(self, browser: Browser, settings: Settings, query: str = "", **how: Any) -> None:
-        self.context = browser.new_context(**{"viewport": {"width": 1280, "height": 900}, **how})
-        self.context.set_default_timeout(WAIT_MS)
+        self.context = open_context(browser, **{"viewport": {"width": 1280, "height": 900}, **how})
         self.page: Page = self.context.new_page()
         self.errors: list[str] = []
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
@@ -91,25 +90,23 @@ def publish_again(settings: Settings) -> Version:
     return registry.add("mnist-cnn", write, settings)
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1800)
 def test_versions_are_deployed_asked_drawn_at_and_corrected(
-    chain: Chain, browser: Browser, tmp_path: Path
+    chain: Chain, browser: Browser, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     settings = chain.settings
     serves = HttpBackEnd(chain.backend).models()[-1].version
     again = publish_again(settings)
     id = int(chain.workbench("submit", "mnist-mlp", "--name", "live", "--epochs", "500").stdout.strip())
-    try:
-        screen = Screen(browser, settings)
-        screen.say_who("ann")
-        _deploy_and_roll_back(screen, str(again), f"mnist-cnn:{serves}")
-        _ask(screen, tmp_path)
-        _draw_while_it_trains(screen, id)
-        _correct(screen, browser, chain)
-        assert screen.errors == []
-        screen.context.close()
-    finally:
-        chain.workbench("terminate", str(id))
+    request.addfinalizer(partial(chain.end_job, id))
+    screen = Screen(browser, settings)
+    screen.say_who("ann")
+    _deploy_and_roll_back(screen, str(again), f"mnist-cnn:{serves}")
+    _ask(screen, tmp_path)
+    _draw_while_it_trains(screen, id)
+    _correct(screen, browser, chain)
+    assert screen.errors == []
+    screen.context.close()
     assert HttpBackEnd(chain.backend).models()[-1].version == serves
 
 
@@ -152,10 +149,10 @@ def _ask(screen: Screen, folder: Path) -> None:
 
 def _draw_while_it_trains(screen: Screen, id: int) -> None:
     part = screen.part("wb-live")
-    expect(part.get_by_label("Job", exact=True)).to_contain_text(f"{id} live, training", timeout=120_000)
+    expect(part.get_by_label("Job", exact=True)).to_contain_text(f"{id} live, training", timeout=JOB_MS)
     screen.button("Draw at it", "wb-live").click()
-    expect(part.locator("canvas")).to_be_visible(timeout=120_000)
-    expect(part).to_contain_text("from step", timeout=120_000)
+    expect(part.locator("canvas")).to_be_visible()
+    expect(part).to_contain_text("from step")
     screen.draw("wb-live", THREE)
     expect(part.locator(".wb-answer-digit")).to_have_text(re.compile(r"^\d$"))
     step = part.locator(".wb-from b").inner_text()
@@ -178,10 +175,7 @@ def _accept(screen: Screen) -> None:
 def _correct(screen: Screen, browser: Browser, chain: Chain) -> None:
     with visit(browser, chain.page) as (page, _):
         draw_on_page(page, SEVEN)
-        page.wait_for_selector("#answer[data-mood=answer]")
-        page.wait_for_load_state(
-            "networkidle"
-        )  # the first stroke has an answer too, and the last one's replaces it
+        settled(page)
         page.click("#wrong")
         page.click("#digits button:text('1')")
         page.wait_for_selector("#thanks:has-text('Thank you')")

@@ -95,6 +95,6 @@ def serving(settings: Settings, notebooks: Path, **options: Any) -> Iterator[Das
         with contextlib.suppress(psutil.NoSuchProcess):  # killed by a test
             family = [running.process, *running.process.children(recursive=True)]
         process.terminate()
-        process.wait(30)
+        process.wait(100)
         for left in psutil.wait_procs(family, 10)[1]:
             left.kill()

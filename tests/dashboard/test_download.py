@@ -45,7 +45,7 @@ def get(dashboard: Dashboard, path: str, *, token: bool = True) -> tuple[int, by
     headers = {"Authorization": f"token {dashboard.settings.token}"} if token else {}
     request = urllib.request.Request(f"{dashboard.origin}/{path}", headers=headers)
     try:
-        with urllib.request.urlopen(request, timeout=30) as answer:
+        with urllib.request.urlopen(request, timeout=120) as answer:
             return answer.status, answer.read(), str(answer.headers.get("Content-Disposition"))
     except urllib.error.HTTPError as error:
         with error:
@@ -97,7 +97,7 @@ def test_no_page_keeps_a_token_in_its_address(dashboard: Dashboard, path: str, m
     opener = urllib.request.build_opener(_Stay)
     address = f"{dashboard.origin}/{path}?token={dashboard.settings.token}{more}"
     with pytest.raises(urllib.error.HTTPError) as answered:
-        opener.open(address, timeout=30)
+        opener.open(address, timeout=120)
     with answered.value as answer:
         if path == "tree":  # there is no such page
             assert answer.code == 404
@@ -110,7 +110,7 @@ def test_no_page_keeps_a_token_in_its_address(dashboard: Dashboard, path: str, m
 
 
 def test_a_wrong_token_in_an_address_opens_nothing(dashboard: Dashboard) -> None:
-    with urllib.request.urlopen(f"{dashboard.origin}/lab?token=guessed", timeout=30) as answer:
+    with urllib.request.urlopen(f"{dashboard.origin}/lab?token=guessed", timeout=120) as answer:
         assert "/login" in answer.url
         assert b"jupyter-config-data" not in answer.read()
 
@@ -141,7 +141,7 @@ def fetch(dashboard: Dashboard, path: str, **headers: str) -> tuple[int, bytes, 
     known = {"Authorization": f"token {dashboard.settings.token}", **headers}
     request = urllib.request.Request(f"{dashboard.origin}/{path}", headers=known)
     try:
-        with urllib.request.urlopen(request, timeout=30) as answer:
+        with urllib.request.urlopen(request, timeout=120) as answer:
             return answer.status, answer.read(), dict(answer.headers)
     except urllib.error.HTTPError as error:
         with error:

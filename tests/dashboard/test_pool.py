@@ -54,7 +54,7 @@ class Bakery:
 
 
 async def until(condition: Callable[[], Any]) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while not condition():
             await asyncio.sleep(0.005)
 
@@ -124,7 +124,7 @@ def test_what_fails_is_tried_later_or_when_it_was_changed_and_keeps_nobody_waiti
         async with bakery.pool(rye=1, oat=1) as pool:
             await until(lambda: pool.count("oat") == 1)
             assert bakery.made == ["burnt", "oat 1"]
-            await until(lambda: bakery.made.count("burnt") == 2)
+            await until(lambda: bakery.made.count("burnt") >= 2)
             bakery.broken = set()
             bakery.recipes["rye"] = 2
             await until(lambda: pool.count("rye") == 1)

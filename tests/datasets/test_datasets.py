@@ -99,7 +99,7 @@ def test_two_at_once_get_the_same_whole_data(settings: Settings, data: Path, tmp
         )
         for _ in range(2)
     ]
-    assert [process.communicate(timeout=60)[0] for process in both] == ["(60000, 28, 28) int64\n"] * 2
+    assert [process.communicate(timeout=200)[0] for process in both] == ["(60000, 28, 28) int64\n"] * 2
     assert (tmp_path / "calls").read_text() == "x"
 
 

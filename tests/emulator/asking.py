@@ -12,6 +12,8 @@ from tests.emulator import Emulator
 from tests.emulator.calls import CALLER_KEY, REGION, SECRET
 
 UBUNTU = "/aws/service/canonical/ubuntu/server/24.04/stable/current/amd64/hvm/ebs-gp3/ami-id"
+PATIENCE = 5
+"""How much longer it may take than on a computer that has nothing else to do."""
 FINISHED = ("Success", "Failed", "TimedOut", "Cancelled")
 TRUST = (
     '{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole", '
@@ -40,7 +42,7 @@ def _client(url: str, service: str) -> Any:
 
 def until(condition: Callable[[], Any], seconds: float, what: str) -> Any:
     """What the condition gives as soon as it is true."""
-    give_up = time.monotonic() + seconds
+    give_up = time.monotonic() + PATIENCE * seconds
     while not (value := condition()):
         assert time.monotonic() < give_up, f"not within {seconds} s: {what}"
         time.sleep(0.02)

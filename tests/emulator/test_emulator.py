@@ -222,7 +222,7 @@ def test_a_spot_machine_is_told_before_it_is_taken_back(account: Account) -> Non
         'token=$(curl -s -X PUT -H "X-aws-ec2-metadata-token-ttl-seconds: 60" "${base}latest/api/token"); '
         'curl -s -H "X-aws-ec2-metadata-token: $token" "${base}latest/meta-data/spot/instance-action"'
     )
-    account.emulator.interrupt(name, notice_s=6)
+    account.emulator.interrupt(name, notice_s=15)
     until(
         lambda: '"action": "terminate"' in str(account.do(name, ask)["StandardOutputContent"]),
         5,
@@ -253,7 +253,7 @@ def test_a_command_runs_and_tells_its_output_and_its_exit_code(account: Account)
 def test_a_command_ends_at_its_time_out_and_by_cancel(account: Account) -> None:
     [machine] = account.managed()
     name = machine["InstanceId"]
-    late = account.do(name, "echo begun; sleep 100", executionTimeout=4)
+    late = account.do(name, "echo begun; sleep 100", executionTimeout=8)
     assert (late["Status"], late["StandardOutputContent"]) == ("TimedOut", "begun\n")
 
     command = account.send([name], "sleep 100")

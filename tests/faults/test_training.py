@@ -197,7 +197,7 @@ def test_what_goes_wrong_in_the_recipe_on_one_worker_fails_the_job_with_its_plac
 
 
 def test_a_worker_that_hangs_in_the_recipe_is_named(store: Store, settings: Settings) -> None:
-    job = run(store, settings, misbehave="if me == 'worker-1': time.sleep(10**4)", silent_s=20, workers=2)
+    job = run(store, settings, misbehave="if me == 'worker-1': time.sleep(10**4)", silent_s=60, workers=2)
 
     assert job.state == "failed"
     assert job.error is not None

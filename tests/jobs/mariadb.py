@@ -64,7 +64,7 @@ class Server:
         """End it and wait; twice is fine."""
         self.process.terminate()
         try:
-            self.process.wait(20)
+            self.process.wait(60)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
@@ -139,7 +139,7 @@ def _start(folder: Path, keeps_all: bool) -> subprocess.Popen[bytes]:
 
 
 def _wait(process: subprocess.Popen[bytes], folder: Path) -> None:
-    give_up = time.monotonic() + 60
+    give_up = time.monotonic() + 120
     while True:
         try:
             # Not by PyMySQL, which leaves its socket open when nobody listens.

@@ -155,7 +155,7 @@ def test_many_that_open_a_new_store_at_once_all_get_it(fresh_url: str) -> None:
     start = threading.Barrier(4)
 
     def begin(number: int) -> int:
-        start.wait(20)
+        start.wait(60)
         with Store(fresh_url) as store:
             return store.submit(name="d", requester=f"r{number}", recipe=RECIPE)
 
@@ -189,7 +189,7 @@ def test_readers_do_not_wait_for_a_writer_and_a_writer_waits_for_another(store: 
             waiting = pool.submit(store.ask_terminate, id)
             with pytest.raises(TimeoutError):
                 waiting.result(timeout=0.3)
-        assert waiting.result(timeout=20)
+        assert waiting.result(timeout=60)
     assert (store.job(id).name, store.job(id).state) == ("changed", "terminated")
 
 

@@ -115,7 +115,7 @@ def test_of_many_threads_one_makes_the_change(store: Store) -> None:
     start = threading.Barrier(8)
 
     def change(number: int) -> bool:
-        start.wait(20)
+        start.wait(60)
         match number % 4:
             case 0:
                 return store.claim(f"runner-{number}", cap=9) is not None
@@ -140,7 +140,7 @@ def test_of_many_threads_one_takes_over(store: Store, clock: Any, rounds: int) -
         start = threading.Barrier(4)
 
         def take(runner: str, start: threading.Barrier = start) -> bool:
-            start.wait(20)
+            start.wait(60)
             return store.take_over(id, runner)
 
         with ThreadPoolExecutor(4) as pool:

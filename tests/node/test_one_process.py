@@ -100,7 +100,7 @@ def test_the_command_is_a_process_of_its_own(job: Callable[..., Job], forks: obj
     made = job(COUNTING)
     command = [sys.executable, "-m", "workbench.node", str(made.folder), "worker", "0"]
     kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-    done = subprocess.run(command, cwd=PROJECT, env=kept, capture_output=True, text=True, timeout=100)
+    done = subprocess.run(command, cwd=PROJECT, env=kept, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     assert answered(made) == 2 * COUNTING_EPOCH
 

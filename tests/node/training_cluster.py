@@ -97,7 +97,7 @@ class Forks:
         for pipe in (self.process.stdin, self.process.stdout):
             assert pipe is not None
             pipe.close()
-        self.process.wait(10)
+        self.process.wait(60)
 
 
 class Machine:

@@ -27,7 +27,7 @@ from workbench.settings import Settings
 from workbench.tasks.verification import Measured
 
 RECIPE = Recipe("", "def load_data(): ...", "def build_model(): ...")
-RULES = Rules(silent_s=1.0, settle_s=0.1, restarts=2, heartbeat_s=0.1)
+RULES = Rules(silent_s=600.0, settle_s=0.1, restarts=2, heartbeat_s=0.1)
 
 
 @pytest.fixture
@@ -287,7 +287,7 @@ def test_a_job_can_be_terminated_at_any_moment(store: Store, settings: Settings,
         reached.set()
 
     def ask() -> None:
-        assert reached.wait(5)
+        assert reached.wait(60)
         store.ask_terminate(id)
 
     asking = threading.Thread(target=ask)
@@ -315,7 +315,7 @@ def test_a_job_is_terminated_although_its_runner_is_stuck(store: Store, settings
 
     def check(job: Job, stop: Callable[[], bool]) -> str:
         store.ask_terminate(id)
-        assert freed.wait(10)
+        assert freed.wait(60)
         return ""
 
     def last_resort() -> None:

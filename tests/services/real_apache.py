@@ -25,7 +25,7 @@ def running(settings: Settings, *, change: Callable[[str], str] = lambda conf: c
             service.command, env=service.environment, stdout=log, stderr=log, start_new_session=True
         )
     try:
-        give_up = time.monotonic() + 15
+        give_up = time.monotonic() + 60
         while not _answers(service.health):
             if process.poll() is not None or time.monotonic() > give_up:
                 raise AssertionError((settings.logs / "frontend.log").read_text())
@@ -34,12 +34,12 @@ def running(settings: Settings, *, change: Callable[[str], str] = lambda conf: c
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGTERM)
-        process.wait(10)
+        process.wait(60)
 
 
 def _answers(url: str) -> bool:
     try:
-        with urllib.request.urlopen(url, timeout=2):
+        with urllib.request.urlopen(url, timeout=30):
             return True
     except urllib.error.HTTPError as error:
         with error:

@@ -184,7 +184,7 @@ class Backend:
             self.most_at_once = max(self.most_at_once, self._at_once)
         try:
             if predicts:
-                self._free.wait(20)
+                self._free.wait(60)
             anew = self.says_anew.get(path)
             return anew() if anew else self.says.get(path, error(404, "not_found", "no such route"))
         finally:

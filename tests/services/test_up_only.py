@@ -31,7 +31,7 @@ def start(home: Path, *only: str, **environment: str) -> subprocess.Popen[str]:
 def ask(url: str) -> tuple[int, bytes]:
     trusting = ssl._create_unverified_context()
     try:
-        with urllib.request.urlopen(url, timeout=5, context=trusting) as answer:
+        with urllib.request.urlopen(url, timeout=30, context=trusting) as answer:
             return answer.status, answer.read()
     except urllib.error.HTTPError as error:
         with error:
@@ -48,7 +48,7 @@ def are_told_ready(home: Path) -> bool:
 
 def end(process: subprocess.Popen[str]) -> str:
     process.terminate()
-    return process.communicate(timeout=40)[1]
+    return process.communicate(timeout=200)[1]
 
 
 @pytest.mark.skipif(apache.find() is None, reason="Apache is not installed")

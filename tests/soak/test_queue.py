@@ -25,5 +25,5 @@ def test_a_queue_that_begins_without_its_store_waits_for_it(
         wait_until(file.is_file, 10, "the store that it opens")
     finally:
         ended.set()
-        watching.join(10)
+        watching.join(60)
     assert not watching.is_alive()

@@ -82,7 +82,7 @@ def folder(tmp_path: Path) -> Iterator[Path]:
             serve(folder)
         finally:
             os._exit(0)
-    give_up = time.monotonic() + 10
+    give_up = time.monotonic() + 60
     while not (folder / "control").exists() and time.monotonic() < give_up:
         time.sleep(0.01)
     yield folder

@@ -62,7 +62,7 @@ def test_of_many_wishes_at_once_the_newest_is_fetched_last() -> None:
     gate, asked = threading.Event(), []
 
     def slow(query: Query) -> Page:
-        gate.wait(5)
+        gate.wait(60)
         asked.append(query.first)
         return fetch(query)
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.apart import run_apart
+from tests.chain import LEAST_PATIENCE_S
 from workbench import ui
 from workbench.backends.values import Deployment
 from workbench.events import Progress
@@ -98,7 +99,7 @@ def page(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def until(condition: Callable[[], Any]) -> None:
-    give_up = time.monotonic() + 10
+    give_up = time.monotonic() + LEAST_PATIENCE_S
     while not condition():
         assert time.monotonic() < give_up
         time.sleep(0.005)
@@ -113,8 +114,10 @@ def html(section: ui.Section) -> str:
 
 
 def test_step_by_step_opening_trains_and_the_next_cell_finds_the_model() -> None:
-    panel = TrainingPanel(FakeTraining(), epochs=4)
+    panel, told = TrainingPanel(FakeTraining(), epochs=4), list[str]()
+    panel.progress.observe(lambda change: told.append(change["new"]), "text")
     run_apart(panel.open())
+    assert told[0] == training.PREPARING
     assert panel.value == "model"
     assert panel.progress.state == "done"
     assert "98.70 %" in panel.progress.text
@@ -275,7 +278,7 @@ def test_an_answer_that_comes_too_late_is_dropped() -> None:
     def section(trained: str) -> str:
         calls.append(len(calls))
         if calls[-1] == 0:
-            let_first_end.wait(10)
+            let_first_end.wait(60)
             return "late"
         return "new"
 

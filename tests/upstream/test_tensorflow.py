@@ -61,7 +61,7 @@ __import__("os")._exit(0)
 def test_the_server_is_kept_to_the_machines_own_address(free_ports: Callable[[int], list[int]]) -> None:
     """Without us TensorFlow opens the port to everyone: once it no longer does, ``upstream/tensorflow.py`` can go."""
     command = [sys.executable, "-c", SERVERS, *map(str, free_ports(2))]
-    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=200)
+    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     said = json.loads(done.stdout.splitlines()[-1])
     assert said["alone"] in ([True, ["::"], True], [True, ["0.0.0.0"], True])  # as gRPC finds IPv6 or not

@@ -16,14 +16,17 @@ class Run:
     terminate = False
 
 
-def test_a_run_that_ends_when_it_is_told_to_ends_nothing_else() -> None:
-    ended = threading.Event()
-    watch, run = RunWatch(ended.set, deaf_s=0.5), Run()
-    watch.begin(run, 0.01, DeafRuns(None))
+def test_a_run_that_ends_when_it_is_told_to_ends_nothing_else(tmp_path: Path) -> None:
+    ended, obeyed, deaf = threading.Event(), tmp_path / "obeyed", tmp_path / "deaf"
+    watch, run = RunWatch(ended.set, deaf_s=2), Run()
+    watch.begin(run, 0.01, DeafRuns(obeyed))
     while not run.terminate:
         time.sleep(0.01)
     watch.end(run)
-    assert not ended.wait(1.5)
+    watch.begin(Run(), 0.01, DeafRuns(deaf))
+    assert ended.wait(60)
+    assert deaf.exists()
+    assert not obeyed.exists(), "its time was over earlier"
 
 
 def test_a_run_that_is_deaf_ends_its_process_and_is_remembered(tmp_path: Path) -> None:

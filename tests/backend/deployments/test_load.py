@@ -71,7 +71,7 @@ def test_deploying_rolling_back_and_trying_fail_no_request_and_only_named_versio
     spent = []
 
     def visit() -> None:
-        connection = http.client.HTTPConnection("127.0.0.1", server.settings.backend_port, timeout=20)
+        connection = http.client.HTTPConnection("127.0.0.1", server.settings.backend_port, timeout=120)
         turn = time.monotonic()
         while not over.is_set():
             turn += VISITORS / PER_S

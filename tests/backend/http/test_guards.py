@@ -209,11 +209,11 @@ def test_a_queue_of_large_pictures_is_cut_short(monkeypatch: pytest.MonkeyPatch)
     def hold() -> None:
         with one_at_a_time(4_000_000):
             inside.set()
-            done.wait(10)
+            done.wait(60)
 
     thread = threading.Thread(target=hold)
     thread.start()
-    inside.wait(10)
+    assert inside.wait(60)
     with pytest.raises(Unavailable) as caught, one_at_a_time(4_000_000):
         pass
     done.set()

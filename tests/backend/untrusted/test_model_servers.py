@@ -175,7 +175,7 @@ def test_a_server_that_is_spoken_to_by_grpc_is_idle_when_nobody_asks(shelf: Shel
     assert server.fast is not None
     assert server.predict({"input": bright(1)})["output"].argmax() == 2
     shut_in = psutil.Process(next(p.pid for p in descendants_using(server.file.folder) if _passes(p)))
-    give_up = time.monotonic() + IDLE_MS / 1000 + 15
+    give_up = time.monotonic() + IDLE_MS / 1000 + 60
     while len(shut_in.threads()) > 2:  # its own, the one that waits for connections, and one for each of them
         assert time.monotonic() < give_up
         time.sleep(0.1)
@@ -306,7 +306,7 @@ def test_a_savedmodel_that_loops_for_ever_is_stopped_and_nothing_stays_running(
         server.predict({"image": bright(1)}, "loops")
     assert time.monotonic() - began < 30 * PATIENCE
     assert len(running) >= 3
-    assert not psutil.wait_procs(running, 10)[1]
+    assert not psutil.wait_procs(running, 60)[1]
     assert not descendants_using(server.file.folder)
 
 

@@ -193,7 +193,7 @@ def test_after_a_reboot_it_takes_up_what_it_did(lab: Lab) -> None:
     first = lab.until("running").pid
     wait_until(lambda: '"kind":"metric"' in lab.events(), 20, "a step")
     lab.agent.over = True
-    lab.thread.join(20)
+    lab.thread.join(100)
 
     again = make_agent(lab.root, lab.bucket)
     thread = threading.Thread(target=again.run)

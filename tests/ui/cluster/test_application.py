@@ -77,7 +77,7 @@ class Stand:
 
     def launch(self, tell: Callable[[str], None]) -> App:
         tell("Vpc <made>")
-        assert self.go.wait(10)
+        assert self.go.wait(60)
         if self.refuses:
             raise self.refuses
         self.app = RUNNING
