@@ -1,8 +1,11 @@
 """``doctor``: what works on this computer, what does not, and what mends it."""
 
 import json
+import os
 import shutil
 import socket
+import subprocess
+import sys
 from collections import namedtuple
 from collections.abc import Callable
 from pathlib import Path
@@ -49,6 +52,17 @@ def test_a_fresh_computer_is_fine_and_nothing_is_made(
     assert {name: one.said for name, one in found.items() if one.ok is False} == {}
     assert {"system", "disk", "memory", "job store", "isolation", "data sets"} <= set(found)
     assert not (tmp_path / "home").exists()
+
+
+def test_an_installation_without_any_extra_is_looked_at(tmp_path: Path) -> None:
+    hidden = "import sys; sys.modules.update(dict.fromkeys(('numpy', 'tensorflow', 'boto3', 'flask', 'jupyterlab')))"
+    code = f"{hidden}; from workbench.cli import main; main(['doctor', '--json'])"
+    environ = {"PATH": os.environ["PATH"], "WORKBENCH_HOME": str(tmp_path / "home")}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environ)
+    assert done.stderr == ""
+    found = {row["check"]: row for row in json.loads(done.stdout)}
+    assert [found[name]["ok"] for name in ("extra train", "data sets", "isolation")] == [None, None, None]
+    assert "pip install 'workbench[train]'" in found["extra train"]["fix"]
 
 
 def test_each_finding_is_a_row_of_json(

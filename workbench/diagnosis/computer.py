@@ -11,7 +11,6 @@ from pathlib import Path
 
 import psutil
 
-from workbench.datasets.fetching import SOURCES
 from workbench.diagnosis import Check, Diagnosis
 from workbench.jobs import ACTIVE, Store
 from workbench.machines.local.isolation import refuse
@@ -192,6 +191,10 @@ def _ports(settings: Settings) -> Iterator[Diagnosis]:
 
 
 def _data_sets(settings: Settings) -> Diagnosis:
+    if importlib.util.find_spec("numpy") is None:
+        return Diagnosis("data sets", None, "nothing is trained here")
+    from workbench.datasets.fetching import SOURCES  # with NumPy, which is an extra's
+
     here = [name for name in SOURCES if (settings.data / f"{name}.npz").exists()]
     missing = [name for name in SOURCES if name not in here]
     if missing:
