@@ -50,12 +50,15 @@ def add_routes(app: Flask, settings: Settings, serve: Serve, metrics: Metrics) -
         seen = None if said.seen is None else ink.to_data_url(_blue_first(said.seen))
         told = {"class": found, "label": label, "scores": list(verdict.scores), "model": said.model}
         more = {"labels": list(said.labels), "output": verdict.output, "kind": verdict.kind, "seen": seen}
-        each = {name: _told(one) for name, one in said.outputs.items()}
+        each = {name: _told(one, said.output_labels.get(name, ())) for name, one in said.outputs.items()}
         return json_answer({**told, **more, **({"outputs": each} if each else {})})
 
 
-def _told(verdict: OutputVerdict) -> dict[str, object]:
-    return {"class": verdict.index, "scores": list(verdict.scores), "kind": verdict.kind}
+def _told(verdict: OutputVerdict, labels: Sequence[str]) -> dict[str, object]:
+    told: dict[str, object] = {"class": verdict.index, "scores": list(verdict.scores), "kind": verdict.kind}
+    if labels and verdict.index is not None:
+        told["label"] = _label(verdict.index, labels, verdict.scores)
+    return told
 
 
 def _label(index: int, labels: Sequence[str], scores: Sequence[float | None]) -> str:

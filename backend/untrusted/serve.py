@@ -81,6 +81,8 @@ class ServeAnswer:
     """The picture that the model was given, ``(h, w)`` or ``(h, w, c)``; ``None`` where it takes no pixels."""
     outputs: Mapping[str, OutputVerdict] = field(default_factory=dict)
     """What each output says, where there are several."""
+    output_labels: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """What the classes of each output are called, as far as that is known."""
 
 
 class Upload(Protocol):
@@ -196,12 +198,15 @@ class Serve:
         )
         if wanted not in outputs:
             raise BadInput(f"the model has no output {wanted[:60]!r}; it has: {', '.join(outputs)}")
-        told = deployment.manifest.labels if main is None or wanted == main.name else ()
+        labels = {name: one.labels for name, one in deployment.manifest.fetches.items()}
+        if main is None or wanted == main.name:
+            labels[wanted] = labels.get(wanted) or deployment.manifest.labels
         return ServeAnswer(
             outputs[wanted],
-            told,
+            labels.get(wanted, ()),
             f"{deployment.name}:{deployment.version}",
             outputs=outputs if len(outputs) > 1 else {},
+            output_labels=labels,
         )
 
     # ── untrusted ────────────────────────────────────────────────────────────────────────────────

@@ -115,7 +115,14 @@ def test_a_missing_function_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        *("EPOCHS = 0", "EPOCHS = 2.5", "BATCH_SIZE = True", "LABELS = 'abc'", "augment = 3"),
+        *(
+            "EPOCHS = 0",
+            "EPOCHS = 2.5",
+            "BATCH_SIZE = True",
+            "LABELS = 'abc'",
+            "LABELS = {'a': 'bc'}",
+            "augment = 3",
+        ),
         *(
             "CLASS_WEIGHT = 'balanced'",
             "CLASS_WEIGHT = {}",

@@ -6,6 +6,7 @@ import pytest
 
 from workbench.manifest import Manifest
 from workbench.models.evaluation import evaluate
+from workbench.models.measured import SeveralOutputs
 from workbench.ui import evaluations
 from workbench.ui.serving.models import comparison_views
 from workbench.verbs.models import Version
@@ -38,6 +39,31 @@ def test_pictures_are_called_pictures(tmp_path: Path) -> None:
 
 def test_a_published_regression_shows_its_error(tmp_path: Path) -> None:
     assert "root mean square error. 3 examples" in evaluations.published(version(tmp_path, quantities=True))
+
+
+def test_of_several_outputs_each_is_shown_under_its_name(tmp_path: Path) -> None:
+    answers = {
+        "grade": np.array([[0.9, 0.1], [0.2, 0.8], [0.6, 0.4]]),
+        "<size>": np.zeros((3, 1)),
+        "picture": np.zeros((3, 2, 2, 1)),
+        "unmeasured": np.zeros((3, 1)),
+    }
+    truth = {
+        "grade": np.array([0, 1, 1]),
+        "<size>": np.array([0.5, -0.5, 2.5]),
+        "picture": np.ones((3, 2, 2, 1)),
+    }
+    found = evaluate(lambda _: answers, (np.zeros((3, 1)), truth), {"grade": ("low", "high")})
+    assert isinstance(found, SeveralOutputs)
+    found.save(tmp_path, np.zeros((3, 1)))
+    manifest = Manifest(metrics=found.metrics, output=found.main, outputs=found.told)
+    shown = evaluations.published(Version("net", 1, tmp_path, Manifest.parse(manifest.as_json())))
+    heads = [shown.index(f"<h4>{name}</h4>") for name in ("grade", "&lt;size&gt;", "picture")]
+    assert heads == sorted(heads)
+    assert "high" in shown[: heads[1]]
+    assert "root mean square error. 3 examples" in shown[heads[1] : heads[2]]
+    assert "root mean square error. 3 examples" in shown[heads[2] :]
+    assert "unmeasured" not in shown
 
 
 @pytest.mark.parametrize("content", ["{", "[]", "{}", '{"confusion": [[1]]}', json.dumps({"count": "<b>"})])

@@ -100,7 +100,7 @@ class Version:
                 arrays.with_sides(arrays.fit(x, [*feeds]), [*feeds], [one.shape for one in feeds.values()]),
                 arrays.fit(y, [*fetches] or ["output"]),
             ),
-            self.manifest.labels,
+            {name: one.labels for name, one in fetches.items() if one.labels} or self.manifest.labels,
             says_logits=[name for name, one in fetches.items() if one.kind == "logits"],
             first=output.name if output else "",
         )

@@ -324,14 +324,17 @@ class OutputSaid:
     """Of the likeliest class; ``None`` of quantities."""
     scores: tuple[float | None, ...]
     kind: OutputKind | None
+    label: str | None = None
+    """What the class is called, where that is known."""
 
     @classmethod
     def from_json(cls, name: str, said: Any) -> Self:
         scores = tuple(None if score is None else float(score) for score in said["scores"])
-        return cls(name, _number(said["class"]), scores, _kind(said.get("kind")))
+        return cls(name, _number(said["class"]), scores, _kind(said.get("kind")), _text(said.get("label")))
 
     def as_json(self) -> dict[str, object]:
-        return {"class": self.index, "scores": list(self.scores), "kind": self.kind}
+        told: dict[str, object] = {"class": self.index, "scores": list(self.scores), "kind": self.kind}
+        return told if self.label is None else {**told, "label": self.label}
 
 
 def opened(path: Path) -> IO[bytes]:

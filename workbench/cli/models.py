@@ -326,7 +326,8 @@ def _serve(arguments: argparse.Namespace, how: "backends.How", settings: Setting
         print(f"{said.label} ({output.sure(max(sure))}, {said.model})")
     for one in () if arguments.json else said.outputs:
         if one.name != said.output:
-            print(f"{one.name}: {_numbers(one.scores)}")
+            label = "" if one.label is None else f"{one.label} "
+            print(f"{one.name}: {output.plain(label)}{_numbers(one.scores)}")
 
 
 def _numbers(values: Sequence[float | None]) -> str:

@@ -77,6 +77,8 @@ class ModelOutput:
     """Its name, where there are several."""
     metrics: Mapping[str, float] = field(default_factory=dict)
     """What was measured of it, where there are several."""
+    labels: tuple[str, ...] = ()
+    """What its classes are called, where there are several outputs and the recipe says it."""
 
 
 def parse_input(fields: Fields) -> Input:
@@ -107,7 +109,8 @@ def output_as_json(given: ModelOutput) -> dict[str, object]:
     """The output as it stands in the file."""
     told: dict[str, object] = {"kind": given.kind, "shape": [*given.shape]}
     named: dict[str, object] = {"name": given.name} if given.name != "output" else {}
-    return {**named, **told, **({"metrics": dict(given.metrics)} if given.metrics else {})}
+    said: dict[str, object] = {"metrics": dict(given.metrics), "labels": list(given.labels)}
+    return {**named, **told, **{key: value for key, value in said.items() if value}}
 
 
 def parse_output(fields: Fields) -> ModelOutput:
@@ -120,4 +123,5 @@ def parse_output(fields: Fields) -> ModelOutput:
         fields.shape("shape"),
         fields.text("name", "output"),
         fields.numbers("metrics"),
+        fields.texts("labels"),
     )

@@ -18,7 +18,7 @@ BINS = 10
 def evaluate(
     predict: Callable[[Any], Any],
     test: tuple[Any, Any],
-    labels: Sequence[str] = (),
+    labels: Sequence[str] | Mapping[str, Sequence[str]] = (),
     *,
     says_logits: bool | Collection[str] = False,
     first: str = "",
@@ -38,7 +38,8 @@ def evaluate(
         ``(x, y)`` with ``y`` ``(n,)`` whole numbers 0 to k-1, one-hot ``(n, k)``, or float ``(n,)`` or ``(n, m)``; of
         several inputs or outputs dicts by name.
     labels
-        k texts for the output that the model is judged by; the class numbers where none are given.
+        k texts for the output that the model is judged by, or of each of several by its name; the class numbers where none
+        are given.
     says_logits
         Whether the model says that its outputs are logits, or the names of those which it says it of; else they are
         taken for what they are measured to be.
@@ -51,16 +52,18 @@ def evaluate(
     x, y = test
     answers = predict(x)
     if not isinstance(answers, Mapping):
-        return _evaluate_one(np.asarray(answers, np.float32), np.asarray(y), labels, bool(says_logits))
+        names = () if isinstance(labels, Mapping) else labels
+        return _evaluate_one(np.asarray(answers, np.float32), np.asarray(y), names, bool(says_logits))
     outputs = {name: np.asarray(one, np.float32) for name, one in answers.items()}
     if not isinstance(y, Mapping) or not y or set(y) - set(outputs):
         told = ", ".join(y) if isinstance(y, Mapping) else "one array"
         raise ValueError(f"the model answers {', '.join(outputs)}, the truth is {told}")
     truth = {name: np.asarray(y[name]) for name in outputs if name in y}
     main = first if first in truth else _judged_by(truth, outputs)
+    named = labels if isinstance(labels, Mapping) else {main: labels}
     logits = says_logits if isinstance(says_logits, Collection) else outputs if says_logits else ()
     of = {
-        name: _evaluate_one(outputs[name], one, labels if name == main else (), name in logits)
+        name: _evaluate_one(outputs[name], one, named.get(name, ()), name in logits)
         for name, one in truth.items()
     }
     return SeveralOutputs(main, of, outputs)

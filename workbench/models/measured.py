@@ -208,6 +208,12 @@ class SeveralOutputs:
         return self.of[self.judged_by].output_kind
 
     @property
+    def labels(self) -> dict[str, tuple[str, ...]]:
+        """What the classes of each output are called, where they are called more than their numbers."""
+        found = {name: one.labels for name, one in self.of.items() if isinstance(one, Evaluation)}
+        return {name: one for name, one in found.items() if one != tuple(map(str, range(len(one))))}
+
+    @property
     def told(self) -> tuple[ModelOutput, ...]:
         """What the manifest says of each output."""
         return tuple(
@@ -216,6 +222,7 @@ class SeveralOutputs:
                 answers.shape[1:],
                 name,
                 self.of[name].metrics if name in self.of else {},
+                self.labels.get(name, ()),
             )
             for name, answers in self.outputs.items()
         )
@@ -223,18 +230,17 @@ class SeveralOutputs:
     @property
     def main(self) -> ModelOutput:
         """What the manifest says of the output that the model is judged by."""
-        return replace(next(one for one in self.told if one.name == self.judged_by), metrics={})
+        main = next(one for one in self.told if one.name == self.judged_by)
+        return replace(main, metrics={}, labels=())
 
     def save(self, folder: Path, x: Any) -> None:
         """Write the files of the output that the model is judged by, and in ``outputs/NAME`` those of each other one."""
         for name, one in self.of.items():
-            place = folder if name == self.judged_by else folder / OUTPUTS / name
+            place = folder if name == self.judged_by else folder / published_evaluation.OUTPUTS / name
             place.mkdir(parents=True, exist_ok=True)
             one.save(place, x)
 
 
-OUTPUTS = "outputs"
-"""The folder with the evaluations of the outputs that a model is not judged by."""
 Evaluated = Evaluation | Regression | SeveralOutputs
 
 

@@ -9,6 +9,8 @@ from workbench.errors import ModelRefused
 from workbench.fields import Fields
 
 FILE = "evaluation.json"
+OUTPUTS = "outputs"
+"""The folder with the evaluations of the outputs that a model is not judged by."""
 
 
 @dataclass(frozen=True)

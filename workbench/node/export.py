@@ -59,7 +59,8 @@ def write_version(
         sample.write(folder, trained.examples, wanted)
     if trained.film is not None:
         film.write(trained.film, folder)
-    preprocessing, labels = (program.input_ or {}).get("preprocessing", "none"), tuple(program.labels)
+    preprocessing = (program.input_ or {}).get("preprocessing", "none")
+    labels = program.output_labels.get(evaluation.main.name, program.labels)
     detector = doubting.find(labels, preprocessing, settings or from_environment()) if wanted else None
     if detector is not None:
         doubt.write(folder, detector)

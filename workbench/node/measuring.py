@@ -15,7 +15,7 @@ from workbench.errors import WorkbenchError
 from workbench.lineage import CorrectedPart
 from workbench.manifest import Manifest, ModelOutput, OutputKind
 from workbench.models import evaluation, held_out, published_evaluation
-from workbench.models.measured import OUTPUTS, Evaluated
+from workbench.models.measured import Evaluated
 from workbench.node import forms
 from workbench.node.forms import ONNX, SAVED_MODEL
 from workbench.node.given.signature import INPUT, OUTPUT
@@ -92,7 +92,8 @@ def measure(folder: Path, file: str, expected: str) -> MeasuredExport:
         answers = ask(given)
         return np.asarray(answers[first] if isinstance(answers, Mapping) else answers)
 
-    result = evaluation.evaluate(ask, (x, y), stated.labels, says_logits=logits, first=first)
+    labels = {name: one.labels for name, one in stated.fetches.items() if one.labels}
+    result = evaluation.evaluate(ask, (x, y), labels or stated.labels, says_logits=logits, first=first)
     _save(result, export_folder, x)
     return MeasuredExport(
         digest, result.metrics, result.main, _corrections(told, main, result.output_kind), result.told
@@ -105,11 +106,15 @@ def _parse(told: Mapping[str, object], *fields: str) -> Manifest:
 
 
 def _without_claims(told: Mapping[str, object]) -> dict[str, object]:
-    """Of an output its name is a machine's to say, and that it is logits; all else is measured."""
+    """Of an output its name and its labels are a machine's to say, and that it is logits; all else is measured."""
 
     def named(output: Mapping[str, object]) -> dict[str, object]:
         kind = "logits" if output.get("kind") == "logits" else "values"
-        return {"kind": kind, "shape": [], **({"name": output["name"]} if "name" in output else {})}
+        return {
+            "kind": kind,
+            "shape": [],
+            **{key: output[key] for key in ("name", "labels") if key in output},
+        }
 
     kept = {key: value for key, value in told.items() if key not in ("output", "outputs")}
     output, outputs = told.get("output"), told.get("outputs")
@@ -147,7 +152,7 @@ def _check_plain(plain: bool, path: str) -> None:
 def _save(result: Evaluated, export_folder: Path, x: Any) -> None:
     for name in MADE:
         (export_folder / name).unlink(missing_ok=True)
-    shutil.rmtree(export_folder / OUTPUTS, ignore_errors=True)
+    shutil.rmtree(export_folder / published_evaluation.OUTPUTS, ignore_errors=True)
     result.save(export_folder, x)
 
 

@@ -66,7 +66,7 @@ class Previewed:
             raise recipes.explain(error, folder / "recipe") from error
         self.input = export.describe_input(program, self.model, x)
         self.preprocessing = (program.input_ or {}).get("preprocessing", "none")
-        self.labels = list(program.labels)
+        self.labels = list(next(iter(program.output_labels.values()), program.labels))
         self.step: int | None = None
         self._folder = folder
         self._answer = tf.function(lambda x: signature.name(self.model(signature.give(x), training=False)))

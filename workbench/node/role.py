@@ -136,7 +136,7 @@ def _train(assignment: NodeAssignment, writer: Writer) -> None:
             result = evaluation.evaluate(
                 trained.predict,
                 fitted,
-                program.labels,
+                program.output_labels or program.labels,
                 says_logits=trained.says_logits,
                 first=trained.signature.first,
             )

@@ -102,7 +102,7 @@ def _try_recipe(folder: Path, workers: int) -> dict[str, object]:
         few = tuple(arrays.cut(part, 0, EXAMPLES) for part in signature.fit(*held))
         outputs = models.predict(model, few[0], signature)
         for truth, part in ((y_train, "training"), (y_test, "test")):
-            _check_outputs(arrays.fit(truth, signature.outputs), outputs, program.labels, part)
+            _check_outputs(arrays.fit(truth, signature.outputs), outputs, program, part)
         wanted = callbacks.read(program.callbacks)
         if wanted.rates:
             callbacks.set_rate([model], callbacks.next_rate(wanted, 0, callbacks.rate_of(model), None))
@@ -141,15 +141,19 @@ def _look_at(part: Any) -> Any:
     return np.asarray(found)
 
 
-def _check_outputs(truth: Any, outputs: Any, labels: tuple[str, ...], part: str) -> None:
-    """Check the truth of each output; the labels are those of the first one that tells classes."""
+def _check_outputs(truth: Any, outputs: Any, program: Program, part: str) -> None:
+    """Check the truth and the labels of each output; labels without a name are those of the first one that tells classes."""
+    labels = program.output_labels
+    if strange := sorted(set(labels) - set(outputs if isinstance(outputs, Mapping) else ())):
+        there = ", ".join(outputs) if isinstance(outputs, Mapping) else "one output, whose LABELS are a list"
+        raise RecipeError(f"LABELS names {', '.join(strange)}; the model has {there}", field="training")
     if not isinstance(outputs, Mapping):
-        _check_labels(truth, outputs.shape[1:], labels, part)
+        _check_labels(truth, outputs.shape[1:], program.labels, part)
         return
     for name, one in outputs.items():
         if name in truth:
             try:
-                _check_labels(truth[name], one.shape[1:], (), part)
+                _check_labels(truth[name], one.shape[1:], labels.get(name, ()), part)
             except RecipeError as error:
                 raise RecipeError(f"output {name}: {error}", field=error.field) from error
 
@@ -169,7 +173,11 @@ def _publish_aside(
     export_folder.mkdir()
     x, y = test
     result = evaluation.evaluate(
-        trained.predict, (x, y), program.labels, says_logits=trained.says_logits, first=signature.first
+        trained.predict,
+        (x, y),
+        program.output_labels or program.labels,
+        says_logits=trained.says_logits,
+        first=signature.first,
     )
     try:
         export.write_version(export_folder, trained, program, result, x)

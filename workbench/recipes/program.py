@@ -1,6 +1,7 @@
 """The program that a recipe's code defines: run from real files, or taken from a notebook's variables."""
 
 import contextlib
+import dataclasses
 import importlib
 import importlib.util
 import math
@@ -37,6 +38,8 @@ class Program:
         Keras' own, as the recipe made them; what they ask for is done by the training loop.
     labels
         One text a class, or empty; of several outputs, those of the one that the model is judged by.
+    output_labels
+        Optional: the texts of each of several outputs, by its name, instead of ``labels``.
     output
         Optional: the name of the output that the model is judged by, where it has several.
     namespaces
@@ -55,6 +58,7 @@ class Program:
     output: str
     input_: Mapping[str, Any] | None
     namespaces: tuple[Namespace, ...]
+    output_labels: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
 
     def set_epochs(self, epochs: int) -> "Program":
         """The same program for another number of epochs; schedules in ``build_model`` follow it through ``EPOCHS``."""
@@ -134,9 +138,7 @@ def from_namespace(*namespaces: Namespace) -> Program:
     augment = names.get("augment")
     if augment is not None and not callable(augment):
         raise RecipeError(f"augment must be a function. Received: {augment!r}", field="training")
-    labels = names.get("LABELS", ())
-    if isinstance(labels, str) or not all(isinstance(label, (str, int)) for label in labels):
-        raise RecipeError(f"LABELS must be a list of texts. Received: {labels!r}", field="training")
+    labels = _labels(names.get("LABELS", ()))
     callbacks = names.get("CALLBACKS", ())
     return Program(
         load_data=names["load_data"],
@@ -147,13 +149,26 @@ def from_namespace(*namespaces: Namespace) -> Program:
         patience=None if names.get("PATIENCE") is None else _positive(names, "PATIENCE", 1),
         class_weight=_class_weights(names.get("CLASS_WEIGHT")),
         callbacks=tuple(callbacks) if isinstance(callbacks, list | tuple) else (callbacks,),
-        labels=tuple(str(label) for label in labels),
+        labels=() if isinstance(labels, Mapping) else labels,
+        output_labels=labels if isinstance(labels, Mapping) else {},
         output=str(names["OUTPUT"])
         if isinstance(names.get("OUTPUT"), str)
         else "",  # a number is the recipe's own
         input_=names.get("INPUT"),
         namespaces=namespaces,
     )
+
+
+def _labels(given: Any) -> tuple[str, ...] | Mapping[str, tuple[str, ...]]:
+    several = given if isinstance(given, Mapping) else {"": given}
+    for labels in several.values():
+        if isinstance(labels, str) or not all(isinstance(label, (str, int)) for label in labels):
+            raise RecipeError(
+                f"LABELS must be a list of texts, or one by the name of each output. Received: {str(given)[:80]}",
+                field="training",
+            )
+    found = {str(name): tuple(map(str, labels)) for name, labels in several.items()}
+    return found if isinstance(given, Mapping) else found[""]
 
 
 def _class_weights(given: Any) -> Mapping[int, float] | Mapping[str, Mapping[int, float]] | None:

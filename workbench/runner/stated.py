@@ -97,6 +97,8 @@ def _check(stated: Manifest) -> None:
     for given in (stated.input, *stated.inputs):
         for column in given.columns if given else ():
             _check_texts("input.columns", (column.name, *column.categories), MAX_LABELS)
+    for output in stated.outputs:
+        _check_texts(f"outputs.{output.name}.labels", output.labels, MAX_LABELS)
     for place, shaped in of_each:
         sides = shaped.shape if shaped else ()
         if len(sides) > 16 or math.prod(side or 1 for side in sides) > MAX_SIZE:

@@ -85,23 +85,35 @@ def mistakes(evaluation: "Evaluation", x: np.ndarray) -> str:
 
 
 def published(version: Version) -> str:
-    """Show how good a published version is on the test part, from what is kept with it."""
+    """Show how good a published version is on the test part, from what is kept with it; of several outputs each."""
+    kept = {folder.name: folder for folder in (version.folder / published_evaluation.OUTPUTS).glob("*")}
+    others = [one.name for one in version.manifest.outputs if one.name in kept]
+    judged_by = version.manifest.output.name if others and version.manifest.output else ""
+    shown = [_output(version, version.folder, judged_by)]
+    return "".join([*shown, *(_output(version, kept[name], name) for name in others)])
+
+
+def _output(version: Version, folder: Path, name: str) -> str:
+    """Show how good one output is, whose evaluation lies in the folder, under its name where it has one."""
+    head = f"<h4>{escape(name)}</h4>" if name else ""
     try:
-        found = published_evaluation.read(version.folder)
+        found = published_evaluation.read(folder)
     except ModelRefused as error:
-        return f'<p class="wb-caption">The evaluation of {version} cannot be read: {escape(str(error))}</p>'
+        return f'{head}<p class="wb-caption">The evaluation of {version} cannot be read: {escape(str(error))}</p>'
     if found is None:
         return ""
-    return _regression(found) if isinstance(found, PublishedRegression) else _classification(found, version)
+    if isinstance(found, PublishedRegression):
+        return head + _regression(found)
+    return head + _classification(found, version, folder)
 
 
-def _classification(found: PublishedClassification, version: Version) -> str:
+def _classification(found: PublishedClassification, version: Version, folder: Path) -> str:
     given = version.manifest.input
     what = "pictures" if given is not None and given.kind == "image" else "examples"
     head = headline(found.accuracy, *found.interval, count=found.count, wrong=found.wrong, what=what)
     table = confusion(np.array(found.confusion), found.labels)
     ink = version.manifest.preprocessing == "mnist"
-    return head + table + _mistakes(found.worst, found.labels, version.folder / "worst.png", ink=ink)
+    return head + table + _mistakes(found.worst, found.labels, folder / "worst.png", ink=ink)
 
 
 def _mistakes(worst: Sequence[Mistake], labels: Sequence[str], sheet: Path, *, ink: bool) -> str:

@@ -11,6 +11,8 @@ import pytest
 from tests.backend import making, making_several
 from tests.backend.client import Client
 from tests.backend.real_server import BEARER
+from workbench.backends.values import Classified
+from workbench.ui.serving.predict.outputs import show_outputs
 
 SIZES, RANK = [[1.0, 2.0, 3.0], [4.0, 0.0, 0.0]], [5, 7]
 ROWS = [{"sizes": sizes, "rank": rank} for sizes, rank in zip(SIZES, RANK, strict=True)]
@@ -40,7 +42,11 @@ def zipped(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 
 @pytest.fixture
 def several(client: Client, zipped: bytes) -> Client:
-    said = client.put("/models/several/versions/1", data=zipped, headers=BEARER)
+    return deployed(client, zipped)
+
+
+def deployed(client: Client, body: bytes) -> Client:
+    said = client.put("/models/several/versions/1", data=body, headers=BEARER)
     assert said.status_code == 201, said.text
     assert client.post("/models/several:activate", json={"version": 1}, headers=BEARER).status_code == 200
     return client
@@ -109,6 +115,25 @@ def test_serve_takes_one_example_by_name_and_tells_each_output(several: Client) 
         answer = several.post("/serve", json={**asked, "inputs": inputs})
         assert answer.status_code == 400, answer.text
         assert said in answer.json["error"]["message"]
+
+
+def test_serve_tells_what_the_classes_of_each_output_are_called(client: Client, tmp_path: Path) -> None:
+    outputs = [
+        {"name": "income", "kind": "values", "shape": [1]},
+        {"name": "grade", "kind": "logits", "shape": [2], "labels": ["junior", "senior"]},
+    ]
+    changed: dict[str, Any] = {"output": outputs[0], "outputs": outputs, "labels": []}
+    folder = making_several.version(tmp_path / "it", 1, **changed)
+    deployed(client, making.zipped(folder, tmp_path / "it.zip"))
+    told = client.post("/serve", json={"modelName": "several", "inputs": ROWS[0]}).json
+    assert (told["output"], told["label"], told["labels"]) == ("income", None, [])
+    assert told["outputs"]["grade"]["label"] == "senior"
+    assert "label" not in told["outputs"]["income"]
+    said = Classified.from_json(told)
+    assert "<b>grade</b> senior (" in show_outputs(said)
+    assert said.as_json()["outputs"] == told["outputs"]
+    named = client.post("/serve", json={"modelName": "several", "inputs": ROWS[0], "output": "grade"}).json
+    assert (named["label"], named["labels"]) == ("senior", ["junior", "senior"])
 
 
 @pytest.mark.parametrize(

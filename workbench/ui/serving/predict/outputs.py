@@ -18,4 +18,6 @@ def show_outputs(said: Classified) -> str:
 def _say(one: OutputSaid) -> str:
     numbers = ", ".join("–" if value is None else f"{value:.6g}" for value in one.scores[:SHOWN])
     more = f", … ({len(one.scores):,})" if len(one.scores) > SHOWN else ""
-    return f"class {one.index} ({numbers}{more})" if one.index is not None else numbers + more
+    if one.index is None:
+        return numbers + more
+    return f"{one.label or f'class {one.index}'} ({numbers}{more})"
