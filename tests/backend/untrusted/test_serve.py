@@ -113,7 +113,7 @@ def test_the_seeds_flow_by_its_form_fields(server: Server, site: Site, name: str
         began = time.perf_counter()
         assert post(server, fields).json["class"] == 4
         spent.append(time.perf_counter() - began)
-    assert min(spent) < 0.5, "opening it takes longer"
+    assert min(spent) < 1, "opening it takes longer"
 
 
 def test_a_model_and_a_picture_may_be_sent_as_files_and_are_known_again(
