@@ -56,7 +56,7 @@ class Person:
     def types(self, *arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
         process = self.begin(*arguments)
         try:
-            out, err = process.communicate(timeout=200)
+            out, err = process.communicate(timeout=600)
         finally:
             process.kill()
         assert process.returncode == code, f"{arguments}: {process.returncode}\n{out}\n{err}"

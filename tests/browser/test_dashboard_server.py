@@ -265,7 +265,8 @@ def test_while_a_page_comes_its_outline_stands_where_its_widgets_will_be(
     page = log_in(context, dashboard)
     held: list[Route] = []
     page.route("**/workbench/scripts/*", lambda route: held.append(route))
-    page.goto(f"{dashboard.origin}/voila/render/serve_and_predict.ipynb", wait_until="commit")
+    with page.expect_request("**/workbench/scripts/*"):
+        page.goto(f"{dashboard.origin}/voila/render/serve_and_predict.ipynb", wait_until="commit")
     outline = page.locator(".jp-OutputArea-child").first
     expect(outline).to_be_visible()
     before = outline.bounding_box()

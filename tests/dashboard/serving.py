@@ -38,6 +38,8 @@ class Dashboard:
     process: psutil.Process
     notebooks: Path
     log: Path
+    prepared: int
+    """How many kernels its pool has when it is full."""
 
     @property
     def origin(self) -> str:
@@ -62,8 +64,7 @@ class Dashboard:
         """Wait until the pool is full and nothing else runs; its kernels."""
 
         def settled() -> bool:
-            ready = self.ready().values()
-            return all(ready) and len(self.kernels()) == sum(ready)
+            return sum(self.ready().values()) == len(self.kernels()) == self.prepared
 
         wait_until(settled, timeout_s, f"the pool, see {self.log}")
         return self.kernels()
@@ -86,7 +87,8 @@ def serving(settings: Settings, notebooks: Path, **options: Any) -> Iterator[Das
         process = subprocess.Popen(
             service.command, env=service.environment, stdout=log, stderr=subprocess.STDOUT
         )
-    running = Dashboard(settings, psutil.Process(process.pid), notebooks, path)
+    prepared = sum(options.get("PageKernels__pool_sizes", {}).values())
+    running = Dashboard(settings, psutil.Process(process.pid), notebooks, path, prepared)
     try:
         wait_until(lambda: answers(service.health), 180, f"the Jupyter server, see {path}")
         yield running

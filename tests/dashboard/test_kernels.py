@@ -59,7 +59,7 @@ def test_a_kernel_whose_visitor_left_while_connecting_is_ended(
 ) -> None:
     write_notebook(tmp_path / "page.ipynb", "Page", "print('here')")
     settings = make_settings(tmp_path / "home", WORKBENCH_DASHBOARD_PORT=str(free_ports(1)[0]))
-    with serving(settings, tmp_path, PageKernels__pool_sizes={}, PageKernels__expect_s=3.0) as dashboard:
+    with serving(settings, tmp_path, PageKernels__pool_sizes={}, PageKernels__expect_s=10.0) as dashboard:
         dashboard.ask("voila/render/page.ipynb")
         (kernel,) = dashboard.kernels()
         for _ in range(20):

@@ -17,6 +17,7 @@ from tests.machines.bench import ENDLESS, Bench
 from workbench.errors import BadInput, Unavailable
 from workbench.machines import Exit, Layout, Machine
 from workbench.machines.local import sandbox
+from workbench.machines.local.messages import Ends
 from workbench.machines.local.output import LOG_BYTES
 from workbench.machines.local.processes import find_warm, living
 from workbench.machines.local.provider import LocalProvider, end_all
@@ -297,6 +298,18 @@ def test_a_command_that_takes_too_long_is_ended(local: Bench) -> None:
     assert (done.code, done.stderr) == (-9, "\nended after 0.2 s")
 
 
+def test_a_machine_that_is_ending_runs_until_it_is_known_how_it_ended(
+    local: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended, _ = run_recipe(local, "import os; os._exit(7)")
+    assert ended.exit == Exit(7)
+    with monkeypatch.context() as slow:  # to give back its memory takes a busy computer seconds
+        slow.setattr(local.provider, "_ask", lambda *_: Ends(ending=(ended.place,)))
+        (ending,) = local.provider.machines("job-1")
+    assert (ending.state, ending.exit) == ("running", None)
+    assert local.provider.machines("job-1")[0].exit == Exit(7)
+
+
 def test_a_machine_works_below_the_jobs_folder_only(local: Bench, tmp_path: Path) -> None:
     with pytest.raises(BadInput, match=str(tmp_path)):
         local.provider.launch("job-1", Layout(), tmp_path)
@@ -330,7 +343,7 @@ def test_how_a_machine_ended_is_known_as_soon_as_it_no_longer_runs(local: Bench)
     # Giving back so much memory takes a moment in which the system shows the process, but no longer whose it is.
     folder = local.job(recipe="import os\nheld = bytearray(300_000_000)\nos._exit(7)\n")
     local.provider.launch("job-1", Layout(), folder)
-    for _ in range(10):
+    for _ in range(5):
         while (machine := local.provider.machines("job-1")[0]).state == "running":
             pass
         assert machine.exit == Exit(7)

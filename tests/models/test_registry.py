@@ -56,7 +56,7 @@ def test_four_processes_at_once_give_every_version_its_own_number(settings: Sett
     for publisher in publishers:
         publisher.start()
     for publisher in publishers:
-        publisher.join(60)
+        publisher.join(200)
         assert publisher.exitcode == 0
     assert [version.version for version in registry.versions(settings, "mnist-cnn")] == list(range(1, 21))
 
@@ -71,7 +71,7 @@ def test_a_write_that_fails_leaves_nothing(settings: Settings) -> None:
 def test_a_publisher_that_was_killed_leaves_nothing_for_long(settings: Settings) -> None:
     code = (
         "import time; from workbench.models import registry; from workbench import settings as s\n"
-        "def write(folder):\n    (folder / 'half').write_text('x'); print('writing', flush=True); time.sleep(60)\n"
+        "def write(folder):\n    (folder / 'half').write_text('x'); print('writing', flush=True); time.sleep(600)\n"
         "registry.add('m', write, s.from_environment())"
     )
     environment = {**os.environ, "WORKBENCH_HOME": str(settings.home)}

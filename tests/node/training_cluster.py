@@ -3,11 +3,10 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ import psutil
 import pytest
 
 from workbench import events
+from workbench.machines.local.provider import free_ports
 from workbench.settings import PROJECT
 
 LIMIT_S = 200.0
@@ -177,7 +177,7 @@ class Job:
         self.machines = {name: Machine(forks, folder, *name) for name in names}
         self.leader = self.machines["chief" if ps else "worker", 0]
         self.addresses: dict[str, list[str]] = {}
-        for (role, _), port in zip(names, _free_ports(len(names)), strict=True):
+        for (role, _), port in zip(names, free_ports(len(names)), strict=True):
             self.addresses.setdefault(role, []).append(f"127.0.0.1:{port}")
         self.set(
             job=1, name="t", epochs=None, seed=0, ps=ps, workers=workers, cluster=self.addresses, attempt=1
@@ -259,11 +259,3 @@ def until(condition: Callable[[], bool], what: str, timeout_s: float, words: Cal
         if time.monotonic() > give_up:
             pytest.fail(f"{what}: not within {timeout_s:.0f} s\n{words()}")
         time.sleep(0.05)
-
-
-def _free_ports(count: int) -> Iterator[int]:
-    taken = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [s.getsockname()[1] for s in taken]
-    for s in taken:
-        s.close()
-    yield from ports

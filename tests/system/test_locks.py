@@ -27,7 +27,7 @@ def test_a_second_one_gets_it_when_the_first_lets_go(tmp_path: Path) -> None:
     order = []
 
     def second() -> None:
-        with locked(tmp_path / "lock", 20):
+        with locked(tmp_path / "lock", 60):
             order.append("second")
 
     with locked(tmp_path / "lock"):
@@ -40,7 +40,7 @@ def test_a_second_one_gets_it_when_the_first_lets_go(tmp_path: Path) -> None:
 
 def test_a_process_that_is_killed_lets_go(tmp_path: Path) -> None:
     code = "import sys, time\nfrom pathlib import Path\nfrom workbench.system.locks import locked\n"
-    code += "with locked(Path(sys.argv[1])):\n    print('has it', flush=True)\n    time.sleep(60)"
+    code += "with locked(Path(sys.argv[1])):\n    print('has it', flush=True)\n    time.sleep(600)"
     command = [sys.executable, "-c", code, str(tmp_path / "lock")]
     with subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE, text=True) as holder:
         assert holder.stdout
@@ -48,5 +48,5 @@ def test_a_process_that_is_killed_lets_go(tmp_path: Path) -> None:
         with pytest.raises(TimeoutError), locked(tmp_path / "lock", 0):
             pass
         holder.kill()
-        with locked(tmp_path / "lock", 20):
+        with locked(tmp_path / "lock", 60):
             pass

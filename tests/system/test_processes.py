@@ -23,10 +23,10 @@ def start() -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
     started = []
 
     def begin(**environment: str) -> subprocess.Popen[bytes]:
-        process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], env=environment)
+        process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], env=environment)
         started.append(process)
         variable = next(iter(environment))
-        assert comes_true(lambda: process.pid in {one.pid for one in processes.find(variable)}, 10, 0.01)
+        assert comes_true(lambda: process.pid in {one.pid for one in processes.find(variable)}, 60, 0.01)
         return process
 
     yield begin
@@ -47,7 +47,7 @@ def test_a_mark_says_whose_process_it_is(
         "job-7",
         Place("worker", 1),
     )
-    assert abs(found.created - before) < 5
+    assert before - 5 < found.created < time.time() + 5
     assert machines.living(tmp_path.parent) == []
 
 
@@ -94,7 +94,7 @@ def test_a_process_lives_until_it_has_ended_whether_or_not_somebody_waited_for_i
 
 
 def test_a_process_is_ended_with_all_below_it() -> None:
-    code = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'import time; time.sleep(60)'])"
+    code = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'import time; time.sleep(600)'])"
     with subprocess.Popen([sys.executable, "-c", code]) as parent:
         assert comes_true(lambda: psutil.Process(parent.pid).children(), 10, 0.01)
         (child,) = psutil.Process(parent.pid).children()

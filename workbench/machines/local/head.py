@@ -100,7 +100,8 @@ class Head:
             return not any(_is_ending(pid) for pid in self.processes)
 
         comes_true(settled, ENDING_S, 0.002)
-        reply(Ends(tuple(self.exits.values())))
+        ending = (process.place for pid, process in self.processes.items() if _is_ending(pid))
+        reply(Ends(tuple(self.exits.values()), tuple(ending)))
 
     def _start(self, asked: Start, reply: Reply) -> None:
         if asked.work is not None or asked.idle:

@@ -74,7 +74,10 @@ class Ended:
 
 @dataclass(frozen=True)
 class Ends:
-    exits: tuple[Ended, ...]
+    """How machines ended, and which are ending: nobody can know yet how these do."""
+
+    exits: tuple[Ended, ...] = ()
+    ending: tuple[Place, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -235,7 +235,8 @@ class LocalProvider:
             record = None
         living = processes.roots([f for f in found if f.cluster == name])
         heads = {f.pid for f in living.values() if f.place.role == "cluster"}
-        ends = self._ends(name) if heads else {}
+        ends = self._ends(name) if heads else Ends()
+        exits = {one.place: Exit(one.code, one.reason) for one in ends.exits}
         places = record.places if record else ()
         for place in (*places, *(p for p in living if p not in places and p.role != "cluster")):
             alive = living.get(place)
@@ -243,17 +244,17 @@ class LocalProvider:
                 cluster=name,
                 role=place.role,
                 index=place.index,
-                state="running" if alive else "stopped",
+                state="running" if alive or place in ends.ending else "stopped",
                 address=record.addresses.get(str(place), "") if record else "",
                 pid=alive.pid if alive else None,
                 created=alive.created if alive else record.created if record else 0.0,
-                exit=None if alive else ends.get(place),
+                exit=None if alive else exits.get(place),
             )
 
-    def _ends(self, name: str) -> dict[Place, Exit]:
+    def _ends(self, name: str) -> Ends:
         with contextlib.suppress(Unavailable, NotFound):
-            return {one.place: Exit(one.code, one.reason) for one in self._ask(name, Look(), Ends).exits}
-        return {}
+            return self._ask(name, Look(), Ends)
+        return Ends()
 
     def _ask(self, name: str, asked: object, answer: type[A], timeout_s: float = 10.0) -> A:
         if not records.recorded(self.home, name):
