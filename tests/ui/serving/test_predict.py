@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,17 @@ def test_a_drawing_is_asked_about_while_it_grows(stand: Stand) -> None:
     wait_until(
         lambda: '<span class="wb-headline">3</span>' in predict.answer.html, 20, "the other version's answer"
     )
+
+
+def test_what_serves_is_chosen_until_a_visitor_chooses(stand: Stand) -> None:
+    model = stand.page.predict.model
+    (deployed,) = stand.page.predict._served
+    for active, wanted in ((3, "mnist-cnn:3"), (2, "mnist-cnn:2")):
+        assert model.show((replace(deployed, version=active, previous=None),))
+        assert model.published.value == wanted
+    model.published.value = "mnist-cnn:3"
+    assert model.show((replace(deployed, version=1, previous=None),))
+    assert model.published.value == "mnist-cnn:3", "the visitor's"
 
 
 def draw(wire: Wire, ink: np.ndarray) -> None:

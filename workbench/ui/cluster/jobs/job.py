@@ -142,9 +142,8 @@ class JobPage:
         """Look for what the machines have written since."""
         if self.id is not None:
             found = logs.list_logs(self.id, self._workbench.settings)
-            found.sort(
-                key=lambda log: (log.place, log.stream != "stdout")
-            )  # what a recipe prints comes first
+            # What a recipe prints comes first, what its check and its model's wrote last.
+            found.sort(key=lambda log: (log.place.role == "task", log.place, log.stream != "stdout"))
             self.logs.offer([(f"{log.place} {log.stream}", f"{log.place}, {log.stream}") for log in found])
             self.logs.over = self._job is not None and self._job.state in ENDED and self._job.lease is None
             self.logs.refresh()

@@ -43,8 +43,10 @@ class ModelSource:
         chosen: Callable[[], None],
         lost: Callable[[BadInput], None],
     ) -> None:
-        self._settings, self._switched_to = settings, switched
+        self._settings, self._switched_to, self._told = settings, switched, chosen
         self._preferred: str | None = None
+        self._offering = self._is_chosen = False
+        """Whether a version is put in here; whether a visitor, or an address, has chosen the one that stands there."""
         self.kind = ipywidgets.ToggleButtons(options=[PUBLISHED, BY_URL, ZIP], description="The model")
         self.kind.add_class("wb-choice")
         self.published = ipywidgets.Dropdown(options=[], description="Name and version")
@@ -56,7 +58,7 @@ class ModelSource:
         self._make_form()
         self.widget = ipywidgets.VBox([self.kind, self._parts])
         self.kind.observe(lambda _: self._switched(), "value")
-        self.published.observe(lambda _: chosen(), "value")
+        self.published.observe(lambda _: self._choose(), "value")
         self.file.observe(lambda _: self._uploaded(), "value")
         self._arrange()
 
@@ -76,7 +78,7 @@ class ModelSource:
             return None
 
     def show(self, served: Sequence[Deployment]) -> bool:
-        """Offer what is published, what serves first; whether anything changed."""
+        """Offer what is published, what serves first; whether anything changed. A visitor's choice stays."""
 
         def rank(version: Version) -> tuple[int, str, int]:
             order = {"deployed": 0, "previous": 2, "": 3}
@@ -86,12 +88,21 @@ class ModelSource:
         options = [(_called(version, served), str(version)) for version in there]
         if tuple(options) == tuple(self.published.options):
             return False
-        kept, values = self.published.value, [value for _, value in options]
-        self.published.options = options
+        values = [value for _, value in options]
+        kept = self.published.value if self._is_chosen else None
         if self._preferred in values:
-            kept, self._preferred = self._preferred, None
-        self.published.value = kept if kept in values else next(iter(values), None)
+            kept, self._preferred, self._is_chosen = self._preferred, None, True
+        self._offering = True
+        try:
+            self.published.options = options
+            self.published.value = kept if kept in values else next(iter(values), None)
+        finally:
+            self._offering = False
         return True
+
+    def _choose(self) -> None:
+        self._is_chosen = self._is_chosen or not self._offering
+        self._told()
 
     def prefer(self, reference: str) -> None:
         """Choose a version, as soon as it is offered."""

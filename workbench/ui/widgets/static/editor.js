@@ -57,13 +57,17 @@ function render({ model, el }) {
   tabs.setAttribute("aria-label", model.get("label"));
   const panels = document.createElement("div");
   panels.className = "wb-editor-panels";
+  const unique = Math.random().toString(36).slice(2, 8);
   const said = document.createElement("p"); // of the syntax, in the tab that is in sight
   said.className = "wb-slip";
   said.setAttribute("role", "status");
-  el.append(tabs, panels, said);
+  const wayOut = document.createElement("span");
+  wayOut.className = "wb-way-out";
+  wayOut.id = `way-out-${unique}`;
+  wayOut.textContent = "Tab indents; Escape, then Tab leaves";
+  el.append(tabs, wayOut, panels, said);
   const views = new Map();
   const buttons = new Map();
-  const unique = Math.random().toString(36).slice(2, 8);
   let pending = 0;
   const slips = new Map(); // field → {line, message}: faults of syntax in what was typed
   const asked = new Map(); // field → the number of its newest question; none while keys come
@@ -100,6 +104,15 @@ function render({ model, el }) {
   }
 
   const C = CodeMirror;
+  // Who comes with Tab and presses nothing else goes on with Tab, and changes nothing.
+  let passing = false;
+  let pointed = false;
+  const indent = C.indentWithTab;
+  const indentOrPass = {
+    ...indent,
+    run: (view) => !passing && indent.run(view),
+    shift: (view) => !passing && indent.shift(view),
+  };
   for (const [key, title] of fields) {
     const tab = document.createElement("button");
     tab.type = "button";
@@ -142,8 +155,14 @@ function render({ model, el }) {
           C.highlightSelectionMatches(),
           C.python(),
           C.syntaxHighlighting(look(C)),
-          C.keymap.of([C.indentWithTab, ...C.defaultKeymap, ...C.historyKeymap, ...C.searchKeymap]),
-          C.EditorView.contentAttributes.of({ "aria-label": title, spellcheck: "false", tabindex: "0" }),
+          C.EditorView.domEventHandlers({
+            pointerdown: () => { passing = false; pointed = true; },
+            focus: () => { passing = !pointed; },
+            blur: () => { pointed = false; },
+            keydown: (event) => { passing &&= event.key === "Tab" || event.key === "Shift"; },
+          }),
+          C.keymap.of([indentOrPass, ...C.defaultKeymap, ...C.historyKeymap, ...C.searchKeymap]),
+          C.EditorView.contentAttributes.of({ "aria-label": title, "aria-describedby": wayOut.id, spellcheck: "false", tabindex: "0" }),
           theme(),
           typed,
         ],
