@@ -11,6 +11,7 @@ import pytest
 
 from tests.datasets import bringing
 from tests.system import killed
+from tests.test_fetching import Site, site
 from workbench import artifact, datasets
 from workbench.datasets import adding
 from workbench.datasets.kept import store
@@ -20,11 +21,13 @@ from workbench.models import registry
 from workbench.settings import Settings, from_environment
 from workbench.system import files
 from workbench.ui.datasets.upload import Upload
+from workbench.verbs import datasets as verbs
 
 pytest.importorskip("pyarrow")
 pytest.importorskip("google_crc32c")
 ACKNOWLEDGED = {"kept:1": 50, "kept:2": 90, "other:1": 60}
 MOMENTS = 12
+__all__ = ["site"]
 
 
 @pytest.fixture(scope="module")
@@ -82,6 +85,25 @@ def test_a_data_set_is_there_whole_or_not_at_all(
         assert {path.name for path in blobs.glob("*/*")} == named, f"left at moment {moment}"
         left = {path.name for path in sets.rglob("*") if path.name.startswith(".")}
         assert left <= {".lock", ".highest"}, f"left at moment {moment}"
+
+
+def test_a_source_from_the_web_leaves_nothing_when_its_fetch_is_killed(
+    homes: Iterator[Path], tmp_path: Path, site: Site
+) -> None:
+    site.pages["/rows.csv"] = (200, {}, bringing.garden(tmp_path / "rows.csv", 40).read_bytes())
+
+    def fetch(folder: Path) -> None:
+        settings = replace(settings_of(folder), allowed_hosts=(site.host,))
+        verbs.add("web", f"http://{site.host}/rows.csv", How(), settings)
+
+    counted = next(homes)
+    for moment in killed.moments(fetch, counted, MOMENTS // 2, seed=11):
+        folder = next(homes)
+        killed.killed_at(moment, fetch, folder)
+        fetch(folder)
+        data = settings_of(folder).data
+        assert {path.name for path in (data / ".fetched").iterdir()} == {".lock"}, f"left at moment {moment}"
+        assert {*ACKNOWLEDGED, "web:1"} == {str(one) for one in store.versions(settings_of(folder))}
 
 
 def test_an_upload_goes_on_after_the_last_piece_that_was_acknowledged(tmp_path: Path) -> None:
