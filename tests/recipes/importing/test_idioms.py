@@ -169,6 +169,17 @@ def test_what_has_to_be_brought_is_told(cell: str, note: str) -> None:
     assert "google.colab" not in found.recipe.helpers
 
 
+def test_names_of_folders_are_the_labels() -> None:
+    found = proposed(
+        "import keras\ntrain = keras.utils.image_dataset_from_directory('cats')",
+        "class_names = train.class_names\nprint(class_names)",
+        f"train = train.cache()\n{FIT}model.fit(train, epochs=2)",
+    )
+    assert "LABELS = data().class_names\n" in found.recipe.training
+    assert "class_names = train.class_names\n" in found.recipe.helpers
+    assert "from helpers import data" in found.recipe.training
+
+
 def test_a_backbone_without_weights_fetches_nothing() -> None:
     found = proposed(
         "import keras\nx = y = [1]\nmodel = keras.applications.ResNet50(\n    weights=None)\nmodel.compile()\nmodel.fit(x, y)"

@@ -89,24 +89,25 @@ class _Proposing:
         if parts.evaluated is not None:
             self.fields[uses[parts.evaluated].statement.cell].add("preprocessing")
         weights = names_of_weights(uses, fit)
-        ends = {*needed(uses, parts.names, parts.end), *needed(uses, weights, fit.place)}
+        labels = self._labels()
+        computed = set() if labels else self._computed_labels()
+        ends = {*needed(uses, parts.names, parts.end), *needed(uses, weights | computed, fit.place)}
         data = [p for p in sorted(ends) if not self._is_models(uses[p])]
         model = needed(uses, [fit.model, *names_of_callbacks(uses, fit)], fit.place)
-        labels = self._labels()
         shared = self._shared({*data, *model, *labels})
         loading, own = self._apart(
             [p for p in data if p not in shared], [p for p in model if p not in shared]
         )
         made = {n for p in loading for n in uses[p].makes}
         models = self._asked(own, made)
-        asked = sorted({*models, *(weights & made)})
+        asked = sorted({*models, *((weights | computed) & made)})
         defined = {n for p in shared for n in uses[p].makes}
         names = parts.names & made
         self.fields[uses[fit.place].statement.cell].add("training")
-        training = self._training(own, models, labels, weights & made, made | defined)
+        training = self._training(own, models, labels, weights & made, made | defined, computed & made)
         if asked:
             self.notes.append(
-                f"the model is made or weighed with {', '.join(asked)} of the data, so both take it from data() in helpers, which loads it once"
+                f"the model is made, weighed or named with {', '.join(asked)} of the data, so both take it from data() in helpers, which loads it once"
             )
         preprocessing = self._preprocessing(loading, parts, names, asked)
         helpers = self._helpers(shared, loading, names, asked)
@@ -169,6 +170,14 @@ class _Proposing:
                     return [place]
         return []
 
+    def _computed_labels(self) -> set[str]:
+        """The name under which the notebook keeps what the folders of its classes are called; none where it does not."""
+        for use in self.uses[: self.fit.place]:
+            match use.statement.node:
+                case ast.Assign(targets=[ast.Name(id=name)], value=ast.Attribute(attr="class_names")):
+                    return {name}
+        return set()
+
     def _shared(self, places: set[int]) -> set[int]:
         """Of these statements, those of the helpers: imports, definitions, and constants that nothing gives another value.
 
@@ -201,16 +210,18 @@ class _Proposing:
         labels: Sequence[int],
         computed: Set[str],
         known: Set[str],
+        computed_labels: Set[str],
     ) -> str:
         settings, notes = constants(self.uses, self.fit, computed, known)
         self.notes += notes
         for place in labels:
             settings += f"\nLABELS = {next(iter(self.uses[place].makes))}"
+        settings += "".join(f"\nLABELS = data().{name}" for name in computed_labels)
         lines = [self._take(p, "training") for p in own]
         if asked:
             lines = ["found = data()", *(f"{name} = found.{name}" for name in asked), *lines]
         body = "\n".join([*lines, f"return {self.fit.model}"])
-        imported = "from helpers import data\n\n" if asked or computed else ""
+        imported = "from helpers import data\n\n" if asked or computed or computed_labels else ""
         return f"{imported}{settings}\n\n\ndef build_model():\n{textwrap.indent(body, '    ')}\n"
 
     def _preprocessing(
