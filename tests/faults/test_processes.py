@@ -83,8 +83,14 @@ def end(store: Store, settings: Settings, id: int, timeout_s: float = PATIENT_S)
 
 
 def machine(settings: Settings, id: int, role: str, index: int = 0) -> Machine:
-    found = LocalProvider(settings).machines(f"job-{id}")
-    return next(m for m in found if m.place == Place(role, index) and m.pid)
+    """One that lives, once it does: it may be on its way into its next life."""
+
+    def alive() -> Machine | None:
+        found = LocalProvider(settings).machines(f"job-{id}")
+        return next((m for m in found if m.place == Place(role, index) and m.pid), None)
+
+    found: Machine = wait_until(alive, PATIENT_S, f"{role} {index}")
+    return found
 
 
 def kill(settings: Settings, id: int, role: str, index: int = 0) -> None:

@@ -106,12 +106,19 @@ def test_whatever_ends_what_stands_behind_the_machines_the_job_comes_to_its_end(
 
 def end_one(settings: Settings, id: int, whose: str, number: Signals) -> None:  # noqa: F811
     if whose == "runner":
-        (pid,) = runner.runners(settings)
+        (pid,) = wait_until(lambda: runner.runners(settings), PATIENT_S, "the runner")
     elif whose == "cluster":
-        pid = next(
-            found.pid
-            for found in processes.living(settings.home)
-            if found.cluster == f"job-{id}" and found.place.role == "cluster"
+        pid = wait_until(
+            lambda: next(
+                (
+                    found.pid
+                    for found in processes.living(settings.home)
+                    if found.cluster == f"job-{id}" and found.place.role == "cluster"
+                ),
+                None,
+            ),
+            PATIENT_S,
+            "the cluster",
         )
     else:
         warm = processes.find_warm(settings.home)
