@@ -122,7 +122,7 @@ class Screen:
         """Press the button; the job's number."""
         self.button("Train").click()
         said = self.page.get_by_text(re.compile(r"Job \d+ is in the queue"))
-        expect(said).to_be_visible()
+        expect(said).to_be_visible(timeout=JOB_MS)  # the code is checked first, with TensorFlow
         id = int(re.findall(r"\d+", said.inner_text())[0])
         expect(self.job.locator(".wb-muted").first).to_contain_text(f"job {id} ")
         return id
