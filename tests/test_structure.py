@@ -24,7 +24,7 @@ ONE_PLACE = {
         "workbench/datasets/kept/streams.py",
         "backend/tfserving/server.py",
     },
-    "keras": {"workbench/node", "workbench/upstream", "backend/tfserving/server.py"},
+    "keras": {"workbench/layers.py", "workbench/node", "workbench/upstream", "backend/tfserving/server.py"},
     "onnxruntime": {"workbench/node", "workbench/models", "backend/deployments/engines.py"},
     "grpc": {"backend/tfserving"},
     "google.protobuf": {"backend/tfserving"},

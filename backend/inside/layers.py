@@ -66,6 +66,9 @@ _OPS = re.compile(
     r"strided_slice|Add|Mul|Sigmoid|concat|Rsqrt|Minimum|Maximum)(__\d+)?(:0)?"
 )
 
+_VIEWS = re.compile(r"(^|/)(mean_of_)?views(_\d+)*/")
+"""Nodes of ``workbench.layers``: they show a picture turned and make one answer of several, and are no layer to look at."""
+
 
 @dataclass(frozen=True)
 class Kernel:
@@ -146,7 +149,9 @@ def _take(walk: _Walk, graph: Graph, node: Node, data: list[str]) -> None:
     first = known[0].first
     scope = _scope(node, graph)
     out = node.outputs[0]
-    if node.op in _PASSING:
+    if _VIEWS.search(node.name):
+        _pass_views(walk, known[0], out)
+    elif node.op in _PASSING:
         walk.tensors[out] = _Known(known[0].layer, _moved(node, first))
     elif node.op in _ELEMENTWISE and len(of) == 1:
         (layer,) = of
@@ -175,6 +180,13 @@ def _take(walk: _Walk, graph: Graph, node: Node, data: list[str]) -> None:
     for more in node.outputs[1:]:
         if more:
             walk.tensors[more] = walk.tensors[out]
+
+
+def _pass_views(walk: _Walk, known: _Known, out: str) -> None:
+    """What comes of several views is the last value of the layer that was asked; the picture's own have no layer."""
+    walk.tensors[out] = known
+    if known.layer is not None:
+        walk.layers[known.layer] = replace(walk.layers[known.layer], tensor=out)
 
 
 def _moved(node: Node, first: bool | None) -> bool | None:

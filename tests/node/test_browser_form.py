@@ -17,6 +17,7 @@ from tests.browser import chromium
 from workbench import drawing_page
 from workbench.artifact import BROWSER
 from workbench.errors import BadInput
+from workbench.layers import MeanOfViews, Views
 from workbench.manifest import Input, Manifest
 from workbench.models import at_home
 from workbench.models.registry import Version
@@ -81,6 +82,12 @@ def residual() -> keras.Model:
     return keras.Model(given, layers.Dense(10, activation="softmax")(x))
 
 
+def looking() -> keras.Model:
+    inner = [layers.Conv2D(4, 5, strides=2, activation="relu"), layers.Flatten(), layers.Dense(10)]
+    shown = [keras.Input((28, 28, 1)), layers.Rescaling(1 / 255), Views((0, -8, 5, 20))]
+    return keras.Sequential([*shown, *inner, layers.Softmax(), MeanOfViews(4)])
+
+
 def settle(model: keras.Model) -> keras.Model:
     """Give all numbers a value of their own, moving averages too."""
     chance = np.random.default_rng(0)
@@ -138,7 +145,7 @@ def _ask_chromium(
             chrome.close()
 
 
-@pytest.mark.parametrize("make", [usual, joined, within, residual])
+@pytest.mark.parametrize("make", [usual, joined, within, residual, looking])
 def test_a_browser_computes_what_the_model_does(make: Callable[[], keras.Model], tmp_path: Path) -> None:
     program = chromium.find()
     if program is None:
@@ -150,7 +157,7 @@ def test_a_browser_computes_what_the_model_does(make: Callable[[], keras.Model],
     found, seen, sums = in_a_thread(lambda: _ask_chromium(program, form, x))
     assert np.abs(np.array(found) - model.predict(x, verbose=0)).max() <= TOLERANCE
     # The window and the weights that the panel shows of a pixel sum up to what the network computed.
-    assert len(sums) == {"usual": 3, "residual": 6}.get(make.__name__, 0)
+    assert len(sums) == {"usual": 3, "residual": 6, "looking": 3}.get(make.__name__, 0)
     for shown, made in sums:
         assert shown == pytest.approx(made, abs=1e-2, rel=1e-4)
     if make is usual:

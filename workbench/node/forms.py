@@ -21,7 +21,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from workbench import arrays
+from workbench import arrays, layers
 from workbench.errors import ModelRefused
 from workbench.node.given.signature import PLAIN, Signature
 from workbench.node.inference import in_batches, run_onnx, run_saved_model
@@ -114,7 +114,7 @@ def write(
     _check_steadiness(model, arrays.cut(x, 0, first), tolerance, signature)
     one = arrays.cut(x, 0, 1)
     makers: dict[str, tuple[Callable[[Path], None], Callable[[Path, Any], Any]]] = {
-        KERAS: (model.save, lambda path, x: _run_keras(path, x, own, signature)),
+        KERAS: (layers.in_keras_terms(model).save, lambda path, x: _run_keras(path, x, own, signature)),
         SAVED_MODEL: (
             lambda path: _export(model, takes, one, path, "tf_saved_model", signature),
             run_saved_model,

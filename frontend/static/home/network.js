@@ -28,10 +28,21 @@ export function input(form, pixels) {
   return value(form.input.shape, Float32Array.from(pixels, (p) => Math.fround(Math.fround(p * Math.fround((high - low) / 255)) + low)));
 }
 
-/** Every value that is computed on the way, by its number; the last one is the answer. */
+/**
+ * Every value that is computed on the way, by its number; the last one is the answer. Of a network that looks several
+ * times they are those of its first look, but for the mean and what comes after it.
+ */
 export function values(steps, x) {
-  const found = [x];
-  for (const step of steps) found[step.gives] = OPS[step.op](step, ...step.takes.map((n) => found[n]));
+  const turns = steps.find(({ op }) => op === "views")?.turns ?? [0];
+  const end = steps.findIndex(({ op }) => op === "mean of views") + 1 || steps.length;
+  const [found, ...others] = turns.map((turn) => computed(steps.slice(0, end), [x], turn));
+  const { gives } = steps[end - 1] ?? { gives: 0 };
+  if (others.length) found[gives] = each(found[gives], (v, i) => others.reduce((sum, one) => sum + one[gives].data[i], v) / turns.length);
+  return computed(steps.slice(end), found, 0);
+}
+
+function computed(steps, found, turn) {
+  for (const step of steps) found[step.gives] = OPS[step.op](step.op === "views" ? { turn } : step, ...step.takes.map((n) => found[n]));
   return found;
 }
 
@@ -170,6 +181,30 @@ const whole = (start, add, end) => (step, x) => {
   return out;
 };
 
+/** The picture turned by so many degrees, counterclockwise: its rows are moved, and then its columns. */
+function turned({ turn }, x) {
+  const slope = Math.tan((turn * Math.PI) / 180);
+  return turn ? sheared(sheared(x, slope, 0), -slope, 1) : x;
+}
+
+/** Each row (axis 0) or column (axis 1) moved by `slope` times its distance from the middle, mixing two pixels. */
+function sheared(x, slope, axis) {
+  const [height, width, channels] = x.shape;
+  const out = value(x.shape);
+  const [lines, size] = axis ? [width, height] : [height, width];
+  const at = (line, n, k) => ((axis ? n : line) * width + (axis ? line : n)) * channels + k;
+  for (let line = 0; line < lines; line++) {
+    const by = (line - (lines - 1) / 2) * slope;
+    const low = Math.floor(by);
+    for (const [move, share] of [[low, 1 - (by - low)], [low + 1, by - low]]) {
+      for (let n = Math.max(0, move); n < Math.min(size, size + move); n++) {
+        for (let k = 0; k < channels; k++) out.data[at(line, n, k)] += share * x.data[at(line, n - move, k)];
+      }
+    }
+  }
+  return out;
+}
+
 function softmax({ shape, data }, log = false) {
   const size = last(shape);
   const out = value(shape);
@@ -229,6 +264,8 @@ const OPS = {
     }
     return out;
   },
+  views: turned,
+  "mean of views": (step, x) => x,
   join(step, ...all) {
     const sizes = all.map((x) => last(x.shape));
     const total = sizes.reduce((a, b) => a + b, 0);

@@ -35,6 +35,7 @@ export function layersOf(steps) {
     const layer = at === null ? null : layers[at];
     if (KINDS[step.op]) begin(step, KINDS[step.op]);
     else if (["reshape", "pad"].includes(step.op) || layer === null) of.set(step.gives, at);
+    else if (step.op === "mean of views") { of.set(step.gives, at); layer.gives = step.gives; }
     else if (layer.gives !== step.takes[0] || (step.op === "affine" && layer.after)) begin(step, step.op === "affine" ? "normalisation" : "activation");
     else {
       of.set(step.gives, at);

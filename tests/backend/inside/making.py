@@ -13,7 +13,7 @@ from onnx import TensorProto, helper, numpy_helper
 from tests.backend import making
 from workbench.manifest import Manifest, read, write_listing
 
-KINDS = ("conv", "dense", "residual", "strange")
+KINDS = ("conv", "dense", "residual", "strange", "views")
 
 
 def version(folder: Path, number: int, kind: str, *, sample: int = 60, **manifest: Any) -> Path:
@@ -95,6 +95,23 @@ def build(kind: str) -> onnx.ModelProto:
             helper.make_node("MatMul", ["f", "d2"], ["logits"], "net/answer/MatMul"),
         ]
     nodes.append(helper.make_node("Softmax", ["logits"], ["output"], "net/answer/Softmax", axis=1))
+    if (
+        kind == "views"
+    ):  # the picture, and the same half as bright, as one batch; the answer is the mean of both
+        nodes[0].input[0], nodes[-1].output[0] = "seen", "each"
+        weights |= {"half": np.float32(0.5).reshape(()), "second": np.array([1], np.int64)}
+        weights |= {"one_batch": np.array([-1, 28, 28, 1], np.int64), "two": np.array([-1, 2, 10], np.int64)}
+        nodes = [
+            helper.make_node("Unsqueeze", ["input", "second"], ["u"], "net/views/ExpandDims"),
+            helper.make_node("Mul", ["u", "half"], ["v"], "net/views/mul"),
+            helper.make_node("Concat", ["u", "v"], ["both"], "net/views/concat", axis=1),
+            helper.make_node("Reshape", ["both", "one_batch"], ["seen"], "net/views/Reshape"),
+            *nodes,
+            helper.make_node("Reshape", ["each", "two"], ["pairs"], "net/mean_of_views_1/Reshape"),
+            helper.make_node(
+                "ReduceMean", ["pairs"], ["output"], "net/mean_of_views_1/Mean", axes=[1], keepdims=0
+            ),
+        ]
     graph = helper.make_graph(
         nodes,
         kind,

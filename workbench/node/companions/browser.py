@@ -16,6 +16,7 @@ import numpy as np
 from keras import layers
 
 from workbench.artifact import BROWSER
+from workbench.layers import MeanOfViews, Views
 from workbench.manifest import Input
 
 MOST_NUMBERS = 2_000_000
@@ -170,7 +171,7 @@ class _Walk:
 
     def steps_of(self, layer: Any, takes: tuple[int, ...]) -> Iterator[Step]:
         kind = type(layer).__name__
-        known = type(layer).__module__.startswith("keras.")
+        known = type(layer).__module__.startswith("keras.") or isinstance(layer, Views | MeanOfViews)
         make = _MAKERS.get(kind) if known else None
         if make is None:
             raise NotForBrowsers(f"{layer.name} is a layer of the kind {kind}, which no step computes")
@@ -283,6 +284,14 @@ def _pad(walk: _Walk, layer: Any, takes: tuple[int, ...]) -> Iterator[Step]:
     yield walk.step("pad", layer, takes, by=[list(pair) for pair in layer.padding])
 
 
+def _look(walk: _Walk, layer: Any, takes: tuple[int, ...]) -> Iterator[Step]:
+    yield walk.step("views", layer, takes, turns=list(layer.turns))
+
+
+def _agree(walk: _Walk, layer: Any, takes: tuple[int, ...]) -> Iterator[Step]:
+    yield walk.step("mean of views", layer, takes, views=layer.views)
+
+
 def _join(walk: _Walk, layer: Any, takes: tuple[int, ...]) -> Iterator[Step]:
     if layer.axis not in (-1, len(layer.output.shape) - 1):
         raise NotForBrowsers(f"{layer.name} joins along another axis than the last")
@@ -338,6 +347,8 @@ _MAKERS: dict[str, _Maker] = {
     "Flatten": _reshape,
     "Reshape": _reshape,
     "ZeroPadding2D": _pad,
+    "Views": _look,
+    "MeanOfViews": _agree,
     "Concatenate": _join,
     "Add": _merge("add"),
     "Multiply": _merge("multiply"),
