@@ -2,6 +2,7 @@
 
 import base64
 import contextlib
+import uuid
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -11,6 +12,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.chromium import open_context
 from tests.browser.conftest import Front
+from tests.services.stand_in_backend import VISIT
 
 Line = Sequence[tuple[float, float]]
 """Points on the paper, in 280ths of its side."""
@@ -43,7 +45,8 @@ class Seen:
 @contextlib.contextmanager
 def visit(browser: Browser, url: str, *, wait: bool = True, **how: Any) -> Iterator[tuple[Page, Seen]]:
     """The page in a context of its own; ``how`` is Playwright's ``new_context``."""
-    context = open_context(browser, **{"viewport": {"width": 1120, "height": 860}, **how})
+    usual = {"viewport": {"width": 1120, "height": 860}, "extra_http_headers": {VISIT: uuid.uuid4().hex}}
+    context = open_context(browser, **{**usual, **how})
     try:
         page = context.new_page()
         seen = Seen(page)
