@@ -93,10 +93,13 @@ def test_try_now_does_not_wait(opened: tuple[Page, stand_in.Backend]) -> None:
     page, backend = opened
     page.clock.install()
     page.reload()
+    expect(page.locator("#model")).not_to_be_empty()
+    # From here on time passes when the test says so.
+    page.clock.pause_at(datetime.now() + timedelta(minutes=1))
     backend.stop()
     draw(page, SEVEN)
+    page.clock.run_for(300)  # the drawing is sent; the pause after what failed never ends
     mood(page, "away")
-    page.clock.pause_at(datetime.now() + timedelta(minutes=1))  # no pause ends any more
     backend.start()
     page.get_by_role("button", name="Try now").click()
     mood(page, "answer")
