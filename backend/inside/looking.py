@@ -95,6 +95,7 @@ class Inside:
         self._grid = self._choose_grid(blank)
         last = found[-1].source if found else None
         self._features = last if last in tried and tried[last].size <= MOST_NUMBERS else None
+        self._rows = len(tried[self._features]) if self._features and tried[self._features].ndim else 0
         self._alike = self._learn(folder)
 
     def describe(self) -> dict[str, object]:
@@ -215,15 +216,15 @@ class Inside:
             self.missing["alike"] = "the model has no layer before its last one to compare drawings by"
             return None
         x, labels = sample
-        chunks = [
-            self._ask(alike.to_input(x[i : i + CHUNK], self._deployment.manifest), [self._features])[0]
-            for i in range(0, len(x), CHUNK)
-        ]
-        features = np.concatenate([chunk.reshape(len(chunk), -1) for chunk in chunks]).astype(np.float32)
-        if len(features) != len(x):
-            self.missing["alike"] = "the model does not give the features of each example apart"
-            return None
-        return alike.Alike(x, labels, features)
+        features = []
+        for i in range(0, len(x), CHUNK):
+            some = x[i : i + CHUNK]
+            (found,) = self._ask(alike.to_input(some, self._deployment.manifest), [self._features])
+            if not self._rows or len(found) != self._rows * len(some):  # several rows: it looks several times
+                self.missing["alike"] = "the model does not give the features of each example apart"
+                return None
+            features.append(found.reshape(len(some), -1).astype(np.float32))
+        return alike.Alike(x, labels, np.concatenate(features))
 
     def _predict(self, x: NDArray[Any]) -> NDArray[np.float32]:
         return self._deployment.engine.predict(x).astype(np.float32)

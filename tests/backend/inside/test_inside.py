@@ -174,16 +174,20 @@ def test_what_spoke_for_the_answer_is_found_by_wiping_it_away(deploy: Deploy, cl
             assert abs(changes[i, j] - (fall if inked else 0)) <= 0.011
 
 
-def test_a_drawing_out_of_the_sample_is_most_like_itself(deploy: Deploy, client: Client) -> None:
-    folder = deploy("dense")
+@pytest.mark.parametrize(("kind", "tensor"), [("dense", "h"), ("views", "f")])
+def test_a_drawing_out_of_the_sample_is_most_like_itself(
+    deploy: Deploy, client: Client, kind: str, tensor: str
+) -> None:
+    folder = deploy(kind)
     with np.load(folder / "alike.npz") as archive:
-        features = kinds.run(folder / "model.onnx", archive["x"].astype(np.float32), ["h"])[0]
+        given = archive["x"].astype(np.float32)
+        features = kinds.run(folder / "model.onnx", given, [tensor])[0].reshape(len(given), -1)
         labels = archive["y"]
         x, _ = prepare(SEVEN, kinds.manifest_of(folder))
         assert x is not None
-        (mine,) = kinds.run(folder / "model.onnx", x, ["h"])
+        mine = kinds.run(folder / "model.onnx", x, [tensor])[0].reshape(-1)
         lengths = np.linalg.norm(features, axis=1) * np.linalg.norm(mine)
-        order = np.argsort(-(features @ mine[0]) / lengths)[:5]
+        order = np.argsort(-(features @ mine) / lengths)[:5]
         told = look(client)["alike"]
         assert [one["label"] for one in told] == [str(label) for label in labels[order]]
         assert (pixels(told[0]["picture"]) == archive["x"][order[0], :, :, 0]).all()
