@@ -4,6 +4,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import cv2
 import keras
@@ -101,8 +102,20 @@ def test_its_weights_keep_their_order_so_that_a_training_can_go_on_from_them(
         assert found is own
 
 
-def test_a_model_without_views_stays_itself() -> None:
-    model = keras.Sequential([keras.Input((28, 28, 1)), *net()])
+class Own(keras.Model):
+    """A class of a recipe's own, which nobody can take apart."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.views, self.mean = Views(TURNS), MeanOfViews(len(TURNS))
+
+    def call(self, x: Any, training: bool | None = None) -> Any:
+        return self.mean(self.views(x, training=training), training=training)
+
+
+@pytest.mark.parametrize("make", [lambda: keras.Sequential([keras.Input((28, 28, 1)), *net()]), Own])
+def test_what_has_no_views_or_a_class_of_its_own_stays_itself(make: Callable[[], keras.Model]) -> None:
+    model = make()
     assert in_keras_terms(model) is model
 
 

@@ -99,9 +99,11 @@ class MeanOfViews(keras.layers.Layer):
 
 def in_keras_terms(model: keras.Model) -> keras.Model:
     """The model as it answers, with the layers of this module taken apart into Keras' own operations, so that a Keras
-    without this package loads it; the model itself where it has none of them."""
+    without this package loads it; the model itself where it has none of them, or is of a class of the recipe's own."""
     if not any(isinstance(layer, Views | MeanOfViews) for layer in model.layers):
         return model
+    if not type(model).__module__.startswith("keras."):
+        return model  # a class of the recipe's own needs its code anyway
     if not isinstance(model, keras.Sequential):
         return keras.models.clone_model(model, clone_function=lambda layer: layer, call_function=_call)
     given = x = keras.Input(model.input_shape[1:], dtype=model.inputs[0].dtype, name=model.inputs[0].name)

@@ -183,7 +183,7 @@ def _take(walk: _Walk, graph: Graph, node: Node, data: list[str]) -> None:
 
 
 def _pass_views(walk: _Walk, known: _Known, out: str) -> None:
-    """What comes of several views is the last value of the layer that was asked; the picture's own have no layer."""
+    """Views of the picture belong to no layer; the mean of a layer's answers to them is what that layer gives."""
     walk.tensors[out] = known
     if known.layer is not None:
         walk.layers[known.layer] = replace(walk.layers[known.layer], tensor=out)
