@@ -14,7 +14,7 @@ BEGIN = """
 import numpy as np, tensorflow as tf
 from workbench.errors import RecipeError
 from workbench.node import data
-from workbench.node.data import WorkerShare
+from workbench.node.data import WorkerShare, as_arrays, from_dataset
 
 x, y = np.arange(1000), np.arange(1000) * 2
 def prepare(part=(x, y), batch_size=40, workers=1, augment=None):
@@ -153,7 +153,7 @@ def test_what_is_kept_in_memory_of_a_stream_does_not_grow_with_its_examples(
     ask: Callable[[str], Any],
 ) -> None:
     shuffled, validated, test, said, texts = ask("""
-        data.SHUFFLE_BYTES, data.TEST_BYTES, heard = 40_000, 300_000, []
+        from_dataset.SHUFFLE_BYTES, as_arrays.TEST_BYTES, heard = 40_000, 300_000, []
         large = stream().map(lambda a, b: (tf.fill([100, 10], tf.cast(a, tf.float32)), b))
         b = prepare(large, batch_size=10)
         test = data.arrays(large, say=heard.append)
@@ -240,7 +240,7 @@ def test_a_small_validation_part_of_a_stream_is_decoded_once_and_a_large_one_eac
         file = Path({str(tmp_path / "lines.txt")!r})
         lines = [f"line {{n}}" for n in range(200)]
         def held(most):
-            data.HELD_BYTES = most
+            from_dataset.HELD_BYTES = most
             file.write_text("\\n".join(lines))
             read = tf.data.TextLineDataset(str(file)).map(lambda line: (line, 1))
             b = prepare(read.apply(tf.data.experimental.assert_cardinality(200)))
@@ -251,7 +251,7 @@ def test_a_small_validation_part_of_a_stream_is_decoded_once_and_a_large_one_eac
                 return first, [one.decode() for one in flat(steps(found, -1))]
             except tf.errors.NotFoundError:
                 return first, "read anew"
-        answer = [held(data.HELD_BYTES), held(10)]
+        answer = [held(from_dataset.HELD_BYTES), held(10)]
     """)
     part = [f"line {n}" for n in range(1, 20, 2)]
     assert answer == [[part, part], [part, "read anew"]]
