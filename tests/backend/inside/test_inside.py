@@ -29,6 +29,12 @@ SEVEN = making.png(making.seven())
 Deploy = Callable[..., Path]
 
 
+@pytest.fixture(autouse=True)
+def in_no_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A loaded machine may take longer than a visitor would wait; what is asked here is what is shown."""
+    monkeypatch.setattr("backend.inside.place.WAIT_S", 60)
+
+
 @pytest.fixture
 def deploy(client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Deploy:
     """Deploys a model of a kind; gives its folder."""
