@@ -11,6 +11,8 @@ GRIDS = 7, 5, 4
 BUDGET_S = 0.005
 MOST_CLASSES = 10
 INK = 32
+MARGIN = 1 / 7
+"""How far around a part it is wiped away with it, in sides: a stub that stays of a stroke still speaks for the whole stroke."""
 _LEAST = 1e-6
 
 
@@ -27,7 +29,7 @@ def explain(
     grid: int,
     paper: float,
 ) -> dict[str, object]:
-    """How much the log odds of each class fall when a part is wiped away: what speaks for it is positive.
+    """How much the log odds of each class fall when a part and what is around it are wiped away: what speaks for it is positive.
 
     Parameters
     ----------
@@ -53,7 +55,7 @@ def explain(
     if parts:
         asked = np.repeat(x, len(parts), axis=0)
         for n, (i, j) in enumerate(parts):
-            asked[n, rows[i] : rows[i + 1], columns[j] : columns[j + 1]] = paper
+            asked[n, around(rows, i), around(columns, j)] = paper
         falls = _log_odds(scores[classes]) - _log_odds(predict(asked)[:, classes])
         for fall, (i, j) in zip(falls, parts, strict=True):
             changes[:, i, j] = fall
@@ -63,6 +65,13 @@ def explain(
         "classes": classes.tolist(),
         "changes": [[round(value, 2) for value in one.ravel().tolist()] for one in changes],
     }
+
+
+def around(edges: NDArray[Any], part: int) -> slice:
+    """The pixels of a part along one side, and :data:`MARGIN` to either side of it."""
+    side = int(edges[-1])
+    margin = round(side * MARGIN)
+    return slice(max(0, int(edges[part]) - margin), min(side, int(edges[part + 1]) + margin))
 
 
 def _log_odds(p: NDArray[np.float32]) -> NDArray[np.float64]:

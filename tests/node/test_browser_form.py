@@ -12,6 +12,7 @@ from keras import layers
 from numpy.typing import NDArray
 from playwright.sync_api import sync_playwright
 
+from backend.inside import occlusion
 from tests.apart import in_a_thread
 from tests.browser import chromium
 from workbench import drawing_page
@@ -120,11 +121,19 @@ LOOK = """([form, pixels]) => {
     });
     return [told.map(({ name, kind, after }) => [name.replace(/_\\d+$/, ""), kind, after ?? ""]), sums];
 }"""
+EXPLAIN = """([form, pixels]) => {
+    const { computed, network } = window.modules;
+    const parts = computed.explanation(form, network.opened(form), Uint8Array.from(pixels), 7);
+    for (;;) {
+        const { done, value } = parts.next();
+        if (done) return value;
+    }
+}"""
 
 
 def _ask_chromium(
     program: str, form: object, pictures: NDArray[np.uint8]
-) -> tuple[list[list[float]], list[list[str]], list[list[float]]]:
+) -> tuple[list[list[float]], list[list[str]], list[list[float]], Any]:
     with sync_playwright() as playwright:
         chrome = chromium.launch(playwright, program)
         try:
@@ -140,7 +149,7 @@ def _ask_chromium(
                 [form, flat],
             )
             layers_, sums = page.evaluate(LOOK, [form, flat[0]])
-            return found, layers_, sums
+            return found, layers_, sums, page.evaluate(EXPLAIN, [form, flat[1]])
         finally:
             chrome.close()
 
@@ -154,8 +163,17 @@ def test_a_browser_computes_what_the_model_does(make: Callable[[], keras.Model],
     browser.write(tmp_path, model, TAKES, {"labels": list("0123456789"), "output": "probabilities"})
     form = json.loads((tmp_path / BROWSER).read_text())
     x = np.random.default_rng(1).integers(0, 256, (20, 28, 28, 1)).astype(np.uint8)
-    found, seen, sums = in_a_thread(lambda: _ask_chromium(program, form, x))
+    x[1, :12] = 0  # nothing is drawn there
+    found, seen, sums, explained = in_a_thread(lambda: _ask_chromium(program, form, x))
     assert np.abs(np.array(found) - model.predict(x, verbose=0)).max() <= TOLERANCE
+    if make is looking:
+        # Its answers for parts that are wiped away are the back end's, but for what the answers differ by above.
+        taken = x[1:2].astype(np.float32)
+        scores = model.predict(taken, verbose=0)[0]
+        expected = occlusion.explain(lambda asked: model.predict(asked, verbose=0), taken, x[1], scores, 7, 0)
+        assert explained["classes"] == expected["classes"]
+        assert np.abs(np.array(explained["changes"]) - np.array(expected["changes"])).max() <= 0.03
+        assert np.array(explained["changes"]).any()
     # The window and the weights that the panel shows of a pixel sum up to what the network computed.
     assert len(sums) == {"usual": 3, "residual": 6, "looking": 3}.get(make.__name__, 0)
     for shown, made in sums:

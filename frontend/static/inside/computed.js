@@ -13,6 +13,7 @@ const KINDS = {
   "largest of all": "pooling", "mean of all": "pooling", add: "addition", multiply: "product", join: "joined",
 };
 const INK = 32;
+const MARGIN = 1 / 7; // how far around a part it is wiped away with it, in sides
 const LEAST = 1e-6;
 const MOST_CLASSES = 10;
 const MOST_ALIKE = 5;
@@ -89,18 +90,20 @@ export function* explanation(form, steps, seen, grid) {
   const classes = scores.map((_, i) => i).sort((a, b) => scores[b] - scores[a]).slice(0, MOST_CLASSES).sort((a, b) => a - b);
   const changes = classes.map(() => new Array(grid * grid).fill(0));
   const edge = (i, size) => Math.round((i * size) / grid);
+  const spots = function* (i, j, margin) {
+    const [above, beside] = [Math.round(height * margin), Math.round(width * margin)];
+    for (let y = Math.max(0, edge(i, height) - above); y < Math.min(height, edge(i + 1, height) + above); y++) {
+      for (let x = Math.max(0, edge(j, width) - beside); x < Math.min(width, edge(j + 1, width) + beside); x++) {
+        yield y * width + x;
+      }
+    }
+  };
   for (let i = 0; i < grid; i++) {
     for (let j = 0; j < grid; j++) {
-      const wiped = Uint8Array.from(seen);
-      let drawn = false;
-      for (let y = edge(i, height); y < edge(i + 1, height); y++) {
-        for (let x = edge(j, width); x < edge(j + 1, width); x++) {
-          drawn ||= seen[y * width + x] >= INK;
-          wiped[y * width + x] = 0;
-        }
-      }
-      if (!drawn) continue;
+      if (![...spots(i, j, 0)].some((at) => seen[at] >= INK)) continue;
       yield;
+      const wiped = Uint8Array.from(seen);
+      for (const at of spots(i, j, MARGIN)) wiped[at] = 0;
       const without = ask(wiped);
       classes.forEach((digit, k) => {
         changes[k][i * grid + j] = Math.round(100 * (odds(scores[digit]) - odds(without[digit]))) / 100;

@@ -115,7 +115,7 @@ function forAndAgainst(level) {
     const [good, bad] = [where(changes, found.grid, 1), where(changes, found.grid, -1)];
     text.textContent =
       `Blue spoke for a ${about}${good ? `, most of all at the ${good}` : ""}; orange against it${bad ? `, most at the ${bad}` : ""}. ` +
-      "Each square was wiped away and the network asked again (occlusion).";
+      "Each square was wiped away with what is around it, and the network asked again (occlusion).";
   }
 
   return {

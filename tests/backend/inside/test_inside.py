@@ -173,7 +173,7 @@ def test_what_spoke_for_the_answer_is_found_by_wiping_it_away(deploy: Deploy, cl
     for i in range(grid):
         for j in range(grid):
             wiped = x.copy()
-            wiped[:, edges[i] : edges[i + 1], edges[j] : edges[j + 1]] = 0
+            wiped[:, max(0, edges[i] - 4) : edges[i + 1] + 4, max(0, edges[j] - 4) : edges[j + 1] + 4] = 0
             (after,) = kinds.run(folder / "model.onnx", wiped, ["output"])
             fall = odds(before[0, digit]) - odds(after[0, digit])
             inked = seen[edges[i] : edges[i + 1], edges[j] : edges[j + 1]].max() >= 32
