@@ -34,6 +34,11 @@ class Late:
 
 
 @dataclass(frozen=True)
+class Watch:
+    """Two pipes with something to read; what is done for either closes both."""
+
+
+@dataclass(frozen=True)
 class Unknown:
     pass
 
@@ -55,6 +60,21 @@ def serve(folder: Path) -> None:
             reply(Answer(0, os.getpid()))
             os._exit(0)
 
+    def watch(asked: Watch, reply: Reply) -> None:
+        reading: list[int] = []
+
+        def close() -> None:
+            for descriptor in reading:
+                server.forget(descriptor)
+                os.close(descriptor)
+
+        for _ in range(2):
+            read, write = os.pipe()
+            os.write(write, b"something")
+            reading.append(read)
+            server.watch(read, close)
+        reply(Nothing())
+
     def end(asked: End, reply: Reply) -> None:
         server.ending = True
         reply(Nothing())
@@ -66,7 +86,7 @@ def serve(folder: Path) -> None:
         except ChildProcessError:
             pass
 
-    routes = (Route(Double, double), Route(Late, late), Route(End, end))
+    routes = (Route(Double, double), Route(Late, late), Route(Watch, watch), Route(End, end))
     server = Server(listen(folder), routes, reap, 60)
     server.serve()
 
@@ -113,6 +133,12 @@ def test_an_answer_that_comes_late_from_a_child_keeps_nobody_waiting(folder: Pat
         connection.sendall(json.dumps({"do": "Late", "with": {"after_s": 0.5}}).encode() + b"\n")
         server = ask(folder, Double(1), Answer, 10).pid
         assert json.loads(connection.makefile().readline())["answer"]["pid"] != server
+
+
+def test_what_was_closed_while_another_was_served_is_not_read_any_more(folder: Path) -> None:
+    ask(folder, Watch(), Nothing, 60)
+    assert ask(folder, Double(1), Answer, 60).number == 2
+    assert ask(folder, Double(2), Answer, 60).number == 4
 
 
 @pytest.mark.parametrize(

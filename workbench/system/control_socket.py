@@ -156,8 +156,10 @@ class Server:
         return self._selector
 
     def _turn(self, timeout_s: float, *, with_requests: bool) -> None:
+        watched = self._open_selector.get_map()
         for key, _ in self._open_selector.select(timeout_s):
-            if with_requests or key.fd != self.control.fileno():
+            # What was done for the one before may have read this one to its end, and forgotten it.
+            if watched.get(key.fd) is key and (with_requests or key.fd != self.control.fileno()):
                 key.data()
 
     def _end(self, number: int, frame: object) -> None:
