@@ -15,6 +15,7 @@ import tensorflow as tf
 
 from workbench import arrays
 from workbench.errors import RecipeError
+from workbench.node.given import one_each
 from workbench.node.given import signature as signatures
 from workbench.node.given.signature import PLAIN, Signature
 from workbench.node.inference import at_once, bytes_of
@@ -40,12 +41,13 @@ def build(program: Program, sample: tuple[Any, Any]) -> keras.Model:
         )
     try:
         outputs = model(sample[0])
-    except (ValueError, KeyError) as error:
+    except (ValueError, KeyError, tf.errors.InvalidArgumentError) as error:
         raise RecipeError(
             f"the model does not take what load_data() gives, x of shape {_shapes(sample[0])}{_wanted(model)}: "
-            f"{in_plain_words(str(error))}",
+            f"{one_each.uneven_views(list(layers_of(model))) or in_plain_words(str(error))}",
             field="training",
         ) from error
+    one_each.check(list(layers_of(model)), sample[0], outputs)
     signatures.read(model, sample, outputs, program.output)
     if not model.optimizer.built:
         model.optimizer.build(model.trainable_variables)
