@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 from tests.emulator.network import Loopback, Namespaces
+from workbench.services.environment import network as network_of
 from workbench.settings import PROJECT
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -64,7 +65,9 @@ class Sandbox:
         self.minute_s = minute_s
         self.init: subprocess.Popen[bytes] | subprocess.Popen[str] | None = None
         self.environ: dict[str, str] = {}
-        """What whoever runs in it has in the environment, besides what ``_own`` gives."""
+        """What whoever runs in it has in the environment, besides what ``popen`` gives."""
+        self.way_out: dict[str, str] = {}
+        """What leads to an index of packages where no folder of wheels stands for one."""
         self.commands: dict[str, subprocess.Popen[str]] = {}
         self.folder.mkdir(parents=True, exist_ok=True)
 
@@ -110,6 +113,8 @@ class Sandbox:
                 "UV_FIND_LINKS": f"{self.machine_root}/wheels",
                 "UV_DEFAULT_INDEX": f"file://{self.machine_root}/simple",
             }
+        else:
+            own |= self.way_out
         environ = {"PATH": self.path, **own, "WORKBENCH_MACHINE_ROOT": self.machine_root, **self.environ}
         return subprocess.Popen(  # type: ignore[call-overload, no-any-return]
             self.argv(argv),
@@ -160,6 +165,9 @@ class FolderSandbox(Sandbox):
         self.disk = self.folder / "disk"
         self.path = f"{self.disk / 'bin'}:{PATH}"
         self.home = self.cwd = str(self.disk)
+        self.way_out = network_of(
+            os.environ
+        )  # its network is this computer's, whose certificates and index lead out
 
     @property
     def root(self) -> Path:
