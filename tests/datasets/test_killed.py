@@ -19,7 +19,7 @@ from workbench.datasets.sources import How
 from workbench.manifest import Manifest
 from workbench.models import registry
 from workbench.settings import Settings, from_environment
-from workbench.system import files
+from workbench.system import files, scratch
 from workbench.ui.datasets.upload import Upload
 from workbench.verbs import datasets as verbs
 
@@ -43,6 +43,11 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def homes(template: Path, tmp_path: Path) -> Iterator[Path]:
     """One copy of it after the other."""
     return (shutil.copytree(template, tmp_path / str(n)) for n in itertools.count())
+
+
+def write_model(folder: Path) -> Manifest:
+    (folder / "model.keras").write_bytes(os.urandom(200_000))
+    return Manifest()
 
 
 def settings_of(folder: Path) -> Settings:
@@ -102,7 +107,7 @@ def test_a_source_from_the_web_leaves_nothing_when_its_fetch_is_killed(
         killed.killed_at(moment, fetch, folder)
         fetch(folder)
         data = settings_of(folder).data
-        assert {path.name for path in (data / ".fetched").iterdir()} == {".lock"}, f"left at moment {moment}"
+        assert not (data / scratch.NAME).exists(), f"left at moment {moment}"
         assert {*ACKNOWLEDGED, "web:1"} == {str(one) for one in store.versions(settings_of(folder))}
 
 
@@ -142,12 +147,7 @@ def test_an_upload_goes_on_after_the_last_piece_that_was_acknowledged(tmp_path: 
 def test_a_download_is_there_whole_or_not_at_all_and_the_next_one_clears_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def write(folder: Path) -> Manifest:
-        (folder / "model.keras").write_bytes(os.urandom(200_000))
-        return Manifest()
-
-    settings = settings_of(tmp_path)
-    version = registry.add("m", write, settings)
+    version = registry.add("m", write_model, settings_of(tmp_path))
     monkeypatch.setattr(files, "HELD_AFTER_S", -1.0)
 
     def download(folder: Path) -> Path:
@@ -163,3 +163,23 @@ def test_a_download_is_there_whole_or_not_at_all_and_the_next_one_clears_up(
         download(folder)
         assert {path.name for path in folder.iterdir()} <= {"m.zip", "out"}, f"left at moment {moment}"
     artifact.verify(version.folder)
+
+
+def test_a_version_that_comes_back_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
+    version = registry.add("m", write_model, settings_of(tmp_path))
+    packed = artifact.pack(version.folder, tmp_path / "m.zip")
+
+    def bring(folder: Path) -> registry.Version:
+        return registry.bring(packed, "m:1", settings_of(folder))
+
+    for moment in killed.moments(bring, tmp_path / "counted", MOMENTS // 2, seed=17):
+        folder = tmp_path / str(moment)
+        killed.killed_at(moment, bring, folder)
+        assert registry.damaged(settings_of(folder)) == []
+        artifact.verify(bring(folder).folder)
+        home = settings_of(folder).models / "m"
+        assert {path.name for path in home.iterdir()} <= {".lock", scratch.NAME, "1"}, (
+            f"left at moment {moment}"
+        )
+        scratch.sweep(home)
+        assert {path.name for path in home.iterdir()} == {".lock", "1"}, f"left at moment {moment}"

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from workbench.services import Service, first_model, state, supervisor
+from workbench.services import Service, child, first_model, state, supervisor
 from workbench.services.child import FULL_PAUSE_S, GIVE_UP_AFTER, GIVE_UP_WITHIN_S, DeathVerdict, judge
 from workbench.services.logs import LIMIT_BYTES, ServiceLog
 from workbench.services.state import Board, Row, State
 from workbench.settings import Settings
+from workbench.system import processes, scratch
 from workbench.verbs.services import is_settled
 
 
@@ -36,6 +37,42 @@ def test_it_is_given_up_after_some_deaths_that_came_fast() -> None:
 def test_a_full_disk_is_no_fault_of_a_service() -> None:
     fast = [float(second) for second in range(GIVE_UP_AFTER)]
     assert judge(fast, GIVE_UP_AFTER, disk_full=True) == DeathVerdict(FULL_PAUSE_S, counts=False)
+
+
+def test_a_service_that_is_slow_to_come_is_left_while_it_works(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fourteen models on a busy computer took longer than the limit, were killed, and began anew for ever."""
+    settings.run.mkdir(parents=True)
+    board = Board(settings, State(1, 2.0), lambda state, line: None)
+    waits = (sys.executable, "-c", "import time; time.sleep(600)")
+    service = Service("backend", waits, dict(os.environ), 0, "http://127.0.0.1:1/healthz", "http://here")
+    slow = child.Child(service, "back end", settings, board)
+    worked = [0.0]
+    monkeypatch.setattr(child, "START_TIMEOUT_S", -1.0)
+    monkeypatch.setattr(processes, "worked_s", lambda pid: worked[0])
+    slow.launch()
+    assert slow.process is not None
+    try:
+        for _ in range(3):
+            worked[0] += 5
+            slow.watch()
+            assert slow.process.poll() is None
+        slow.watch()
+        assert slow.process.wait(60) == -signal.SIGKILL
+    finally:
+        slow.process.kill()
+        slow.process.wait()
+
+
+def test_what_killed_processes_left_in_a_home_goes_at_the_next_start(settings: Settings) -> None:
+    parents = [settings.home, settings.home / "jobs", settings.data, settings.models / "m"]
+    for parent in parents:
+        (parent / scratch.NAME / "left").mkdir(parents=True)
+    with scratch.folder(settings.data) as own:
+        supervisor._clear_scratch(settings)
+        assert own.is_dir()
+    assert [parent for parent in parents if (parent / scratch.NAME).exists()] == []
 
 
 def test_the_state_is_read_as_it_was_told(settings: Settings) -> None:

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from workbench.datasets.cached import Part
 from workbench.datasets.fetching import SOURCES, Progress
 from workbench.errors import NotFound
 from workbench.settings import Settings, from_environment
-from workbench.system import files
+from workbench.system import files, scratch
 from workbench.system.locks import locked
 
 FOLDER = "joined"
@@ -81,9 +80,7 @@ def _kept(place: Path, of: Sequence[str], arrays: Sequence[np.ndarray]) -> list[
     with locked(place.with_name(f".{place.name}.lock")):
         if (there := _mapped(place, of)) is not None:
             return there
-        with tempfile.TemporaryDirectory(dir=place.parent, prefix=f".{place.name}-") as scratch:
-            aside = Path(scratch, "made")
-            aside.mkdir()
+        with scratch.folder(place.parent) as aside:
             for name, array in zip(_ARRAYS, arrays, strict=True):
                 np.save(aside / f"{name}.npy", array, allow_pickle=False)
             files.write_json(aside / _MADE, {"of": list(of), "sha256": _digest(aside)})

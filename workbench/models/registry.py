@@ -2,21 +2,18 @@
 
 import os
 import re
-import secrets
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-import psutil
-
 from workbench import artifact, manifest
 from workbench.errors import BadInput, ModelRefused, NotFound
 from workbench.lineage import CorrectedPart
 from workbench.manifest import Manifest
 from workbench.settings import Settings
-from workbench.system import files
+from workbench.system import files, scratch
 from workbench.system.locks import locked
 
 _NUMBER = re.compile("[1-9][0-9]{0,8}", re.ASCII)
@@ -55,11 +52,7 @@ def add(name: str, write: Callable[[Path], Manifest], settings: Settings) -> Ver
     The folder is made aside and renamed at the end: a version is there whole or not at all.
     """
     home = settings.models / artifact.check_name(name)
-    home.mkdir(parents=True, exist_ok=True)
-    _clear(home)
-    aside = home / f".{os.getpid()}-{secrets.token_hex(4)}"
-    aside.mkdir()
-    try:
+    with scratch.folder(home) as aside:
         made = write(aside)
         with locked(home / ".lock"):
             there, number = versions(settings, name), next_number(name, settings)
@@ -72,8 +65,6 @@ def add(name: str, write: Callable[[Path], Manifest], settings: Settings) -> Ver
                 if path.is_file():
                     path.chmod(0o444)
             aside.rename(home / str(number))
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
     return find(f"{name}:{number}", settings)
 
 
@@ -199,14 +190,6 @@ def _compared(made: Manifest, before: Version) -> CorrectedPart | None:
     )
 
 
-def _clear(home: Path) -> None:
-    """Remove the asides of processes that are gone."""
-    for left in home.glob(".*-*"):
-        pid = left.name[1:].split("-")[0]
-        if pid.isdecimal() and not psutil.pid_exists(int(pid)):
-            shutil.rmtree(left, ignore_errors=True)
-
-
 def bring(packed: Path, reference: str, settings: Settings) -> Version:
     """Have a version again that was published before and kept elsewhere, under the number that it had.
 
@@ -217,9 +200,8 @@ def bring(packed: Path, reference: str, settings: Settings) -> Version:
     """
     name, _, number = reference.rpartition(":")
     home = settings.models / artifact.check_name(name)
-    home.mkdir(parents=True, exist_ok=True)
-    aside = home / f".{os.getpid()}-{secrets.token_hex(4)}"
-    try:
+    with scratch.folder(home) as folder:
+        aside = folder / "version"
         artifact.unpack(packed, aside)
         told = artifact.verify(aside)
         if f"{told.name}:{told.version}" != reference:
@@ -230,6 +212,4 @@ def bring(packed: Path, reference: str, settings: Settings) -> Version:
         with locked(home / ".lock"):
             if not (home / number).exists():
                 aside.rename(home / number)
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
     return find(reference, settings)

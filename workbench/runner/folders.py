@@ -6,14 +6,13 @@ note of its own beside it, ``jobs/.ID.json``, which no machine can write.
 
 import contextlib
 import json
-import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from workbench.jobs import Job
 from workbench.models import held_out
 from workbench.runner.budget import Remainder
-from workbench.system import files, untrusted_changes, untrusted_folders, wire
+from workbench.system import files, scratch, untrusted_changes, untrusted_folders, wire
 
 FIELDS = "fields.json"
 NONE, BEGUN, WORKING = "none", "begun", "working"
@@ -85,9 +84,9 @@ def put_recipe(folder: Path, job: Job, kept: Path | None = None) -> None:
         A file beside its code is not kept any more.
     """
     assert job.recipe is not None
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".recipe-") as aside:
-        job.recipe.write(Path(aside, "recipe"), kept)
-        untrusted_changes.move_in(Path(aside, "recipe"), folder, "recipe")
+    with scratch.folder(folder.parent) as aside:
+        job.recipe.write(aside / "recipe", kept)
+        untrusted_changes.move_in(aside / "recipe", folder, "recipe")
 
 
 def is_prepared(folder: Path, job: Job) -> bool:

@@ -22,6 +22,11 @@ from workbench.system import processes
 from workbench.system.endings import describe_code
 
 START_TIMEOUT_S = 90.0
+"""A service that does not answer for so long, and did no work meanwhile, hangs."""
+LONGEST_START_S = 1800.0
+"""One at work may take this long: many models on a busy computer are loaded one after the other."""
+AT_WORK_S = 1.0
+"""CPU time within ``START_TIMEOUT_S`` that only work takes."""
 GIVE_UP_AFTER = 5
 """Deaths within ``GIVE_UP_WITHIN_S`` after which a service is not started again."""
 GIVE_UP_WITHIN_S = 60.0
@@ -72,7 +77,7 @@ class Child:
         self._board = board
         self._log = ServiceLog.of(service.name, settings)
         self._row = Row(title, "starting", service.url)
-        self._started = 0.0
+        self._started = self._looked = self._worked_s = 0.0
         self._retry_at = 0.0
         self._deaths: collections.deque[float] = collections.deque(maxlen=GIVE_UP_AFTER)
         board.put(self._row)
@@ -87,7 +92,8 @@ class Child:
         processes.sweep(self._settings.home, self.service.name)
         with self._log.open() as log:
             self.process = start(self.service, self._settings, stdout=log, stderr=subprocess.STDOUT)
-        self._started = time.monotonic()
+        self._started = self._looked = time.monotonic()
+        self._worked_s = 0.0
         self._put(pid=self.process.pid)
 
     def watch(self) -> None:
@@ -104,10 +110,18 @@ class Child:
             if not self.service.health or answers(self.service.health):
                 self._put(state="ready", message="")
                 self._board.say(f"{self._row.name} ready" + (f": {self._row.url}" if self._row.url else ""))
-            elif now - self._started > START_TIMEOUT_S:
-                self.process.kill()
+            elif now - self._looked > START_TIMEOUT_S:
+                self._looked = now
+                if not self._is_at_work() or now - self._started > LONGEST_START_S:
+                    self.process.kill()
         else:
             self._log.keep_short()
+
+    def _is_at_work(self) -> bool:
+        """Whether the service, or what it has started, worked since the last look."""
+        assert self.process is not None
+        before, self._worked_s = self._worked_s, processes.worked_s(self.process.pid)
+        return self._worked_s - before >= AT_WORK_S
 
     def _died(self, code: int, now: float) -> None:
         self.process = None

@@ -17,7 +17,7 @@ from workbench.services.child import Child
 from workbench.services.first_training import FirstTraining
 from workbench.services.state import Board, Row, State, Tell
 from workbench.settings import Settings
-from workbench.system import extras, processes
+from workbench.system import extras, processes, scratch
 from workbench.system.locks import locked
 
 TICK_S = 0.1
@@ -59,6 +59,7 @@ def run(settings: Settings, tell: Tell, only: Collection[str] = SERVICES) -> Non
     with _only_one(settings), _signals(ended) as wait:
         processes.sweep(settings.home)  # what an ``up`` that was killed left
         _clear_run(settings)
+        _clear_scratch(settings)
         settings.run.mkdir(mode=0o711)
         supervisor = _Supervisor(settings, tell, only)
         try:
@@ -236,3 +237,9 @@ def _clear_run(settings: Settings) -> None:
     shutil.rmtree(settings.run, ignore_errors=True)
     (settings.backend / "under_way.json").unlink(missing_ok=True)
     shutil.rmtree(settings.backend / FILM_FOLDER, ignore_errors=True)
+
+
+def _clear_scratch(settings: Settings) -> None:
+    """Remove what fetching, packing and publishing left when they were killed; what is at work keeps its own."""
+    for parent in (settings.home, settings.home / "jobs", settings.data, *settings.models.glob("[!.]*")):
+        scratch.sweep(parent)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 HELD_AFTER_S = 5.0
 """A process that has just made its file may not hold it yet."""
+_TRIES = 100
 _ASIDE = re.compile(r"\.(.+)\.[0-9]+\.[0-9a-f]{8}", re.DOTALL)
 
 
@@ -86,14 +87,12 @@ def folder_aside(parent: Path, *, stale_s: float, mode: int = 0o777) -> Iterator
     What processes that were killed left in ``parent`` goes once it is older than ``stale_s``, or by :func:`sweep`: as
     long as its process lives, a folder is locked.
     """
-    parent.mkdir(parents=True, exist_ok=True, mode=mode)
-    for left in parent.iterdir():
-        with contextlib.suppress(FileNotFoundError):  # its process has just removed it
-            if time.time() - left.stat().st_mtime > stale_s:
-                remove(left)
-    folder = parent / secrets.token_hex(8)
-    folder.mkdir()
-    held = _lock(folder)
+    with contextlib.suppress(FileNotFoundError):
+        for left in parent.iterdir():
+            with contextlib.suppress(FileNotFoundError):  # its process has just removed it
+                if time.time() - left.stat().st_mtime > stale_s:
+                    remove(left)
+    folder, held = _new_folder(parent, mode)
     try:
         yield folder
     finally:
@@ -103,7 +102,7 @@ def folder_aside(parent: Path, *, stale_s: float, mode: int = 0o777) -> Iterator
 
 
 def sweep(parent: Path) -> None:
-    """Remove what processes that were killed left of :func:`folder_aside`; before others begin to use it."""
+    """Remove what processes that were killed left of :func:`folder_aside`."""
     with contextlib.suppress(FileNotFoundError):
         for left in parent.iterdir():
             held = _lock(left)
@@ -112,10 +111,35 @@ def sweep(parent: Path) -> None:
                 os.close(held)
 
 
+def _new_folder(parent: Path, mode: int) -> tuple[Path, int | None]:
+    """A new folder and what holds it; another one where somebody who sweeps came between."""
+    for _ in range(_TRIES):
+        with contextlib.suppress(FileNotFoundError, FileExistsError, BlockingIOError):
+            return _make_and_hold(parent, mode)
+    return _make_and_hold(parent, mode)
+
+
+def _make_and_hold(parent: Path, mode: int) -> tuple[Path, int | None]:
+    parent.mkdir(parents=True, exist_ok=True, mode=mode)
+    folder = parent / secrets.token_hex(8)
+    folder.mkdir()
+    descriptor = _open(folder)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        folder.stat()
+    except (FileNotFoundError, BlockingIOError):
+        os.close(descriptor)
+        raise
+    except OSError:  # a file system without locks: then nobody sweeps there, either
+        os.close(descriptor)
+        return folder, None
+    return folder, descriptor
+
+
 def _lock(folder: Path) -> int | None:
     """A descriptor that holds the folder; ``None`` where another process does, or it is none."""
     try:
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        descriptor = _open(folder)
     except OSError:
         return None
     try:
@@ -124,6 +148,10 @@ def _lock(folder: Path) -> int | None:
         os.close(descriptor)
         return None
     return descriptor
+
+
+def _open(folder: Path) -> int:
+    return os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
 
 
 def publish(folder: Path, place: Path) -> bool:

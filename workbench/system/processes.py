@@ -80,6 +80,18 @@ def lives(pid: int) -> bool:
         return False
 
 
+def worked_s(pid: int) -> float:
+    """CPU time of a process and all that it started, those that ended too; 0 where there is none."""
+    worked = 0.0
+    with contextlib.suppress(psutil.Error):
+        top = psutil.Process(pid)
+        for one in (top, *top.children(recursive=True)):
+            with contextlib.suppress(psutil.Error):
+                times = one.cpu_times()
+                worked += times.user + times.system + times.children_user + times.children_system
+    return worked
+
+
 def _user(pid: int) -> int | None:
     """The user of a process; ``None`` if it is of several, as a program is that has more rights than its user."""
     # Not the owner of /proc/PID: that is root for every process which says that it must not be dumped.

@@ -10,6 +10,7 @@ import pytest
 
 from tests.machines.aws.ground import make_stub_provider
 from tests.machines.aws.memory_bucket import MemoryBucket
+from tests.system import killed
 from workbench import film, packages
 from workbench.errors import BadInput
 from workbench.machines import Machine
@@ -359,3 +360,22 @@ def test_who_has_just_seen_a_machine_end_hears_all_that_it_said_before(
     assert turn(0.0, 1.0) == ["look", "collect"]
     assert turn(1.5, 1.6) == [], "neither is asked again and again"
     assert turn(2.0, 2.1) == ["look", "collect"], "though it was collected a second ago"
+
+
+def test_an_export_comes_whole_and_leaves_nothing_when_its_download_is_killed(
+    bucket: Any, tmp_path: Path
+) -> None:
+    parts = {"export/model.keras": b"model", "export/saved_model/variables/data": b"v" * 5000}
+    for name, content in {**parts, reports.HELD_OUT: b"held out", reports.FIELDS: b"{}"}.items():
+        bucket.put(f"{PREFIX}{name}", content)
+
+    def collect(jobs: Path) -> bool:
+        return reports.collect_export(bucket, PREFIX, jobs / "7")
+
+    for moment in killed.moments(collect, tmp_path / "counted", 8, seed=19):
+        jobs = tmp_path / str(moment)
+        killed.killed_at(moment, collect, jobs)
+        assert not (jobs / "7" / reports.FIELDS).exists() or (jobs / "7" / reports.HELD_OUT).exists()
+        assert collect(jobs)
+        assert {name: (jobs / "7" / name).read_bytes() for name in parts} == parts
+        assert [path.name for path in jobs.iterdir()] == ["7"], f"left at moment {moment}"

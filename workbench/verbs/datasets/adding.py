@@ -1,17 +1,14 @@
 """Data sets added: from a path, from the web or from a bucket."""
 
-import contextlib
-import math
 import urllib.parse
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from workbench.errors import BadInput
 from workbench.fetching import Fetcher, shown
 from workbench.settings import Settings
-from workbench.system import files
-from workbench.system.locks import locked
+from workbench.system import scratch
 
 if TYPE_CHECKING:
     from workbench.datasets.kept.values import DatasetManifest
@@ -47,22 +44,10 @@ def add(
     text = str(source)
     if "://" not in text:
         return adding.add(name, Path(text).expanduser(), how, settings, source=called, say=say)
-    with _fetched(settings) as aside:
+    with scratch.folder(settings.data) as aside:
         path = _fetch(text, aside, settings, say)
         said = shown(text) if text.startswith("http") else text
         return adding.add(name, path, how, settings, source=said, say=say)
-
-
-@contextlib.contextmanager
-def _fetched(settings: Settings) -> Iterator[Path]:
-    """A folder for what is fetched, gone at the end; those of processes that were killed go before."""
-    top = settings.data / ".fetched"
-    top.mkdir(parents=True, exist_ok=True)
-    with contextlib.ExitStack() as held:
-        with locked(top / ".lock"):
-            files.sweep(top)
-            folder = held.enter_context(files.folder_aside(top, stale_s=math.inf))
-        yield folder
 
 
 def how(

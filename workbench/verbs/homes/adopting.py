@@ -1,16 +1,15 @@
 """A home that is lost, taken over from another computer: its clusters, its jobs at work, its models."""
 
 import json
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from workbench.errors import BadInput, NotFound
 from workbench.jobs import Store
 from workbench.jobs.requests import Before, Submission
 from workbench.settings import Settings
+from workbench.system import scratch
 from workbench.verbs.machines import Layout, Machines
 
 if TYPE_CHECKING:
@@ -147,8 +146,8 @@ def _bring(bucket: "Bucket", home: str, name: str, number: int, settings: Settin
 
     if (settings.models / name / str(number)).exists():
         return False
-    with tempfile.TemporaryDirectory(dir=settings.home, prefix=".version-") as aside:
-        packed = Path(aside, "version.zip")
+    with scratch.folder(settings.home) as aside:
+        packed = aside / "version.zip"
         bucket.download(names.version_key(home, name, number), packed)
         registry.bring(packed, f"{name}:{number}", settings)
     tell(f"{name}:{number} is here again")

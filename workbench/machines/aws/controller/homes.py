@@ -1,6 +1,5 @@
 """Homes as AWS knows them: what each has there, whether or not a computer still has the home itself."""
 
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from workbench.machines.aws.exchange import assignments, requests
 from workbench.machines.aws.exchange.assignments import Assignment
 from workbench.machines.aws.exchange.requests import DATA, TRAVELLING
 from workbench.settings import Settings
-from workbench.system import files
+from workbench.system import files, scratch
 
 _CLUSTERS, _MODELS = "clusters/", "models/"
 
@@ -111,10 +110,10 @@ def taken_request(bucket: Bucket, job: JobThere, settings: Settings) -> Iterator
     """A folder with the job's request as its machines got it; what it reads goes into this home's data, once."""
     assert job.assignment.work
     settings.data.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=settings.home, prefix=".request-") as aside:
-        requests.take(bucket, job.assignment.work.prefix, Path(aside))
+    with scratch.folder(settings.home) as aside:
+        requests.take(bucket, job.assignment.work.prefix, aside)
         for name in TRAVELLING:
-            for path in sorted(Path(aside, name).rglob("*")):
+            for path in sorted((aside / name).rglob("*")):
                 target = settings.data / path.relative_to(aside)
                 if path.is_file() and not target.exists():
                     target.parent.mkdir(parents=True, exist_ok=True)
@@ -122,7 +121,7 @@ def taken_request(bucket: Bucket, job: JobThere, settings: Settings) -> Iterator
         for name in job.assignment.work.data:
             if not (settings.data / name).exists():
                 bucket.download(f"{DATA}{name}", settings.data / name)
-        yield Path(aside)
+        yield aside
 
 
 def take_over(settings: Settings, home: str) -> None:

@@ -2,7 +2,6 @@
 
 import json
 import secrets
-import tempfile
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -16,7 +15,7 @@ from workbench.lineage import DatasetPin, parse_pins
 from workbench.machines.aws.exchange import reports, requests, stills
 from workbench.machines.aws.exchange.assignments import AssignedJob, Assignment
 from workbench.settings import Settings
-from workbench.system import untrusted_changes, untrusted_folders
+from workbench.system import scratch, untrusted_changes, untrusted_folders
 
 LINK_S = 3600
 JOB = "job.json"
@@ -102,8 +101,8 @@ class JobFiles:
 
     def keep(self, folder: Path, version: str, pack: Callable[[Path], object]) -> None:
         """Store the job's model version; the job's other files go."""
-        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".version-") as aside:
-            packed = Path(aside, "version.zip")
+        with scratch.folder(folder.parent) as aside:
+            packed = aside / "version.zip"
             pack(packed)
             self.bucket.put(self._version_key(version), packed)
         self.bucket.delete(self.prefix(folder))

@@ -4,7 +4,6 @@ import contextlib
 import json
 import os
 import re
-import tempfile
 from pathlib import Path
 
 from workbench.aws.bucket import Bucket, Stored
@@ -12,7 +11,7 @@ from workbench.errors import NotFound
 from workbench.machines import Place, machine_folder
 from workbench.machines.aws.exchange.streams import LOG_BYTES, offset
 from workbench.machines.aws.exchange.trees import Tree
-from workbench.system import untrusted_changes, untrusted_folders
+from workbench.system import scratch, untrusted_changes, untrusted_folders
 
 STREAMS = ("events.jsonl", "stdout.log", "stderr.log")
 FIELDS = "fields.json"
@@ -72,12 +71,9 @@ def collect_export(bucket: Bucket, prefix: str, folder: Path) -> bool:
         return False
     folder.mkdir(parents=True, exist_ok=True)
     Tree(bucket, f"{prefix}export/", folder, "export").restore()
-    with (
-        tempfile.TemporaryDirectory(dir=folder.parent, prefix=".part-") as aside,
-        contextlib.suppress(NotFound),
-    ):
-        bucket.download(f"{prefix}{HELD_OUT}", Path(aside, "part"))
-        untrusted_changes.move_in(Path(aside, "part"), folder, HELD_OUT)
+    with scratch.folder(folder.parent) as aside, contextlib.suppress(NotFound):
+        bucket.download(f"{prefix}{HELD_OUT}", aside / "part")
+        untrusted_changes.move_in(aside / "part", folder, HELD_OUT)
     untrusted_changes.write(folder, FIELDS, fields)
     return True
 

@@ -3,13 +3,12 @@
 import errno
 import os
 import stat
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from workbench.aws.bucket import Bucket
-from workbench.system import untrusted_changes, untrusted_folders
+from workbench.system import scratch, untrusted_changes, untrusted_folders
 
 MAX_FILES = 10_000
 MAX_BYTES = 32 * 1024**3
@@ -34,8 +33,8 @@ class Tree:
 
     def restore(self) -> int:
         """Bring what is in the bucket into the folder, in the place of what is there; how many files."""
-        with tempfile.TemporaryDirectory(dir=self.folder.parent, prefix=".tree-") as aside:
-            whole, count = Path(aside, "whole"), 0
+        with scratch.folder(self.folder.parent) as aside:
+            whole, count = aside / "whole", 0
             for stored in self.bucket.list(self.prefix):
                 name = stored.key[len(self.prefix) :]
                 if _is_inside(name):

@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import tempfile
 import time
 import zipfile
 from dataclasses import asdict, dataclass
@@ -19,7 +18,7 @@ from workbench.machines.aws.exchange.reports import FIELDS, HELD_OUT, STREAMS
 from workbench.machines.aws.exchange.requests import DATA, PACKAGES, TRAVELLING
 from workbench.machines.aws.exchange.streams import Stream
 from workbench.machines.aws.exchange.trees import Tree
-from workbench.system import files, untrusted_changes, untrusted_folders
+from workbench.system import files, scratch, untrusted_changes, untrusted_folders
 
 CHECKPOINTS = "checkpoints"
 INSTALL_TRIES, INSTALL_PAUSE_S = 3, 10.0
@@ -90,9 +89,9 @@ class Disk:
             untrusted_changes.remove(folder, name)
         for name in TRAVELLING:  # of an earlier job
             files.remove(data / name)
-        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".request-") as aside:
-            requests.take(self.bucket, work.prefix, Path(aside))
-            for path in Path(aside).iterdir():
+        with scratch.folder(folder.parent) as aside:
+            requests.take(self.bucket, work.prefix, aside)
+            for path in aside.iterdir():
                 if path.name == PACKAGES:
                     self._install(path.read_text())
                 elif path.name in TRAVELLING:
