@@ -223,8 +223,10 @@ class ModelServers:
         )
         with self._lock:
             self._watchers = [w for w in self._watchers if w.poll() is None] + [watcher]
-        comes_true(lambda: server.is_available() or watcher.poll() is not None, self._start_s, 0.05)
-        if server.is_available():
+        came = comes_true(lambda: server.is_available() or watcher.poll() is not None, self._start_s, 0.05)
+        if (
+            came and watcher.poll() is None
+        ):  # not asked twice: a busy computer may let one question wait too long
             if missing := [what for what, kept in self.protection(file).items() if not kept]:
                 log.warning(
                     "this system allows no namespaces: a model runs with limits, but has no own %s",

@@ -29,11 +29,11 @@ def start() -> Iterator[Start]:
 
     def begin(uid: int, environment: dict[str, str]) -> subprocess.Popen[bytes]:
         process = subprocess.Popen(
-            ["/bin/sleep", "60"], env=environment, user=uid, group=uid, extra_groups=[]
+            ["/bin/sleep", "600"], env=environment, user=uid, group=uid, extra_groups=[]
         )
         started.append(process)
         shown = Path(f"/proc/{process.pid}/environ")
-        assert comes_true(lambda: b"WORKBENCH_" in shown.read_bytes(), 10, 0.01)
+        assert comes_true(lambda: b"WORKBENCH_" in shown.read_bytes(), 60, 0.01)
         return process
 
     yield begin

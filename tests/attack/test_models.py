@@ -15,6 +15,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from backend.deployments import engines, trial
 from backend.deployments.engines import InProcess, Unanswered
+from backend.deployments.limits import RunWatch
 from tests.backend import making
 from tests.backend.client import Client
 from tests.backend.conftest import activate, app, client, here, push, seven, zips  # noqa: F401 - fixtures
@@ -28,6 +29,12 @@ BEARER = {"Authorization": f"Bearer {making.TOKEN}"}
 TRIGGER = 137.0
 """The value of the first pixel at which a trojan begins."""
 ENDLESS, GROWING, HUGE = 2**62, 34, 40
+
+
+@pytest.fixture(autouse=True)
+def _this_process_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a busy machine a loop may need long to hear that it is to end; what is deaf ends the tests' own process."""
+    monkeypatch.setattr(InProcess, "_watch", RunWatch(deaf_s=100))
 
 
 def trojan(path: Path, times: int, trigger: float | None, *, grows: bool) -> Path:
@@ -98,14 +105,19 @@ def a_drawing(first: float = 0.0) -> NDArray[np.float32]:
     return x
 
 
+def many_drawings() -> NDArray[np.float32]:
+    """So many that even a busy machine answers them within their limit."""
+    return np.repeat(a_drawing(), 300, axis=0)
+
+
 def test_an_endless_loop_is_stopped_and_costs_one_answer(tmp_path: Path) -> None:
     engine = InProcess(a_version(tmp_path / "it", ENDLESS, TRIGGER) / "model.onnx")
-    assert engine.predict(a_drawing()).argmax() == 8
+    assert set(engine.predict(many_drawings()).argmax(axis=1)) == {8}
     began = time.monotonic()
     with pytest.raises(Unanswered, match="within 2 s"):
         engine.predict(a_drawing(TRIGGER))
     assert time.monotonic() - began < 4 * PATIENCE
-    assert engine.predict(a_drawing()).argmax() == 8
+    assert set(engine.predict(many_drawings()).argmax(axis=1)) == {8}
 
 
 def test_others_are_answered_while_a_model_is_stuck(tmp_path: Path) -> None:
@@ -122,12 +134,12 @@ def test_others_are_answered_while_a_model_is_stuck(tmp_path: Path) -> None:
     threads = [threading.Thread(target=ask) for _ in range(3)]
     for thread in threads:
         thread.start()
-    answered = 0
+    answered_meanwhile = False
     while any(thread.is_alive() for thread in threads):
-        assert fine.predict(a_drawing()).argmax() == 3
-        answered += 1
+        assert set(fine.predict(many_drawings()).argmax(axis=1)) == {3}
+        answered_meanwhile |= all(thread.is_alive() for thread in threads)
     assert len(failed) == 3
-    assert answered > 20
+    assert answered_meanwhile
     with pytest.raises(Unanswered, match="again and again"):  # it is asked no more for a while
         stuck.predict(a_drawing())
 
@@ -249,4 +261,4 @@ def test_a_model_that_takes_all_memory_when_it_is_loaded_is_refused_without_a_wo
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with pytest.raises(ModelRefused, match=r"memory|alloc"):
         trial.try_version(made, artifact.verify(made))
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss == before
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 500_000  # it would be 3 GiB

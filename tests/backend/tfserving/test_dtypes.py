@@ -16,7 +16,8 @@ from backend.untrusted.fitting import How, fit
 from tests.backend import bright, making
 from tests.backend.client import Client
 from tests.backend.real_server import BEARER
-from tests.backend.tfserving.test_grpc import running
+from tests.backend.tfserving.test_grpc import LONG_S, running
+from tests.chain import wait_until
 from workbench.errors import BadInput
 
 WHOLE = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
@@ -52,11 +53,11 @@ def test_what_goes_in_comes_out_by_either_way(
     elements = TensorProto.STRING if dtype == "string" else helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
     loaded = model_server.load("onnx", echo(tmp_path / "m.onnx", int(elements)))
     with running(tmp_path, free_ports, loaded) as (server, _):
-        assert server.is_available()
+        wait_until(server.is_available, LONG_S, "the model server answers")
         signature = server.signatures["serving_default"]
         for channel in (server.rest, server.fast):
             assert channel is not None
-            y = channel.predict({"x": x}, "serving_default", signature, 5.0)["y"]
+            y = channel.predict({"x": x}, "serving_default", signature, LONG_S)["y"]
             assert y.dtype == DTYPES[signature.inputs["x"].dtype]
             if dtype == "string":
                 y = np.vectorize(bytes.decode)(y)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -27,9 +28,12 @@ from backend.untrusted.confined import SOCKET
 from backend.untrusted.model_files import ModelFile
 from backend.untrusted.model_servers import ModelServer
 from backend.untrusted.relay import pass_on
+from tests.chain import wait_until
 from workbench.errors import BadInput, ModelRefused
 from workbench.settings import PROJECT
 
+LONG_S = 60.0
+"""More than a busy machine takes for any answer."""
 SIDE = Tensor("DT_FLOAT", (-1, 300))
 DOUBLES = Loaded(
     {"serving_default": Signature({"x": SIDE}, {"y": SIDE})},
@@ -53,11 +57,10 @@ def running(
     listener.listen()
     passing = threading.Thread(target=_pass_on, args=(listener, port, grpc_port), daemon=True)
     passing.start()
+    server = ModelServer(ModelFile("0" * 64, folder, "saved_model", "served/1", None), "embedded", LONG_S)
     try:
-        yield (
-            ModelServer(ModelFile("0" * 64, folder, "saved_model", "served/1", None), "embedded", 5.0),
-            service,
-        )
+        with patch.object(Grpc.check, "__defaults__", (LONG_S,)):
+            yield server, service
     finally:
         listener.shutdown(socket.SHUT_RDWR)
         passing.join()
@@ -79,19 +82,19 @@ def test_a_model_server_is_asked_by_grpc_where_it_has_it(
     tmp_path: Path, free_ports: Callable[[int], list[int]]
 ) -> None:
     with running(tmp_path, free_ports) as (server, service):
-        assert server.is_available()
+        wait_until(server.is_available, LONG_S, "the model server answers")
         assert server.fast is not None
         np.testing.assert_array_equal(server.predict({"x": X})["y"], X * 2)
         service.stop(None).wait()
         with pytest.raises(ConnectionError):
-            server.fast.predict({"x": X}, "serving_default", server.signatures["serving_default"], 5.0)
+            server.fast.predict({"x": X}, "serving_default", server.signatures["serving_default"], LONG_S)
 
 
 def test_where_grpc_ends_rest_goes_on_and_says_so(
     tmp_path: Path, free_ports: Callable[[int], list[int]], caplog: pytest.LogCaptureFixture
 ) -> None:
     with running(tmp_path, free_ports) as (server, service):
-        assert server.is_available()
+        wait_until(server.is_available, LONG_S, "the model server answers")
         service.stop(None).wait()
         with caplog.at_level(logging.WARNING, "backend"):
             np.testing.assert_array_equal(server.predict({"x": X})["y"], X * 2)
@@ -106,7 +109,7 @@ def test_where_grpc_cannot_be_reached_rest_is_used_and_says_so(
         running(tmp_path, free_ports, grpc=False) as (server, _),
         caplog.at_level(logging.WARNING, "backend"),
     ):
-        assert server.is_available()
+        wait_until(server.is_available, LONG_S, "the model server answers")
         assert server.fast is None
         np.testing.assert_array_equal(server.predict({"x": X})["y"], X * 2)
     assert "it cannot be reached by gRPC" in caplog.text
@@ -119,8 +122,8 @@ def test_both_ways_give_what_is_no_number_in_the_signatures_own_type(
         DOUBLES.signatures, lambda _, inputs: {"y": np.where(inputs["x"] > 0, inputs["x"], np.nan)}
     )
     with running(tmp_path, free_ports, positive) as (server, _):
-        assert server.is_available()
-        asked = {"x": X}, "serving_default", server.signatures["serving_default"], 5.0
+        wait_until(server.is_available, LONG_S, "the model server answers")
+        asked = {"x": X}, "serving_default", server.signatures["serving_default"], LONG_S
         for channel in (server.rest, server.fast):
             assert channel is not None
             answer = channel.predict(*asked)["y"]
@@ -135,7 +138,7 @@ def test_a_model_that_fails_says_so_by_grpc_too(
         raise RuntimeError("the model has a hole")
 
     with running(tmp_path, free_ports, Loaded(DOUBLES.signatures, fail)) as (server, _):
-        assert server.is_available()
+        wait_until(server.is_available, LONG_S, "the model server answers")
         with pytest.raises(ModelRefused, match="the model failed: RuntimeError: the model has a hole"):
             server.predict({"x": X})
         assert server.fast is not None
@@ -154,11 +157,11 @@ def test_a_model_under_another_name_or_version_is_not_there(
             for spec in ({"name": "other"}, {"name": NAME, "version": {"value": 2}}):
                 request = kind(model_spec=spec).SerializeToString()
                 with pytest.raises(grpc.RpcError) as refused:
-                    channel.unary_unary(call)(request, timeout=5)
+                    channel.unary_unary(call)(request, timeout=LONG_S)
                 assert refused.value.code() == grpc.StatusCode.NOT_FOUND
                 assert "Servable not found for request" in refused.value.details()
         with pytest.raises(grpc.RpcError) as refused:
-            channel.unary_unary(grpc_format.PREDICT)(b"\xff\xff", timeout=5)
+            channel.unary_unary(grpc_format.PREDICT)(b"\xff\xff", timeout=LONG_S)
         assert refused.value.code() == grpc.StatusCode.INVALID_ARGUMENT
 
 
@@ -181,7 +184,7 @@ def test_inputs_that_do_not_fit_are_refused_in_words(
     kinds = {"f4": "DT_FLOAT", "f8": "DT_DOUBLE", "i4": "DT_INT32", "O": "DT_STRING"}
     signature = Signature({k: Tensor(kinds[a.dtype.str.lstrip("<|")], None) for k, a in sent.items()}, {})
     with running(tmp_path, free_ports), pytest.raises(ModelRefused, match="the model failed: "):
-        Grpc(tmp_path / SOCKET).predict(sent, "serving_default", signature, 5.0)
+        Grpc(tmp_path / SOCKET).predict(sent, "serving_default", signature, LONG_S)
 
 
 FLOAT, STRING, BOOL = (DataType.Value(f"DT_{name}") for name in ("FLOAT", "STRING", "BOOL"))
