@@ -22,7 +22,9 @@ from workbench import datasets
 from workbench.settings import Settings, from_environment
 from workbench.system.locks import locked
 
-hypothesis.settings.register_profile("ours", deadline=None)  # other work on the computer is no flaw
+hypothesis.settings.register_profile(  # the same examples in every run; other work on the computer is no flaw
+    "ours", deadline=None, derandomize=True, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
 hypothesis.settings.load_profile("ours")
 
 pytest_plugins = ("tests.emulator.fixtures", "tests.machines.bench")

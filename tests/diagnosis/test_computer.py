@@ -26,6 +26,7 @@ from workbench.services.state import Row, State
 from workbench.settings import Settings
 
 Usage = namedtuple("Usage", "free")
+Memory = namedtuple("Memory", ["total", "available"])
 
 
 @pytest.fixture(autouse=True)
@@ -44,8 +45,10 @@ def look(settings: Settings) -> dict[str, Diagnosis]:
 
 
 def test_a_fresh_computer_is_fine_and_nothing_is_made(
-    tmp_path: Path, free_ports: Callable[[int], list[int]]
+    tmp_path: Path, free_ports: Callable[[int], list[int]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(100 * 1024**3))
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: Memory(16 * 1024**3, 8 * 1024**3))
     names = ("FRONTEND", "BACKEND", "DASHBOARD")
     ports = {f"WORKBENCH_{name}_PORT": str(port) for name, port in zip(names, free_ports(3), strict=True)}
     found = look(make_settings(tmp_path / "home", **ports))
@@ -147,8 +150,7 @@ def test_a_check_that_fails_is_a_finding_and_the_next_one_runs() -> None:
 
 
 def test_little_memory_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    memory = namedtuple("memory", "total available")
-    monkeypatch.setattr(psutil, "virtual_memory", lambda: memory(2 * 1024**3, 1024**3))
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: Memory(2 * 1024**3, 1024**3))
     assert look(make_settings(tmp_path))["memory"].ok is False
 
 

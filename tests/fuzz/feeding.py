@@ -15,7 +15,7 @@ from tests.fuzz.targets import Target
 
 CRASHES = Path(__file__).parent / "crashes"
 PATIENCE_S = 10
-"""Whatever takes longer hangs."""
+"""Whatever computes for longer hangs; other work on the computer takes nothing of it."""
 
 
 class Hung(Exception):
@@ -56,18 +56,18 @@ def feed(target: Target, inputs: int, seed: int) -> Fed:
 
 @contextmanager
 def hurry(seconds: int) -> Iterator[None]:
-    """Within it, what takes longer raises ``Hung``; in the main thread only."""
+    """Within it, what computes longer raises ``Hung``; in the main thread only."""
 
     def ring(number: int, frame: FrameType | None) -> None:
         raise Hung(f"not done after {seconds} s")
 
-    before = signal.signal(signal.SIGALRM, ring)
-    signal.alarm(seconds)
+    before = signal.signal(signal.SIGPROF, ring)
+    signal.setitimer(signal.ITIMER_PROF, seconds)
     try:
         yield
     finally:
-        signal.alarm(0)
-        signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, before)
 
 
 def keep(fed: Fed, folder: Path = CRASHES) -> list[Path]:
