@@ -166,6 +166,15 @@ def test_stop_ends_early_and_keeps_what_was_learnt() -> None:
     assert panel.stop_button.disabled
 
 
+def test_stop_that_comes_when_it_has_just_ended_changes_nothing() -> None:
+    panel = TrainingPanel(FakeTraining(), epochs=1)
+    panel.watch("whoever stops", panel.stop)  # the panel runs until all have heard of the model
+    panel.start()
+    until(lambda: panel.ready and idle(panel))
+    assert (panel.progress.state, panel.stop_button.disabled) == ("done", True)
+    assert panel.progress.text.startswith("Done after 10 steps")
+
+
 def test_a_second_click_while_training_does_nothing() -> None:
     hold = threading.Event()
     train = FakeTraining(hold=hold)
@@ -261,7 +270,7 @@ def test_training_again_takes_the_old_answers_back_and_brings_new_ones() -> None
     until(lambda: section.ready and idle(panel))
     train.hold = threading.Event()
     panel.start()
-    until(lambda: panel.progress.value)
+    until(lambda: panel.progress.value == 0.1)  # of the new training
     assert not section.ready
     assert "first" not in html(section)
     train.hold.set()

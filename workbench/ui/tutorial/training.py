@@ -81,7 +81,8 @@ class TrainingPanel(Observable):
         super().__init__()
         self._train = train
         self._busy = threading.Lock()
-        self._stop = threading.Event()
+        self._stop, self._telling = threading.Event(), threading.Lock()
+        self._over = False
         self.error: Exception | None = None
         self.epochs = ipywidgets.BoundedIntText(epochs, min=1, max=MAX_EPOCHS, description="Epochs")
         self.train_button = ipywidgets.Button(description="Train", tooltip="Train the network")
@@ -134,16 +135,19 @@ class TrainingPanel(Observable):
     def start(self) -> None:
         """Train in a thread; an error is shown and kept. While training: does nothing."""
         if self._busy.acquire(blocking=False):
+            self._stop.clear()
+            self._over = False
             # In this context, so that what the training prints finds its way to the same place.
             target = contextvars.copy_context().run
             threading.Thread(target=target, args=(self._run,), name="training", daemon=True).start()
 
     def stop(self) -> None:
         """Ask the training to end after its current step; what was learnt so far is kept."""
-        if self.running:
-            self._stop.set()
-            self.stop_button.disabled = True
-            self.progress.text, self.progress.aside = "Stopping after this step …", ""
+        with self._telling:
+            if self.running and not self._over:
+                self._stop.set()
+                self.stop_button.disabled = True
+                self.progress.text, self.progress.aside = "Stopping after this step …", ""
 
     def _run(self) -> None:
         try:
@@ -198,7 +202,6 @@ class TrainingPanel(Observable):
 
     def _begin(self) -> None:
         self.error = None
-        self._stop.clear()
         self._forget()
         self._take_back()
         self.message.html = ""
@@ -207,8 +210,10 @@ class TrainingPanel(Observable):
         self.progress.show("running", None, PREPARING)
 
     def _end(self, state: str, text: str) -> None:
-        self.progress.show(state, 1.0 if state == "done" else self.progress.value or 0.0, text)
-        self.stop_button.disabled = True
+        with self._telling:
+            self._over = True  # who stops it now comes too late
+            self.progress.show(state, 1.0 if state == "done" else self.progress.value or 0.0, text)
+            self.stop_button.disabled = True
         self.train_button.disabled = self.epochs.disabled = False
         self.train_button.description = "Train" if state == "failed" else "Train again"
 
