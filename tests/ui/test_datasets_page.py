@@ -1,34 +1,26 @@
 """The page of data sets without a browser: pieces of a file, a form, what is shown, and what is refused."""
 
-import time
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.chain import threads_end
 from tests.datasets import bringing
-from workbench.settings import from_environment
+from tests.ui.pressing import press
+from workbench.settings import Settings
 from workbench.ui.datasets import DatasetsPage
 from workbench.ui.datasets.upload import Upload
 from workbench.verbs import datasets
 from workbench.verbs.workbench import Workbench, open_store
 
 pytest.importorskip("pyarrow")
-DEADLINE_S = 120
-
-
-def until(true: Callable[[], bool], page: DatasetsPage) -> None:
-    give_up = time.monotonic() + DEADLINE_S
-    while not true():
-        assert time.monotonic() < give_up, (page.form.message.html, page.message.html)
-        time.sleep(0.01)
 
 
 @pytest.fixture
-def page(tmp_path: Path) -> DatasetsPage:
-    settings = replace(from_environment(), home=tmp_path / "home", database_url=f"sqlite:///{tmp_path}/w.db")
-    return DatasetsPage(Workbench(settings, open_store(settings)))
+def page(settings: Settings) -> Iterator[DatasetsPage]:
+    with open_store(settings) as store, threads_end():
+        yield DatasetsPage(Workbench(settings, store))
 
 
 def begin(upload: Upload, name: str, size: int) -> None:
@@ -80,19 +72,18 @@ def test_a_file_becomes_a_data_set_that_is_looked_at_made_a_recipe_of_and_remove
     piece(upload, 0, content)
     end(upload)
     assert page.form.name.value == "my-garden"
-    page.form.add.press()
-    until(lambda: "my-garden:1 is added" in page.form.message.html, page)
-    until(lambda: page.choice.value == "my-garden:1", page)
-    until(lambda: "wb-columns" in page.look.html, page)
+    press(page.form.add)
+    assert "my-garden:1 is added" in page.form.message.html
+    assert page.choice.value == "my-garden:1"
+    assert "wb-columns" in page.look.html
     for text in ("wb-histogram", "no need", "nothing yet", "rain (18)"):
         assert text in page.look.html
     assert list((page.workbench.settings.data / ".uploads").iterdir()) == []
-    page.recipe.make.press()
-    until(lambda: "on a cluster</a>" in page.message.html, page)
+    press(page.recipe.make)
+    assert "on a cluster</a>" in page.message.html
     assert (page.workbench.settings.home / "recipes" / "my-garden" / "training.py").is_file()
-    page.remove.press()
-    page.remove.yes.click()
-    until(lambda: "my-garden:1 is removed" in page.message.html, page)
+    press(page.remove)
+    assert "my-garden:1 is removed" in page.message.html
     assert page.choice.value is None
 
 
@@ -102,16 +93,17 @@ def test_a_file_becomes_a_data_set_that_is_looked_at_made_a_recipe_of_and_remove
 )
 def test_what_cannot_be_added_is_said(page: DatasetsPage, source: str, name: str, said: str) -> None:
     page.form.source.value, page.form.name.value = source, name
-    page.form.add.press()
-    until(lambda: said in page.form.message.html, page)
+    press(page.form.add)
+    assert said in page.form.message.html
 
 
 def test_names_and_cells_of_strangers_are_shown_as_text(page: DatasetsPage, tmp_path: Path) -> None:
     rows = "\n".join(f"{n},<b>{n % 2}</b>" for n in range(20))
     (tmp_path / "t.csv").write_text(f"<script>alert(1)</script>,kind\n{rows}\n")
     page.form.source.value, page.form.name.value = str(tmp_path / "t.csv"), "bad"
-    page.form.add.press()
-    until(lambda: page.choice.value == "bad:1" and "wb-columns" in page.look.html, page)
+    press(page.form.add)
+    assert page.choice.value == "bad:1"
+    assert "wb-columns" in page.look.html
     assert "<script>" not in page.look.html
     assert "<b>" not in page.look.html
 
@@ -124,19 +116,19 @@ def test_what_is_said_under_the_fold_is_heard_and_a_series_may_be_forecast(
     form, choices = page.form, page.form.choices
     form.source.value, form.name.value = str(tmp_path / "sales.csv"), "sales"
     choices.size.value = "large"
-    form.add.press()
-    until(lambda: "96x96" in form.message.html, page)
+    press(form.add)
+    assert "96x96" in form.message.html
     choices.size.value, choices.target.value, choices.classes.value = "", "sold", "a number"
     choices.unused.value = "number,"
     choices.split.value, choices.column.value = "drawn by groups", "shop"
-    form.add.press()
-    until(lambda: page.choice.value == "sales:1", page)
+    press(form.add)
+    assert page.choice.value == "sales:1"
     (made,) = datasets.versions(page.workbench.settings)
     assert (made.split.by, made.split.column) == ("group", "shop")
     assert [c.name for c in made.columns if c.role == "unused"] == ["shop", "number"]
     page.recipe.way.value = "forecast"
-    page.recipe.make.press()
-    until(lambda: "on a cluster</a>" in page.message.html, page)
+    press(page.recipe.make)
+    assert "on a cluster</a>" in page.message.html
     assert "WINDOW" in (page.workbench.settings.home / "recipes" / "sales" / "helpers.py").read_text()
 
 
@@ -146,17 +138,17 @@ def test_a_recipe_of_pictures_may_begin_with_a_net_that_has_learned_others(
     page.form.source.value = str(bringing.photos(tmp_path / "photos"))
     page.form.name.value = "animals"
     page.form.choices.size.value = "24x16"
-    page.form.add.press()
-    until(lambda: page.choice.value == "animals:1", page)
+    press(page.form.add)
+    assert page.choice.value == "animals:1"
     assert page.recipe.fields.layout.display == ""
     assert page.recipe.way.value == "plain"
     page.recipe.way.value = "backbone"
-    page.recipe.make.press()
-    until(lambda: "Say which net" in page.message.html, page)
+    press(page.recipe.make)
+    assert "Say which net" in page.message.html
     (tmp_path / "net.keras").write_bytes(b"what it has learned")
     page.recipe.backbone.value = str(tmp_path / "net.keras")
-    page.recipe.make.press()
-    until(lambda: "on a cluster</a>" in page.message.html, page)
+    press(page.recipe.make)
+    assert "on a cluster</a>" in page.message.html
     folder = page.workbench.settings.home / "recipes" / "animals"
     assert (folder / "backbone.keras").read_bytes() == b"what it has learned"
     assert "(16, 24, 3)" in (folder / "training.py").read_text()

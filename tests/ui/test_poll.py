@@ -68,31 +68,31 @@ def test_it_asks_once_before_anybody_looks_and_then_waits(
     assert not asked.wait(0.1)
     assert question.asked == 1
     browser.visible = True
-    wait_until(lambda: question.asked > 3, 5, "more questions")
+    wait_until(lambda: question.asked > 3, 60, "more questions")
     browser.visible = False
+    most = question.asked + 1  # one may be under way
 
     def rests() -> bool:
         asked.clear()
         return not asked.wait(0.1)
 
-    wait_until(rests, 5, "the end of the question that was under way")
-    before = question.asked
+    wait_until(rests, 60, "the end of the question that was under way")
     assert rests()
-    assert question.asked == before
+    assert question.asked <= most
 
 
 def test_it_asks_less_often_while_nothing_moves(question: Question, make: Callable[..., Poll[Any]]) -> None:
     poll = make(busy=bool, slow_s=3600.0)
     question.answer = 1
     poll.start()
-    wait_until(lambda: question.asked > 3, 5, "more questions")
-    question.answer = 0
+    wait_until(lambda: question.asked > 3, 60, "more questions")
     rests = threading.Event()
     poll.follow(lambda answer: rests.set() if not answer else None)
+    question.answer = 0
     assert rests.wait(60)
     before = question.asked
     poll.now()
-    wait_until(lambda: question.asked == before + 1, 5, "the question after a push")
+    wait_until(lambda: question.asked == before + 1, 60, "the question after a push")
 
 
 def test_an_error_is_told_until_it_is_over_and_then_all_is_shown_again(

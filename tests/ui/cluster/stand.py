@@ -34,12 +34,6 @@ class Stand:
         """What the browser of a visitor tells."""
         self.page.browser._told({"kind": "here", "values": values, "visible": True})
 
-    def press(self, action: Any) -> None:
-        """Click and wait for the end of what that does."""
-        wait_until(lambda: not action.button.disabled, 60, "a button that can be pressed")
-        action.button.click()
-        wait_until(lambda: not action.busy, 60, "the action's end")
-
 
 class SaidRequests(Requests):
     """With a dry run that is said, not done."""

@@ -6,6 +6,7 @@ import pytest
 
 from tests.chain import wait_until
 from tests.ui.cluster.stand import Stand, opened
+from tests.ui.pressing import press
 from workbench import film
 from workbench.settings import Settings
 from workbench.ui.film import Film
@@ -37,7 +38,7 @@ def test_a_completed_job_shows_how_good_it_is_and_can_be_deployed(stand: Stand, 
     assert panel.machines.html.count(">finished</span>") == 4, "its machines ended as they were to"
     assert ">terminated<" not in panel.machines.html
     assert "1 parameter server, 2 workers" in panel.head.html
-    stand.press(panel.deploy)
+    press(panel.deploy)
     assert "No back end answers" in panel.message.html
 
 
@@ -60,7 +61,7 @@ def test_a_failed_job_shows_the_users_line_and_the_traceback(stand: Stand, made:
     assert "Worker 0 failed" in panel.error.html
     assert "class=wb-here" in panel.error.html
     assert "return modle" in panel.error.html
-    stand.press(panel.retry)
+    press(panel.retry)
     assert stand.page.workbench.store.job(made["failed"]).state == "queued"
 
 
@@ -86,7 +87,7 @@ def test_others_jobs_can_be_looked_at_and_cloned_only(stand: Stand, made: dict[s
     panel.terminate.press()
     panel = opened(stand, made["terminated"])
     assert panel.retry.button.disabled
-    stand.press(panel.clone)
+    press(panel.clone)
     form = stand.page.request
     assert (form.fields.name.value, form.fields.ps.value, form.fields.workers.value) == (
         "mnist-mlp",

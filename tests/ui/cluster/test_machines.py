@@ -9,6 +9,7 @@ import pytest
 
 from tests.chain import wait_until
 from tests.ui.cluster.stand import Stand, job
+from tests.ui.pressing import press
 from workbench.errors import NoMachineFree
 from workbench.jobs import costs
 from workbench.jobs.standing_costs import StandingCosts
@@ -64,18 +65,16 @@ def test_a_standing_cluster_is_launched_chosen_and_released(stand: Stand) -> Non
     form.fields.cluster.value = "evening"
     assert (form.fields.ps.value, form.fields.workers.value) == ("1", "3")
     form.fields.workers.value = "2"
-    stand.press(form.train)
+    press(form.train)
     assert "the job asks for 1 and 2" in stand.said
     form.fields.workers.value = "3"
-    stand.press(form.train)
+    press(form.train)
     assert job(stand).cluster == "evening"
-    machines.clusters.release.button.click()
-    machines.clusters.release.yes.click()
-    wait_until(lambda: "is at work on evening" in machines.message.html, 60, "the error")
+    press(machines.clusters.release)
+    assert "is at work on evening" in machines.message.html
     stand.page.workbench.store.move(job(stand).id, "initializing", "terminated")
-    machines.clusters.release.button.click()
-    machines.clusters.release.yes.click()
-    wait_until(lambda: "is released" in machines.message.html, 60, "the end")
+    press(machines.clusters.release)
+    assert "is released" in machines.message.html
     assert stand.provider.machines() == []
     assert form.fields.cluster.value == ""
 

@@ -8,6 +8,7 @@ import pytest
 from tests.browser.made_jobs import make_jobs
 from tests.chain import wait_until
 from tests.ui.cluster.stand import Stand, job
+from tests.ui.pressing import press
 from workbench import recipes
 from workbench.machines import Layout
 from workbench.settings import Settings
@@ -16,7 +17,7 @@ from workbench.verbs import recipes as verbs_recipes
 
 
 def hints(stand: Stand, words: str) -> None:
-    wait_until(lambda: words in stand.page.request.hints.html, 5, f"{words!r} among the hints")
+    wait_until(lambda: words in stand.page.request.hints.html, 60, f"{words!r} among the hints")
 
 
 def test_the_form_begins_with_the_tutorials_recipe_and_starts_nothing(stand: Stand) -> None:
@@ -46,7 +47,7 @@ def test_train_queues_what_stands_in_the_form_and_opens_its_page(stand: Stand) -
         "3",
     )
     hints(stand, "1 chief, 1 parameter server, 2 workers")
-    stand.press(form.train)
+    press(form.train)
     asked = job(stand)
     assert (asked.name, asked.requester, asked.ps, asked.workers, asked.epochs) == ("mine", "ann", 1, 2, 3)
     assert asked.recipe is not None
@@ -95,10 +96,10 @@ def test_an_instance_type_is_asked_for_only_where_there_are_types(stand: Stand) 
 def test_an_estimate_says_how_it_knows_and_that_it_does_not(stand: Stand) -> None:
     form = stand.page.request
     stand.page.requester.name = "ann"
-    stand.press(form.estimate)
+    press(form.estimate)
     assert "Time unknown; costs nothing" in stand.said
-    stand.press(form.check)
-    stand.press(form.estimate)
+    press(form.check)
+    press(form.estimate)
     assert "About 22 s" in stand.said
     assert "A guess: 100 steps of 100 ms" in stand.said
 
@@ -109,9 +110,9 @@ def test_an_estimate_is_a_chart_over_layouts_of_which_one_click_takes_another(
     monkeypatch.setattr(os, "cpu_count", lambda: 2)
     form = stand.page.request
     stand.page.requester.name = "ann"
-    stand.press(form.check)
+    press(form.check)
     form.fields.ps.value, form.fields.workers.value = "1", "3"
-    stand.press(form.estimate)
+    press(form.estimate)
     rows = {(row["ps"], row["workers"]): row for row in form.layouts.choices}
     assert list(rows) == [(0, 1), (0, 2), (1, 2), (1, 3)]
     assert [place for place, row in rows.items() if row["chosen"]] == [(1, 3)]

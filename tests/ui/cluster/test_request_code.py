@@ -7,6 +7,7 @@ import pytest
 from tests.chain import wait_until
 from tests.recipes.importing.notebooks import PICTURES, notebook
 from tests.ui.cluster.stand import CHECKED, Stand
+from tests.ui.pressing import press
 from tests.ui.test_widgets import connect
 from workbench import recipes
 from workbench.errors import RecipeError
@@ -20,7 +21,7 @@ def test_code_that_cannot_be_read_is_marked_at_its_line_in_its_tab(stand: Stand)
     form = stand.page.request
     stand.page.requester.name = "ann"
     form.code.editor.values = {**form.code.editor.values, "helpers": "a = 1\nb = (\n"}
-    stand.press(form.train)
+    press(form.train)
     assert form.code.editor.shown == "helpers"
     (mark,) = form.code.editor.marks["helpers"]
     assert mark["line"] == 2
@@ -66,7 +67,7 @@ def test_the_mark_of_a_fault_of_syntax_goes_once_it_is_mended(stand: Stand) -> N
     form = stand.page.request
     stand.page.requester.name = "ann"
     form.code.editor.values = {**form.code.editor.values, "helpers": "b = (\n"}
-    stand.press(form.train)
+    press(form.train)
     assert form.code.editor.marks["helpers"]
     form.code.editor._typed({"kind": "typed", "field": "helpers", "text": "b = (", "question": 1})
     assert form.code.editor.marks["helpers"]
@@ -77,11 +78,11 @@ def test_the_mark_of_a_fault_of_syntax_goes_once_it_is_mended(stand: Stand) -> N
 def test_check_shows_what_it_found_or_marks_the_line(stand: Stand) -> None:
     form = stand.page.request
     stand.page.workbench.requests.checks = RecipeError("training, line 3: no", field="training", line=3)  # type: ignore[attr-defined]
-    stand.press(form.check)
+    press(form.check)
     assert form.code.editor.marks == {"training": [{"line": 3, "message": "training, line 3: no"}]}
     assert form.code.editor.shown == "training"
     stand.page.workbench.requests.checks = CHECKED  # type: ignore[attr-defined]
-    stand.press(form.check)
+    press(form.check)
     assert form.code.editor.marks == {}
     assert "100 examples to learn from" in stand.said
 
@@ -141,7 +142,7 @@ def test_a_clone_stands_in_the_form_and_leaves_what_was_there_to_come_back_to(
     form.code.editor.values = {**form.code.editor.values, "helpers": "mine = 1\n"}
     panel.open(made["completed"])
     wait_until(lambda: "completed" in panel.page.head.html, 60, "the job's page")
-    stand.press(panel.page.clone)
+    press(panel.page.clone)
     assert "stands here" in form.message.html
     assert form.message.called == 1, "the browser goes there"
     assert form.recipe.helpers != "mine = 1\n"

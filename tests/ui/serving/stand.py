@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from tests.backend import making
 from tests.backend.real_server import Server
 from tests.chain import make_settings, wait_until
+from tests.ui.pressing import press
 from workbench.application.stack import App
 from workbench.backends.http import HttpBackEnd
 from workbench.errors import Unavailable
@@ -48,12 +49,8 @@ class Visitor:
         wait_until(lambda: reference in self.page.models.version.head.html, 60, "the version")
 
     def press(self, action: Action) -> None:
-        """Click, say yes, and wait for the end of what that does."""
-        wait_until(lambda: not action.button.disabled, 60, "a button that can be pressed")
-        action.button.click()
-        if action._confirm is not None:
-            action.yes.click()
-        wait_until(lambda: not action.busy, 60, "the action's end")
+        """Press it, and look at what has changed."""
+        press(action)
         self.turn()
 
 

@@ -85,7 +85,7 @@ def test_versions_are_compared_by_accuracy_class_confusion_size_and_drawings(sta
         assert words in shown, words
     assert shown.count("wb-heat") == 2
     models.table.selected = ["mnist-cnn:1"]
-    wait_until(lambda: models.beside.layout.display == "none", 5, "the end of the comparison")
+    wait_until(lambda: models.beside.layout.display == "none", 60, "the end of the comparison")
 
 
 def test_a_version_can_be_taken_home_or_says_before_why_not(stand: Stand) -> None:

@@ -1,5 +1,6 @@
 """What is asked on the serving page: drawings, pictures, values by name, models of one's own."""
 
+import itertools
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -21,6 +22,8 @@ from workbench.ui.serving.predict.model_source import BY_URL, PUBLISHED, ZIP
 from workbench.ui.serving.predict.picture_source import DRAWING, UPLOAD, URL
 
 WHEN = datetime(2026, 11, 22, tzinfo=UTC)
+NAMES = map("model-{}".format, itertools.count(1))
+"""Of models that are published for one test: the back end, which outlives it, keeps what it was once sent."""
 
 
 def test_a_drawing_is_asked_about_while_it_grows(stand: Stand) -> None:
@@ -183,7 +186,7 @@ def test_a_model_of_a_tables_rows_has_a_field_for_each_column(
         {"name": "since", "kind": "date"},
     ]
     row = {"kind": "array", "shape": [4], "columns": columns}
-    version = publish(making.version(tmp_path / "it", 3, name="rows", input=row, preprocessing="none"))
+    version = publish(making.version(tmp_path / "it", 3, name=next(NAMES), input=row, preprocessing="none"))
     stand.page.poll.turn()
     predict = stand.page.predict
     predict.model.published.value = str(version)
@@ -208,7 +211,7 @@ def test_a_model_of_a_tables_rows_has_a_field_for_each_column(
 @pytest.fixture
 def several(publish: Callable[[Path], registry.Version], tmp_path: Path) -> registry.Version:
     """A version of two inputs and two outputs."""
-    return publish(making_several.version(tmp_path / "several", 1))
+    return publish(making_several.version(tmp_path / "several", 1, name=next(NAMES)))
 
 
 def test_a_model_of_several_inputs_has_a_field_for_each_filled_with_an_example(
@@ -230,14 +233,14 @@ def test_a_model_of_several_inputs_has_a_field_for_each_filled_with_an_example(
     sizes.value, rank.value = "1, 2 3", "5"
     predict.as_code._told({"kind": "open", "open": True})
     (line,) = predict.as_code.lines
-    assert '--model several:1 --inputs \'{"sizes": [1, 2, 3], "rank": 5}\'' in line["shell"]
+    assert f'--model {several} --inputs \'{{"sizes": [1, 2, 3], "rank": 5}}\'' in line["shell"]
     stand.press(predict.ask)
     assert '<span class="wb-headline">high</span>' in predict.answer.html, predict.message.html
     assert "<b>income</b> 11" in predict.answer.html
     for text, said in (
         ("1, 2", "Sizes takes 3 numbers, separated by commas. Received: 2"),
         ("one", "Received: &#x27;one&#x27;"),
-        ("NaN, 1, 1", "Sizes holds NaN, a missing value, and several:1 cannot do without"),
+        ("NaN, 1, 1", f"Sizes holds NaN, a missing value, and {several} cannot do without"),
     ):
         sizes.value = text
         wait_until(lambda said=said: said in wrong.html, 60, f"{said!r}")  # type: ignore[misc]
