@@ -111,27 +111,27 @@ def folder(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_what_is_asked_is_answered_in_a_value(folder: Path) -> None:
-    assert ask(folder, Double(4), Answer, 10).number == 8
+    assert ask(folder, Double(4), Answer, 60).number == 8
 
 
 def test_a_failure_there_is_one_here_and_the_server_goes_on(folder: Path) -> None:
     with pytest.raises(Failed, match="LookupError: only 0 or more"):
-        ask(folder, Double(-1), Answer, 10)
+        ask(folder, Double(-1), Answer, 60)
     with pytest.raises(Failed, match="Unknown"):
-        ask(folder, Unknown(), Answer, 10)
-    assert ask(folder, Double(1), Answer, 10).number == 2
+        ask(folder, Unknown(), Answer, 60)
+    assert ask(folder, Double(1), Answer, 60).number == 2
 
 
 def test_an_answer_of_another_kind_is_refused(folder: Path) -> None:
     with pytest.raises(ValueError, match=r"expected|missing"):
-        ask(folder, End(), Answer, 10)
+        ask(folder, End(), Answer, 60)
 
 
 def test_an_answer_that_comes_late_from_a_child_keeps_nobody_waiting(folder: Path) -> None:
     with socket.socket(socket.AF_UNIX) as connection:
         connection.connect(f"/proc/self/fd/{os.open(folder, os.O_RDONLY)}/control")
         connection.sendall(json.dumps({"do": "Late", "with": {"after_s": 0.5}}).encode() + b"\n")
-        server = ask(folder, Double(1), Answer, 10).pid
+        server = ask(folder, Double(1), Answer, 60).pid
         assert json.loads(connection.makefile().readline())["answer"]["pid"] != server
 
 
@@ -157,7 +157,7 @@ def test_what_is_no_request_is_answered_with_an_error(folder: Path, sent: Any) -
         connection.connect(f"/proc/self/fd/{os.open(folder, os.O_RDONLY)}/control")
         connection.sendall(sent)
         assert "error" in json.loads(connection.makefile().readline())
-    assert ask(folder, Double(1), Answer, 10).number == 2
+    assert ask(folder, Double(1), Answer, 60).number == 2
 
 
 def test_where_nobody_listens_the_system_says_so(tmp_path: Path) -> None:

@@ -88,7 +88,7 @@ def test_a_process_lives_until_it_has_ended_whether_or_not_somebody_waited_for_i
         assert processes.lives(process.pid)
         assert process.stdin
         process.stdin.close()
-        assert comes_true(lambda: not processes.lives(process.pid), 10, 0.01)
+        assert comes_true(lambda: not processes.lives(process.pid), 60, 0.01)
         assert psutil.pid_exists(process.pid), "nobody has waited for it yet"
     assert not processes.lives(process.pid)
 
@@ -96,8 +96,8 @@ def test_a_process_lives_until_it_has_ended_whether_or_not_somebody_waited_for_i
 def test_a_process_is_ended_with_all_below_it() -> None:
     code = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'import time; time.sleep(600)'])"
     with subprocess.Popen([sys.executable, "-c", code]) as parent:
-        assert comes_true(lambda: psutil.Process(parent.pid).children(), 10, 0.01)
+        assert comes_true(lambda: psutil.Process(parent.pid).children(), 60, 0.01)
         (child,) = psutil.Process(parent.pid).children()
         processes.end_at_once([parent.pid])
-        assert comes_true(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE, 5, 0.01)
+        assert comes_true(lambda: not processes.lives(child.pid), 60, 0.01)
     assert parent.returncode == -9

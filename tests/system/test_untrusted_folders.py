@@ -1,5 +1,6 @@
 """Folders whose owner is not trusted: links at any depth, FIFOs, devices, sparse and endless files, deep trees."""
 
+import contextlib
 import os
 import shutil
 import socket
@@ -62,8 +63,7 @@ def test_a_file_that_is_a_link_is_not_read_and_is_replaced_itself(tmp_path: Path
 def test_a_pipe_a_socket_and_a_folder_keep_nobody_waiting(folder: Path) -> None:
     os.mkfifo(folder / "pipe")
     (folder / "folder").mkdir()
-    with socket.socket(socket.AF_UNIX) as server:
-        os.chdir(folder)
+    with socket.socket(socket.AF_UNIX) as server, contextlib.chdir(folder):
         server.bind("socket")
     for name in ("pipe", "folder", "socket"):
         assert folders.read_end(folder, name, 100).data == b""
@@ -184,20 +184,21 @@ def test_a_copy_of_a_link_to_a_folder_is_refused(tmp_path: Path, folder: Path) -
     (folder / "export").symlink_to("/proc/self/cwd")
     aim = tmp_path / "aim"
     aim.mkdir()
-    os.chdir(tmp_path / "home")
-    with pytest.raises(OSError, match=r"Not a directory|Too many levels"):
+    with (
+        contextlib.chdir(tmp_path / "home"),
+        pytest.raises(OSError, match=r"Not a directory|Too many levels"),
+    ):
         changes.copy(folder, "export", aim, most_bytes=10**6, most_files=10)
     assert list(aim.iterdir()) == []
 
 
 def test_what_is_nested_a_thousand_deep_is_removed_and_not_walked(tmp_path: Path, folder: Path) -> None:
     (tmp_path / "aim").mkdir()
-    os.chdir(folder)
-    for _ in range(1100):  # more than Python calls itself
-        Path("d").mkdir()
-        os.chdir("d")
-    Path("file").write_text("")
-    os.chdir(folder.parent)
+    with contextlib.chdir(folder):
+        for _ in range(1100):  # more than Python calls itself
+            Path("d").mkdir()
+            os.chdir("d")
+        Path("file").write_text("")
     try:
         with pytest.raises(folders.TooMuch):
             folders.measure(folder)
