@@ -1,9 +1,11 @@
 """Which browser, and how it is started."""
 
+import contextlib
 import shutil
+from collections.abc import Iterator
 from typing import Any
 
-from playwright.sync_api import Browser, BrowserContext, Playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect
 
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 WAIT_MS = 120_000
@@ -28,6 +30,8 @@ def find() -> str | None:
 
 
 def launch(playwright: Playwright, program: str) -> Browser:
+    """Start it; from then on ``expect`` has patience, too."""
+    expect.set_options(timeout=WAIT_MS)
     return playwright.chromium.launch(executable_path=program, args=list(FLAGS))
 
 
@@ -36,3 +40,13 @@ def open_context(browser: Browser, **how: Any) -> BrowserContext:
     context = browser.new_context(**how)
     context.set_default_timeout(WAIT_MS)
     return context
+
+
+@contextlib.contextmanager
+def open_page(browser: Browser, **how: Any) -> Iterator[Page]:
+    """Open a page in a context of its own, by Playwright's ``new_context``."""
+    context = open_context(browser, **how)
+    try:
+        yield context.new_page()
+    finally:
+        context.close()

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import pytest
-from playwright.sync_api import Browser, expect, sync_playwright
+from playwright.sync_api import Browser, sync_playwright
 
 from tests.chain import make_settings
 from tests.services import stand_in_backend as stand_in
@@ -17,7 +17,6 @@ from . import chromium
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """A running Chromium; each test opens a context of its own in it."""
-    expect.set_options(timeout=chromium.WAIT_MS)
     program = chromium.find()
     if program is None:
         pytest.skip(

@@ -8,7 +8,7 @@ from typing import Any
 
 import cv2
 import numpy as np
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.browser.chromium import open_context
 from tests.browser.conftest import Front
@@ -77,6 +77,19 @@ def draw(page: Page, lines: Sequence[Line], *, lift: bool = True) -> None:
             page.mouse.up()
 
 
+def draw_beside_others(canvas: Locator, lines: Sequence[Line], side: float = 280) -> None:
+    """Draw with the mouse where the page may still move the canvas: each point is looked for anew."""
+    page = canvas.page
+    for line in lines:
+        for n, (x, y) in enumerate(line):
+            box = canvas.bounding_box()
+            assert box is not None
+            canvas.hover(position={"x": x * box["width"] / side, "y": y * box["height"] / side})
+            if n == 0:
+                page.mouse.down()
+        page.mouse.up()
+
+
 def touch(page: Page, lines: Sequence[Line]) -> None:
     """Draw with a finger, as the browser's own input events."""
     session = page.context.new_cdp_session(page)
@@ -114,6 +127,35 @@ def mood(page: Page, wanted: str) -> None:
 def settled(page: Page) -> None:
     """The drawing as it is has been asked about and nothing is under way."""
     expect(page.locator("#answer")).to_have_attribute("aria-busy", "false")
+
+
+def resize(page: Page, width: int, height: int) -> None:
+    """Give the window another size, and wait until the page has laid itself out in it."""
+    page.set_viewport_size({"width": width, "height": height})
+    page.evaluate(
+        """(wanted) => new Promise((resolve) => {
+            const look = () => requestAnimationFrame(() => (innerWidth === wanted ? requestAnimationFrame(resolve) : look()));
+            look();
+        })""",
+        width,
+    )
+
+
+def listen(page: Page) -> None:
+    """Keep all that a screen reader is told from now on: what is said may stand for a moment only."""
+    page.evaluate(
+        """() => {
+            const spoken = document.getElementById("spoken");
+            globalThis.told = [];
+            new MutationObserver(() => told.push(spoken.textContent))
+                .observe(spoken, { childList: true, characterData: true, subtree: true });
+        }"""
+    )
+
+
+def heard(page: Page, words: str) -> None:
+    """Wait until these words were among what a screen reader was told."""
+    page.wait_for_function("(words) => told.some((text) => text.includes(words))", arg=words)
 
 
 def sent(body: dict[str, Any]) -> np.ndarray:

@@ -9,25 +9,19 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.chromium import open_context
 from tests.browser.conftest import Front
-from tests.browser.drawing import SEVEN, Seen, draw, ink, touch
+from tests.browser.drawing import SEVEN, content, draw, ink, resize, touch, visit
 from tests.chain import wait_until
 from tests.services import stand_in_backend as stand_in
 
 
 @pytest.fixture
 def page(browser: Browser, front: Front) -> Iterator[Page]:
-    context = open_context(browser, viewport={"width": 1120, "height": 860})
-    page = context.new_page()
-    seen = Seen(page)
     keep_apart(front.backend)
-    page.goto(f"{front.url}collect.html")
-    expect(page.get_by_role("button", name="Begin")).to_be_visible()
-    yield page
-    assert seen.complaints == []
-    assert {url for url in seen.requests if not url.startswith((front.url, "data:"))} == set()
-    context.close()
+    with visit(browser, f"{front.url}collect.html", wait=False) as (page, seen):
+        expect(page.get_by_role("button", name="Begin")).to_be_visible()
+        yield page
+        content(seen, front)
 
 
 def keep_apart(backend: stand_in.Backend) -> None:
@@ -78,7 +72,7 @@ def test_a_writer_gives_each_digit_in_mixed_order_with_name_and_session(page: Pa
     expect(page.get_by_role("heading", name="Thank you, Anna")).to_be_visible()
     expect(page.locator("#became")).to_contain_text("20 kept. They wait to be looked at")
     bodies = collected(front.backend)
-    assert [body["digit"] for body in bodies] == asked
+    assert Counter(body["digit"] for body in bodies) == Counter(asked)  # each picture is packed by itself
     assert Counter(asked) == dict.fromkeys(range(10), 2)
     assert asked != sorted(asked)
     assert all(a != b for a, b in itertools.pairwise(asked))
@@ -197,12 +191,8 @@ def test_on_a_phone_all_that_one_needs_is_on_the_screen_and_a_finger_draws(
     browser: Browser, front: Front, scheme: Any
 ) -> None:
     keep_apart(front.backend)
-    context = open_context(
-        browser, viewport={"width": 380, "height": 740}, has_touch=True, is_mobile=True, color_scheme=scheme
-    )
-    try:
-        page = context.new_page()
-        page.goto(f"{front.url}collect.html")
+    phone = {"viewport": {"width": 380, "height": 740}, "has_touch": True, "is_mobile": True}
+    with visit(browser, f"{front.url}collect.html", wait=False, **phone, color_scheme=scheme) as (page, _):
         begin(page)
         touch(page, SEVEN)
         box = page.locator("#next").bounding_box()
@@ -211,8 +201,6 @@ def test_on_a_phone_all_that_one_needs_is_on_the_screen_and_a_finger_draws(
         assert page.evaluate("document.documentElement.scrollWidth") <= 380
         page.locator("#next").click()
         expect(page.locator("#kept")).to_have_text("1 kept.")
-    finally:
-        context.close()
 
 
 def test_the_two_pages_lead_to_each_other(page: Page, front: Front) -> None:
@@ -223,7 +211,7 @@ def test_the_two_pages_lead_to_each_other(page: Page, front: Front) -> None:
 
 
 def test_on_a_phone_on_its_side_paper_and_buttons_stand_beside_each_other(page: Page) -> None:
-    page.set_viewport_size({"width": 740, "height": 360})
+    resize(page, 740, 360)
     begin(page)
     give(page)
     sheet, *buttons = (page.locator(name).bounding_box() for name in ("#paper", "#back", "#next"))

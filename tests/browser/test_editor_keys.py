@@ -3,6 +3,7 @@
 from playwright.sync_api import Browser, expect
 
 from tests.browser import alone
+from tests.browser.chromium import open_page
 
 EDITOR = {
     "label": "Code",
@@ -14,8 +15,7 @@ EDITOR = {
 
 
 def test_tab_passes_through_and_indents_once_another_key_was_pressed(browser: Browser) -> None:
-    page = browser.new_page()
-    try:
+    with open_page(browser) as page:
         alone.show(page, "editor", EDITOR, needs="vendor/codemirror")
         code, tab = page.get_by_role("textbox", name="Data"), page.get_by_role("tab", name="Data")
         lines = code.locator(".cm-line")
@@ -39,5 +39,3 @@ def test_tab_passes_through_and_indents_once_another_key_was_pressed(browser: Br
         code.click(position={"x": 20, "y": 5})
         page.keyboard.press("Tab")
         expect(lines).to_have_text(["    x = 1", "    y = 2"])
-    finally:
-        page.close()

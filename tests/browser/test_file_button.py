@@ -3,14 +3,14 @@
 from playwright.sync_api import Browser, FilePayload, expect
 
 from tests.browser import alone
+from tests.browser.chromium import open_page
 from workbench.ui.widgets import theme
 
 TRAITS = {"description": "Choose a picture", "accept": "image/*", "multiple": True, "most": 12_000_000}
 
 
 def test_the_button_says_what_it_is_for_and_sends_what_was_chosen(browser: Browser) -> None:
-    page = browser.new_page()
-    try:
+    with open_page(browser) as page:
         alone.show(page, "files", TRAITS, theme.css("files"))
         button = page.get_by_role("button", name="Choose a picture", exact=True)
         expect(button).to_have_text("Choose a picture")
@@ -51,5 +51,3 @@ def test_the_button_says_what_it_is_for_and_sends_what_was_chosen(browser: Brows
         page.wait_for_function("sent.length === 4")
         assert page.evaluate("sent[3][0]") == {"kind": "cancel"}
         expect(button).to_be_visible()
-    finally:
-        page.close()

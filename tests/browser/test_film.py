@@ -7,6 +7,7 @@ import numpy as np
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser import axe
+from tests.browser.chromium import open_page
 from tests.browser.conftest import Front
 from tests.browser.drawing import SEVEN, draw, visit
 from tests.services import stand_in_backend as stand_in
@@ -58,10 +59,9 @@ def open_film(page: Page) -> None:
 
 
 def test_the_newest_frame_is_shown_until_another_is_chosen(browser: Browser) -> None:
-    page = browser.new_page()
     complaints: list[str] = []
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    try:
+    with open_page(browser) as page:
+        page.on("pageerror", lambda error: complaints.append(str(error)))
         open_film(page)
         assert page.evaluate("window.sent") == [{"kind": "ready"}]
         expect(page.locator(".wb-film")).to_be_hidden()
@@ -85,13 +85,10 @@ def test_the_newest_frame_is_shown_until_another_is_chosen(browser: Browser) -> 
         page.evaluate("window.tell({kind: 'clear'})")
         expect(page.locator(".wb-film")).to_be_hidden()
         assert complaints == []
-    finally:
-        page.close()
 
 
 def test_where_there_is_no_film_the_reason_stands_until_there_is_one(browser: Browser) -> None:
-    page = browser.new_page()
-    try:
+    with open_page(browser) as page:
         open_film(page)
         expect(page.locator(".wb-no-film")).to_be_hidden()
         why = "memory is a layer of the kind <b>LSTM</b>"
@@ -102,19 +99,16 @@ def test_where_there_is_no_film_the_reason_stands_until_there_is_one(browser: Br
         page.evaluate("(bytes) => window.tell({kind: 'frame', step: 0}, bytes)", numbers(0))
         expect(page.locator(".wb-film")).to_be_visible()
         expect(page.locator(".wb-no-film")).to_be_hidden()
-    finally:
-        page.close()
 
 
 def test_what_is_inside_of_a_frame_is_shown_and_explained(browser: Browser) -> None:
-    page = browser.new_page(viewport={"width": 900, "height": 1400})
     complaints: list[str] = []
-    page.on("pageerror", lambda error: complaints.append(str(error)))
     ink = np.zeros((2, 28, 28), np.uint8)
     ink[0, 5:25, 12:16] = ink[1, 5:9, 6:22] = ink[1, 5:25, 16:20] = 255
     examples = {"pixels": base64.b64encode(ink.tobytes()).decode(), "labels": ["1", "7"]}
     tell = "([step, bytes]) => window.tell({kind: 'frame', step, kept: [step]}, bytes)"
-    try:
+    with open_page(browser, viewport={"width": 900, "height": 1400}) as page:
+        page.on("pageerror", lambda error: complaints.append(str(error)))
         open_film(page)
         page.evaluate("(form) => window.tell({kind: 'form', form})", {**FORM, "examples": examples})
         page.evaluate(tell, [0, numbers(0)])
@@ -146,8 +140,6 @@ def test_what_is_inside_of_a_frame_is_shown_and_explained(browser: Browser) -> N
         button.click()
         expect(layers.first).to_be_hidden()
         assert complaints == []
-    finally:
-        page.close()
 
 
 def test_the_drawing_page_shows_the_first_models_film_while_it_trains(browser: Browser, front: Front) -> None:
@@ -180,9 +172,8 @@ def test_the_drawing_page_shows_the_first_models_film_while_it_trains(browser: B
         # Another training: all of its film is asked for.
         backend.says["/inside"] = 200, {"film": "b", "form": FORM, "frames": frames[:1], "kept": [0]}
         expect(when).to_have_text("before the first step: random numbers")
-        for path, answer in (("/inside", stand_in.inside()), ("/predict", stand_in.answer(7))):
-            backend.says[path] = answer
-        backend.says["/readyz"] = stand_in.READY
+        serves = {"/inside": stand_in.inside(), "/predict": stand_in.answer(7), "/readyz": stand_in.READY}
+        backend.says |= serves  # at one moment
         expect(page.locator("#digit")).to_have_text("7")
         expect(page.locator("#film")).to_be_hidden()
         expect(page.locator(".inside-layers > li")).to_have_count(3)

@@ -3,13 +3,13 @@
 from playwright.sync_api import Browser, expect
 
 from tests.browser import alone
+from tests.browser.chromium import open_page
 
 BAR = {"label": "Job", "state": "failed", "value": 0.4, "text": "Failed after 3 s", "aside": ""}
 
 
 def test_the_state_is_told_in_a_word_with_its_own_text(browser: Browser) -> None:
-    page = browser.new_page()
-    try:
+    with open_page(browser) as page:
         alone.show(page, "progress", BAR)
         spoken = page.get_by_role("status")
         expect(spoken).to_have_text("")
@@ -24,5 +24,3 @@ def test_the_state_is_told_in_a_word_with_its_own_text(browser: Browser) -> None
             expect(spoken).to_have_text(said)
         page.evaluate("change({ text: 'more of the same' })")
         expect(spoken).to_have_text("Job failed. Failed")
-    finally:
-        page.close()

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from tests.browser.chromium import open_page
 from workbench.ui.cluster.jobs import panel as jobs
 from workbench.ui.serving.models import panel as models
 from workbench.ui.widgets import theme
@@ -73,8 +74,7 @@ def test_each_figure_of_a_card_has_the_name_of_its_column(
     named: dict[str, str],
     unnamed: set[str],
 ) -> None:
-    page = browser.new_page(viewport={"width": 380, "height": 600})
-    try:
+    with open_page(browser, viewport={"width": 380, "height": 600}) as page:
         shown(page, columns, rows)
         cards = page.locator(".wb-row")
         labels = cards.nth(0).evaluate(LABELS)
@@ -89,5 +89,3 @@ def test_each_figure_of_a_card_has_the_name_of_its_column(
             other = cards.nth(1).evaluate(LABELS)
             assert other["deployment"] == "Deployed", "a dash alone says nothing"
             assert other.get("interval", "none") == "none", "what is not there has no name"
-    finally:
-        page.close()

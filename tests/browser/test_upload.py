@@ -3,6 +3,7 @@
 from playwright.sync_api import Browser, Page
 
 from tests.browser import alone
+from tests.browser.chromium import open_page
 
 MIB = 1 << 20
 DROP = """(size) => {
@@ -13,8 +14,7 @@ DROP = """(size) => {
 
 
 def test_pieces_grow_on_a_quick_line_and_shrink_on_a_slow_one(browser: Browser) -> None:
-    page = browser.new_page()
-    try:
+    with open_page(browser) as page:
         page.evaluate(
             "performance.now = () => window.now ?? 0"
         )  # how long an answer takes is what this test says
@@ -30,8 +30,6 @@ def test_pieces_grow_on_a_quick_line_and_shrink_on_a_slow_one(browser: Browser) 
             page.evaluate("(took) => { window.now = (window.now ?? 0) + took; }", took_ms)
         assert sizes == [1, 2, 4, 8, 8, 8, 4]
         assert _size_of_next(page, 12 * MIB) == 2 * MIB, "from wherever the kernel wants it"
-    finally:
-        page.close()
 
 
 def _size_of_next(page: Page, offset: int) -> int:

@@ -116,11 +116,11 @@ class Backend:
     def __init__(self, port: int = 0) -> None:
         self.requests: list[tuple[str, str, dict[str, str], bytes]] = []
         self._gone: set[str] = set()
+        self._lock = threading.Lock()
         self.reset()
         self._at_once = 0
         self._free = threading.Event()
         self._free.set()
-        self._lock = threading.Lock()
         self._server: _Server | None = None
         self.port = port
         self.start()
@@ -130,7 +130,9 @@ class Backend:
 
         What a visitor from before still sends, or a server before this one still hands on, is not seen either.
         """
-        self._gone |= {headers[VISIT] for _, _, headers, _ in self.requests if VISIT in headers}
+        with self._lock:
+            self._gone |= {headers[VISIT] for _, _, headers, _ in self.requests if VISIT in headers}
+            self.requests = []
         self.says: dict[str, Answer] = {
             "/predict": answer(7),
             "/readyz": READY,
@@ -140,7 +142,6 @@ class Backend:
         }
         self.says_anew: dict[str, Callable[[], Answer]] = {}  # before those, another answer each time
         self.headers: dict[str, str] = {}
-        self.requests = []
         self.connections = 0
         self.most_at_once = 0
 

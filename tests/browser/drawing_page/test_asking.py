@@ -41,7 +41,7 @@ def test_one_request_is_in_flight_and_the_latest_drawing_wins(opened: tuple[Page
     assert backend.most_at_once == 1
     mood(page, "answer")
     page.get_by_role("button", name="Predict").click()
-    wait_until(lambda: backend.count("/predict") == 3, 5, "the whole drawing once more")
+    wait_until(lambda: backend.count("/predict") == 3, 60, "the whole drawing once more")
     first, latest, whole = (body["image"] for body in backend.bodies())
     assert first != latest == whole
 
@@ -50,7 +50,7 @@ def test_an_answer_that_comes_after_clear_is_dropped(opened: tuple[Page, stand_i
     page, backend = opened
     with backend.hold():
         draw(page, SEVEN)
-        wait_until(lambda: backend.count("/predict") == 1, 5, "a prediction")
+        wait_until(lambda: backend.count("/predict") == 1, 60, "a prediction")
         page.keyboard.press("Escape")
     settled(page)
     mood(page, "empty")

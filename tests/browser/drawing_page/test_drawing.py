@@ -25,7 +25,7 @@ def test_a_drawing_by_mouse_is_answered_while_it_is_drawn(opened: tuple[Page, st
     expect(page.locator("#bars li").nth(7)).to_have_text(re.compile(r"7\s*97.0 %"))
     expect(page.locator("#model")).to_have_text("mnist-cnn, version 3")
     expect(page.locator("#time")).to_have_text(re.compile(r"^[\d.,]+ ms, back end 0.9 ms$"))
-    assert page.locator("#seen img").evaluate("image => image.naturalWidth") == 28
+    expect(page.locator("#seen img")).to_have_js_property("naturalWidth", 28)
     bodies = backend.bodies()
     assert all(set(body) == {"image"} for body in bodies)
     assert len(bodies) > 1
@@ -123,7 +123,6 @@ def test_a_drawing_is_the_same_picture_on_every_screen_and_in_every_colour(
         {"viewport": {"width": 360, "height": 740}},
         {"forced_colors": "active"},
     ):
-        front.backend.requests.clear()
         with visit(browser, front.url, **how) as (page, _):
             draw(page, SEVEN)
             settled(page)

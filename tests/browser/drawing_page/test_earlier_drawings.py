@@ -4,7 +4,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.browser import axe
 from tests.browser.conftest import Front
-from tests.browser.drawing import SEVEN, THREE, content, draw, ink, mood, settled, visit
+from tests.browser.drawing import SEVEN, THREE, content, draw, ink, mood, resize, settled, visit
 from tests.services import stand_in_backend as stand_in
 
 STRIP = "#strip button"
@@ -47,7 +47,7 @@ def test_earlier_drawings_stay_in_this_browser_until_they_are_forgotten(
         page.goto("about:blank")  # left, and not cleared
         page.goto(front.url)
         expect(page.locator(STRIP)).to_have_count(1)
-        page.set_viewport_size({"width": 380, "height": 800})
+        resize(page, 380, 800)
         assert page.evaluate("document.scrollingElement.scrollWidth") <= 380
         page.reload()
         expect(page.locator(STRIP)).to_have_count(1)

@@ -5,7 +5,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import Front
-from tests.browser.drawing import SEVEN, THREE, draw, mood, settled, visit
+from tests.browser.drawing import SEVEN, THREE, draw, listen, mood, resize, settled, visit
 from tests.services import stand_in_backend as stand_in
 
 
@@ -13,7 +13,7 @@ from tests.services import stand_in_backend as stand_in
 def test_the_colours_follow_the_system_and_texts_stand_out(
     browser: Browser, front: Front, scheme: str
 ) -> None:
-    with visit(browser, front.url, color_scheme=scheme) as (page, _):
+    with visit(browser, front.url, color_scheme=scheme, reduced_motion="reduce") as (page, _):
         draw(page, SEVEN)
         mood(page, "answer")
         page.click("#wrong")
@@ -84,7 +84,7 @@ def test_nothing_overflows_at_any_width(browser: Browser, front: Front) -> None:
         page.click("#look")
         page.locator(".inside-alike li").last.wait_for()
         for width in (320, 360, 412, 600, 768, 820, 1024, 1440):
-            page.set_viewport_size({"width": width, "height": 740})
+            resize(page, width, 740)
             assert page.evaluate("document.documentElement.scrollWidth") <= width
             box = page.locator("#paper").bounding_box()
             assert box
@@ -111,7 +111,7 @@ def test_paper_and_answer_are_seen_together_without_scrolling(browser: Browser, 
         draw(page, SEVEN)
         mood(page, "answer")
         for width, height in SIZES:
-            page.set_viewport_size({"width": width, "height": height})
+            resize(page, width, height)
             assert all_in_window(page, "#paper", "#digit", "#seen", "#bars .top"), (width, height)
 
 
@@ -128,7 +128,7 @@ def test_the_film_of_the_first_training_leaves_paper_and_bars_in_sight(
             document.getElementById("film-when").textContent = "after 2,000 steps";
         }""")
         for width, height in SIZES:
-            page.set_viewport_size({"width": width, "height": height})
+            resize(page, width, height)
             assert all_in_window(page, "#paper", "#film-steps", "#bars .bar"), (width, height)
 
 
@@ -166,13 +166,7 @@ def test_screen_readers_are_told_an_answer_once_and_only_when_the_pen_rests(
     opened: tuple[Page, stand_in.Backend],
 ) -> None:
     page, _ = opened
-    page.evaluate(
-        """() => {
-            globalThis.told = [];
-            new MutationObserver(() => told.push(document.getElementById("spoken").textContent))
-                .observe(document.getElementById("spoken"), { childList: true, characterData: true, subtree: true });
-        }"""
-    )
+    listen(page)
     for _ in range(3):
         draw(page, SEVEN)
     expect(page.locator("#spoken")).to_have_text("7, 97.0 %. Second guess 8, 1.5 %.")
@@ -201,7 +195,7 @@ def test_the_second_guess_stands_in_one_line_with_its_probability(
     draw(page, SEVEN)
     mood(page, "answer")
     for width in (360, 800, 1120):
-        page.set_viewport_size({"width": width, "height": 860})
+        resize(page, width, 860)
         digit, probability = (page.locator(name).bounding_box() for name in ("#second", "#second-percent"))
         assert digit is not None
         assert probability is not None

@@ -2,7 +2,7 @@
 
 from playwright.sync_api import Page, expect
 
-from tests.browser.drawing import SEVEN, draw, mood, settled
+from tests.browser.drawing import SEVEN, draw, heard, listen, mood, settled
 from tests.chain import wait_until
 from tests.services import stand_in_backend as stand_in
 
@@ -31,6 +31,7 @@ def test_the_layers_follow_the_pen_once_the_panel_is_open(opened: tuple[Page, st
 
 def test_a_pixel_of_a_map_shows_its_window_and_weights(opened: tuple[Page, stand_in.Backend]) -> None:
     page, _ = opened
+    listen(page)
     draw(page, SEVEN)
     settled(page)
     page.click("#look")
@@ -40,11 +41,11 @@ def test_a_pixel_of_a_map_shows_its_window_and_weights(opened: tuple[Page, stand
     expect(page.locator(".inside-result")).to_contain_text("each cell times its weight")
     page.locator(".inside-choice button").last.focus()
     page.keyboard.press("Tab")
-    expect(page.locator("#spoken")).to_contain_text("look, map 1, column 28, row 1")
+    heard(page, "look, map 1, column 28, row 1")
     page.keyboard.press("ArrowLeft")
-    expect(page.locator("#spoken")).to_contain_text("look, map 1, column 27, row 1")
+    heard(page, "look, map 1, column 27, row 1")
     page.keyboard.press("PageDown")
-    expect(page.locator("#spoken")).to_contain_text("look, map 2, column")
+    heard(page, "look, map 2, column")
 
 
 def test_a_model_that_cannot_be_looked_into_says_why(opened: tuple[Page, stand_in.Backend]) -> None:
