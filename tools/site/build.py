@@ -123,12 +123,12 @@ def _index(folder: Path) -> Iterator[str]:
         if page.name not in named and page.name not in (*BESIDE, "index.md")
     )
     for part, pages in PARTS.items():
-        shown = pages or (*rest, "decisions/README.md")
+        shown = pages or (*rest, "performance/README.md", "decisions/README.md")
         yield f"\n## {part}\n\n```{{toctree}}\n:hidden:\n:caption: {part}\n"
         yield "\n".join(page.removesuffix(".md") for page in shown)
         yield "```\n"
         yield "\n".join(f"- [](/{page})" for page in shown)
-    yield "\n```{toctree}\n:hidden:\n:glob:\n\ndecisions/[0-9]*\n```"
+    yield "\n```{toctree}\n:hidden:\n:glob:\n\ndecisions/[0-9]*\nperformance/[a-z]*\n```"
 
 
 def command_line() -> Iterator[str]:
