@@ -1,6 +1,6 @@
 // The page: events in, requests and words out. What to do is decided in asking.js, what to say in words.js.
 
-import { isAsking, next, start } from "./asking.js";
+import { next, start } from "./asking.js";
 import { wayBack } from "./back.js";
 import * as backend from "./backend.js";
 import * as config from "./config.js";
@@ -8,17 +8,18 @@ import { correcting } from "./correcting.js";
 import * as doubts from "./doubt.js";
 import { PEN, restored } from "./drawing.js";
 import { earlierDrawings } from "./earlier.js";
+import { part, set } from "./elements.js";
 import { givenPicture } from "./given_picture.js";
 import { insideSection } from "./inside/section.js";
 import { dataUrl } from "./picture.js";
 import * as remember from "./remember.js";
 import { sheet as sheetOf, wish } from "./sheet.js";
+import { showAnswer } from "./showing.js";
 import * as theme from "./theme.js";
 import * as words from "./words.js";
 
 const KEPT = "workbench-drawing";
 const REST = 700; // ms without a change until a screen reader is told
-const part = (id) => document.getElementById(id);
 
 let state = start;
 let asked = null; // the picture that the answer shown is about
@@ -164,80 +165,18 @@ async function ask(what) {
 
 const correction = correcting({
   about: () => ({ answer: state.answer, picture: asked }),
-  set,
   changed: () => render(),
 });
 
 // ── showing ─────────────────────────────────────────────────────────────────────────────────────
 
-/** Change only what differs: screen readers and the browser's layout are left in peace. */
-function set(element, values) {
-  for (const [name, value] of Object.entries(values)) {
-    if (element[name] !== value) element[name] = value;
-  }
-}
-
 function render() {
-  const shown = words.notice(state);
-  const { answer } = state;
-  const sure = answer && answer.digit !== null ? answer : null;
-  const mood = shown?.mood ?? (sure ? "answer" : "empty");
-  part("answer").dataset.mood = mood;
-  part("answer").ariaBusy = String(isAsking(state));
-  part("answer").classList.toggle("stale", state.slow || (shown !== null && sure !== null));
-
   set(part("hint"), { hidden: !isBlank() });
   set(part("undo"), { disabled: !sheet.canUndo && !given.url });
   set(part("redo"), { disabled: !sheet.canRedo });
   set(part("clear"), { disabled: isBlank() });
-
-  set(part("empty"), { hidden: mood !== "empty" });
-  set(part("notice"), { hidden: shown === null });
-  if (shown) {
-    set(part("title"), { textContent: shown.title });
-    set(part("text"), { textContent: shown.text });
-    set(part("again"), { hidden: !shown.action, textContent: shown.action ?? "" });
-    const bar = part("bar");
-    set(bar, { hidden: shown.bar === undefined });
-    if (typeof shown.bar === "number") set(bar, { value: shown.bar });
-    else bar.removeAttribute("value"); // under way, how far is not known
-  }
-
-  set(part("verdict"), { hidden: mood !== "answer" });
-  const doubt = sure ? doubts.doubt(sure) : "";
-  const offer = sure ? doubts.offer(sure) : "";
-  const taken = offer !== "" && reading === state.since;
-  if (sure) {
-    const [first, second] = words.ranked(sure.probabilities);
-    set(part("digit"), { textContent: taken ? doubts.pieces(sure).join("") : String(sure.digit) });
-    set(part("first"), { textContent: words.percent(taken ? sure.doubt.score : first.probability) });
-    set(part("second"), { textContent: String(second.digit) });
-    set(part("second-percent"), { textContent: words.percent(second.probability) });
-    set(part("doubt"), { hidden: !doubt || taken, textContent: doubt });
-    set(part("guess"), { textContent: doubt && !taken ? doubts.guess(sure) : "" });
-    set(part("take"), { hidden: !offer, textContent: taken ? `Read ${sure.digit}` : offer });
-    set(part("verdict").classList, {
-      value: taken ? "taken" : doubt ? "unsure doubted" : first.probability < 0.6 ? "unsure" : "",
-    });
-  }
-  // Beneath a fault stands no older answer; a short pause only dims it.
-  const standing = mood === "away" || mood === "problem" ? null : sure;
-  const chances = standing ? standing.probabilities : learning?.probabilities;
-  const top = standing ? standing.digit : chances ? words.ranked(chances)[0].digit : -1;
-  document.querySelectorAll("#bars li").forEach((row, digit) => {
-    const p = chances?.[digit] ?? 0;
-    row.style.setProperty("--p", p);
-    row.classList.toggle("top", top === digit && !doubt);
-    set(row.lastElementChild, { textContent: chances ? words.percent(p) : "" });
-  });
-
-  const seen = mood === "answer" && answer?.seen?.startsWith?.("data:image/") ? answer.seen : "";
-  set(part("seen"), { hidden: !seen });
-  if (seen) set(part("seen-picture"), { src: seen });
-  set(part("model"), { textContent: words.modelName(state.model) });
-  set(part("time"), { textContent: state.slow ? "Taking longer than usual …" : mood === "answer" ? words.duration(answer) : "" });
-
-  correction.show(mood === "answer" && !taken ? answer : null);
+  const correctable = showAnswer({ state, inPieces: reading === state.since, learning: learning?.probabilities });
+  correction.show(correctable);
   announce();
 }
 

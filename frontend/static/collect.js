@@ -5,6 +5,7 @@ import * as backend from "./backend.js";
 import * as collecting from "./collecting.js";
 import * as config from "./config.js";
 import { PEN } from "./drawing.js";
+import { part, set } from "./elements.js";
 import { dataUrl } from "./picture.js";
 import { sheet as sheetOf, wish } from "./sheet.js";
 import * as theme from "./theme.js";
@@ -12,7 +13,6 @@ import { sentence } from "./words.js";
 
 const KEPT = "workbench-collecting";
 const PAUSES = [1000, 2000, 4000, 8000, 15_000];
-const part = (id) => document.getElementById(id);
 const say = (text) => { part("spoken").textContent = text; };
 
 let state = collecting.nobody;
@@ -115,12 +115,6 @@ function ask() {
 }
 
 // ── showing ─────────────────────────────────────────────────────────────────────────────────────
-
-function set(element, values) {
-  for (const [name, value] of Object.entries(values)) {
-    if (element[name] !== value) element[name] = value;
-  }
-}
 
 function render() {
   const begun = state.session !== "";

@@ -1,10 +1,9 @@
 // The part of the page in which a visitor says which digit it was, and takes that back.
 
 import * as backend from "./backend.js";
+import { part, set } from "./elements.js";
 import * as given from "./given.js";
 import { sentence } from "./words.js";
-
-const part = (id) => document.getElementById(id);
 
 /** What is said of a correction: {digit, outcome}, outcome null while it is sent. */
 export function thanks({ digit, outcome }) {
@@ -25,10 +24,9 @@ const SETTLED = [undefined, "kept", "unkept"];
 
 /**
  * @param about () => {answer, picture}: the answer that is shown, if any, and the picture that it is about
- * @param set changes only what differs
  * @param changed () => void, after what is to be shown has changed
  */
-export function correcting({ about, set, changed }) {
+export function correcting({ about, changed }) {
   let chosen = null; // for the answer shown: {digit, outcome}
   let kept = given.load();
   let busy = false;

@@ -5,13 +5,12 @@ import { PEN, isEmpty } from "../drawing.js";
 import { insidePanel } from "../inside/panel.js";
 import { ownLooks } from "../inside/own.js";
 import { percent } from "../percent.js";
+import { part } from "../elements.js";
 import { SIDE, pixels } from "../picture.js";
 import { sheet as sheetOf, wish } from "../sheet.js";
 import { detectorOf, doubtOf } from "./detector.js";
 import { fit } from "./fit.js";
 import { opened, probabilities } from "./network.js";
-
-const part = (id) => document.getElementById(id);
 
 /** What a network says of a drawing: null where nothing is drawn, else {seen, probabilities}. */
 export function answer(form, steps, drawing) {
