@@ -104,8 +104,8 @@ def _account(session: Session) -> _Account:
 
 
 def _instances(session: Session, account: _Account, owned: Owned) -> Iterator[Finding]:
-    living = [instances.in_states(instances.LIVING)]
-    for one in instances.find(session, living, doing="look for machines that are left"):
+    doing = "look for machines that are left"
+    for one in instances.find(session, states=instances.LIVING, doing=doing):
         if one.tags.get("project") != names.PROJECT:
             if one.vpc in account.vpcs:
                 yield Finding("instance", one.id, "in our network, without our tags", "", False)

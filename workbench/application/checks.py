@@ -46,7 +46,7 @@ def check(
     """
     there: list[Instance] | AwsError
     try:
-        there = instances.find(session, [instances.in_states(instances.LIVING)], doing="look at the machines")
+        there = instances.find(session, states=instances.LIVING, doing="look at the machines")
     except AwsError as error:
         there = error
     return (
@@ -88,7 +88,7 @@ def cluster(session: Session, settings: Settings, layout: Layout) -> Check:
     kind = pricing.type_of(layout)
     try:
         kinds = types.describe(session, [kind])
-        there = instances.find(session, [instances.in_states(instances.LIVING)], doing="look at the machines")
+        there = instances.find(session, states=instances.LIVING, doing="look at the machines")
         needed = len(layout.places) * kinds[kind].vcpus
         counted = quotas.of(kind)
         if counted is None:

@@ -47,12 +47,13 @@ def end_machines(
         Those that passed just now, where the caller knows them.
     """
     asked: set[str] = set()
-    filters = [*wanted, instances.in_states(ENDING)]
     left = 0
 
     def all_gone() -> bool:
         nonlocal seen, left
-        found = instances.find(session, filters, doing="end the machines") if seen is None else seen
+        found = seen
+        if found is None:
+            found = instances.find(session, wanted, states=ENDING, doing="end the machines")
         seen, left = None, len(found)
         if new := [one.id for one in found if one.id not in asked]:
             clusters = ", ".join(sorted({one.tags["cluster"] for one in found if one.tags.get("cluster")}))

@@ -62,8 +62,7 @@ def _end(session: Session, settings: Settings, tell: Tell, everybody: bool) -> N
     vpc = next((r.id for r in outputs.resources(session, state.name) if r.type == outputs.VPC), None)
     seen: Sequence[Instance] | None = None
     if vpc is not None:
-        filters = [*_in_clusters(vpc), instances.in_states(ENDING)]
-        seen = instances.find(session, filters, doing="look at the clusters")
+        seen = instances.find(session, _in_clusters(vpc), states=ENDING, doing="look at the clusters")
         if not everybody:
             _refuse_others(session, seen)
     # A role that an alarm gave another policy cannot be deleted with it.

@@ -38,21 +38,24 @@ class Instance:
     """In the request that made it, from 0."""
 
 
-def find(session: Session, filters: Sequence[Filter] = (), *, doing: str) -> list[Instance]:
-    """The instances that pass all filters, by one request a page; ``doing`` as for ``said``."""
+def find(
+    session: Session, filters: Sequence[Filter] = (), *, states: Collection[str] | None = None, doing: str
+) -> list[Instance]:
+    """The instances that pass all filters, in these states if any are given, by one request a page; ``doing`` as for
+    ``said``."""
+    asked = list(filters)
+    if states is not None:
+        asked.append({"Name": "instance-state-name", "Values": list(states)})
     try:
-        return [
+        found = [
             parse(one)
-            for reservation in pages(session.ec2, "describe_instances", "Reservations", Filters=list(filters))
+            for reservation in pages(session.ec2, "describe_instances", "Reservations", Filters=asked)
             for one in reservation["Instances"]
         ]
     except AwsFailure as error:
         raise said(error, doing) from error
-
-
-def in_states(states: Collection[str]) -> Filter:
-    """The filter for instances in these states."""
-    return {"Name": "instance-state-name", "Values": list(states)}
+    # What is filtered and what is shown are of two moments: one that is ending just then is shown in another state.
+    return [one for one in found if states is None or one.state in states]
 
 
 def with_ids(ids: Sequence[str]) -> Filter:

@@ -236,11 +236,11 @@ class Round:
         try:
             while not ids and time.monotonic() < until and process.poll() is None:
                 time.sleep(0.3)
-                wanted = [
-                    *names.filters(self.session.home, cluster="killed"),
-                    instances.in_states(instances.LIVING),
-                ]
-                ids = [one.id for one in instances.find(self.session, wanted, doing="look for the machine")]
+                wanted = names.filters(self.session.home, cluster="killed")
+                found = instances.find(
+                    self.session, wanted, states=instances.LIVING, doing="look for the machine"
+                )
+                ids = [one.id for one in found]
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
@@ -253,9 +253,7 @@ class Round:
         said: list[str] = []
         switch.release_all(self.hands, said.append, limit_s=1200)
         left = instances.find(
-            self.session,
-            [*names.filters(self.session.home), instances.in_states(instances.LIVING)],
-            doing="look",
+            self.session, names.filters(self.session.home), states=instances.LIVING, doing="look"
         )
         if left:
             raise Failed(f"machines are left: {', '.join(one.id for one in left)}")

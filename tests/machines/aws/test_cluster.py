@@ -63,6 +63,24 @@ def test_three_hundred_machines_take_as_many_calls_as_three(
     assert calls[0]["RunInstances"] == 1
 
 
+def test_a_machine_that_ends_while_aws_answers_is_not_among_those_that_live(
+    session: Session, ground: Ground
+) -> None:
+    _, second = make(session, ground, "lab", wish(2))
+
+    def end_the_first(parsed: Any, **_: Any) -> None:
+        """What AWS filters by and what it shows are of two moments."""
+        for reservation in parsed["Reservations"]:
+            for instance in reservation["Instances"]:
+                if instance["InstanceId"] != second.id:
+                    instance["State"]["Name"] = "shutting-down"
+
+    session.ec2.meta.events.register("after-call.ec2.DescribeInstances", end_the_first)
+    assert [one.id for one in members.look(session, "lab")] == [second.id]
+    shown = Sight(session, Bucket(session)).look("lab")
+    assert [(machine.instance, machine.state) for machine in shown] == [(second.id, "pending")]
+
+
 def test_the_request_itself_carries_the_tags(
     session: Session, ground: Ground, still_emulator: Emulator
 ) -> None:

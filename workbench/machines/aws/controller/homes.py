@@ -7,7 +7,7 @@ from pathlib import Path
 
 from workbench.aws import names, prices
 from workbench.aws.bucket import Bucket
-from workbench.aws.instances import LIVING, Instance, find, in_states
+from workbench.aws.instances import LIVING, Instance, find
 from workbench.aws.names import Filter
 from workbench.aws.session import Session
 from workbench.machines.aws.exchange import assignments, requests
@@ -52,11 +52,10 @@ def find_homes(session: Session, bucket: Bucket, settings: Settings) -> list[Hom
     """Find all homes that have a machine of a cluster, a job or a model in the account and region."""
     wanted: list[Filter] = [
         *names.filters(),
-        in_states(LIVING),
         {"Name": "tag-key", "Values": ["cluster"]},
     ]
     machines: dict[str, list[Instance]] = {}
-    for one in find(session, wanted, doing="look for machines of all homes"):
+    for one in find(session, wanted, states=LIVING, doing="look for machines of all homes"):
         machines.setdefault(one.tags.get(names.HOME, ""), []).append(one)
     jobs, versions = _read_jobs(bucket), _list_versions(bucket)
     known = prices.known(settings, session.region)

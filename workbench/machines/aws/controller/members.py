@@ -53,10 +53,9 @@ def look(session: Session, cluster: str | None = None, states: Collection[str] =
     """The instances of this home's clusters, or of one, in these states."""
     wanted: list[names.Filter] = [
         *names.filters(session.home, **({"cluster": cluster} if cluster else {})),
-        instances.in_states(states),
         {"Name": "tag-key", "Values": ["cluster"]},
     ]
-    found = map(Member.of, instances.find(session, wanted, doing="look for machines"))
+    found = map(Member.of, instances.find(session, wanted, states=states, doing="look for machines"))
     return sorted(found, key=lambda m: (m.cluster, m.place, m.launched))
 
 

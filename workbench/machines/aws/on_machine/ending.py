@@ -68,8 +68,8 @@ def _why_late(assignment: Assignment, clock: float) -> str:
 
 def end_others(session: Session, cluster: str, instance: str) -> None:
     """Terminate the cluster's other machines."""
-    wanted = [*names.filters(session.home, cluster=cluster), instances.in_states(instances.LIVING)]
-    found = instances.find(session, wanted, doing="look for the cluster's machines")
+    wanted = names.filters(session.home, cluster=cluster)
+    found = instances.find(session, wanted, states=instances.LIVING, doing="look for the cluster's machines")
     if others := [one.id for one in found if one.id != instance]:
         instances.terminate(session, others)
 
