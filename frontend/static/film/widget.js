@@ -33,7 +33,7 @@ export function render({ model, el }) {
   const spoken = make("p", { className: "wb-hidden", role: "status" });
   const root = make("div", { className: "wb wb-film", hidden: true },
     make("h4", { textContent: "Watch it learn" }),
-    make("p", { textContent: "Your drawing, as the network read it after so many steps of training. Draw another one." }),
+    make("p", { textContent: "A drawing, as the network read it after so many steps of training. Clear the paper and draw your own." }),
     make("div", { className: "wb-film-scale" }, make("span", { textContent: "random" }), slider, make("span", { textContent: "now" })),
     moment,
     make("div", { className: "wb-film-row" }, make("div", { className: "wb-film-paper" }, canvas, clear), bars, maps),

@@ -2,7 +2,7 @@
 // what to show, and works wherever that comes from.
 
 import * as says from "./says.js";
-import { brightest, short, valueOf, where, windowAt } from "./windows.js";
+import { brightest, short, spoke, valueOf, where, windowAt } from "./windows.js";
 
 const FEW = 16; // numbers of a layer that are drawn as columns
 
@@ -113,9 +113,7 @@ function forAndAgainst(level) {
       cell.style.setProperty("--much", Math.min(1, Math.abs(change) / most));
     });
     const [good, bad] = [where(changes, found.grid, 1), where(changes, found.grid, -1)];
-    text.textContent =
-      `Blue spoke for a ${about}${good ? `, most of all at the ${good}` : ""}; orange against it${bad ? `, most at the ${bad}` : ""}. ` +
-      "Each square was wiped away with what is around it, and the network asked again (occlusion).";
+    text.textContent = `${spoke(about, good, bad)} Each square was wiped away with what is around it, and the network asked again (occlusion).`;
   }
 
   return {

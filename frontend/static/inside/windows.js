@@ -54,3 +54,12 @@ export function where(changes, grid, sign) {
   const across = ["left", "", "right"][third(best % grid)];
   return [down, across].filter(Boolean).join(" ");
 }
+
+/** What spoke for a digit and against it, by the places that `where` gives. */
+export function spoke(digit, good, bad) {
+  const one = digit === 8 ? "an 8" : `a ${digit}`;
+  const at = (place) => (place === "middle" ? "in the middle" : `at the ${place}`);
+  if (!good && !bad) return `Nothing in the drawing spoke for ${one} or against it.`;
+  const forIt = good ? `Blue spoke for ${one}, most of all ${at(good)}` : `Nothing spoke for ${one}`;
+  return `${forIt}; ${bad ? `orange against it, most ${at(bad)}` : "nothing against it"}.`;
+}

@@ -47,6 +47,24 @@ def test_the_place_that_spoke_most_is_said(page: Page) -> None:
     assert run(page, "inside/windows", "(m, c) => m.where(c, 7, 1)", [0.0] * 49) == ""
 
 
+@pytest.mark.parametrize(
+    ("digit", "good", "bad", "said"),
+    [
+        (
+            7,
+            "top",
+            "middle",
+            "Blue spoke for a 7, most of all at the top; orange against it, most in the middle.",
+        ),
+        (8, "bottom left", "", "Blue spoke for an 8, most of all at the bottom left; nothing against it."),
+        (3, "", "top", "Nothing spoke for a 3; orange against it, most at the top."),
+        (3, "", "", "Nothing in the drawing spoke for a 3 or against it."),
+    ],
+)
+def test_what_spoke_is_said_in_a_sentence(page: Page, digit: int, good: str, bad: str, said: str) -> None:
+    assert run(page, "inside/windows", "(m, told) => m.spoke(...told)", [digit, good, bad]) == said
+
+
 def looks(page: Page, *events: tuple[dict[str, Any], float]) -> list[Any]:
     """What is sent after each of the events, each at its time in ms."""
     code = """(m, events) => {
