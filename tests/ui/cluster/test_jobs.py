@@ -113,6 +113,8 @@ def test_several_jobs_are_drawn_over_each_other(stand: Stand, made: dict[str, in
     assert 'href="serve_and_predict.ipynb?model=mnist-mlp:1"' in told
     panel.table.selected = [made["completed"], made["failed"], made["second"]]
     wait_until(lambda: "of the first two" in panel.compared_code.html, 60, "two of three")
+    wait_until(lambda: "mnist-broken" in panel.compared_figures.html, 60, "all three")
+    assert "<b>5 s</b>" not in panel.compared_figures.html, "what failed early was not fast"
     panel.table.selected = []
     wait_until(lambda: panel.compared_figures.html == "", 60, "nothing to compare")
 

@@ -12,6 +12,7 @@ from workbench.verbs.models import Version
 
 def figures(jobs: Sequence[Job], versions: Sequence[Version | None]) -> str:
     """Show settings, accuracy with its interval, duration and cost; rows in which all are alike are quiet."""
+    done = [job.state == "completed" for job in jobs]
     metrics = [{} if version is None else version.manifest.metrics for version in versions]
     asked: list[tuple[str, list[str]]] = [
         ("State", [badge(job.state) for job in jobs]),
@@ -22,7 +23,7 @@ def figures(jobs: Sequence[Job], versions: Sequence[Version | None]) -> str:
         ("Data sets", [_datasets(job) for job in jobs]),
     ]
     found: list[tuple[str, list[str]]] = [
-        ("Test accuracy", _best([job.accuracy for job in jobs], percent, max)),
+        ("Test accuracy", _best([job.accuracy for job in jobs], percent, max, done)),
         (
             "95 % interval",
             [
@@ -31,8 +32,8 @@ def figures(jobs: Sequence[Job], versions: Sequence[Version | None]) -> str:
             ],
         ),
         ("Steps", [f"{job.step or 0:,} of {job.of:,}" if job.of else "–" for job in jobs]),
-        ("Execution time", _best([job.execution_s or None for job in jobs], duration, min)),
-        ("Cost", _best([job.cost for job in jobs], money, min)),
+        ("Execution time", _best([job.execution_s or None for job in jobs], duration, min, done)),
+        ("Cost", _best([job.cost for job in jobs], money, min, done)),
         ("Version", [_version(job, version) for job, version in zip(jobs, versions, strict=True)]),
     ]
     heads = [f"{job.id} {job.name}" for job in jobs]
@@ -46,12 +47,18 @@ def figures(jobs: Sequence[Job], versions: Sequence[Version | None]) -> str:
 
 
 def _best(
-    values: Sequence[float | None], show: Callable[[float], str], best: Callable[[list[float]], float]
+    values: Sequence[float | None],
+    show: Callable[[float], str],
+    best: Callable[[list[float]], float],
+    done: Sequence[bool],
 ) -> list[str]:
-    """The values as text, the best one marked where they differ."""
-    known = [value for value in values if value is not None]
+    """The values as text, the best one marked where those of jobs that are done differ: what was ended early was not fast."""
+    known = [value for value, is_done in zip(values, done, strict=True) if value is not None and is_done]
     top = best(known) if len(set(known)) > 1 else None
-    return ["–" if value is None else mark(show(value), value == top) for value in values]
+    return [
+        "–" if value is None else mark(show(value), is_done and value == top)
+        for value, is_done in zip(values, done, strict=True)
+    ]
 
 
 def _machines(job: Job) -> str:
