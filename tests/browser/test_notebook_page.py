@@ -159,7 +159,8 @@ def test_the_page_waits_for_the_button_then_fills_in(server: Running, page: Page
     expect(train).to_be_enabled()
     expect(page).to_have_title("Teach a computer to read digits")
     expect(page.get_by_text("Not trained yet.")).to_be_visible()
-    expect(page.get_by_text("This fills in when the training above is done.")).to_have_count(5)
+    expect(page.get_by_text("This fills in when the training above is done.")).to_have_count(4)
+    expect(page.get_by_text("This fills in when you have pressed Publish above.")).to_be_visible()
     assert not registry.versions(server.settings)
 
     train.click()
@@ -249,6 +250,9 @@ def test_in_jupyterlab_all_cells_run_and_stop_works_on_the_way(server: Running, 
         "JSON.parse(localStorage.getItem('workbench:handed') ?? '{}').recipe === '00-mnist-cnn'"
     )
     assert watch.elsewhere == []
+    page.emulate_media(reduced_motion="reduce")
+    moves = "getComputedStyle(document.querySelector('.lm-DockPanel-overlay')).transitionDuration"
+    assert page.evaluate(moves) == "0s"
 
 
 def evaluate(page: Page, name: str, expression: str) -> object:

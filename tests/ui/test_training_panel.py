@@ -311,13 +311,19 @@ def test_on_a_page_a_button_decides_when_a_section_runs() -> None:
         calls.append(trained)
         return "published"
 
+    @ui.after(publish)
+    def deploy(published: str) -> str:
+        return f"{published}, deployed"
+
     panel.start()
     until(lambda: len(publish.widget.children) == 2)
     assert calls == []
+    assert "This fills in when you have pressed Publish above." in html(deploy)
     publish.widget.children[1].click()
     until(lambda: publish.ready)
     assert calls == ["model"]
     assert html(publish) == "published"
+    until(lambda: deploy.ready)
 
 
 @pytest.mark.usefixtures("page")

@@ -28,6 +28,7 @@ class Observable:
     def __init__(self) -> None:
         self.value: Any = None
         self.ready = False
+        self.button: str | None = None  # that somebody has to press before there is a value
         self._watchers: dict[str, Callable[[], None]] = {}
 
     def watch(self, name: str, changed: Callable[[], None]) -> None:
@@ -72,6 +73,7 @@ class Section(Observable):
         self._unless = unless
         self._lock = threading.RLock()
         self._turn = 0
+        self.button = button
         self._button = ipywidgets.Button(description=button) if button else None
         if self._button:
             self._button.add_class("wb-primary")
@@ -134,11 +136,18 @@ class Section(Observable):
     def _wait(self) -> None:
         if not self._can_run():
             what = f"{self.title} " if self.title else ""
-            self._put(waiting(f"{what}This fills in when the training above is done."))
+            self._put(waiting(f"{what}This fills in when {self._missing()}."))
         elif self._button:
             objection = self._objection()
             said = f'<p class="wb-muted">{escape(objection)}</p>' if objection else ""
             self._put(f"<p>{self.title}</p>{said}", self._button)
+
+    def _missing(self) -> str:
+        """What has to happen before: the button above that nobody has pressed, or the training."""
+        pressed = (source.button for source in self._sources if not source.ready and source.button)
+        return (
+            f"you have pressed {name} above" if (name := next(pressed, "")) else "the training above is done"
+        )
 
     def _objection(self) -> str:
         """What speaks against working unasked; then a button waits for somebody who wants it all the same."""

@@ -1,4 +1,4 @@
-// The way from JupyterLab to the workbench: links in its top bar, and cards in its launcher. A prebuilt extension, as
+// The way from JupyterLab to the workbench: links in its top bar, and cards in its launcher; and nothing moves for who wants that. A prebuilt extension, as
 // JupyterLab loads them: a container with `init` and `get`, here written by hand, since three plain functions need no build.
 // https://jupyterlab.readthedocs.io/en/stable/extension/extension_dev.html#prebuilt-extensions
 
@@ -36,7 +36,16 @@
   const SEVEN = "M7.5 7h9L11 18";
   const PEN = "M6 18c3-9 6-12 9-11s-3 6 3 8";
 
+  /** JupyterLab itself goes on with its transitions where the visitor has asked for less motion. */
+  const reduceMotion = () => {
+    const style = document.createElement("style");
+    const none = "animation: none !important; transition: none !important;";
+    style.textContent = `@media (prefers-reduced-motion: reduce) { *, ::before, ::after { ${none} } }`;
+    document.head.append(style);
+  };
+
   const activate = ({ Widget, LabIcon }) => (app, launcher) => {
+    reduceMotion();
     const bar = new Widget();
     bar.id = "workbench-links";
     for (const [id, label, caption, url] of links()) {
