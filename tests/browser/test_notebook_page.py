@@ -245,14 +245,14 @@ def test_in_jupyterlab_all_cells_run_and_stop_works_on_the_way(server: Running, 
     expect(page.locator("[data-mime-type='application/vnd.jupyter.error']")).to_have_count(0)
     expect(page.locator("[data-mime-type='application/vnd.jupyter.stderr']")).to_have_count(0)
     expect(page.get_by_text("receive official Jupyter news")).to_have_count(0)
+    page.emulate_media(reduced_motion="reduce")
+    moves = "getComputedStyle(document.querySelector('.lm-DockPanel-overlay')).transitionDuration"
+    assert page.evaluate(moves) == "0s"
     page.get_by_role("link", name="Train this on a cluster").click()
     page.wait_for_function(
         "JSON.parse(localStorage.getItem('workbench:handed') ?? '{}').recipe === '00-mnist-cnn'"
     )
     assert watch.elsewhere == []
-    page.emulate_media(reduced_motion="reduce")
-    moves = "getComputedStyle(document.querySelector('.lm-DockPanel-overlay')).transitionDuration"
-    assert page.evaluate(moves) == "0s"
 
 
 def evaluate(page: Page, name: str, expression: str) -> object:

@@ -63,6 +63,7 @@ def test_a_canary_answers_a_share_and_what_is_no_share_is_refused_in_words(stand
     stand.press(models.version.deploy)
     assert "canary 10 %" in models.version.head.html
     assert "for 10 % of the drawings" in models.served.html
+    assert models.version.canary.placeholder == "100; 0 ends the canary"
     models.version.reason.value, models.version.canary.value = "enough", "0"
     stand.press(models.version.deploy)
     assert "canary" not in models.version.head.html

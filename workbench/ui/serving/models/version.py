@@ -70,6 +70,7 @@ class VersionPage:
             return another
         self._allow()  # before the version is in sight
         state = version_views.deployment_state(version, self.snapshot.models)
+        self.canary.placeholder = "100; 0 ends the canary" if state.startswith("canary") else "100"
         if another:  # neither changes, and both read the form of a page
             self.facts.html, self.links.html = version_views.facts(version), version_views.links(version)
         found = evaluations.published(version)

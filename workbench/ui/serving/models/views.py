@@ -5,7 +5,7 @@ from html import escape
 from typing import Any
 
 from workbench.backends.values import Change, Deployment
-from workbench.ui.widgets.formats import megabytes, percent, unix_seconds
+from workbench.ui.widgets.formats import duration, megabytes, percent, unix_seconds
 from workbench.ui.widgets.pieces import badge, banner, when
 from workbench.verbs.models import Damaged, Version, why_not_home
 
@@ -133,7 +133,7 @@ def facts(version: Version) -> str:
     if found:
         shown.append(("Size of all forms", megabytes(sum(found.values()))))
     if manifest.training.seconds:
-        shown.append(("Training time", f"{manifest.training.seconds:.0f} s"))
+        shown.append(("Training time", duration(manifest.training.seconds)))
     items = "".join(f"<div><dt>{escape(term)}</dt><dd>{escape(value)}</dd></div>" for term, value in shown)
     missing = "".join(
         f'<p class="wb-caption">Not as {escape(FORMS.get(form, form))}: {escape(reason)}</p>'
