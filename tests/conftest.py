@@ -82,7 +82,7 @@ SLOW = {
     *("backend/server/test_gunicorn.py", "backend/http/test_openapi.py"),
     *("backend/tfserving/test_grpc.py", "backend/untrusted/test_confined.py"),
     *("backend/untrusted/test_model_servers.py", "backend/untrusted/test_serve.py"),
-    *("backends/test_contract.py", "backends/test_http.py"),
+    *("backends/test_contract.py", "backends/test_http.py", "test_extras.py"),
     *(
         "dashboard/forked",
         "dashboard/test_descriptors.py",
