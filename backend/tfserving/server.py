@@ -127,25 +127,28 @@ def _load_keras(path: Path) -> Loaded:
     import keras
 
     model = keras.saving.load_model(path, compile=False, safe_mode=True)
-    if len(model.inputs) != 1:
-        raise BadInput(f"the model has {len(model.inputs)} inputs; one is served")
 
     def tensor(symbol: Any) -> Tensor:
         return Tensor(
             _dtype(tf.as_dtype(symbol.dtype)), tuple(-1 if side is None else side for side in symbol.shape)
         )
 
-    feed, names = model.inputs[0].name, list(getattr(model, "output_names", ()))
+    feeds, names = [one.name for one in model.inputs], list(getattr(model, "output_names", ()))
     if len(set(names)) != len(model.outputs) or len(names) == 1:
         names = [f"output_{n}" for n in range(len(model.outputs))]
     signature = Signature(
-        {feed: tensor(model.inputs[0])},
+        {name: tensor(one) for name, one in zip(feeds, model.inputs, strict=True)},
         {name: tensor(output) for name, output in zip(names, model.outputs, strict=True)},
     )
-    call = tf.function(lambda x: keras.tree.flatten(model(x, training=False)), reduce_retracing=True)
+
+    def give(x: Any) -> Any:
+        answers = model(keras.tree.pack_sequence_as(model.input, x), training=False)
+        return keras.tree.flatten(answers)
+
+    call = tf.function(give, reduce_retracing=True)
 
     def run(_: str, inputs: Arrays) -> Arrays:
-        answers = call(tf.constant(inputs[feed]))
+        answers = call([tf.constant(inputs[name]) for name in feeds])
         return {name: answer.numpy() for name, answer in zip(names, answers, strict=True)}
 
     return Loaded({"serving_default": signature}, run)

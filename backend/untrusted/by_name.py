@@ -3,7 +3,7 @@
 import base64
 import binascii
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -60,28 +60,41 @@ def ask(deployment: Deployment, given: Inputs | None, picture: bytes | None) -> 
     ModelRefused
         It did not answer with numbers.
     """
-    manifest = deployment.manifest
+    x = read_example(deployment.manifest, given, picture)
+    answers = deployment.engine.answer(x)
+    _check_answers(answers, x, deployment)
+    return read_verdicts(answers, deployment.manifest)
+
+
+def read_example(manifest: Manifest, given: Inputs | None, picture: bytes | None) -> dict[str, NDArray[Any]]:
+    """One example as the model that the manifest tells of takes it, by name; see :func:`ask`."""
     values: dict[str, object] = dict(given or {})
     takes = {name: is_picture(one) for name, one in manifest.feeds.items()}
     open_pictures = [name for name, is_one in takes.items() if is_one and name not in values]
     if picture is not None:
         if len(open_pictures) != 1:
             raise BadInput(
-                f"the picture is for one input, and {', '.join(open_pictures) or 'none'} of {deployment.name} takes it; "
+                f"the picture is for one input, and {', '.join(open_pictures) or 'none'} of {manifest.name} takes it; "
                 "give pictures in inputs, as data URLs"
             )
         values[open_pictures[0]] = picture
     if manifest.columns and set(values) != set(takes):
         values = {"input": columns.encode(manifest.columns, values)}
-    if set(values) != set(takes):
+    check_names(values, takes)
+    return {name: _read_one(values[name], manifest, one, takes[name]) for name, one in manifest.feeds.items()}
+
+
+def check_names(given: Mapping[str, object], takes: Iterable[str]) -> None:
+    """Refuse an example that does not have each of a model's inputs, or has others."""
+    if set(given) != set(takes):
         raise BadInput(
-            f"inputs must have exactly {', '.join(takes)}. Received: {', '.join(values)[:200] or 'nothing'}"
+            f"inputs must have exactly {', '.join(takes)}. Received: {', '.join(given)[:200] or 'nothing'}"
         )
-    x = {name: _read_one(values[name], manifest, one, takes[name]) for name, one in manifest.feeds.items()}
-    answers = deployment.engine.answer(x)
-    _check_answers(answers, x, deployment)
-    gives = manifest.fetches
-    return {name: _verdict(answer, gives.get(name), name) for name, answer in answers.items()}
+
+
+def read_verdicts(answers: Mapping[str, NDArray[Any]], manifest: Manifest) -> dict[str, OutputVerdict]:
+    """What each output says, by name, of a model that the manifest tells of."""
+    return {name: _verdict(answer, manifest.fetches.get(name), name) for name, answer in answers.items()}
 
 
 def _check_answers(

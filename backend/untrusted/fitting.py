@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from backend.tfserving.rest_format import DTYPES, Arrays, Signature
+from backend.tfserving.rest_format import DTYPES, Arrays, Signature, Tensor
 from backend.untrusted.layouts import CHANNELS, LAYOUTS, Size, find_layout
 from workbench.errors import BadInput, ModelRefused
 from workbench.manifest import Manifest
@@ -101,13 +101,24 @@ def fit(data: bytes, signatures: Mapping[str, Signature], manifest: Manifest | N
         The model takes no picture.
     """
     signature = choose_signature(signatures, how.signature)
-    ((name, tensor),) = signatures[signature].inputs.items()
+    if len(takes := signatures[signature].inputs) != 1:
+        raise BadInput(
+            f"the model takes {len(takes)} inputs: {', '.join(takes)[:200]}; give inputs, one example by these names, "
+            "with the picture, if it takes one, as image"
+        )
+    ((name, tensor),) = takes.items()
+    laid, batch, seen = fit_picture(data, tensor, manifest, how)
+    return Fitted(signature, {name: laid}, batch, seen)
+
+
+def fit_picture(
+    data: bytes, tensor: Tensor, manifest: Manifest | None, how: How
+) -> tuple[NDArray[Any], int | None, NDArray[np.uint8] | None]:
+    """The picture as an input takes it, how often it is in there, and what the model is given of it; see :class:`Fitted`."""
     if tensor.dtype == "DT_STRING" and (tensor.shape is None or len(tensor.shape) <= 1):
         ink.read_header(data)
         batch = None if tensor.shape == () else max(1, (tensor.shape or (1,))[0])
-        return Fitted(
-            signature, {name: np.full(() if batch is None else batch, data, dtype=object)}, batch, None
-        )
+        return np.full(() if batch is None else batch, data, dtype=object), batch, None
     if tensor.dtype == "DT_STRING" or tensor.dtype not in DTYPES:
         raise ModelRefused(f"the model takes {tensor.dtype}, which is no picture")
     layout = find_layout(tensor.shape, how.size, how.layout)
@@ -121,7 +132,7 @@ def fit(data: bytes, signatures: Mapping[str, Signature], manifest: Manifest | N
         seen = resize(data, width, height, channels)
         pixels = _scale(seen, how.range, tensor.dtype)
     laid: NDArray[Any] = layout.lay(pixels).astype(DTYPES[tensor.dtype])
-    return Fitted(signature, {name: laid}, layout.batch if layout.has_batch else None, seen)
+    return laid, layout.batch if layout.has_batch else None, seen
 
 
 def _scale(seen: NDArray[np.uint8], wanted: tuple[float, float] | None, dtype: str) -> NDArray[Any]:
@@ -148,13 +159,7 @@ def choose_signature(signatures: Mapping[str, Signature], named: str) -> str:
         raise BadInput(f"the model has no signature {named[:60]!r}; say one of: {has}")
     if not named and SIGNATURE not in signatures and len(signatures) != 1:
         raise BadInput(f"the model has no signature {SIGNATURE}; say which: signature=NAME, one of: {has}")
-    chosen = named or (SIGNATURE if SIGNATURE in signatures else next(iter(signatures)))
-    if len(inputs := signatures[chosen].inputs) != 1:
-        raise ModelRefused(
-            f"the model must have one input. Its signature {chosen} has {len(inputs)}: {', '.join(inputs)[:200]}; "
-            f"its signatures are: {has}"
-        )
-    return chosen
+    return named or (SIGNATURE if SIGNATURE in signatures else next(iter(signatures)))
 
 
 def resize(data: bytes, width: int, height: int, channels: int) -> NDArray[np.uint8]:

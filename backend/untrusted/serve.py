@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from backend.deployments.store import Deployments
 from backend.deployments.uploads import MAX_VERSION
 from backend.deployments.values import Deployment
-from backend.untrusted import by_name, probing
+from backend.untrusted import brought_by_name, by_name, probing
 from backend.untrusted.fitting import Fitted, How, fit, other_size
 from backend.untrusted.meaning import OutputVerdict, read_verdict
 from backend.untrusted.model_files import ModelFile, ModelFiles
@@ -136,13 +136,10 @@ class Serve:
             raise TokenNeeded(
                 "a model that is not published here needs the deploy token: Authorization: Bearer …"
             )
-        if asked.inputs is not None:
-            raise BadInput(
-                "inputs are for a model that is published here; one that is brought along is asked about a picture"
-            )
         labels = _labels(asked.model_name)
         with self._one_of_few():
-            picture = self._picture(asked)
+            is_pictured = asked.inputs is None or asked.image is not None or asked.image_url
+            picture = self._picture(asked) if is_pictured else None
             file = self._receive(uploaded) if uploaded is not None else self._fetch_model(asked.model_url)
             note(f"sha256:{file.sha256[:12]}")
             return self._ask_untrusted(file, picture, asked, labels)
@@ -212,20 +209,15 @@ class Serve:
     # ── untrusted ────────────────────────────────────────────────────────────────────────────────
 
     def _ask_untrusted(
-        self, file: ModelFile, data: bytes, asked: ServeRequest, labels: Sequence[str]
+        self, file: ModelFile, picture: bytes | None, asked: ServeRequest, labels: Sequence[str]
     ) -> ServeAnswer:
-        server = self._servers.open(file)
-        fitted = fit(data, server.signatures, file.manifest, asked.how)
         labels = labels or (file.manifest.labels if file.manifest else file.labels)
+        server = self._servers.open(file)
         try:
-            verdict = _ask(server, fitted, asked.how, labels, file.manifest)
+            return _ask_brought(server, picture, asked, labels)
         except Unavailable:  # it ended between two requests, as an idle one does
             server.stop()
-            server = self._servers.open(file)
-            verdict = _ask(server, fitted, asked.how, labels, file.manifest)
-        return ServeAnswer(
-            verdict, labels, f"sha256:{file.sha256}", fitted.seen
-        )  # a manifest could claim any name
+            return _ask_brought(self._servers.open(file), picture, asked, labels)
 
     def _receive(self, uploaded: Upload) -> ModelFile:
         with self._files.receiving() as path:
@@ -274,6 +266,25 @@ def _labels(name: str) -> list[str]:
             f"beside a model's URL or file modelName is one of {', '.join(LABELS)}. Received: {name[:60]!r}"
         )
     return LABELS.get(name, [])
+
+
+def _ask_brought(
+    server: ModelServer, picture: bytes | None, asked: ServeRequest, labels: Sequence[str]
+) -> ServeAnswer:
+    file = server.file
+    called = f"sha256:{file.sha256}"  # a manifest could claim any name
+    if asked.inputs is not None:
+        outputs = brought_by_name.ask(server, asked.inputs, picture, file.manifest, asked.how)
+        verdict = brought_by_name.choose(outputs, asked.how.output)
+        fit_them = {name: labels for name, one in outputs.items() if len(one.scores) == len(labels)}
+        told = outputs if len(outputs) > 1 else {}
+        return ServeAnswer(
+            verdict, fit_them.get(verdict.output, ()), called, outputs=told, output_labels=fit_them
+        )
+    assert picture is not None
+    fitted = fit(picture, server.signatures, file.manifest, asked.how)
+    verdict = _ask(server, fitted, asked.how, labels, file.manifest)
+    return ServeAnswer(verdict, labels, called, fitted.seen)
 
 
 def _ask(

@@ -21,7 +21,7 @@ SHAPES = {"mnist": (28, 28, 1), "cifar": (32, 32, 3), "fashion": (28, 28, 1)}
 
 
 def make(folder: Path) -> None:
-    """``mnist.zip``, ``cifar.zip``, ``fashion.zip``, ``bands.keras``, ``hostile.zip``, ``lambda.keras``, ``absurd.keras``."""
+    """``mnist.zip``, ``cifar.zip``, ``fashion.zip``, ``bands.keras``, ``two.keras``, ``hostile.zip``, ``lambda.keras``, ``absurd.keras``."""
     import keras
     import tensorflow as tf
 
@@ -51,13 +51,21 @@ def make(folder: Path) -> None:
         # As people zip them: a folder around it, and a version in that.
         _zip(folder / name, folder / f"{name}.zip", "export/1" if name == "cifar" else "")
 
-    image = keras.Input((28, 28, 1))
+    image = keras.Input((28, 28, 1), name="image")
     rows = keras.layers.Reshape((28, 28))(image)
     mean = keras.layers.GlobalAveragePooling1D(data_format="channels_first")(rows)
     scores = keras.layers.Dense(10, use_bias=False)(mean)
     model = keras.Model(image, scores)
     model.layers[-1].set_weights([bands(28)])
     model.save(folder / "bands.keras")
+
+    age, word = keras.Input((1,), name="age"), keras.Input((1,), dtype="string", name="word")
+    kind = keras.layers.StringLookup(vocabulary=["so"], output_mode="one_hot")(word)
+    sure = keras.layers.Softmax(name="band")(scores)
+    price = keras.layers.Dense(1, kernel_initializer="ones", name="price")(
+        keras.layers.concatenate([age, kind])
+    )
+    keras.Model({"pixels": image, "years": age, "kind": word}, [sure, price]).save(folder / "two.keras")
 
     image = keras.Input((28, 28, 1))
     sign = str(folder / "lambda-ran")

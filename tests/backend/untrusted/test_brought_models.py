@@ -17,7 +17,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from backend.tfserving.rest_format import Signature, Tensor
 from backend.untrusted import external_data, forms
-from backend.untrusted.fitting import How, choose_signature
+from backend.untrusted.fitting import How, choose_signature, fit
 from backend.untrusted.layouts import find_layout
 from backend.untrusted.meaning import read_verdict
 from backend.untrusted.model_files import ModelFiles
@@ -329,7 +329,6 @@ def test_probabilities_in_maps_as_scikit_learn_gives_them_are_read(ask: Ask, tmp
 
 def test_a_signature_is_chosen_by_name_or_where_there_is_one() -> None:
     one = Signature({"x": Tensor("DT_FLOAT", (-1, 784))}, {})
-    two = Signature({"x": one.inputs["x"], "y": one.inputs["x"]}, {})
     assert choose_signature({"serving_default": one, "other": one}, "") == "serving_default"
     assert choose_signature({"serving_default": one, "other": one}, "other") == "other"
     assert choose_signature({"only": one}, "") == "only"
@@ -339,8 +338,13 @@ def test_a_signature_is_chosen_by_name_or_where_there_is_one() -> None:
     ):
         with pytest.raises(BadInput, match=words):
             choose_signature(signatures, named)
-    with pytest.raises(ModelRefused, match="has 2: x, y"):
-        choose_signature({"serving_default": two}, "")
+
+
+def test_a_model_of_two_inputs_asks_for_its_names_where_a_picture_alone_comes() -> None:
+    pixels = Tensor("DT_FLOAT", (-1, 28, 28, 1))
+    signatures = {"serving_default": Signature({"x": pixels, "y": pixels}, {})}
+    with pytest.raises(BadInput, match="takes 2 inputs: x, y; give inputs"):
+        fit(picture(7), signatures, None, How())
 
 
 # ── files ────────────────────────────────────────────────────────────────────────────────────────

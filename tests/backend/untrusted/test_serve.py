@@ -140,6 +140,19 @@ def test_a_model_and_a_picture_may_be_sent_as_files_and_are_known_again(
     assert model_servers(server) <= running, "it was opened again"
 
 
+def test_a_model_of_several_inputs_is_asked_by_its_own_names(server: Server, strange: Path) -> None:
+    files = {"image": picture(7), "model": (strange / "two.keras").read_bytes()}
+    asked = post(server, files=files, inputs='{"age": 30, "word": "so"}')
+    assert (asked.status, asked.json["class"], asked.json["output"]) == (200, 7, "band"), asked.body
+    assert asked.json["outputs"]["price"] == {"class": None, "scores": [31.0], "kind": "values"}
+    price = post(server, files=files, inputs='{"age": [30], "word": ["so"]}', output="price")
+    assert (price.json["class"], price.json["scores"]) == (None, [31.0])
+    refused = post(server, files=files)
+    assert refused.status == 400
+    assert "takes 3 inputs" in refused.json["error"]["message"]
+    assert all(name in refused.json["error"]["message"] for name in ("age", "word", "image"))
+
+
 def test_an_onnx_file_needs_no_tensorflow(server: Server, tmp_path: Path) -> None:
     onnx = (making.version(tmp_path / "6", 6) / "model.onnx").read_bytes()
     answer = post(server, files={"image": picture(), "model": onnx})

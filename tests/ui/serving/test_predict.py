@@ -1,6 +1,8 @@
 """What is asked on the serving page: drawings, pictures, values by name, models of one's own."""
 
+import base64
 import itertools
+import json
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -107,6 +109,22 @@ def test_an_uploaded_picture_is_answered_and_a_wrong_size_refused_in_the_back_en
     predict.model.width.value = "32"  # as no page can: see below
     stand.press(predict.ask)
     assert "imageSize is 32x28x1, but the model takes 28x28x1" in predict.message.html
+
+
+def test_a_model_that_is_brought_along_is_asked_by_its_own_names(stand: Stand, tmp_path: Path) -> None:
+    predict = stand.page.predict
+    predict.model.kind.value = ZIP
+    model = bright.model(tmp_path / "bright.onnx", "softmax", 3, high=1)
+    upload(predict.model.file, "bright.onnx", model.read_bytes())
+    stand.press(predict.ask)
+    assert "Draw something first" in predict.message.html
+    light = f"data:image/png;base64,{base64.b64encode(bright.picture(235)).decode()}"
+    predict.model.range.value, predict.model.inputs.value = "0,1", json.dumps({"input": light})
+    stand.press(predict.ask)
+    assert '<span class="wb-headline">2</span>' in predict.answer.html, predict.message.html
+    predict.model.inputs.value = '{"picture": 1}'
+    stand.press(predict.ask)
+    assert "inputs must have exactly input" in predict.message.html.lower()
 
 
 def test_a_picture_is_dropped_where_one_draws_and_shown_beside_its_answer(stand: Stand) -> None:

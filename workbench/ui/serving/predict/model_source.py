@@ -124,7 +124,7 @@ class ModelSource:
         wanted = "x".join(size) if any(size) else ""
         if self.is_published:
             return How(wanted)
-        texts = (field.value.strip() for field in (self.signature, self.output, self.range))
+        texts = (field.value.strip() for field in (self.signature, self.output, self.range, self.inputs))
         return How(wanted, self.layout.value, *texts)
 
     def give(self, aside: Path) -> tuple[Source, str | None]:
@@ -156,13 +156,14 @@ class ModelSource:
                 ("Black, white", "0,255"),
             )
         )
-        for field in (self.published, self.url):
+        self.inputs = ipywidgets.Text(description="Inputs by name", placeholder='{"age": 31, "word": "so"}')
+        for field in (self.published, self.url, self.inputs):
             field.add_class("wb-long")
         self.sizes = _form(self.width, self.height, self.channels)
         self.sizes.add_class("wb-sizes")
         self._shown = Html()
         more = ipywidgets.Accordion(
-            [_form(self.layout, self.signature, self.output, self.range)],
+            [_form(self.layout, self.signature, self.output, self.range, self.inputs)],
             titles=["What the model does not say"],
         )
         self._ways: Mapping[str, list[ipywidgets.Widget]] = {

@@ -200,7 +200,7 @@ class PredictPanel:
         how = How(inputs=self.inputs.values()) if self._by_name else self.model.how()
         with tempfile.TemporaryDirectory() as temporary:
             aside = Path(temporary)
-            image = None if self._by_name else self.picture.give(aside)
+            image = None if self._by_name else self._picture(aside, how)
             source, name = self._ours(version) if version else self.model.give(aside)
             began = time.perf_counter()
             said = self._choice.backend.serve(image, model=source, model_name=name, how=how)
@@ -208,6 +208,14 @@ class PredictPanel:
         labels: Sequence[str] = version.manifest.labels if version else ()
         ink = version is not None and version.manifest.preprocessing == "mnist"
         self.answer.html = show_answer(said, labels, took_s, ink=ink) + show_outputs(said)
+
+    def _picture(self, aside: Path, how: How) -> str | Path | None:
+        try:
+            return self.picture.give(aside)
+        except BadInput:
+            if how.inputs:  # which may be all that the model takes
+                return None
+            raise
 
     def _ours(self, version: Version) -> tuple[Source | None, str | None]:
         """Name a version that serves; else send it there, and ask it by a link."""
