@@ -60,7 +60,11 @@ def ask(deployment: Deployment, given: Inputs | None, picture: bytes | None) -> 
     ModelRefused
         It did not answer with numbers.
     """
-    x = read_example(deployment.manifest, given, picture)
+    return answer(deployment, read_example(deployment.manifest, given, picture))
+
+
+def answer(deployment: Deployment, x: Mapping[str, NDArray[Any]]) -> dict[str, OutputVerdict]:
+    """What each output of a version says of one example, by name; see :func:`ask`."""
     answers = deployment.engine.answer(x)
     _check_answers(answers, x, deployment)
     return read_verdicts(answers, deployment.manifest)

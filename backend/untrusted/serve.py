@@ -174,6 +174,9 @@ class Serve:
             picture = self._picture(asked)
         x, seen = prepare(picture, deployment.manifest)
         labels, verdict = deployment.manifest.labels, None
+        if x is not None and len(deployment.manifest.fetches) > 1:
+            (name,) = takes
+            return _told(deployment, by_name.answer(deployment, {name: x}), asked.how.output, seen)
         if x is not None:
             if asked.how.output not in ("", OUTPUT):
                 raise BadInput(f"the model has no output {asked.how.output[:60]!r}; it has: {OUTPUT}")
@@ -188,23 +191,7 @@ class Serve:
         if asked.image is not None or asked.image_url:
             with self._one_of_few() if asked.image_url else nullcontext():
                 picture = self._picture(asked)
-        outputs = by_name.ask(deployment, asked.inputs, picture)
-        main = deployment.manifest.output
-        wanted = asked.how.output or (
-            main.name if main is not None and main.name in outputs else next(iter(outputs))
-        )
-        if wanted not in outputs:
-            raise BadInput(f"the model has no output {wanted[:60]!r}; it has: {', '.join(outputs)}")
-        labels = {name: one.labels for name, one in deployment.manifest.fetches.items()}
-        if main is None or wanted == main.name:
-            labels[wanted] = labels.get(wanted) or deployment.manifest.labels
-        return ServeAnswer(
-            outputs[wanted],
-            labels.get(wanted, ()),
-            f"{deployment.name}:{deployment.version}",
-            outputs=outputs if len(outputs) > 1 else {},
-            output_labels=labels,
-        )
+        return _told(deployment, by_name.ask(deployment, asked.inputs, picture), asked.how.output)
 
     # ── untrusted ────────────────────────────────────────────────────────────────────────────────
 
@@ -258,6 +245,25 @@ class Serve:
             yield
         finally:
             self._room.release()
+
+
+def _told(
+    deployment: Deployment,
+    outputs: Mapping[str, OutputVerdict],
+    wanted: str,
+    seen: NDArray[np.uint8] | None = None,
+) -> ServeAnswer:
+    """The answer of a version, by the output that is wanted, else by the one that it is judged by."""
+    main = deployment.manifest.output
+    wanted = wanted or (main.name if main is not None and main.name in outputs else next(iter(outputs)))
+    if wanted not in outputs:
+        raise BadInput(f"the model has no output {wanted[:60]!r}; it has: {', '.join(outputs)}")
+    labels = {name: one.labels for name, one in deployment.manifest.fetches.items()}
+    if main is None or wanted == main.name:
+        labels[wanted] = labels.get(wanted) or deployment.manifest.labels
+    called = f"{deployment.name}:{deployment.version}"
+    told = outputs if len(outputs) > 1 else {}
+    return ServeAnswer(outputs[wanted], labels.get(wanted, ()), called, seen, told, labels)
 
 
 def _labels(name: str) -> list[str]:

@@ -66,3 +66,14 @@ def test_a_scatter_of_a_million_is_thinned() -> None:
 @pytest.mark.parametrize("value", [0.0, 3.5])
 def test_a_truth_that_never_varies_is_drawn(value: float) -> None:
     ET.fromstring(charts.scatter(np.full((4, 1), value), np.full((4, 1), value)))
+
+
+@pytest.mark.parametrize(("span", "high"), [((0, 255), 255), ((0.0, 1.0), 1.0), ((-1.0, 1.0), 1.0)])
+def test_mistakes_are_drawn_from_black_to_white_whatever_the_pictures_numbers_are(
+    span: tuple[float, float], high: float
+) -> None:
+    """Divided by 255, as most tutorials have them, all were black."""
+    picture = np.full((2, 2, 1), span[0])
+    picture[0, 0] = high
+    sheet = charts.contact_sheet([picture], columns=1, scale=1, span=span)
+    assert sheet[1:-1, 1:-1].tolist() == [[255, 0], [0, 0]]

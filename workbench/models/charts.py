@@ -91,9 +91,24 @@ def scatter(truth: np.ndarray, outputs: np.ndarray) -> str:
     return _svg(SIDE + 76, SIDE + 76, "True and predicted", parts)
 
 
-def contact_sheet(pictures: Sequence[np.ndarray], columns: int = SHEET_COLUMNS, scale: int = 3) -> np.ndarray:
-    """The pictures ``(h, w, c)``, side by side in rows, uint8, enlarged without smoothing."""
-    tiles = [np.kron(p.astype(np.uint8), np.ones((scale, scale, 1), np.uint8)) for p in pictures]
+def contact_sheet(
+    pictures: Sequence[np.ndarray],
+    columns: int = SHEET_COLUMNS,
+    scale: int = 3,
+    span: tuple[float, float] = (0, 255),
+) -> np.ndarray:
+    """The pictures ``(h, w, c)``, side by side in rows, uint8, enlarged without smoothing.
+
+    Parameters
+    ----------
+    span
+        What is black and white in them, as 0 and 1 in what was divided by 255.
+    """
+    low, high = span
+    grey = [(p.astype(np.float32) - low) * (255 / max(high - low, 1e-9)) for p in pictures]
+    tiles = [
+        np.kron(p.round().clip(0, 255).astype(np.uint8), np.ones((scale, scale, 1), np.uint8)) for p in grey
+    ]
     tiles = [np.pad(tile, ((1, 1), (1, 1), (0, 0)), constant_values=128) for tile in tiles]
     tiles += [np.zeros_like(tiles[0])] * (-len(tiles) % columns)
     rows = [np.concatenate(tiles[i : i + columns], 1) for i in range(0, len(tiles), columns)]

@@ -114,7 +114,9 @@ class Evaluation(_OnlyOutput):
         if isinstance(x, np.ndarray) and self.worst and x.ndim == 4 and x.shape[-1] in (1, 3):
             import imageio.v3 as imageio
 
-            imageio.imwrite(folder / "worst.png", charts.contact_sheet([x[m.index] for m in self.worst]))
+            span = (0.0, 255.0) if x.dtype == np.uint8 else (float(x.min()), float(x.max()))
+            sheet = charts.contact_sheet([x[m.index] for m in self.worst], span=span)
+            imageio.imwrite(folder / "worst.png", sheet)
 
 
 @dataclass(frozen=True)

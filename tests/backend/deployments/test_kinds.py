@@ -1,15 +1,19 @@
 """What a model's outputs are decides what they mean: one or many, probabilities, logits, quantities."""
 
 import io
+import json
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
+from onnx import TensorProto, helper
 
 from backend.deployments.manifests import read_whole
 from tests.backend import bright, making
 from tests.backend.client import Client
 from workbench import scores
+from workbench.manifest import FILE, write_listing
 from workbench.models import evaluation
 
 BEARER = {"Authorization": f"Bearer {making.TOKEN}"}
@@ -29,8 +33,11 @@ PNG = {"Content-Type": "image/png", "Accept": "application/json"}
 def deploy(
     client: Client, tmp_path: Path, kind: str, told: str, classes: int, labels: tuple[str, ...]
 ) -> None:
-    made = bright.version(tmp_path / "it", kind, told, classes, labels)
-    body = making.zipped(made, tmp_path / "it.zip")
+    push(client, bright.version(tmp_path / "it", kind, told, classes, labels))
+
+
+def push(client: Client, made: Path) -> None:
+    body = making.zipped(made, made.parent / "it.zip")
     pushed = client.put("/models/bright/versions/1", data=body, headers=BEARER)
     assert pushed.status_code == 201, pushed.text
     assert client.post("/models/bright:activate", json={"version": 1}, headers=BEARER).status_code == 200
@@ -66,6 +73,34 @@ def test_a_drawing_gets_its_class_and_probabilities(
         ).json
         assert (served["class"], served["label"], served["kind"]) == (wanted, labels[wanted], "probabilities")
         assert served["scores"] == pytest.approx(said["probabilities"], abs=1e-5)
+
+
+def test_a_picture_gets_what_each_output_says(client: Client, tmp_path: Path) -> None:
+    made = bright.version(tmp_path / "it", "logits", "logits", 2)
+    model = onnx.load(made / "model.onnx")
+    model.graph.node.append(helper.make_node("ReduceMean", ["x"], ["light"], axes=[1]))
+    model.graph.output.append(helper.make_tensor_value_info("light", TensorProto.FLOAT, ["n", 1]))
+    onnx.save(model, made / "model.onnx")
+    with np.load(made / "examples.npz") as kept:
+        x, y = kept["x"], kept["y"]
+    light = x.reshape(len(x), -1).mean(1, keepdims=True)
+    np.savez(made / "examples.npz", x=x, **{"y.output": y, "y.light": light.astype(np.float32)})
+    grade = {"name": "output", "kind": "logits", "shape": [2], "labels": ["dark", "bright"]}
+    outputs = [grade, {"name": "light", "kind": "values", "shape": [1]}]
+    told = json.loads((made / FILE).read_text())
+    write_listing(
+        made, {**told, "output": {"name": "output", "kind": "logits", "shape": [2]}, "outputs": outputs}
+    )
+    push(client, made)
+    form = {"image": (io.BytesIO(LIGHT), "it.png"), "modelName": "bright"}
+    said = client.post("/serve", data=form).json
+    assert (said["class"], said["label"], said["kind"]) == (1, "bright", "probabilities")
+    assert said["outputs"]["light"]["scores"] == pytest.approx([235], abs=0.01)
+    form = {"image": (io.BytesIO(LIGHT), "it.png"), "modelName": "bright", "output": "light"}
+    assert client.post("/serve", data=form).json["scores"] == pytest.approx([235], abs=0.01)
+    form = {"image": (io.BytesIO(LIGHT), "it.png"), "modelName": "bright", "output": "size"}
+    refused = client.post("/serve", data=form)
+    assert "it has: output, light" in refused.json["error"]["message"]
 
 
 def test_one_logit_becomes_both_probabilities(client: Client, tmp_path: Path) -> None:
