@@ -164,7 +164,7 @@ class ModelSource:
         self._shown = Html()
         more = ipywidgets.Accordion(
             [_form(self.layout, self.signature, self.output, self.range, self.inputs)],
-            titles=["What the model does not say"],
+            titles=["Inputs by name, and what the model does not say"],
         )
         self._ways: Mapping[str, list[ipywidgets.Widget]] = {
             PUBLISHED: [_form(self.published)],
