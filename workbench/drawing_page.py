@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from workbench.settings import PROJECT
 
 STATIC = PROJECT / "frontend" / "static"
-_IMPORT = re.compile(r'^import (\{[^}]*\}|\* as \w+) from "[./]*([\w/]+)\.js";$', re.MULTILINE)
+_IMPORT = re.compile(r'^import (\{[^}]*\}|\* as \w+) from "[./]*(?:\w+/)*(\w+)\.js";$', re.MULTILINE)
 _EXPORT = re.compile(r"^export (?:async )?(?:const|function\*?) (\w+)", re.MULTILINE)
 SHEET = ("drawing", "paper", "sheet", "picture")
 """What one draws on, and the picture that a drawing becomes."""
@@ -29,13 +29,21 @@ def bundle(paths: Sequence[str]) -> str:
     ----------
     paths
         The modules in the order in which they need each other, as ``"inside/panel"``.
+
+    Raises
+    ------
+    LookupError
+        One needs what does not stand before it.
     """
     parts = ["const modules = {};"]
-    for path in paths:
+    for n, path in enumerate(paths):
         source = (STATIC / f"{path}.js").read_text()
+        needed = {name for _, name in _IMPORT.findall(source)}
+        if missing := needed - {one.rpartition("/")[2] for one in paths[:n]}:
+            raise LookupError(f"{path}.js needs {', '.join(sorted(missing))}, which must stand before it")
         names = _EXPORT.findall(source)
         source = _IMPORT.sub(
-            lambda found: f'const {_names(found[1])} = modules["{found[2].rpartition("/")[2]}"];',
+            lambda found: f'const {_names(found[1])} = modules["{found[2]}"];',
             source,
         )
         source = re.sub(r"^export ", "", source, flags=re.MULTILINE)

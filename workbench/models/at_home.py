@@ -15,7 +15,7 @@ from workbench.system import files
 
 MODULES = (
     *drawing_page.SHEET,
-    *("percent", "doubt", "home/fit"),
+    *("elements", "percent", "doubt", "home/fit"),
     *drawing_page.INSIDE,
     *("film/frames", "home/detector", "home/main"),
 )
