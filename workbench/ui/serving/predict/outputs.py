@@ -3,6 +3,7 @@
 from html import escape
 
 from workbench.backends.values import Classified, OutputSaid
+from workbench.ui.widgets.formats import sure
 
 SHOWN = 6
 """Numbers of an output."""
@@ -16,6 +17,9 @@ def show_outputs(said: Classified) -> str:
 
 
 def _say(one: OutputSaid) -> str:
+    if one.kind == "probabilities" and one.index is not None and one.scores:
+        surest = max(score or 0.0 for score in one.scores)
+        return f"{one.label or f'class {one.index}'}, {sure(surest)} sure"
     numbers = ", ".join("–" if value is None else f"{value:.6g}" for value in one.scores[:SHOWN])
     more = f", … ({len(one.scores):,})" if len(one.scores) > SHOWN else ""
     if one.index is None:
