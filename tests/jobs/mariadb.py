@@ -64,7 +64,7 @@ class Server:
         """End it and wait; twice is fine."""
         self.process.terminate()
         try:
-            self.process.wait(60)
+            self.process.wait(200)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()

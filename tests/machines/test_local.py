@@ -158,17 +158,17 @@ def test_nothing_is_left_of_a_machine_that_hides_its_children(
 ) -> None:
     """A daemon in a session of its own, without our mark in its environment."""
     there: Bench = request.getfixturevalue(bench)
-    hide = "import subprocess\nsubprocess.Popen(['sh', '-c', 'sleep 987 & sleep 988 &'], env={}, start_new_session=True)\n"
+    sleeps = [
+        ["sleep", f"{2 * os.getpid() + n}00000"] for n in range(2)
+    ]  # no other run of the tests has these
+    both = "".join(f"{' '.join(one)} & " for one in sleeps)
+    hide = f"import subprocess\nsubprocess.Popen(['sh', '-c', {both!r}], env={{}}, start_new_session=True)\n"
 
     def hidden() -> list[int]:
-        return [
-            p.pid
-            for p in psutil.process_iter(["cmdline"])
-            if p.info["cmdline"] in (["sleep", "987"], ["sleep", "988"])
-        ]
+        return [p.pid for p in psutil.process_iter(["cmdline"]) if p.info["cmdline"] in sleeps]
 
     there.provider.launch("job-1", Layout(), there.job(recipe=hide + ENDLESS))
-    wait_until(lambda: len(hidden()) == 2 or not hidden(), 5, "the daemons")
+    wait_until(lambda: len(hidden()) == 2, 20, "the daemons")
 
     there.provider.terminate("job-1")
 
@@ -237,7 +237,7 @@ def test_a_machine_that_eats_memory_bit_by_bit_is_ended_with_the_reason(local: B
 
 
 def test_children_of_a_machine_count_as_the_machine(local: Bench) -> None:
-    eat = "x = bytes([7]) * 90_000_000; import time; time.sleep(60)"
+    eat = "x = bytes([7]) * 90_000_000; import time; time.sleep(600)"
     recipe = f"import subprocess, sys\nps = [subprocess.Popen([sys.executable, '-c', {eat!r}]) for _ in range(3)]\nps[0].wait()"
 
     ended, _ = run_recipe(local, recipe, SMALL)

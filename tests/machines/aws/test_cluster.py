@@ -168,7 +168,7 @@ def test_a_quota_is_said_at_once(session: Session, ground: Ground, still_emulato
 def test_one_that_takes_anothers_place_has_its_number_and_address(session: Session, ground: Ground) -> None:
     first = make(session, ground, "lab", wish(3))
     instances.terminate(session, [first[1].id])
-    members.wait(session, "lab", lambda there: len(there) == 2, "the end", instances.ENDING, 30)
+    members.wait(session, "lab", lambda there: len(there) == 2, "the end", instances.ENDING, 120)
 
     (again,) = make(session, ground, "lab", wish(1, index=1, address=first[1].address))
 
@@ -250,7 +250,7 @@ def test_a_machine_whose_first_boot_failed_is_named_with_its_words_at_once(
     key = f"{names.cluster_prefix(session.home, 'lab')}boot/{member.id}"
     bucket.put(key, b"its first boot ended with code 100: E: Unable to fetch some archives")
     with pytest.raises(Unavailable, match=rf"worker 0 \({member.id}\).*Unable to fetch some archives"):
-        waiting.wait(session, sight, "lab", is_ended=lambda: False, timeout_s=30)
+        waiting.wait(session, sight, "lab", is_ended=lambda: False, timeout_s=120)
 
 
 def test_machines_at_work_that_take_no_commands_are_waited_for_no_longer_than_they_need(
