@@ -66,7 +66,7 @@ def logs_of(home: Path) -> Path:
 
 def _left(settings: Settings) -> list[str]:
     """What has not gone a moment after ``up`` has."""
-    give_up = time.monotonic() + 5
+    give_up = time.monotonic() + 60
     while (left := victims.left(settings)) and time.monotonic() < give_up:
         time.sleep(0.2)
     return left

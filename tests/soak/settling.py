@@ -67,8 +67,10 @@ def settle(world: World, patience_s: float) -> End:
 
 
 def _is_up(world: World) -> bool:
-    return answers(f"{world.chain.page}/api/readyz") and (
-        world.small or answers(f"{world.chain.dashboard}/api")
+    return (
+        answers(f"{world.chain.page}/api/readyz")
+        and (world.small or answers(f"{world.chain.dashboard}/api"))
+        and all(row["state"] == "ready" for row in world.chain.status().values())
     )
 
 
