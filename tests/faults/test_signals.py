@@ -12,6 +12,7 @@ from tests import stub_runner
 from tests.chain import wait_until
 from tests.faults.test_processes import (
     PATIENT_S,
+    SLOW,
     begin,
     diary,
     end,
@@ -84,13 +85,11 @@ def test_whatever_ends_what_stands_behind_the_machines_the_job_comes_to_its_end(
     settings: Settings,  # noqa: F811
     whose: str,
 ) -> None:
-    id = begin(store, settings, "STEPS = 300\n", workers=1)
+    id = begin(store, settings, SLOW, workers=1)
     numbers = [signal.SIGTERM, signal.SIGKILL]
     if whose == "runner":
         numbers += [signal.SIGHUP, signal.SIGSEGV]
     for number in numbers:
-        if store.job(id).state in ENDED:
-            break
         before = store.job(id).step or 0
         end_one(settings, id, whose, number)
         if whose == "runner":
@@ -101,7 +100,7 @@ def test_whatever_ends_what_stands_behind_the_machines_the_job_comes_to_its_end(
         wait_until(partial(is_further, store, id, before), PATIENT_S, "a further step")
 
     job = end(store, settings, id)
-    assert (job.state, job.step, job.error, job.attempt) == ("completed", 300, None, 1)
+    assert (job.state, job.step, job.error, job.attempt) == ("completed", 150, None, 1)
 
 
 def end_one(settings: Settings, id: int, whose: str, number: Signals) -> None:  # noqa: F811
