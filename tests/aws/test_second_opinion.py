@@ -118,7 +118,7 @@ def other(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
         def answers() -> bool:
             try:
-                return bool(urllib.request.urlopen(f"{url}/_ministack/health", timeout=5).status == 200)
+                return bool(urllib.request.urlopen(f"{url}/_ministack/health", timeout=60).status == 200)
             except OSError:
                 return False
 
@@ -159,7 +159,7 @@ def test_the_bucket_is_made_ours_shut_and_kept_tidy(session: Session, tmp_path: 
     bucket.put("here/b", b"two")
     assert (bucket.get("here/a"), bucket.get("here/c")) == (b"one", None)
     assert [one.key for one in bucket.list("here/")] == ["here/a", "here/b"]
-    with urllib.request.urlopen(bucket.link("here/b"), timeout=10) as answer:
+    with urllib.request.urlopen(bucket.link("here/b"), timeout=60) as answer:
         assert answer.read() == b"two"
     assert bucket.delete("here/") == 2
     assert list(bucket.list("here/")) == []

@@ -42,7 +42,7 @@ def _client(url: str, service: str) -> Any:
 
 def until(condition: Callable[[], Any], seconds: float, what: str) -> Any:
     """What the condition gives as soon as it is true."""
-    give_up = time.monotonic() + PATIENCE * seconds
+    give_up = time.monotonic() + max(PATIENCE * seconds, 60)
     while not (value := condition()):
         assert time.monotonic() < give_up, f"not within {seconds} s: {what}"
         time.sleep(0.02)

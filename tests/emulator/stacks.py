@@ -298,7 +298,7 @@ class Stacks:
         for stack in list(backend.stacks.values()):
             stack.stop.set()
         for thread in self.threads:
-            thread.join(30)
+            thread.join(100)
         self.threads.clear()
         self.by_token.clear()
 
