@@ -53,7 +53,7 @@ def load_data():
 TEXT = """
 import keras
 from keras import layers
-EPOCHS, BATCH_SIZE, LABELS = 2, 20, ["bad", "good"]
+EPOCHS, BATCH_SIZE, LABELS = 5, 20, ["bad", "good"]
 
 def build_model():
     words = layers.TextVectorization(max_tokens=12, output_sequence_length=2, vocabulary=["good", "bad"])

@@ -17,7 +17,8 @@ from workbench import events
 from workbench.machines.local.provider import free_ports
 from workbench.settings import PROJECT
 
-LIMIT_S = 200.0
+LIMIT_S = 300.0
+"""Seconds that anything may take: others use this computer too."""
 FORKS = """
 import json, os, sys, traceback
 import workbench.node.role
@@ -134,7 +135,7 @@ class Machine:
         """End it as a power cut would, and wait until it is gone."""
         if not self.ended:
             os.kill(self.pid, signal.SIGKILL)
-            until(lambda: self.ended, f"the end of {self.role} {self.index}", 10)
+            until(lambda: self.ended, f"the end of {self.role} {self.index}", LIMIT_S)
 
     def wait(self, timeout_s: float = LIMIT_S) -> int:
         """The exit code."""
