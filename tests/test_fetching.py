@@ -67,7 +67,7 @@ def never(*asked: object) -> NoReturn:
 
 
 def fetch(fetcher: Fetcher, url: str, tmp_path: Path, **limits: Any) -> Fetched:
-    return fetcher.fetch(url, tmp_path / "got", **({"max_bytes": 1_000_000, "timeout_s": 5.0} | limits))
+    return fetcher.fetch(url, tmp_path / "got", **({"max_bytes": 1_000_000, "timeout_s": 60.0} | limits))
 
 
 def test_what_an_allowed_url_names_is_written_to_the_file(site: Site, tmp_path: Path) -> None:

@@ -85,7 +85,7 @@ def aws(tmp_path_factory: pytest.TempPathFactory, running_emulator: Emulator) ->
             patch.setenv(variable, value)
         patch.setenv("WORKBENCH_HOME", str(folder / "home"))
         try:
-            done = subprocess.run([*command, *more], cwd=PROJECT, capture_output=True, text=True, timeout=250)
+            done = subprocess.run([*command, *more], cwd=PROJECT, capture_output=True, text=True, timeout=600)
             assert done.returncode == 0, done.stderr
             page = json.loads(done.stdout)["page_url"]
             backend = open_backend("aws", make_settings(folder / "home"))

@@ -90,7 +90,7 @@ def command(server: Server, *arguments: str) -> tuple[int, str, str]:
         },
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
     )
     return done.returncode, done.stdout, done.stderr
 
@@ -139,7 +139,7 @@ class Breaking(http.server.BaseHTTPRequestHandler):
         import socket
 
         host, port = self.server.behind.removeprefix("http://").split(":")
-        with socket.create_connection((host, int(port)), timeout=10) as behind:
+        with socket.create_connection((host, int(port)), timeout=120) as behind:
             head = "".join(f"{k}: {v}\r\n" for k, v in self.headers.items())
             behind.sendall(f"PUT {self.path} HTTP/1.1\r\n{head}\r\n".encode() + body)
             behind.shutdown(1)

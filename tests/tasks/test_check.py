@@ -54,7 +54,7 @@ def refused(settings: Settings, *sources: str, **more: Any) -> RecipeError:
 
 def test_a_recipe_that_works_is_described(settings: Settings) -> None:
     found = check(settings)
-    assert 0 < found.step_s < 5
+    assert found.step_s > 0
     x = np.arange(400, dtype="float32").reshape(100, 4) / 400
     assert found == checks.Checked(
         examples=80,
