@@ -195,7 +195,7 @@ def test_what_a_recipe_does_wrong_fails_its_job_with_role_and_reason(
 def test_a_recipe_that_hangs_fails_its_job_with_the_place_where_it_hangs(
     store: Store, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("STUB_SILENT_S", "15")
+    monkeypatch.setenv("STUB_SILENT_S", "30")
     hang = "import time\ndef step(place, n):\n    if n > 5: time.sleep(1000)\n"
     id = begin(store, settings, "STEPS = 50\n" + hang)
 

@@ -33,7 +33,7 @@ from workbench.verbs import homes, sweeps
 from workbench.verbs.requests import Request
 from workbench.verbs.workbench import Workbench, open_store
 
-LONG = "import time\nSTEPS = 40\ndef step(place, n):\n    time.sleep(0.25)\n"
+LONG = "import time\nSTEPS = 80\ndef step(place, n):\n    time.sleep(0.25)\n"
 PS = Layout(ps=1, workers=2)
 
 
@@ -124,8 +124,8 @@ def test_a_job_trains_on_instances_and_its_model_comes_back(stand: Stand) -> Non
         "completed",
         1,
         stub_tools.ACCURACY,
-        40,
-        40,
+        80,
+        80,
     )
     assert instances == {m.instance for m in training.machines}, "no machine was made twice"
     assert job.cost
@@ -253,7 +253,7 @@ def test_a_machine_that_aws_takes_back_is_replaced_and_the_job_goes_on_from_its_
     stand.emulator.interrupt(victim)
 
     job = stand.ended(id)
-    assert (job.state, job.step) == ("completed", 40)
+    assert (job.state, job.step) == ("completed", 80)
     assert victim not in {m.instance for m in job.machines}
     events = stand.workbench.settings.home / "jobs" / str(id) / "machines" / "worker-0" / "events.jsonl"
     assert "goes on from step" in events.read_text()
@@ -262,7 +262,7 @@ def test_a_machine_that_aws_takes_back_is_replaced_and_the_job_goes_on_from_its_
 
 def test_a_process_that_crashes_is_started_again_by_its_own_machine(stand: Stand) -> None:
     crash = "import os\ndef before(place):\n    if place == 'worker 1' and not os.path.exists('crashed'):\n        open('crashed', 'w').close(); os.abort()\n"
-    id = stand.submit(LONG.replace("40", "12") + crash)
+    id = stand.submit(LONG.replace("80", "12") + crash)
 
     job = stand.ended(id)
 
