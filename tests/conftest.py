@@ -210,10 +210,14 @@ def _no_settings_from_outside() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def free_ports() -> Callable[[int], list[int]]:
-    """Gives so many TCP ports of 127.0.0.1 that nobody listens on; never one that it gave before, if it can."""
+    """Gives so many TCP ports of 127.0.0.1 that nobody listens on; never one that it gave before, if it can.
+
+    It begins anywhere among its own: another run of the tests on this computer has the same ones.
+    """
     number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
     first = PORTS.start + number * PORTS_EACH % len(PORTS)
-    candidates = itertools.cycle(range(first, first + PORTS_EACH))
+    own = itertools.cycle(range(first, first + PORTS_EACH))
+    candidates = itertools.islice(own, os.getpid() % PORTS_EACH, None)
 
     def give(count: int) -> list[int]:
         return list(itertools.islice(filter(_is_free, candidates), count))

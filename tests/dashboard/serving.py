@@ -89,8 +89,13 @@ def serving(settings: Settings, notebooks: Path, **options: Any) -> Iterator[Das
         )
     prepared = sum(options.get("PageKernels__pool_sizes", {}).values())
     running = Dashboard(settings, psutil.Process(process.pid), notebooks, path, prepared)
+
+    def is_up() -> bool:
+        assert process.poll() is None, path.read_text()[-3000:]
+        return answers(service.health)
+
     try:
-        wait_until(lambda: answers(service.health), 180, f"the Jupyter server, see {path}")
+        wait_until(is_up, 180, f"the Jupyter server, see {path}")
         yield running
     finally:
         family = []
@@ -98,5 +103,5 @@ def serving(settings: Settings, notebooks: Path, **options: Any) -> Iterator[Das
             family = [running.process, *running.process.children(recursive=True)]
         process.terminate()
         process.wait(100)
-        for left in psutil.wait_procs(family, 10)[1]:
+        for left in psutil.wait_procs(family, 60)[1]:
             left.kill()

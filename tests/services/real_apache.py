@@ -39,7 +39,7 @@ def running(settings: Settings, *, change: Callable[[str], str] = lambda conf: c
 
 def _answers(url: str) -> bool:
     try:
-        with urllib.request.urlopen(url, timeout=30):
+        with urllib.request.urlopen(url, timeout=60):
             return True
     except urllib.error.HTTPError as error:
         with error:

@@ -419,21 +419,27 @@ def test_it_listens_on_loopback_alone(front: Front) -> None:
 def test_it_says_what_happened_on_its_output_and_never_what_was_drawn(front: Front) -> None:
     front.ask("/api/predict", "POST", DRAWING)
     log = front.settings.logs / "frontend.log"
-    wait_until(lambda: '"POST /api/predict HTTP/1.1" 200' in log.read_text(), 5, "the line in the log")
+    wait_until(lambda: '"POST /api/predict HTTP/1.1" 200' in log.read_text(), 60, "the line in the log")
     assert "AAAA" not in log.read_text()
     assert "Warning" not in log.read_text()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root's Apache becomes someone else")
 def test_as_root_its_processes_are_unprivileged_and_see_the_static_files_alone(front: Front) -> None:
-    _, *workers = processes(front)
-    assert workers
-    for worker in workers:
-        assert min(worker.uids()) > 0
-        assert min(worker.gids()) > 0
     jail = front.settings.run / "frontend" / "jail"
-    if jail.exists():  # else this machine forbids root to confine them
-        assert {Path(f"/proc/{worker.pid}/root").resolve() for worker in workers} == {jail}
+    _, *workers = processes(front)
+    looked_at = 0
+    for worker in workers:
+        with contextlib.suppress(
+            psutil.NoSuchProcess, FileNotFoundError
+        ):  # Apache ends those that it can spare
+            assert min(worker.uids()) > 0
+            assert min(worker.gids()) > 0
+            if jail.exists():  # else this machine forbids root to confine them
+                assert Path(f"/proc/{worker.pid}/root").readlink() == jail
+            looked_at += 1
+    assert looked_at
+    if jail.exists():
         files = [path for path in jail.rglob("*") if path.is_file()]
         assert {path.suffix for path in files} == {".html", ".css", ".js", ".json"}
 
@@ -463,9 +469,9 @@ def test_an_ordinary_user_can_run_it(free_ports: Callable[[int], list[int]]) -> 
             "PYTHONPATH": str(PROJECT),
         }
         process = subprocess.Popen([sys.executable, "-c", AS_NOBODY], env=environment, start_new_session=True)
-        stack.callback(process.wait, 10)
+        stack.callback(process.wait, 60)
         stack.callback(process.terminate)
-        wait_until(lambda: answers(f"http://127.0.0.1:{settings.frontend_port}/"), 15, "Apache as nobody")
+        wait_until(lambda: answers(f"http://127.0.0.1:{settings.frontend_port}/"), 60, "Apache as nobody")
         assert psutil.Process(process.pid).uids().real == 65534
         assert answers(f"http://127.0.0.1:{settings.frontend_port}/static/app.js")
 

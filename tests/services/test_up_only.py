@@ -7,6 +7,7 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -31,7 +32,7 @@ def start(home: Path, *only: str, **environment: str) -> subprocess.Popen[str]:
 def ask(url: str) -> tuple[int, bytes]:
     trusting = ssl._create_unverified_context()
     try:
-        with urllib.request.urlopen(url, timeout=30, context=trusting) as answer:
+        with urllib.request.urlopen(url, timeout=120, context=trusting) as answer:
             return answer.status, answer.read()
     except urllib.error.HTTPError as error:
         with error:
@@ -44,6 +45,20 @@ def are_told_ready(home: Path) -> bool:
     """Tell whether ``up`` has seen all of its services answer, which is a moment after they do."""
     running = state.read(make_settings(home))
     return running is not None and all(row.state == "ready" for row in running.rows)
+
+
+def until(
+    condition: Callable[[], bool], timeout_s: float, what: str, *running: subprocess.Popen[str]
+) -> None:
+    """Wait for it as long as all of these run."""
+
+    def holds() -> bool:
+        for process in running:
+            assert process.stderr
+            assert process.poll() is None, process.stderr.read()
+        return condition()
+
+    wait_until(holds, timeout_s, what)
 
 
 def end(process: subprocess.Popen[str]) -> str:
@@ -71,12 +86,12 @@ def test_two_machines_of_one_address_each_make_one_application(
     )
     try:
         api = f"http://127.0.0.2:{page}/api/readyz"
-        wait_until(lambda: b"no model" in ask(api)[1], 60, "the back end, through the front end")
+        until(lambda: b"no model" in ask(api)[1], 60, "the back end, through the front end", front, back)
         assert ask(api)[0] == 503
         assert ask(f"http://127.0.0.1:{service}/healthz")[0] == 0
         assert ask(f"http://127.0.0.1:{page}/")[0] == 0
         for home in ("front", "back"):
-            wait_until(lambda home=home: are_told_ready(tmp_path / home), 30, "the word that it is ready")  # type: ignore[misc]
+            until(partial(are_told_ready, tmp_path / home), 60, "the word that it is ready", front, back)
     finally:
         said_front, said_back = end(front), end(back)
     assert "back end ready" in said_back
@@ -92,8 +107,8 @@ def test_a_dashboard_that_others_can_reach_speaks_tls(
     environment = {"WORKBENCH_DASHBOARD_ADDRESS": "0.0.0.0", "WORKBENCH_DASHBOARD_PORT": str(port)}
     up = start(tmp_path / "home", "dashboard", **environment)
     try:
-        wait_until(lambda: ask(f"https://127.0.0.1:{port}/api")[0] == 200, 90, "the dashboard")
-        wait_until(lambda: are_told_ready(tmp_path / "home"), 30, "the word that it is ready")
+        until(lambda: ask(f"https://127.0.0.1:{port}/api")[0] == 200, 90, "the dashboard", up)
+        until(lambda: are_told_ready(tmp_path / "home"), 60, "the word that it is ready", up)
         assert ask(f"https://127.0.0.1:{port}/workbench")[0] in (200, 403)
         assert (tmp_path / "home" / "tls" / "key.pem").stat().st_mode & 0o077 == 0
     finally:
