@@ -20,6 +20,8 @@ CONFIG = re.compile(
 )
 CONTROL = "jupyter.widget.control"
 MAX_BYTES = 100_000_000
+ANSWER_S = 120.0
+"""What the server may take to answer where nothing else is said; tornado would wait for 20 s."""
 
 State = dict[str, object]
 
@@ -127,8 +129,12 @@ class Visitor:
             self._socket.close()
 
     def _request(self, path: str, *, scheme: str = "http", **more: Any) -> HTTPRequest:
-        headers = {"Authorization": f"token {self.token}"}
-        return HTTPRequest(f"{scheme}{self.origin.removeprefix('http')}/{path}", headers=headers, **more)
+        usual = {
+            "headers": {"Authorization": f"token {self.token}"},
+            "connect_timeout": ANSWER_S,
+            "request_timeout": ANSWER_S,
+        }
+        return HTTPRequest(f"{scheme}{self.origin.removeprefix('http')}/{path}", **{**usual, **more})
 
     async def _send(
         self,
