@@ -11,6 +11,12 @@ _RUN = """async () => {
     return violations.map(({ id, impact, help, nodes }) => [impact, `${id}: ${help}: ${nodes.map((n) => n.target).join(", ")}`]);
 }"""
 
+_PAINTED = """(scheme) => new Promise((resolve) => {
+    const look = () => requestAnimationFrame(() => (matchMedia(`(prefers-color-scheme: ${scheme})`).matches ? requestAnimationFrame(resolve) : look()));
+    look();
+})"""
+"""Comes to an end once the page is painted in this scheme."""
+
 
 @cache
 def _script() -> str:
@@ -23,5 +29,6 @@ def serious(page: Page, schemes: tuple[str, ...] = ("light", "dark")) -> list[st
     found = []
     for scheme in schemes:
         page.emulate_media(color_scheme="dark" if scheme == "dark" else "light", reduced_motion="reduce")
+        page.evaluate(_PAINTED, scheme)
         found += [f"{scheme}: {said}" for impact, said in page.evaluate(_RUN) if impact in SERIOUS]
     return found

@@ -2,6 +2,7 @@
 
 import base64
 import contextlib
+import itertools
 import uuid
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -80,13 +81,18 @@ def draw(page: Page, lines: Sequence[Line], *, lift: bool = True) -> None:
 def draw_beside_others(canvas: Locator, lines: Sequence[Line], side: float = 280) -> None:
     """Draw with the mouse where the page may still move the canvas: each point is looked for anew."""
     page = canvas.page
+
+    def go(x: float, y: float) -> None:
+        box = canvas.bounding_box()
+        assert box is not None
+        canvas.hover(position={"x": x * box["width"] / side, "y": y * box["height"] / side})
+
     for line in lines:
-        for n, (x, y) in enumerate(line):
-            box = canvas.bounding_box()
-            assert box is not None
-            canvas.hover(position={"x": x * box["width"] / side, "y": y * box["height"] / side})
-            if n == 0:
-                page.mouse.down()
+        go(*line[0])
+        page.mouse.down()
+        for (x0, y0), (x, y) in itertools.pairwise(line):
+            go((x0 + x) / 2, (y0 + y) / 2)
+            go(x, y)
         page.mouse.up()
 
 

@@ -13,8 +13,8 @@ from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, expect
 
 from tests.backend import making, real_server
 from tests.browser import axe, made_models
-from tests.browser.chromium import JOB_MS, open_context
-from tests.browser.drawing import SEVEN, THREE, Line, settled, visit
+from tests.browser.chromium import JOB_MS, open_context, open_page
+from tests.browser.drawing import SEVEN, THREE, Line, draw_beside_others, settled, visit
 from tests.browser.drawing import draw as draw_on_page
 from tests.browser.test_film import FORM, numbers
 from tests.chain import Chain, make_settings
@@ -63,17 +63,7 @@ class Screen:
         expect(self.part("wb-version").locator("h3")).to_have_text(version)
 
     def draw(self, part: str, lines: tuple[Line, ...]) -> None:
-        canvas = self.part(part).locator("canvas")
-        canvas.scroll_into_view_if_needed()
-        box = canvas.bounding_box()
-        assert box is not None
-        for line in lines:
-            spots = [(box["x"] + x * box["width"] / 280, box["y"] + y * box["height"] / 280) for x, y in line]
-            self.page.mouse.move(*spots[0])
-            self.page.mouse.down()
-            for x, y in spots[1:]:
-                self.page.mouse.move(x, y, steps=2)
-            self.page.mouse.up()
+        draw_beside_others(self.part(part).locator("canvas"), lines)
 
 
 def publish_again(settings: Settings) -> Version:
@@ -281,7 +271,6 @@ def test_a_model_and_a_picture_are_given_by_their_urls(
 def test_in_a_grid_arrows_lead_to_the_neighbours(browser: Browser) -> None:
     from tests.browser.test_cluster_page import evaluate
 
-    page = browser.new_page()
     said = "['ArrowRight', 'ArrowDown', 'ArrowLeft', 'ArrowUp'].map(k => module.moved(1, k, 3, 6))"
-    assert evaluate(page, "review", said) == [2, 4, 0, 1]
-    page.close()
+    with open_page(browser) as page:
+        assert evaluate(page, "review", said) == [2, 4, 0, 1]
