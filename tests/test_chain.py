@@ -1,5 +1,6 @@
 """From ``workbench up`` in an empty home to a digit recognised, and to everything ended."""
 
+import contextlib
 import json
 import os
 import re
@@ -209,7 +210,11 @@ def test_a_taken_port_is_named_with_its_owner_and_the_way_out(
 
 def test_no_secret_is_in_a_log_or_on_a_command_line(chain: Chain) -> None:
     secrets = [chain.settings.token, chain.settings.deploy_token]
-    lines = [" ".join(process.cmdline()) for process in marked(chain)]
+    lines = []
+    for process in marked(chain):
+        with contextlib.suppress(psutil.Error):  # it has ended since
+            lines.append(" ".join(process.cmdline()))
+    assert lines
     lines += [path.read_text(errors="replace") for path in chain.settings.logs.glob("*.log*")]
     assert not [line[:80] for line in lines for secret in secrets if secret in line]
 

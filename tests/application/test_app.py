@@ -79,10 +79,12 @@ def person(emulator: Emulator, tmp_path: Path) -> Person:
     return Person(tmp_path / "home", emulator)
 
 
-def ask(url: str, data: bytes | None = None, kind: str | None = None) -> tuple[int, str]:
+def ask(
+    url: str, data: bytes | None = None, kind: str | None = None, timeout_s: float = 120
+) -> tuple[int, str]:
     headers = {"Content-Type": kind} if kind else {}
     try:
-        with urllib.request.urlopen(urllib.request.Request(url, data, headers), timeout=10) as answer:
+        with urllib.request.urlopen(urllib.request.Request(url, data, headers), timeout=timeout_s) as answer:
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as error:
         with error:
@@ -91,8 +93,8 @@ def ask(url: str, data: bytes | None = None, kind: str | None = None) -> tuple[i
         return 0, ""
 
 
-def reachable(address: str, port: int) -> bool:
-    with contextlib.suppress(OSError), socket.create_connection((address, port), timeout=3):
+def reachable(address: str, port: int, within_s: float) -> bool:
+    with contextlib.suppress(OSError), socket.create_connection((address, port), timeout=within_s):
         return True
     return False
 
@@ -148,8 +150,8 @@ def test_the_application_is_launched_deployed_to_stopped_started_and_released(pe
     assert person.reads("corrections", "export", "--to", "aws") == exported
 
     if person.emulator.enforces_groups:
-        assert reachable(machine(app, "frontend")["public_address"], PAGE_PORT)
-        assert not reachable(machine(app, "backend")["passing_address"], 5000)
+        assert reachable(machine(app, "frontend")["public_address"], PAGE_PORT, 60)
+        assert not reachable(machine(app, "backend")["passing_address"], 5000, 3)
     again = person.launches()
     assert [m["instance"] for m in again["machines"]] == [m["instance"] for m in app["machines"]]
 
@@ -161,7 +163,7 @@ def test_the_application_is_launched_deployed_to_stopped_started_and_released(pe
     }
     assert ask(f"{page}api/predict", drawn) == (200, "7")
     assert {m["state"] for m in person.reads("stop", *APP)["machines"]} == {"stopped"}
-    assert ask(page)[0] == 0
+    assert ask(page, timeout_s=10)[0] == 0
     started = person.reads("start", *APP)
     assert {m["service"] for m in started["machines"]} == {"ready"}
     assert started["page_url"] == page
