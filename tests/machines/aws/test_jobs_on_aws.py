@@ -81,6 +81,10 @@ class Stand:
         assert lease
         self.workbench.store.release(id, lease.runner)
 
+    def rest(self) -> None:
+        """Wait until no runner lives: one that ends begins what waits, and hands its own environment on."""
+        wait_until(lambda: not runner.runners(self.workbench.settings), 90, "the end of all runners")
+
     def left(self) -> list[str]:
         """The instances that cost anything."""
         return [
@@ -287,6 +291,7 @@ def test_what_ends_a_job_early_leaves_no_machine_and_the_true_reason(
     assert stand.workbench.jobs.terminate(endless).state == "terminated"
     assert stand.left() == []
 
+    stand.rest()
     monkeypatch.setenv("STUB_TERMS", json.dumps({"deadline_s": 1}))
     late = stand.submit("STEPS = 10**6\n", ps=0, workers=1)
     job = stand.until(late, lambda job: job.state == "failed" and job.lease is None)
@@ -294,6 +299,7 @@ def test_what_ends_a_job_early_leaves_no_machine_and_the_true_reason(
     assert "deadline has passed" in job.error.message
     assert "cap" not in job.error.message
 
+    stand.rest()
     monkeypatch.delenv("STUB_TERMS")
     dear = replace(stand.workbench.settings, max_price_per_job=0.0005)
     monkeypatch.setenv("WORKBENCH_MAX_PRICE_PER_JOB", "0.0005")
