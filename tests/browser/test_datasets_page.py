@@ -40,6 +40,11 @@ def opened(browser: Browser, settings: Settings, width: int = 1280) -> Page:
 
 def test_photos_and_a_table_go_in_by_the_page_alone(here: Settings, browser: Browser, tmp_path: Path) -> None:
     page = opened(browser, here)
+    fold = page.get_by_role("button", name="More that need not be guessed")
+    for key, is_open in (("Enter", "true"), ("Space", "false")):
+        fold.press(key)
+        expect(fold).to_have_attribute("aria-expanded", is_open)
+        expect(page.get_by_label("It is", exact=True)).to_be_visible(visible=is_open == "true")
     photos = bringing.zipped(bringing.photos(tmp_path / "photos"), tmp_path / "my photos.zip")
     with photos.open("ab") as file:  # what lies behind its end is not read
         file.write(b"\0" * 60_000)

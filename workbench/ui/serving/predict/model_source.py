@@ -166,6 +166,7 @@ class ModelSource:
             [_form(self.layout, self.signature, self.output, self.range, self.inputs)],
             titles=["Inputs by name, and what the model does not say"],
         )
+        more.add_class("wb-fold")
         self._ways: Mapping[str, list[ipywidgets.Widget]] = {
             PUBLISHED: [_form(self.published)],
             BY_URL: [_form(self.url, self.labels), more],
