@@ -16,7 +16,7 @@ from tests.chain import make_settings, wait_until
 from tests.machines.bench import ENDLESS, Bench
 from workbench.errors import BadInput, Unavailable
 from workbench.machines import Exit, Layout, Machine
-from workbench.machines.local import sandbox
+from workbench.machines.local import folders, sandbox
 from workbench.machines.local.messages import Ends
 from workbench.machines.local.output import LOG_BYTES
 from workbench.machines.local.processes import find_warm, living
@@ -103,6 +103,25 @@ def test_a_home_that_only_root_may_enter_can_be_worked_in(tmp_path: Path) -> Non
         assert ended.exit == Exit(0), (folder / "stderr.log").read_text()
     finally:
         end_all(make_settings(closed / "home"))
+
+
+def test_a_home_is_opened_although_a_file_goes_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite takes its log away when the last one closes the store."""
+    log, chmod = tmp_path / "workbench.db-wal", Path.chmod
+
+    def chmod_late(path: Path, mode: int) -> None:
+        log.unlink(missing_ok=True)
+        chmod(path, mode)
+
+    log.touch()
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(Path, "is_file", lambda path: path == log)
+    monkeypatch.setattr(Path, "iterdir", lambda home: iter([log]))
+    monkeypatch.setattr(Path, "chmod", chmod_late)
+    folders.open_home(tmp_path)
+    assert not log.exists()
 
 
 def test_without_isolation_the_provider_says_so_and_works(open_local: Bench) -> None:

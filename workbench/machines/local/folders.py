@@ -1,5 +1,6 @@
 """Who may read what of the workbench's home, where machines run as other users; nothing unless this runs as root."""
 
+import contextlib
 import json
 import os
 from pathlib import Path
@@ -25,13 +26,19 @@ def open_home(home: Path) -> None:
     (home / "packages").chmod(0o755)
     for path in home.iterdir():
         if path.is_file() and not path.is_symlink():
-            path.chmod(0o600)
+            _let(path, 0o600)
         elif path.name in ("clusters", "logs", "models"):
-            path.chmod(0o700)
+            _let(path, 0o700)
     data = home / "data"
     for path in () if data.is_symlink() else (data, *data.glob("*.npz")):
         if not path.is_symlink():
-            path.chmod(0o755 if path.is_dir() else 0o644)
+            _let(path, 0o755 if path.is_dir() else 0o644)
+
+
+def _let(path: Path, mode: int) -> None:
+    """Set who may do what; what others take away meanwhile, as SQLite its log, needs nothing."""
+    with contextlib.suppress(FileNotFoundError):
+        path.chmod(mode)
 
 
 def give(home: Path, record: ClusterRecord) -> None:
