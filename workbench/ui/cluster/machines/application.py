@@ -157,7 +157,7 @@ class ApplicationPanel:
     def _tell(self, line: str) -> None:
         self._lines = [*self._lines, line][-LINES:]
         shown = "".join(f"<li>{escape(one)}</li>" for one in self._lines)
-        self.progress.html = f'<ol class="wb-told" role="log">{shown}</ol>'
+        self.progress.html = f'<div role="log"><ol class="wb-told">{shown}</ol></div>'
         self._looked = float("-inf")
 
     def _try_to_look(self) -> None:
