@@ -1,6 +1,7 @@
 """Asking a back end over HTTP: one call, and the error of ours that a refusal becomes."""
 
 import json
+import re
 import ssl
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -126,7 +127,7 @@ class Calls:
                     raise _refusal(answer, method, url)
                 yield answer
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
-            reason = str(error) or type(error).__name__
+            reason = re.sub(r"^\[Errno -?\d+\] ", "", str(error)) or type(error).__name__
             raise BrokenOff(f"no back end answers at {url}: {reason}; start it with: workbench up") from error
 
 

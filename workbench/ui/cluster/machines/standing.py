@@ -114,7 +114,8 @@ class StandingClustersForm:
         patience = Patience(self._tell_waiting, "Stop", self._pause)
         made = self._workbench.clusters.launch(name, layout, self.where.value, patience=patience)
         self._changed()
-        return f"{name} stands, with {len(made)} machines; choose it in a request"
+        machines = "1 machine" if len(made) == 1 else f"{len(made)} machines"
+        return f"{name} stands, with {machines}; choose it in a request"
 
     def _tell_waiting(self, line: str) -> None:
         self._message.html = waiting(line, working=True)
