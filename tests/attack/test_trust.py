@@ -73,6 +73,7 @@ REASONS = {
     ("node/measuring.py", "load_back"): "with the machine's rights, after all was found to be plain files",
     ("node/measuring.py", "_save"): "with the machine's rights, after all was found to be plain files",
     ("machines/local/folders.py", "open_home"): "the home and its data sets, which no machine can write",
+    ("machines/local/folders.py", "_let"): "the home and its data sets, which no machine can write",
     ("machines/local/folders.py", "give"): "the folder itself: its parent is ours",
     ("machines/local/folders.py", "take_back"): "the folder itself: its parent is ours",
     ("machines/local/fork_client.py", "*"): "clusters/.warm and logs, which no machine can enter",
