@@ -13,6 +13,7 @@ from tests.chain import make_settings, wait_until
 from tests.ui.serving.stand import Account, Stand
 from workbench.backends.correction_values import Correction, Counts
 from workbench.backends.http import HttpBackEnd
+from workbench.errors import Unavailable
 from workbench.models import registry
 from workbench.pictures import ink
 from workbench.settings import Settings
@@ -55,13 +56,39 @@ def digits(panel: CorrectionsPanel) -> list[str]:
     return [item["digit"] for item in panel.grid.items]
 
 
+def look_until_shown(stand: Stand, digit: str) -> None:
+    """Look again and again, as the page does."""
+
+    def shown() -> bool:
+        stand.page.poll.turn()
+        return digit in digits(stand.page.corrections)
+
+    wait_until(shown, 60, "the correction")
+
+
+def test_corrections_that_could_not_be_read_are_read_at_the_next_look(
+    stand: Stand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    panel = stand.page.corrections
+    with monkeypatch.context() as patched:
+
+        def fail(*_: Any, **__: Any) -> Any:
+            raise Unavailable("the back end is slow")
+
+        patched.setattr(HttpBackEnd, "corrections", fail)
+        stand.correct(8, 3)
+        stand.page.poll.turn()
+        wait_until(lambda: "is slow" in panel.message.html, 60, "the word that it failed")
+    look_until_shown(stand, "3")
+    wait_until(lambda: panel.message.html == "", 60, "the end of that word")
+
+
 def test_what_was_read_before_a_verdict_is_not_shown_after_it(
     stand: Stand, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     panel = stand.page.corrections
     stand.correct(9, 2)
-    stand.page.poll.turn()
-    wait_until(lambda: "2" in digits(panel), 60, "the correction")
+    look_until_shown(stand, "2")
     rejected = panel._choice.backend.counts().rejected
     has_read, goes_on = threading.Event(), threading.Event()
     ask = HttpBackEnd.corrections

@@ -67,6 +67,7 @@ class ServingPage:
         self.address.on_arrival(self._arrived)
         self.poll.follow(self._show)
         self.poll.each(self.live.tick)
+        self.poll.each(self.corrections.tick)
         self.poll.each(self._tick)
         self.poll.on_problem(self._tell)
 

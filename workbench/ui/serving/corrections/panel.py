@@ -42,7 +42,7 @@ class CorrectionsPanel:
         self._workbench, self._choice, self._changed = workbench, choice, changed
         self._turn = choice.turn
         self._counts = Counts()
-        self._problem, self._loaded = "", False
+        self._problem, self._loaded, self._failed = "", False, False
         self._every: tuple[Correction, ...] = ()
         self._limit = SHOWN
         self._undone: list[tuple[list[str], State]] = []
@@ -77,6 +77,11 @@ class CorrectionsPanel:
         if again and not problem and not snapshot.asking:
             self._loading.ask()
         self._arrange()
+
+    def tick(self) -> None:
+        """Read again what could not be read at the look before."""
+        if self._failed and not self._problem:
+            self._loading.ask()
 
     def review(self, ids: Sequence[str], verdict: str, *, remember: bool = True) -> None:
         """Bring corrections into another state, and show what is left."""
@@ -123,9 +128,12 @@ class CorrectionsPanel:
         try:
             found = self._choice.backend.corrections(state, most=self._limit, pictures=True)
         except Exception as error:
-            # The next look tries again.
+            self._failed = True
             self.message.fail(error, "Reading the corrections")
             return
+        if self._failed:
+            self._failed = False
+            self.message.clear()
         if state != self._state or turn != self._turn:
             return
         self._every, self._counts, self._loaded = found.corrections, found.counts, True
