@@ -12,7 +12,7 @@ from workbench.errors import WorkbenchError
 
 SECTIONS = (
     *("predict", "peers", "servers", "idle", "startup", "train", "trainers", "fast", "writers", "hands"),
-    *("dashboard", "store", "data", "aws", "scaling", "hosts"),
+    *("dashboard", "pages", "store", "data", "aws", "scaling", "hosts"),
 )
 ASKED_FOR = ("classroom",)
 """An hour on two cores, so it is run by its name alone."""

@@ -375,7 +375,7 @@ def test_a_class_gets_its_page_each_in_a_kernel_of_its_own_and_leaves_none(serve
         return {}
 
     lesson = classroom.Lesson(epochs=0)
-    course = run_apart(classroom.teach(server.origin, server.settings.token, 3, 0.1, lesson, kernels))
+    course = run_apart(classroom.teach(server.origin, server.settings.token, 3, 0.1, lesson, kernels=kernels))
     assert course.failed == []
     assert len(course.opened) == 3
     assert len(seen - before) == 3
