@@ -10,11 +10,12 @@ import pytest
 from workbench.settings import PROJECT
 
 TOLD = 'echo "$* compile=${UV_COMPILE_BYTECODE:-no}"'
+COMPILES = 'case "$*" in *compileall*) echo "$*";; esac'
 
 
 def prepare(folder: Path, environ: dict[str, str]) -> str:
     """What uv was asked by ``tools/prepare up`` in a checkout of its own."""
-    programs = {"bin/uv": TOLD, "bin/apache2": "exit 0", ".venv/bin/python": "exit 0"}
+    programs = {"bin/uv": TOLD, "bin/apache2": "exit 0", ".venv/bin/python": COMPILES}
     for name, script in programs.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -34,9 +35,15 @@ def prepare(folder: Path, environ: dict[str, str]) -> str:
 
 
 @pytest.mark.parametrize(
-    ("environ", "compiled"), [({}, "no"), ({"PYTHONDONTWRITEBYTECODE": "1"}, "1")], ids=["kept", "not kept"]
+    ("environ", "compiled", "ours"),
+    [
+        ({}, "no", ""),
+        ({"PYTHONDONTWRITEBYTECODE": "1"}, "1", "-m compileall -q workbench backend tests benchmarks\n"),
+    ],
+    ids=["kept", "not kept"],
 )
-def test_what_is_installed_is_compiled_where_python_keeps_nothing_that_it_compiles(
-    environ: dict[str, str], compiled: str, tmp_path: Path
+def test_what_is_installed_and_what_is_ours_is_compiled_where_python_keeps_nothing_that_it_compiles(
+    environ: dict[str, str], compiled: str, ours: str, tmp_path: Path
 ) -> None:
-    assert prepare(tmp_path, environ) == f"sync --frozen --quiet --extra all compile={compiled}\n"
+    told = f"sync --frozen --quiet --extra all compile={compiled}\n"
+    assert prepare(tmp_path, environ) == told + ours
