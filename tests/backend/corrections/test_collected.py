@@ -90,11 +90,11 @@ def test_a_name_is_kept_as_one_reads_it(seven: Client, given: object, kept: str)
         {"image": "data:image/png;base64," + "A" * 600_000},
     ],
 )
-def test_what_cannot_be_collected_is_refused_in_words(seven: Client, change: dict[str, Any]) -> None:
-    answer = give(seven, **change)
+def test_what_cannot_be_collected_is_refused_in_words(shared_seven: Client, change: dict[str, Any]) -> None:
+    answer = give(shared_seven, **change)
     assert 400 <= answer.status_code < 500
     assert answer.json["error"]["message"]
-    assert listed(seven)["counts"]["waiting"] == 0
+    assert listed(shared_seven)["counts"]["waiting"] == 0
 
 
 def test_digits_are_not_collected_for_a_model_of_something_else(

@@ -258,9 +258,9 @@ def test_a_version_without_an_onnx_form_is_refused_with_the_reason(seven: Client
 
 
 @pytest.mark.parametrize("name", ["Upper", "a..b", "-a", "%2e%2e", "a%2fb", "x" * 70])
-def test_a_name_that_is_no_name_is_refused(seven: Client, tmp_path: Path, name: str) -> None:
+def test_a_name_that_is_no_name_is_refused(shared_seven: Client, tmp_path: Path, name: str) -> None:
     body = making.zipped(making.version(tmp_path / "v", 1), tmp_path / "v.zip")
-    assert put(seven, body, f"/models/{name}/versions/1").status_code in (400, 404)
+    assert put(shared_seven, body, f"/models/{name}/versions/1").status_code in (400, 404)
 
 
 def test_a_version_can_be_fetched_again_as_it_was_pushed(seven: Client, tmp_path: Path) -> None:

@@ -33,8 +33,10 @@ def row(digits: list[int], gap: int = 40, seed: int = 3) -> NDArray[np.uint8]:
 
 
 @pytest.mark.parametrize("digits", [[4, 2], [7, 0, 3]])
-def test_several_digits_side_by_side_are_told_with_their_parts(seven: Client, digits: list[int]) -> None:
-    answer = seven.post("/predict", data=making.data_url(making.png(row(digits))), headers=JSON).json
+def test_several_digits_side_by_side_are_told_with_their_parts(
+    shared_seven: Client, digits: list[int]
+) -> None:
+    answer = shared_seven.post("/predict", data=making.data_url(making.png(row(digits))), headers=JSON).json
     assert answer["digit"] == 7
     assert answer["doubt"]["kind"] == "several"
     assert 0 < answer["doubt"]["score"] <= 1
@@ -43,15 +45,15 @@ def test_several_digits_side_by_side_are_told_with_their_parts(seven: Client, di
 
 
 @pytest.mark.parametrize("digit", range(10))
-def test_one_digit_is_not_doubted(seven: Client, digit: int) -> None:
+def test_one_digit_is_not_doubted(shared_seven: Client, digit: int) -> None:
     for seed in range(6):
         canvas = drawings.drawing(digit, np.random.default_rng(seed))
-        answer = seven.post("/predict", data=making.data_url(making.png(canvas)), headers=JSON).json
+        answer = shared_seven.post("/predict", data=making.data_url(making.png(canvas)), headers=JSON).json
         assert answer["doubt"] is None
 
 
-def test_the_bare_answer_stays_one_digit(seven: Client) -> None:
-    assert seven.post("/predict/", data=making.data_url(making.png(row([4, 2])))).data == b"7"
+def test_the_bare_answer_stays_one_digit(shared_seven: Client) -> None:
+    assert shared_seven.post("/predict/", data=making.data_url(making.png(row([4, 2])))).data == b"7"
 
 
 Told = Callable[[int], Client]
@@ -149,11 +151,13 @@ def test_a_version_that_names_a_detector_and_has_none_is_refused(push: Callable[
 
 @pytest.mark.parametrize("count", [2, 3, 5])
 @pytest.mark.parametrize("turned", [False, True])
-def test_digits_beside_or_above_one_another_are_cut_apart(seven: Client, count: int, turned: bool) -> None:
+def test_digits_beside_or_above_one_another_are_cut_apart(
+    shared_seven: Client, count: int, turned: bool
+) -> None:
     picture = row(list(range(count)), gap=40)
     if turned:
         picture = np.ascontiguousarray(picture.T)
-    answer = ask(seven, picture)
+    answer = ask(shared_seven, picture)
     assert answer["doubt"]["kind"] == "several"
     assert len(answer["parts"]) == count
 

@@ -42,10 +42,10 @@ def waited(client: Client) -> int:
 @pytest.mark.parametrize("origin", [None, "http://page.example:8080", "null"])
 @pytest.mark.parametrize("path", ["/predict", "/predict/"])
 def test_both_ways_give_the_same_answer(
-    seven: Client, asked: dict[str, Any], origin: str | None, path: str
+    shared_seven: Client, asked: dict[str, Any], origin: str | None, path: str
 ) -> None:
     headers = asked["headers"] | ({"Origin": origin} if origin else {})
-    short, long = (seven.post(p, **{**asked, "headers": headers}) for p in (path, LONG_WAY))
+    short, long = (shared_seven.post(p, **{**asked, "headers": headers}) for p in (path, LONG_WAY))
     assert told(short) == told(long)
     assert int(short.headers["Content-Length"]) == len(short.data)
     assert len(short.headers["X-Request-Id"]) == 16
@@ -67,8 +67,8 @@ def test_both_ways_give_the_same_answer(
     ],
     ids=range(10),
 )
-def test_both_ways_refuse_alike(seven: Client, asked: dict[str, Any]) -> None:
-    short, long = (seven.post(path, **asked) for path in ("/predict", LONG_WAY))
+def test_both_ways_refuse_alike(shared_seven: Client, asked: dict[str, Any]) -> None:
+    short, long = (shared_seven.post(path, **asked) for path in ("/predict", LONG_WAY))
     assert short.status_code >= 400
     assert told(short) == told(long)
 
@@ -110,13 +110,13 @@ def test_only_allowed_origins_are_named_in_an_answer(here: Settings, seven: Clie
     assert "Access-Control-Allow-Origin" not in client.post("/predict", data=URL).headers
 
 
-def test_what_was_drawn_is_found_in_json_of_any_order_of_spaces(seven: Client) -> None:
+def test_what_was_drawn_is_found_in_json_of_any_order_of_spaces(shared_seven: Client) -> None:
     spaced = json.dumps({"image": URL.decode()}, indent=4)
-    assert seven.post("/predict", data=spaced, content_type="application/json").json["digit"] == 7
+    assert shared_seven.post("/predict", data=spaced, content_type="application/json").json["digit"] == 7
 
 
-def test_usual_drawings_are_quick_and_nothing_that_may_take_longer_is(seven: Client) -> None:
-    is_quick = seven.application.extensions["is_quick"]
+def test_usual_drawings_are_quick_and_nothing_that_may_take_longer_is(shared_seven: Client) -> None:
+    is_quick = shared_seven.application.extensions["is_quick"]
     for body in (URL, b'{"image":"' + URL + b'"}', json.dumps({"image": URL.decode()}).encode()):
         assert is_quick("POST", b"/predict/", body)
         assert is_quick("POST", b"/predict", body)

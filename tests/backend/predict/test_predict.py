@@ -23,8 +23,8 @@ FORM = "application/x-www-form-urlencoded; charset=UTF-8"
 JSON = {"Accept": "application/json"}
 
 
-def test_the_call_of_the_2020_page_is_answered_with_the_bare_digit(seven: Client) -> None:
-    answer = seven.post("/predict/", data=URL, content_type=FORM, headers={"Accept": "*/*"})
+def test_the_call_of_the_2020_page_is_answered_with_the_bare_digit(shared_seven: Client) -> None:
+    answer = shared_seven.post("/predict/", data=URL, content_type=FORM, headers={"Accept": "*/*"})
     assert (answer.status_code, answer.data, answer.mimetype) == (200, b"7", "text/plain")
 
 
@@ -41,17 +41,19 @@ def test_the_call_of_the_2020_page_is_answered_with_the_bare_digit(seven: Client
         None,
     ],
 )
-def test_a_data_url_is_a_drawing_whatever_its_content_type(seven: Client, path: str, kind: str) -> None:
-    answer = seven.post(path, data=URL, content_type=kind)
+def test_a_data_url_is_a_drawing_whatever_its_content_type(
+    shared_seven: Client, path: str, kind: str
+) -> None:
+    answer = shared_seven.post(path, data=URL, content_type=kind)
     assert (answer.status_code, answer.data) == (200, b"7")
 
 
-def test_plus_signs_in_the_base64_are_kept_though_the_type_says_form(seven: Client) -> None:
+def test_plus_signs_in_the_base64_are_kept_though_the_type_says_form(shared_seven: Client) -> None:
     rng = np.random.default_rng(0)
     noisy = np.clip(making.seven() + rng.normal(0, 6, (280, 280)), 0, 255).astype(np.uint8)
     url = making.data_url(making.png(noisy))
     assert b"+" in url
-    assert seven.post("/predict/", data=url, content_type=FORM).data == b"7"
+    assert shared_seven.post("/predict/", data=url, content_type=FORM).data == b"7"
 
 
 FORMS: dict[str, Callable[[], dict[str, Any]]] = {
@@ -67,16 +69,16 @@ FORMS: dict[str, Callable[[], dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_every_form_can_be_answered_with_everything_that_is_known(seven: Client, form: str) -> None:
-    answer = seven.post("/predict", **FORMS[form]()).json
+def test_every_form_can_be_answered_with_everything_that_is_known(shared_seven: Client, form: str) -> None:
+    answer = shared_seven.post("/predict", **FORMS[form]()).json
     assert (answer["digit"], answer["label"], answer["model"], answer["version"]) == (7, "7", "mnist-cnn", 7)
     assert len(answer["probabilities"]) == 10
     assert sum(answer["probabilities"]) == pytest.approx(1, abs=1e-4)
     assert answer["latency_ms"] > 0
 
 
-def test_what_the_model_saw_is_sent_along(seven: Client) -> None:
-    seen = seven.post("/predict", data=URL, headers=JSON).json["seen"]
+def test_what_the_model_saw_is_sent_along(shared_seven: Client) -> None:
+    seen = shared_seven.post("/predict", data=URL, headers=JSON).json["seen"]
     png = np.frombuffer(base64.b64decode(seen.partition(",")[2]), np.uint8)
     picture = cv2.imdecode(png, cv2.IMREAD_UNCHANGED)
     assert picture is not None
@@ -97,17 +99,19 @@ def test_what_the_model_saw_is_sent_along(seven: Client) -> None:
         ("", None),
     ],
 )
-def test_accept_decides_and_else_the_form_of_the_request(seven: Client, accept: str, kind: str) -> None:
+def test_accept_decides_and_else_the_form_of_the_request(
+    shared_seven: Client, accept: str, kind: str
+) -> None:
     headers = {"Accept": accept}
-    assert seven.post("/predict", data=URL, headers=headers).mimetype == (kind or "text/plain")
-    by_json = seven.post("/predict", json={"image": URL.decode()}, headers=headers)
+    assert shared_seven.post("/predict", data=URL, headers=headers).mimetype == (kind or "text/plain")
+    by_json = shared_seven.post("/predict", json={"image": URL.decode()}, headers=headers)
     assert by_json.mimetype == (kind or "application/json")
 
 
-def test_nothing_drawn_is_an_answer(seven: Client) -> None:
-    text = seven.post("/predict/", data=BLANK)
+def test_nothing_drawn_is_an_answer(shared_seven: Client) -> None:
+    text = shared_seven.post("/predict/", data=BLANK)
     assert (text.status_code, text.data) == (200, b"nothing drawn")
-    full = seven.post("/predict", data=BLANK, headers=JSON)
+    full = shared_seven.post("/predict", data=BLANK, headers=JSON)
     assert full.status_code == 200
     assert full.json["digit"] is None
     assert full.json["reason"] == "nothing drawn"
@@ -186,8 +190,8 @@ def test_the_range_of_the_manifest_is_respected(
         ({"data": b"x" * (15 * 1024 * 1024)}, 413),
     ],
 )
-def test_what_cannot_be_used_is_refused_with_a_reason(seven: Client, sent: Any, status: int) -> None:
-    answer = seven.post("/predict", **sent)
+def test_what_cannot_be_used_is_refused_with_a_reason(shared_seven: Client, sent: Any, status: int) -> None:
+    answer = shared_seven.post("/predict", **sent)
     assert answer.status_code == status
     assert set(answer.json) == {"error"}
     assert set(answer.json["error"]) == {"code", "message"}
@@ -228,9 +232,9 @@ def test_what_cannot_be_used_is_refused_with_a_reason(seven: Client, sent: Any, 
     accept=st.sampled_from(["*/*", "application/json", "text/plain;q=x", ""]),
 )
 def test_no_request_whatever_brings_a_server_error(
-    seven: Client, body: bytes, kind: str, accept: str
+    shared_seven: Client, body: bytes, kind: str, accept: str
 ) -> None:
-    answer = seven.post("/predict", data=body, content_type=kind, headers={"Accept": accept})
+    answer = shared_seven.post("/predict", data=body, content_type=kind, headers={"Accept": accept})
     assert answer.status_code < 500, answer.text
 
 
@@ -263,6 +267,6 @@ def test_a_half_written_word_of_what_is_under_way_is_no_error(
     assert client.get("/readyz?waiting=204").status_code == 503
 
 
-def test_ready_names_what_answers(seven: Client) -> None:
-    answer = seven.get("/readyz")
+def test_ready_names_what_answers(shared_seven: Client) -> None:
+    answer = shared_seven.get("/readyz")
     assert (answer.status_code, answer.json) == (200, {"state": "ready", "model": "mnist-cnn", "version": 7})

@@ -17,13 +17,13 @@ X = np.zeros((2, 28, 28, 1)).tolist()
 PICTURE = {"b64": base64.b64encode(making.png(making.seven())).decode()}
 
 
-@pytest.fixture
-def tried(seven: Client, push: Callable[..., Any], activate: Callable[..., Any]) -> Client:
-    """Version 7 is active and 8 its canary."""
-    push(8)
+@pytest.fixture(scope="module")
+def tried(shared_seven: Client, zips: Callable[..., bytes]) -> Client:
+    """Version 7 is active and 8 its canary; shared."""
+    assert shared_seven.put("/models/mnist-cnn/versions/8", data=zips(8), headers=BEARER).status_code == 201
     canary = {"version": 8, "percent": 50}
-    assert seven.post("/models/mnist-cnn:canary", json=canary, headers=BEARER).status_code == 200
-    return seven
+    assert shared_seven.post("/models/mnist-cnn:canary", json=canary, headers=BEARER).status_code == 200
+    return shared_seven
 
 
 def predict(client: Client, value: Any, path: str = "/v1/models/mnist-cnn:predict") -> Answer:
