@@ -15,9 +15,10 @@ from workbench import artifact
 from workbench.aws import commands, names, outputs
 from workbench.aws.bucket import Bucket
 from workbench.aws.session import Session
+from workbench.backends.comparison_values import Comparison
 from workbench.backends.correction_values import Correction, CorrectionPage, Counts, State, Verdict
 from workbench.backends.how import SAYS_NOTHING, How
-from workbench.backends.values import Change, Classified, Comparison, Deployment, Prediction, Source, opened
+from workbench.backends.values import Change, Classified, Deployment, Prediction, Source, opened
 from workbench.errors import BadInput, ModelRefused, NotFound, Unavailable, WorkbenchError
 from workbench.models.registry import Version
 from workbench.settings import Settings

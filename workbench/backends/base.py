@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
+from workbench.backends.comparison_values import Comparison
 from workbench.backends.correction_values import Correction, CorrectionPage, Counts, State, Verdict
 from workbench.backends.how import SAYS_NOTHING, How
-from workbench.backends.values import Change, Classified, Comparison, Deployment, Prediction, Source
+from workbench.backends.values import Change, Classified, Deployment, Prediction, Source
 from workbench.models.registry import Version
 
 

@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 
 from workbench import artifact
+from workbench.backends.comparison_values import Comparison
 from workbench.backends.correction_values import Correction, CorrectionPage, Counts, State, Verdict
 from workbench.backends.how import SAYS_NOTHING, How
 from workbench.backends.values import (
     Canary,
     Change,
     Classified,
-    Comparison,
     Deployment,
     Prediction,
     Source,

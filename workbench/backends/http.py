@@ -9,9 +9,10 @@ from typing import IO, Any
 
 from workbench import artifact
 from workbench.backends.calls import BrokenOff, Calls
+from workbench.backends.comparison_values import Comparison
 from workbench.backends.correction_values import Correction, CorrectionPage, Counts, State, Verdict
 from workbench.backends.how import SAYS_NOTHING, How
-from workbench.backends.values import Change, Classified, Comparison, Deployment, Prediction, Source, opened
+from workbench.backends.values import Change, Classified, Deployment, Prediction, Source, opened
 from workbench.manifest import File
 from workbench.models.registry import Version
 

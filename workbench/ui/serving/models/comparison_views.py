@@ -6,7 +6,7 @@ from html import escape
 
 import numpy as np
 
-from workbench.backends.values import Comparison
+from workbench.backends.comparison_values import Comparison
 from workbench.errors import ModelRefused
 from workbench.models import published_evaluation
 from workbench.models.published_evaluation import PublishedClassification, PublishedEvaluation
