@@ -7,6 +7,7 @@ write its own part to its own disk.
 import contextlib
 import math
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +16,10 @@ import tensorflow as tf
 
 from workbench.errors import WorkbenchError
 from workbench.node.model import variables
+
+CHECKPOINT_EVERY_S = 15.0
+CHECKPOINT_SHARE = 0.05
+"""Of the time, what checkpoints between epochs may cost at most."""
 
 
 class Checkpoints:
@@ -111,3 +116,21 @@ class Checkpoints:
                 f"no checkpoint can be read; start the job anew (retry --anew). The last: {said}"
             )
         return False
+
+
+class SaveTimer:
+    """Says when a checkpoint between epochs is due: seldom enough for what saving costs."""
+
+    def __init__(self) -> None:
+        self._since, self._cost = time.monotonic(), 0.0
+
+    def due(self) -> bool:
+        """Tell whether the next one should be saved; the saving itself stands in ``with`` of this timer."""
+        return time.monotonic() - self._since > max(CHECKPOINT_EVERY_S, self._cost / CHECKPOINT_SHARE)
+
+    def __enter__(self) -> None:
+        self._since = time.monotonic()
+
+    def __exit__(self, *_: object) -> None:
+        self._cost = time.monotonic() - self._since
+        self._since = time.monotonic()

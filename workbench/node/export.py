@@ -22,7 +22,7 @@ from workbench.node.given.signature import PLAIN, Signature
 from workbench.node.model import inputs_of, layers_of, plain
 from workbench.node.retraining.corrected import describe_corrections
 from workbench.node.retraining.parent import parent_used
-from workbench.node.training import Trained
+from workbench.node.trained import Trained
 from workbench.recipes import Program
 from workbench.recipes.program import Namespace
 from workbench.settings import Settings, from_environment

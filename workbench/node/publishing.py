@@ -10,7 +10,7 @@ from workbench.settings import Settings, from_environment
 
 if TYPE_CHECKING:
     from workbench.models.measured import Evaluated
-    from workbench.node.training import Trained
+    from workbench.node.trained import Trained
     from workbench.recipes import Program
 
 

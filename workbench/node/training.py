@@ -5,7 +5,7 @@ import math
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,74 +13,18 @@ import keras
 import numpy as np
 
 from workbench.errors import RecipeError
-from workbench.events import Progress
 from workbench.node import data
-from workbench.node.checkpoint import Checkpoints
+from workbench.node.checkpoint import Checkpoints, SaveTimer
 from workbench.node.companions import film as films
 from workbench.node.companions import sample
 from workbench.node.given import callbacks
-from workbench.node.given.signature import PLAIN, Signature
-from workbench.node.model import make_evaluation, predict, says_logits, signature
+from workbench.node.model import make_evaluation, signature
 from workbench.node.strategies.peers import Cluster
 from workbench.node.strategy import Strategy, make
+from workbench.node.trained import Trained, TrainingProgress
 from workbench.recipes import Program
 
-CHECKPOINT_EVERY_S = 15.0
-CHECKPOINT_SHARE = 0.05
-"""Of the time, what checkpoints between epochs may cost at most."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrainingProgress(Progress):
-    """The progress of a training in this process, with what only this process knows.
-
-    Attributes
-    ----------
-    epochs
-        How many there are.
-    loss
-        Not a number where no batch was measured since the report before.
-    val_loss, val_accuracy
-        Set in the last report of an epoch only.
-    seconds
-        Spent since the first batch.
-    film
-        The model as it was after the first steps; ``None`` where there is no such film.
-    """
-
-    loss: float = field()
-    images_per_s: float = field()
-    epochs: int
-    seconds: float
-    film: films.Film | None = field(default=None, repr=False, compare=False)
-
-
-@dataclass(frozen=True)
-class Trained:
-    """A trained model and how it came about."""
-
-    model: keras.Model
-    history: list[TrainingProgress]
-    seconds: float
-    """Of training alone: data, building and tracing are not in it."""
-    stopped: bool
-    """Ended early because it was asked to."""
-    steps: int = 0
-    best_epoch: int | None = None
-    """The epoch whose weights these are, where the recipe's ``PATIENCE`` chose them; else they are the last."""
-    examples: tuple[np.ndarray, np.ndarray] | None = None
-    """Some of what it was trained on, ``(x, y)``, as the recipe gave them."""
-    film: films.Film | None = None
-    signature: Signature = PLAIN
-
-    @property
-    def says_logits(self) -> frozenset[str]:
-        """Names of the outputs that the model's loss takes for logits."""
-        return says_logits(self.model, self.signature)
-
-    def predict(self, x: Any) -> Any:
-        """The model's outputs in inference mode, float32 ``(n, …)``; several inputs and outputs by name."""
-        return predict(self.model, x, self.signature)
+__all__ = ["Trained", "TrainingProgress", "fit", "train"]
 
 
 def train(
@@ -213,7 +157,7 @@ def _loop(
     per_epoch, epochs = batches.steps_per_epoch, program.epochs
     total = epochs * per_epoch
     saved, stopped, pace, watch = state.step, False, 0.0, _Watch(state.seconds)
-    timer = _SaveTimer()
+    timer = SaveTimer()
     examples = sample.take(batches)
     seen = films.begin(strategy.copy, batches, program.labels, examples)
     if seen is not None and state.step == 0:
@@ -309,23 +253,6 @@ def _validate(
     mine = [count, count and count * loss, known, known and known * (accuracy or 0.0)]
     count_, loss_, known_, accuracy_ = strategy.sum(np.array(mine, np.float64))
     return float(loss_ / count_), float(accuracy_ / known_) if known_ else None
-
-
-class _SaveTimer:
-    """Says when a checkpoint between epochs is due: seldom enough for what saving costs."""
-
-    def __init__(self) -> None:
-        self._since, self._cost = time.monotonic(), 0.0
-
-    def due(self) -> bool:
-        return time.monotonic() - self._since > max(CHECKPOINT_EVERY_S, self._cost / CHECKPOINT_SHARE)
-
-    def __enter__(self) -> None:
-        self._since = time.monotonic()
-
-    def __exit__(self, *_: object) -> None:
-        self._cost = time.monotonic() - self._since
-        self._since = time.monotonic()
 
 
 class _Watch:

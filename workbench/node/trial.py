@@ -24,7 +24,7 @@ from workbench.node import data, export, measuring, parts
 from workbench.node import model as models
 from workbench.node.given import callbacks, structures
 from workbench.node.given.signature import Signature
-from workbench.node.training import Trained
+from workbench.node.trained import Trained
 from workbench.recipes import Program
 from workbench.settings import from_environment
 from workbench.system import files, wire

@@ -29,7 +29,7 @@ class Report(Protocol):
 
 
 class Trained(Protocol):
-    """A trained model, as far as it is asked here: ``workbench.node.training.Trained``."""
+    """A trained model, as far as it is asked here: ``workbench.node.trained.Trained``."""
 
     @property
     def stopped(self) -> bool: ...

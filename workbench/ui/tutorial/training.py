@@ -34,7 +34,7 @@ PREPARING = "Getting ready: reading the data, building the network …"
 
 
 class Report(Protocol):
-    """The progress of a training: ``workbench.node.training.TrainingProgress``."""
+    """The progress of a training: ``workbench.node.trained.TrainingProgress``."""
 
     @property
     def step(self) -> int: ...
