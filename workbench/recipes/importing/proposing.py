@@ -1,23 +1,19 @@
 """The recipe that a notebook's statements make, with words for each cell and for each thing that must change."""
 
 import ast
-import re
 import textwrap
-from collections.abc import Sequence, Set
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from workbench.errors import BadInput
 from workbench.recipes.importing import cells, downloads, fits, remarks, renaming, unfolding
 from workbench.recipes.importing.cells import Statement
-from workbench.recipes.importing.constants import constants, names_of_callbacks, names_of_weights
+from workbench.recipes.importing.choosing import Chosen, choose
+from workbench.recipes.importing.constants import constants
 from workbench.recipes.importing.parts import Parts, find_parts
 from workbench.recipes.importing.requirements import requirements
-from workbench.recipes.importing.slicing import Use, needed
+from workbench.recipes.importing.slicing import Use
 from workbench.recipes.source import FIELDS, Recipe
-
-_LABELS = {"CLASSES", "CLASS_NAMES", "LABELS", "class_names", "classes", "label_names", "labels"}
-_LAYERS = re.compile(r"\blayers\.|\bkeras\.(?!utils)|\.adapt\(|\b(Model|Sequential|Input)\(|optimizers\.")
-"""Of what belongs into ``build_model``, though it looks at the data."""
 
 
 @dataclass(frozen=True)
@@ -88,173 +84,68 @@ class _Proposing:
         self.notes += parts.notes
         if parts.evaluated is not None:
             self.fields[uses[parts.evaluated].statement.cell].add("preprocessing")
-        weights = names_of_weights(uses, fit)
-        labels = self._labels()
-        computed = set() if labels else self._computed_labels()
-        ends = {*needed(uses, parts.names, parts.end), *needed(uses, weights | computed, fit.place)}
-        data = [p for p in sorted(ends) if not self._is_models(uses[p])]
-        model = needed(uses, [fit.model, *names_of_callbacks(uses, fit)], fit.place)
-        shared = self._shared({*data, *model, *labels})
-        loading, own = self._apart(
-            [p for p in data if p not in shared], [p for p in model if p not in shared]
-        )
-        made = {n for p in loading for n in uses[p].makes}
-        models = self._asked(own, made)
-        asked = sorted({*models, *((weights | computed) & made)})
-        defined = {n for p in shared for n in uses[p].makes}
-        names = parts.names & made
+        chosen = choose(uses, fit, parts)
         self.fields[uses[fit.place].statement.cell].add("training")
-        training = self._training(own, models, labels, weights & made, made | defined, computed & made)
-        if asked:
+        training = self._training(chosen)
+        if chosen.asked:
             self.notes.append(
-                f"the model is made, weighed or named with {', '.join(asked)} of the data, so both take it from data() in helpers, which loads it once"
+                f"the model is made, weighed or named with {', '.join(chosen.asked)} of the data, so both take it from data() in helpers, which loads it once"
             )
-        preprocessing = self._preprocessing(loading, parts, names, asked)
-        helpers = self._helpers(shared, loading, names, asked)
-        self.notes += remarks.of_the_data([uses[p].statement for p in loading])
-        self.notes += remarks.of_own_steps([uses[p].statement for p in [*own, *shared]], fit)
+        preprocessing = self._preprocessing(chosen, parts)
+        helpers = self._helpers(chosen)
+        self.notes += remarks.of_the_data([uses[p].statement for p in chosen.loading])
+        self.notes += remarks.of_own_steps([uses[p].statement for p in [*chosen.own, *chosen.shared]], fit)
         self._note_others()
-        lines, notes = requirements(self.found.pip, [uses[p] for p in sorted(shared)])
+        lines, notes = requirements(self.found.pip, [uses[p] for p in sorted(chosen.shared)])
         self.notes += notes
         recipe = Recipe(helpers, preprocessing, training, lines)
         self.notes += remarks.of_undefined_names(recipe)
         told = {number: tuple(sorted(fields)) for number, fields in self.fields.items()}
         return Proposal(recipe, told, tuple(dict.fromkeys(self.notes)))
 
-    # ── which statements ─────────────────────────────────────────────────────────────────────────
-
-    def _is_models(self, use: Use) -> bool:
-        """Whether the statement is about the model, and no part of loading data."""
-        return self.fit.model in use.makes | use.changes
-
-    def _apart(self, data: list[int], model: list[int]) -> tuple[list[int], list[int]]:
-        """Statements that load data, and those that make the model.
-
-        What is read off the data before it is changed again, such as the names of its classes, belongs to the data.
-        """
-        loading, own = list(data), []
-        made = {n for p in loading for n in self.uses[p].makes}
-        owned: set[str] = set()
-        """Names of what is the model's, such as its inputs: what is made of one is the model's, too."""
-        for place in (p for p in model if p not in data):
-            use = self.uses[place]
-            is_models = self._is_models(use) or use.reads & owned or _LAYERS.search(use.statement.text)
-            if use.reads & made and not is_models:
-                loading.append(place)
-                made |= use.makes
-            else:
-                own.append(place)
-                owned |= use.makes
-        return sorted(loading), own
-
-    def _asked(self, own: Sequence[int], made: Set[str]) -> list[str]:
-        """Names of the data that the model's statements read before they give them another meaning."""
-        asked: set[str] = set()
-        having: set[str] = set()
-        for place in own:
-            asked |= (self.uses[place].reads & made) - having
-            having |= self.uses[place].makes
-        return sorted(asked)
-
-    def _labels(self) -> list[int]:
-        """Where the notebook says what its classes are called."""
-        for place, use in enumerate(self.uses):
-            node = use.statement.node
-            if use.is_constant and use.makes & _LABELS and isinstance(node, ast.Assign):
-                value = ast.literal_eval(node.value)
-                if (
-                    isinstance(value, list | tuple)
-                    and len(value) > 1
-                    and all(isinstance(v, str) for v in value)
-                ):
-                    return [place]
-        return []
-
-    def _computed_labels(self) -> set[str]:
-        """The name under which the notebook keeps what the folders of its classes are called; none where it does not."""
-        for use in self.uses[: self.fit.place]:
-            match use.statement.node:
-                case ast.Assign(targets=[ast.Name(id=name)], value=ast.Attribute(attr="class_names")):
-                    return {name}
-        return set()
-
-    def _shared(self, places: set[int]) -> set[int]:
-        """Of these statements, those of the helpers: imports, definitions, and constants that nothing gives another value.
-
-        A function or class that reads what another statement makes, such as a layer that was adapted, stays with that.
-        """
-        shared = {p for p in places if self._may_be_shared(self.uses[p])}
-        while True:
-            others = [self.uses[p] for p in places - shared]
-            made = {name for use in others for name in use.makes}
-            changed = made | {name for use in others for name in use.changes}
-            out = {
-                p
-                for p in shared
-                if (self.uses[p].is_constant and self.uses[p].makes & changed)
-                or (self.uses[p].is_definition and self.uses[p].reads & made)
-            }
-            if not out:
-                return shared
-            shared -= out
-
-    def _may_be_shared(self, use: Use) -> bool:
-        return use.is_import or use.is_definition or use.is_constant
-
     # ── the fields ───────────────────────────────────────────────────────────────────────────────
 
-    def _training(
-        self,
-        own: Sequence[int],
-        asked: Sequence[str],
-        labels: Sequence[int],
-        computed: Set[str],
-        known: Set[str],
-        computed_labels: Set[str],
-    ) -> str:
-        settings, notes = constants(self.uses, self.fit, computed, known)
+    def _training(self, chosen: Chosen) -> str:
+        settings, notes = constants(self.uses, self.fit, chosen.weights, chosen.known)
         self.notes += notes
-        for place in labels:
+        for place in chosen.labels:
             settings += f"\nLABELS = {next(iter(self.uses[place].makes))}"
-        settings += "".join(f"\nLABELS = data().{name}" for name in computed_labels)
-        lines = [self._take(p, "training") for p in own]
+        settings += "".join(f"\nLABELS = data().{name}" for name in chosen.computed_labels)
+        asked = chosen.asked_by_model
+        lines = [self._take(p, "training") for p in chosen.own]
         if asked:
             lines = ["found = data()", *(f"{name} = found.{name}" for name in asked), *lines]
         body = "\n".join([*lines, f"return {self.fit.model}"])
-        imported = "from helpers import data\n\n" if asked or computed or computed_labels else ""
+        imported = "from helpers import data\n\n" if asked or chosen.weights or chosen.computed_labels else ""
         return f"{imported}{settings}\n\n\ndef build_model():\n{textwrap.indent(body, '    ')}\n"
 
-    def _preprocessing(
-        self, loading: Sequence[int], parts: Parts, names: Set[str], asked: Sequence[str]
-    ) -> str:
+    def _preprocessing(self, chosen: Chosen, parts: Parts) -> str:
         extra = "".join(f"{text}\n\n\n" for text in parts.extra)
-        if asked:
+        if chosen.asked:
             rest = "\n".join(
-                ["found = data()", *(f"{name} = found.{name}" for name in sorted(names)), parts.load]
+                ["found = data()", *(f"{name} = found.{name}" for name in sorted(chosen.names)), parts.load]
             )
             body = f"from helpers import data\n\n\n{extra}def load_data():\n{textwrap.indent(rest, '    ')}\n"
         else:
-            text = "\n".join([*(self._take(p, "preprocessing") for p in loading), parts.load])
+            text = "\n".join([*(self._take(p, "preprocessing") for p in chosen.loading), parts.load])
             body = f"{extra}def load_data():\n{textwrap.indent(text, '    ')}\n"
         return f"import keras\nimport numpy as np\n\n\n{body}" if extra else body
 
-    def _helpers(
-        self, shared: set[int], loading: Sequence[int], names: Set[str], asked: Sequence[str]
-    ) -> str:
-        imports = [self._take(p, "helpers") for p in sorted(shared) if self.uses[p].is_import]
-        if "datasets.load(" in self._all_text(loading):
+    def _helpers(self, chosen: Chosen) -> str:
+        imports = [self._take(p, "helpers") for p in sorted(chosen.shared) if self.uses[p].is_import]
+        if "datasets.load(" in self._all_text(chosen.loading):
             imports.append("from workbench import datasets")
         others: list[str] = []
-        for p in (p for p in sorted(shared) if not self.uses[p].is_import):
+        for p in (p for p in sorted(chosen.shared) if not self.uses[p].is_import):
             text = self._take(p, "helpers")
             if self.uses[p].is_constant and others and not others[-1].startswith(("def ", "class ", "@")):
                 others[-1] += f"\n{text}"
             else:
                 others.append(text)
-        if asked:
-            given = ", ".join(f"{name}={name}" for name in sorted({*names, *asked}))
+        if chosen.asked:
+            given = ", ".join(f"{name}={name}" for name in sorted({*chosen.names, *chosen.asked}))
             body = "\n".join(
-                [*(self._take(p, "helpers") for p in loading), f"return SimpleNamespace({given})"]
+                [*(self._take(p, "helpers") for p in chosen.loading), f"return SimpleNamespace({given})"]
             )
             imports += ["import functools", "from types import SimpleNamespace"]
             others.append(f"@functools.cache\ndef data():\n{textwrap.indent(body, '    ')}")
