@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.attack.test_job_folders import store  # noqa: F401 - a fixture
-from tests.runner.test_runner import run, submit
+from tests.runner.stand import run, submit
 from workbench import cli
 from workbench.errors import ModelRefused
 from workbench.jobs import Store
@@ -70,7 +69,7 @@ def published(settings: Settings) -> Settings:
 
 @pytest.mark.parametrize("deed", DAMAGED.values(), ids=DAMAGED.keys())
 def test_a_damaged_version_is_named_and_nothing_else_suffers(
-    store: Store,  # noqa: F811
+    store: Store,
     published: Settings,
     deed: Deed,
     capsys: pytest.CaptureFixture[str],
@@ -99,7 +98,7 @@ def test_a_damaged_version_is_named_and_nothing_else_suffers(
 
 @pytest.mark.parametrize("created", ["yesterday", "", "0001-01-01T00:00:00+14:00", "2026-11-30", "9" * 5000])
 def test_a_time_that_is_none_is_shown_as_none(
-    store: Store,  # noqa: F811
+    store: Store,
     published: Settings,
     created: str,
     capsys: pytest.CaptureFixture[str],

@@ -12,13 +12,13 @@ import socket
 import stat
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.chain import PATIENCE
-from tests.runner.test_runner import RULES, export, leads, submit, train, works
+from tests.runner.stand import RULES, export, leads, submit, train, works
 from tests.stub_tools import ACCURACY, measures, passes
 from workbench import runner
 from workbench.jobs import Job, Store
@@ -31,14 +31,6 @@ from workbench.verbs import logs
 SECRET = '{"token": "5EcReT", "labels": ["5EcReT"]}'
 Deed = Callable[[Path, Path], None]
 """Does harm in the job's folder; the second path is a file that only the workbench may read."""
-
-
-@pytest.fixture
-def store(settings: Settings) -> Iterator[Store]:
-    settings.home.mkdir()
-    settings.logs.mkdir()
-    with Store(settings.database_url) as store:
-        yield store
 
 
 @pytest.fixture

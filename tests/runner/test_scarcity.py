@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.chain import wait_until
-from tests.runner.test_runner import RULES, store, submit, works
+from tests.runner.stand import RULES, submit, works
 from tests.stub_tools import measures, passes
 from workbench import runner
 from workbench.errors import NoMachineFree
@@ -16,8 +16,6 @@ from workbench.machines import Layout, Machine, scarcity
 from workbench.machines.fake import FakeProvider
 from workbench.settings import Settings
 from workbench.ui.cluster.jobs import views as job_views
-
-__all__ = ["store"]
 
 
 @dataclass

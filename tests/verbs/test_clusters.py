@@ -6,7 +6,7 @@ from functools import partial
 
 import pytest
 
-from tests.runner.test_runner import RECIPE, RULES, works
+from tests.runner.stand import RECIPE, RULES, works
 from tests.stub_tools import measures, passes
 from workbench import cli, runner
 from workbench.errors import BadInput, NotFound
