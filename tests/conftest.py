@@ -85,6 +85,7 @@ SLOW = {
     "backend/inside/test_inside.py",
     "backend/server/test_gunicorn.py",
     "backend/tfserving/test_grpc.py",
+    "backend/untrusted/test_brought_files.py",
     "backend/untrusted/test_brought_models.py",
     "backend/untrusted/test_confined.py",
     "backend/untrusted/test_model_servers.py",
