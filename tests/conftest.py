@@ -83,6 +83,7 @@ SLOW = {
     "backend/deployments/test_load.py",
     "backend/http/test_openapi.py",
     "backend/inside/test_inside.py",
+    "backend/server/test_clients.py",
     "backend/server/test_gunicorn.py",
     "backend/tfserving/test_grpc.py",
     "backend/untrusted/test_brought_files.py",

@@ -1,4 +1,4 @@
-"""One connection, however its bytes come; what real clients and a real loop do is tried in ``test_gunicorn.py``."""
+"""One connection, however its bytes come; what real clients and a real loop do is tried in ``test_clients.py``."""
 
 import itertools
 import re
