@@ -12,6 +12,9 @@ from tests.services.real_apache import running
 from workbench.services import frontend
 
 from . import chromium
+from .cluster_screen import visitor
+
+__all__ = ["visitor"]
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,5 @@
 """The tutorial in a browser: as a Voilà page and in JupyterLab, from our Jupyter server."""
 
-import itertools
 import json
 import re
 import shutil
@@ -11,7 +10,6 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
@@ -253,52 +251,6 @@ def test_in_jupyterlab_all_cells_run_and_stop_works_on_the_way(server: Running, 
         "JSON.parse(localStorage.getItem('workbench:handed') ?? '{}').recipe === '00-mnist-cnn'"
     )
     assert watch.elsewhere == []
-
-
-def evaluate(page: Page, name: str, expression: str) -> object:
-    """The value of an expression over what a widget's module exports."""
-    page.goto("about:blank")
-    return page.evaluate(
-        """async ([source, expression]) => {
-            const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
-            return new Function("module", `return ${expression}`)(await import(url));
-        }""",
-        [theme.esm(name), expression],
-    )
-
-
-def test_ticks_are_round_and_cover_the_range(page: Page) -> None:
-    assert evaluate(page, "curves", "module.ticks(0, 2.3, 4)") == [0, 1, 2]
-    assert evaluate(page, "curves", "module.ticks(0.9, 1, 4).map(x => +x.toFixed(4))") == [
-        0.9,
-        0.925,
-        0.95,
-        0.975,
-        1,
-    ]
-    assert evaluate(page, "curves", "module.ticks(5, 5, 4)") == [5]
-
-
-def test_a_chart_shows_the_start_of_a_curve_unless_it_flattens_the_rest(page: Page) -> None:
-    def found(y: list[float], percent: str) -> Any:
-        return evaluate(page, "curves", f"module.range({json.dumps([{'y': y}])}, {percent})")
-
-    assert found([2000.0] + [0.5] * 30, "false")[1] < 1
-    assert found([2.3, 1.1, 0.6] + [0.3] * 30, "false")[1] > 2.3
-    for length in (1, 5, 40, 400):
-        low, high = found([0.11 + 0.8 * n / length for n in range(length)], "true")
-        assert (low <= 0.11, high) == (True, 1)
-
-
-def test_a_noisy_curve_is_smoothed_from_its_first_value_on(page: Page) -> None:
-    noisy = [2.3 * 0.9**n + (0.2 if n % 2 else -0.2) for n in range(200)]
-    smooth: Any = evaluate(page, "curves", f"module.smooth({json.dumps(noisy)})")
-    assert smooth[0] == pytest.approx(noisy[0])
-    assert max(abs(a - b) for a, b in itertools.pairwise(smooth[100:])) < 0.06
-    assert evaluate(page, "curves", "module.smooth([3, 1, 2])") == [3, 1, 2]
-    ramp = [n / 2 for n in range(100)]
-    straight: Any = evaluate(page, "curves", f"module.smooth({json.dumps(ramp)})")
-    assert straight[:90] == pytest.approx(ramp[:90]), "the smooth line does not lag"
 
 
 ANSWER = """async ([source, answer]) => {

@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, expect
 
 from tests.backend import making, real_server
 from tests.browser import axe, made_models
-from tests.browser.chromium import JOB_MS, open_context, open_page
+from tests.browser.chromium import JOB_MS, open_context
 from tests.browser.drawing import SEVEN, THREE, Line, draw_beside_others, settled, visit
 from tests.browser.drawing import draw as draw_on_page
 from tests.browser.test_film import FORM, numbers
@@ -266,11 +266,3 @@ def test_a_model_and_a_picture_are_given_by_their_urls(
         screen.context.close()
     finally:
         real_server.stop(server)
-
-
-def test_in_a_grid_arrows_lead_to_the_neighbours(browser: Browser) -> None:
-    from tests.browser.test_cluster_page import evaluate
-
-    said = "['ArrowRight', 'ArrowDown', 'ArrowLeft', 'ArrowUp'].map(k => module.moved(1, k, 3, 6))"
-    with open_page(browser) as page:
-        assert evaluate(page, "review", said) == [2, 4, 0, 1]
