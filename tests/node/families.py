@@ -127,13 +127,18 @@ def random_layers() -> Iterator[tuple[str, Callable[[], keras.Layer]]]:
     yield "Dropout", lambda: layers.Dropout(0.5)
 
 
+def name_with(layer: str) -> str:
+    """The name of the family of pictures with this layer in it."""
+    return f"pictures, {layer}"
+
+
 def _with(make: Callable[[], keras.Layer]) -> keras.Model:
     return pictures(make())
 
 
 def families() -> list[Family]:
     """Every family, in the table's order."""
-    found = [Family(f"pictures, {name}", partial(_with, make), PICTURES) for name, make in random_layers()]
+    found = [Family(name_with(layer), partial(_with, make), PICTURES) for layer, make in random_layers()]
     nested = lambda: pictures(keras.Sequential([layers.RandomFlip(), layers.RandomRotation(0.2)]))  # noqa: E731
     found += [
         Family("pictures, random layers in a Sequential", nested, PICTURES),
