@@ -99,15 +99,21 @@ def seven(push: Callable[..., Any], activate: Callable[..., Any], client: Client
 
 
 @pytest.fixture(scope="module")
-def shared_seven(tmp_path_factory: pytest.TempPathFactory, zips: Callable[..., bytes]) -> Client:
+def shared_here(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """As ``here``, of ``shared_seven``."""
+    settings = from_environment({"WORKBENCH_HOME": str(tmp_path_factory.mktemp("shared") / "home")})
+    settings.home.mkdir(parents=True)
+    (settings.home / "deploy_token").write_text(making.TOKEN)
+    return settings
+
+
+@pytest.fixture(scope="module")
+def shared_seven(shared_here: Settings, zips: Callable[..., bytes]) -> Client:
     """As ``seven``, but one for all of a module's tests, which ask and change nothing.
 
     Each version is tried in a process of its own before it is deployed.
     """
-    settings = from_environment({"WORKBENCH_HOME": str(tmp_path_factory.mktemp("seven") / "home")})
-    settings.home.mkdir(parents=True)
-    (settings.home / "deploy_token").write_text(making.TOKEN)
-    client = Client(create_app(settings))
+    client = Client(create_app(shared_here))
     sent = client.put("/models/mnist-cnn/versions/7", data=zips(7, name="mnist-cnn"), headers=BEARER)
     assert sent.status_code == 201, sent.text
     done = client.post("/models/mnist-cnn:activate", json={"version": 7}, headers=BEARER)

@@ -205,14 +205,14 @@ def damaged(folder: Path, how: str) -> Path:
     ],
 )
 def test_a_version_with_a_fault_is_refused_and_the_old_one_keeps_serving(
-    seven: Client, tmp_path: Path, here: Settings, how: str
+    shared_seven: Client, tmp_path: Path, shared_here: Settings, how: str
 ) -> None:
     folder = damaged(making.version(tmp_path / "bad", 8), how)
-    answer = put(seven, making.zipped(folder, tmp_path / "bad.zip"))
+    answer = put(shared_seven, making.zipped(folder, tmp_path / "bad.zip"))
     assert (answer.status_code, answer.json["error"]["code"]) == (422, "model_refused"), answer.text
-    assert not (here.backend / "models" / "mnist-cnn" / "8").exists()
-    assert not list((here.backend / "incoming").iterdir())
-    assert says(seven) == "7"
+    assert not (shared_here.backend / "models" / "mnist-cnn" / "8").exists()
+    assert not list((shared_here.backend / "incoming").iterdir())
+    assert says(shared_seven) == "7"
 
 
 def hostile(kind: str, good: bytes) -> bytes:
@@ -237,22 +237,24 @@ def hostile(kind: str, good: bytes) -> bytes:
 
 @pytest.mark.parametrize("kind", ["not a zip", "cut off", "empty", "slip", "link", "bomb"])
 def test_a_hostile_zip_is_refused_and_leaves_nothing(
-    seven: Client, tmp_path: Path, here: Settings, kind: str
+    shared_seven: Client, tmp_path: Path, shared_here: Settings, kind: str
 ) -> None:
     good = making.zipped(making.version(tmp_path / "good", 8), tmp_path / "good.zip")
-    answer = put(seven, hostile(kind, good))
+    answer = put(shared_seven, hostile(kind, good))
     assert answer.status_code == 422, answer.text
-    assert not list((here.backend / "incoming").iterdir())
+    assert not list((shared_here.backend / "incoming").iterdir())
     assert not list(tmp_path.rglob("escaped"))
-    assert says(seven) == "7"
+    assert says(shared_seven) == "7"
 
 
-def test_a_version_without_an_onnx_form_is_refused_with_the_reason(seven: Client, tmp_path: Path) -> None:
+def test_a_version_without_an_onnx_form_is_refused_with_the_reason(
+    shared_seven: Client, tmp_path: Path
+) -> None:
     folder = making.version(tmp_path / "keras", 8, missing={"model.onnx": "it has a Lambda layer"})
     manifest = json.loads((folder / "manifest.json").read_text())
     (folder / "model.onnx").unlink()
     rewrite(folder, manifest)
-    answer = put(seven, making.zipped(folder, tmp_path / "keras.zip"))
+    answer = put(shared_seven, making.zipped(folder, tmp_path / "keras.zip"))
     assert (answer.status_code, answer.json["error"]["code"]) == (501, "needs_tensorflow")
     assert "it has a Lambda layer" in answer.json["error"]["message"]
 
