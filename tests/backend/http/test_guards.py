@@ -46,10 +46,10 @@ GUARDED = [
     ],
 )
 def test_without_the_deploy_token_nothing_is_changed_or_given(
-    seven: Client, method: str, path: str, authorization: str | None
+    shared_seven: Client, method: str, path: str, authorization: str | None
 ) -> None:
     headers = {} if authorization is None else {"Authorization": authorization}
-    answer = seven.open(path, method=method, headers=headers, data=b"x")
+    answer = shared_seven.open(path, method=method, headers=headers, data=b"x")
     assert (answer.status_code, answer.json["error"]["code"]) == (401, "token")
     assert answer.headers["WWW-Authenticate"] == "Bearer"
     assert making.TOKEN not in answer.text
