@@ -18,7 +18,7 @@ from backend.deployments.engines import InProcess, Unanswered
 from backend.deployments.limits import RunWatch
 from tests.backend import making
 from tests.backend.client import Client
-from tests.backend.conftest import activate, app, client, here, push, seven, zips  # noqa: F401 - fixtures
+from tests.backend.conftest import activate, app, client, deployed, here, push, seven, zips  # noqa: F401 - fixtures
 from tests.chain import PATIENCE
 from workbench import artifact
 from workbench.errors import ModelRefused

@@ -1,5 +1,6 @@
 """What the back end's tests share: an application with a model, and one real gunicorn."""
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -90,35 +91,47 @@ def activate(client: Client) -> Callable[..., Any]:
     return send
 
 
+@pytest.fixture(scope="session")
+def deployed(tmp_path_factory: pytest.TempPathFactory, zips: Callable[..., bytes]) -> Path:
+    """What a back end keeps of ``mnist-cnn``, whose version 7 is active: tried once, for it takes a process of its own."""
+    settings = _settings(tmp_path_factory.mktemp("deployed"))
+    client = Client(create_app(settings))
+    sent = client.put("/models/mnist-cnn/versions/7", data=zips(7, name="mnist-cnn"), headers=BEARER)
+    assert sent.status_code == 201, sent.text
+    done = client.post("/models/mnist-cnn:activate", json={"version": 7}, headers=BEARER)
+    assert done.status_code == 200, done.text
+    kept = settings.backend.with_name("deployed")
+    shutil.copytree(settings.backend / "models", kept / "models")
+    shutil.copy(settings.backend / "deployments.json", kept)
+    return kept
+
+
 @pytest.fixture
-def seven(push: Callable[..., Any], activate: Callable[..., Any], client: Client) -> Client:
+def seven(here: Settings, deployed: Path, client: Client) -> Client:
     """A back end whose model, version 7, says 7 to everything."""
-    assert push(7).status_code == 201
-    assert activate(7).status_code == 200
+    shutil.copytree(deployed, here.backend, dirs_exist_ok=True)
     return client
 
 
 @pytest.fixture(scope="module")
 def shared_here(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """As ``here``, of ``shared_seven``."""
-    settings = from_environment({"WORKBENCH_HOME": str(tmp_path_factory.mktemp("shared") / "home")})
-    settings.home.mkdir(parents=True)
-    (settings.home / "deploy_token").write_text(making.TOKEN)
-    return settings
+    return _settings(tmp_path_factory.mktemp("shared"))
 
 
 @pytest.fixture(scope="module")
-def shared_seven(shared_here: Settings, zips: Callable[..., bytes]) -> Client:
-    """As ``seven``, but one for all of a module's tests, which ask and change nothing.
+def shared_seven(shared_here: Settings, deployed: Path) -> Client:
+    """As ``seven``, but one for all of a module's tests, which ask and change nothing."""
+    shutil.copytree(deployed, shared_here.backend)
+    return Client(create_app(shared_here))
 
-    Each version is tried in a process of its own before it is deployed.
-    """
-    client = Client(create_app(shared_here))
-    sent = client.put("/models/mnist-cnn/versions/7", data=zips(7, name="mnist-cnn"), headers=BEARER)
-    assert sent.status_code == 201, sent.text
-    done = client.post("/models/mnist-cnn:activate", json={"version": 7}, headers=BEARER)
-    assert done.status_code == 200, done.text
-    return client
+
+def _settings(folder: Path) -> Settings:
+    """Settings of a back end with the tests' token, for fixtures that outlive one test."""
+    settings = from_environment({"WORKBENCH_HOME": str(folder / "home")})
+    settings.home.mkdir(parents=True)
+    (settings.home / "deploy_token").write_text(making.TOKEN)
+    return settings
 
 
 @pytest.fixture(scope="session")

@@ -311,6 +311,7 @@ def test_a_deployed_version_that_is_gone_makes_it_not_ready_and_says_why(
 def test_a_damaged_list_of_deployments_is_survived_and_mended_by_the_next_activation(
     seven: Client, here: Settings, activate: Callable[..., Any]
 ) -> None:
+    assert says(seven) == "7"
     (here.backend / "deployments.json").write_text("{")
     assert says(seven) == "7"
     fresh = Client(create_app(here))
@@ -323,7 +324,7 @@ def test_what_a_killed_push_left_is_swept_away_after_an_hour(
     seven: Client, push: Callable[..., Any], here: Settings
 ) -> None:
     left = here.backend / "incoming" / "left"
-    left.mkdir()
+    left.mkdir(parents=True)
     (left / "version.zip").write_bytes(b"half")
     os.utime(left, (0, 0))
     push(8)
