@@ -6,7 +6,6 @@ import json
 import math
 import statistics
 import time
-import types
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,7 @@ from workbench.lineage import parse_pins
 from workbench.models import evaluation, held_out
 from workbench.node import data, export, measuring, parts
 from workbench.node import model as models
-from workbench.node.given import callbacks, structures
+from workbench.node.given import callbacks, checking, structures
 from workbench.node.given.signature import Signature
 from workbench.node.trained import Trained
 from workbench.recipes import Program
@@ -73,7 +72,7 @@ def _try_recipe(folder: Path, workers: int) -> dict[str, object]:
         program = _load(folder)
     with _blame(folder, "preprocessing"):
         loaded = program.load_data()
-        _check_parts(loaded)
+        checking.check_parts(loaded)
         train, test = loaded
         batches = data.prepare(
             train,
@@ -87,7 +86,7 @@ def _try_recipe(folder: Path, workers: int) -> dict[str, object]:
         y_train = _look_at(train)
     if program.augment is not None:
         with _blame(folder, "training"):
-            _check_augment(program.augment, next(iter(batches.feed()))[0])
+            checking.check_augment(program.augment, next(iter(batches.feed()))[0])
             batches = data.prepare(
                 train,
                 batch_size=program.batch_size,
@@ -102,7 +101,7 @@ def _try_recipe(folder: Path, workers: int) -> dict[str, object]:
         few = tuple(arrays.cut(part, 0, EXAMPLES) for part in signature.fit(*held))
         outputs = models.predict(model, few[0], signature)
         for truth, part in ((y_train, "training"), (y_test, "test")):
-            _check_outputs(arrays.fit(truth, signature.outputs), outputs, program, part)
+            checking.check_outputs(arrays.fit(truth, signature.outputs), outputs, program, part)
         wanted = callbacks.read(program.callbacks)
         if wanted.rates:
             callbacks.set_rate([model], callbacks.next_rate(wanted, 0, callbacks.rate_of(model), None))
@@ -139,23 +138,6 @@ def _look_at(part: Any) -> Any:
     if structures.is_several(found):
         return arrays.convert(np.asarray, arrays.by_name(found))
     return np.asarray(found)
-
-
-def _check_outputs(truth: Any, outputs: Any, program: Program, part: str) -> None:
-    """Check the truth and the labels of each output; labels without a name are those of the first one that tells classes."""
-    labels = program.output_labels
-    if strange := sorted(set(labels) - set(outputs if isinstance(outputs, Mapping) else ())):
-        there = ", ".join(outputs) if isinstance(outputs, Mapping) else "one output, whose LABELS are a list"
-        raise RecipeError(f"LABELS names {', '.join(strange)}; the model has {there}", field="training")
-    if not isinstance(outputs, Mapping):
-        _check_labels(truth, outputs.shape[1:], program.labels, part)
-        return
-    for name, one in outputs.items():
-        if name in truth:
-            try:
-                _check_labels(truth[name], one.shape[1:], labels.get(name, ()), part)
-            except RecipeError as error:
-                raise RecipeError(f"output {name}: {error}", field=error.field) from error
 
 
 def _publish_aside(
@@ -247,81 +229,6 @@ def _blame(folder: Path, field: str | None) -> Iterator[None]:
         ) from error
 
 
-def _check_parts(loaded: Any) -> None:
-    advice = (
-        "return arrays (x, y), or a tf.data.Dataset that is made of arrays or files: machines share the data among "
-        "each other, which nobody can do with Python code that gives examples one after the other"
-    )
-    found = loaded if isinstance(loaded, tuple | list) else (loaded,)
-    for part in (loaded, *found):
-        if isinstance(part, types.GeneratorType) or _is_py_dataset(part) or _is_bare_iterator(part):
-            raise RecipeError(
-                f"load_data() gives a Python generator ({type(part).__name__}); {advice}",
-                field="preprocessing",
-            )
-    if not isinstance(loaded, tuple | list) or len(loaded) != 2:
-        count = f" of {len(loaded)}" if isinstance(loaded, tuple | list) else ""
-        raise RecipeError(
-            "load_data() must return (train, test), each (x, y) arrays or an unbatched tf.data.Dataset. "
-            f"Received: {type(loaded).__name__}{count}",
-            field="preprocessing",
-        )
-
-
-def _is_py_dataset(part: Any) -> bool:
-    return isinstance(part, keras.utils.PyDataset)
-
-
-def _is_bare_iterator(part: Any) -> bool:
-    return hasattr(part, "__next__")
-
-
-def _check_augment(augment: Any, x: Any) -> None:
-    given = tf.cast(x, tf.float32) if tf.is_tensor(x) else x
-    got = tf.function(augment)(given)
-    wanted, shapes = (tf.nest.map_structure(lambda t: tuple(t.shape), one) for one in (given, got))
-    if wanted != shapes:
-        raise RecipeError(
-            f"augment must give as many pictures of the same shape as it gets, {wanted}. Received: {shapes}",
-            field="training",
-        )
-
-
-def _check_labels(y: np.ndarray, output_shape: tuple[int, ...], labels: tuple[str, ...], part: str) -> None:
-    """Whole numbers as truth name outputs of the model, and each output has a label where there are labels."""
-    truth = np.asarray(y)
-    outputs = output_shape[0] if len(output_shape) == 1 else None
-    if labels and outputs is not None and outputs > 1 and len(labels) != outputs:
-        raise RecipeError(
-            f"LABELS has {len(labels)} texts, the model has {outputs} outputs; give as many", field="training"
-        )
-    if labels and outputs == 1 and len(labels) != 2 and truth.dtype.kind in "iub":
-        raise RecipeError(
-            f"LABELS has {len(labels)} texts, and the model's one output tells two classes apart; give 2, that of 0 first",
-            field="training",
-        )
-    flat = truth.reshape(len(truth), -1)
-    if not np.issubdtype(truth.dtype, np.integer) or flat.shape[1] != 1 or outputs is None:
-        return
-    least, most, classes = int(truth.min()), int(truth.max()), max(outputs, 2)
-    if least >= 0 and most < classes:
-        return
-    first = int(np.flatnonzero((flat[:, 0] < 0) | (flat[:, 0] >= classes))[0])
-    where = f"y of the {part} part names classes {least} to {most}"
-    example = f"(example {first} is {int(flat[first, 0])})"
-    if outputs == 1:
-        raise RecipeError(
-            f"{where}, the model has one output, which tells 0 and 1 apart {example}; give it an output for each class, or, "
-            "where y is a quantity, give y.astype('float32')",
-            field="training",
-        )
-    raise RecipeError(
-        f"{where}, the model has {outputs} outputs for 0 to {outputs - 1} {example}; number the classes from 0, or give the "
-        "model as many outputs as there are classes",
-        field="training",
-    )
-
-
 def _try_version(folder: Path, file: str, expected: str) -> measuring.MeasuredExport:
     try:
         return measuring.measure(folder, file, expected)
@@ -333,7 +240,7 @@ def _load_again(folder: Path) -> dict[str, object]:
     """Have the recipe load its data once more, and keep the held-out part."""
     with _blame(folder, "preprocessing"):
         loaded = _load(folder).load_data()
-        _check_parts(loaded)
+        checking.check_parts(loaded)
         x, y = data.arrays(loaded[1])
     (folder / held_out.AGAIN).unlink(missing_ok=True)
     held_out.write(folder / held_out.AGAIN, x, y)
