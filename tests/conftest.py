@@ -259,6 +259,14 @@ def settings(tmp_path: Path) -> Settings:
     return make_settings(tmp_path / "home")
 
 
+@pytest.fixture
+def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home that is not there yet, which the test's own process and its commands take for theirs."""
+    home = tmp_path / "home"
+    monkeypatch.setenv("WORKBENCH_HOME", str(home))
+    return home
+
+
 @pytest.fixture(scope="session")
 def chain(
     tmp_path_factory: pytest.TempPathFactory, data: Path, free_ports: Callable[[int], list[int]]

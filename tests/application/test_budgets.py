@@ -93,13 +93,12 @@ def test_what_is_no_budget_is_refused(wish: Wish, words: str) -> None:
         template.check(wish)
 
 
+@pytest.mark.usefixtures("own_home")
 def test_plan_tells_of_it_and_asks_for_its_permissions(
     still_emulator: Emulator,
-    tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setenv("WORKBENCH_HOME", str(tmp_path / "home"))
     allow(still_emulator, "policy")
     asked = ["plan", "app", "--provider", "aws", "--json", *ALARM]
     assert cli.main(asked) == 0

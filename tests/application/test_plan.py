@@ -25,14 +25,8 @@ from workbench.verbs.workbench import open_store
 LOOKING = ("Describe", "Get", "List", "Simulate", "Head")
 
 
-@pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("WORKBENCH_HOME", str(tmp_path / "home"))
-    return tmp_path / "home"
-
-
 def test_it_lists_and_prices_everything_and_changes_nothing(
-    still_emulator: Emulator, home: Path, capsys: pytest.CaptureFixture[str]
+    still_emulator: Emulator, own_home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert cli.main(["plan", "app", "--provider", "aws", "--json"]) == 0
     plan = json.loads(capsys.readouterr().out)
@@ -53,7 +47,7 @@ def test_it_lists_and_prices_everything_and_changes_nothing(
 
 
 def test_what_aws_does_not_tell_is_unknown_and_no_error(
-    still_emulator: Emulator, home: Path, capsys: pytest.CaptureFixture[str]
+    still_emulator: Emulator, own_home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for action in ("GetServiceQuota", "SimulatePrincipalPolicy"):
         still_emulator.faults([Fault(action=action, code="AccessDeniedException", times=9)])
@@ -64,7 +58,7 @@ def test_what_aws_does_not_tell_is_unknown_and_no_error(
 
 
 def test_a_quota_that_is_too_small_is_seen_before_anything_is_made(
-    still_emulator: Emulator, home: Path, capsys: pytest.CaptureFixture[str]
+    still_emulator: Emulator, own_home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     still_emulator.quota(5)
     assert cli.main(["plan", "app", "--provider", "aws"]) == 0
@@ -77,7 +71,7 @@ def test_a_quota_that_is_too_small_is_seen_before_anything_is_made(
 @pytest.mark.parametrize("spot", ["0", "1"])
 def test_a_quota_that_is_too_small_for_a_cluster_is_told_with_its_plan(
     still_emulator: Emulator,
-    home: Path,
+    own_home: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     spot: str,
@@ -96,7 +90,7 @@ def test_a_quota_that_is_too_small_for_a_cluster_is_told_with_its_plan(
     assert ("Spot" in said.partition("Service Quotas")[2]) is (spot == "1")
 
 
-def test_a_stack_that_aws_refuses_leaves_no_secret(still_emulator: Emulator, home: Path) -> None:
+def test_a_stack_that_aws_refuses_leaves_no_secret(still_emulator: Emulator, own_home: Path) -> None:
     still_emulator.faults([Fault.denied("cloudformation:CreateStack")])
     assert cli.main(["launch", "app", "--provider", "aws", "--from", "203.0.113.7/32"]) == 1
     assert still_emulator.calls()["PutParameter"] == 2
@@ -104,9 +98,9 @@ def test_a_stack_that_aws_refuses_leaves_no_secret(still_emulator: Emulator, hom
 
 
 def test_a_release_at_a_terminal_asks_before_it_ends_jobs(
-    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    own_home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    settings = make_settings(home)
+    settings = make_settings(own_home)
     with open_store(settings) as store:
         id = store.submit(name="net", requester="ann", recipe=Recipe("", "", "x = 1\n"), provider="aws")
         store.claim("a runner", 1, provider="aws")
@@ -123,22 +117,22 @@ def test_a_release_at_a_terminal_asks_before_it_ends_jobs(
     assert "nothing was released" in capsys.readouterr().err
 
 
-def test_a_type_without_a_price_is_shown_as_unknown(still_emulator: Emulator, home: Path) -> None:
-    settings = make_settings(home)
+def test_a_type_without_a_price_is_shown_as_unknown(still_emulator: Emulator, own_home: Path) -> None:
+    settings = make_settings(own_home)
     still_emulator.quota(5)
     plan = planning.plan(Session.open(settings), settings, Wish(working_type="m5.12xlarge"))
     assert plan.unknown == ("working machine, m5.12xlarge",)
     assert plan.checks[1].ok is False
 
 
-def test_a_type_that_does_not_exist_is_named(still_emulator: Emulator, home: Path) -> None:
-    settings = make_settings(home)
+def test_a_type_that_does_not_exist_is_named(still_emulator: Emulator, own_home: Path) -> None:
+    settings = make_settings(own_home)
     with pytest.raises(Refused, match=r"no such instance type in us-east-1: .*z9\.huge"):
         planning.plan(Session.open(settings), settings, Wish(backend_type="z9.huge"))
 
 
-def test_an_arm_machine_gets_an_arm_image(still_emulator: Emulator, home: Path) -> None:
-    kinds = types.describe(Session.open(make_settings(home)), ["t4g.micro", "t2.micro"])
+def test_an_arm_machine_gets_an_arm_image(still_emulator: Emulator, own_home: Path) -> None:
+    kinds = types.describe(Session.open(make_settings(own_home)), ["t4g.micro", "t2.micro"])
     told = template.parameters(
         Wish(backend_type="t4g.micro"),
         bucket="b",
@@ -154,7 +148,7 @@ def test_an_arm_machine_gets_an_arm_image(still_emulator: Emulator, home: Path) 
 
 
 def test_without_credentials_or_region_one_is_told_how_to_set_them(
-    home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+    own_home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
@@ -164,7 +158,7 @@ def test_without_credentials_or_region_one_is_told_how_to_set_them(
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "x")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
     with pytest.raises(NotAllowed, match="WORKBENCH_AWS_REGION"):
-        Session.open(make_settings(home))
+        Session.open(make_settings(own_home))
 
 
 def test_the_plan_lists_what_the_template_has() -> None:
@@ -210,8 +204,8 @@ def test_a_dashboard_for_the_world_is_refused(text: str) -> None:
         template.check(Wish(dashboard_cidr=text))
 
 
-def test_where_no_prices_are_known_none_are_made_up(home: Path) -> None:
-    known = prices.known(make_settings(home), "mars-north-1")
+def test_where_no_prices_are_known_none_are_made_up(own_home: Path) -> None:
+    known = prices.known(make_settings(own_home), "mars-north-1")
     assert known.machine("t2.micro") is None
     assert "no prices are known of mars-north-1" in known.source
     assert "prices --refresh" in known.source
@@ -220,4 +214,4 @@ def test_where_no_prices_are_known_none_are_made_up(home: Path) -> None:
         f"{role} machine, {kind}" for role, kind in Wish().types.items()
     ]
     with pytest.raises(BadInput, match="in mars-north-1, so it is not launched, and no cap could hold"):
-        pricing.plan(make_settings(home), "mars-north-1", Layout(), spot=False)
+        pricing.plan(make_settings(own_home), "mars-north-1", Layout(), spot=False)

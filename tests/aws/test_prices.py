@@ -64,12 +64,10 @@ def test_sizes_of_a_family_cost_in_proportion(tmp_path: Path) -> None:
 
 def test_a_refresh_is_kept_and_told_with_its_date(
     still_emulator: Emulator,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    own_home: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setenv("WORKBENCH_HOME", str(tmp_path / "home"))
-    settings = make_settings(tmp_path / "home")
+    settings = make_settings(own_home)
     shipped = prices.known(settings, "us-east-1")
     assert cli.main(["prices", "--refresh", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
@@ -94,13 +92,12 @@ def told(capsys: pytest.CaptureFixture[str]) -> str:
     return line
 
 
+@pytest.mark.usefixtures("own_home")
 def test_of_spot_machines_the_price_is_told_as_the_most_that_it_can_be(
     still_emulator: Emulator,
-    tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setenv("WORKBENCH_HOME", str(tmp_path / "home"))
     plan = ["plan", "cluster", "--provider", "aws", "--workers", "2"]
     assert cli.main(plan) == 0
     on_demand = told(capsys)

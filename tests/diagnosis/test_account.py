@@ -28,13 +28,11 @@ def test_a_new_account_is_fine_and_nothing_is_changed(still_emulator: Emulator, 
     assert still_emulator.resources() == {}
 
 
+@pytest.mark.usefixtures("own_home")
 def test_each_finding_is_a_row_of_json_and_what_needs_doing_is_exit_1(
     still_emulator: Emulator,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setenv("WORKBENCH_HOME", str(tmp_path / "home"))
     assert cli.main(["doctor", "--provider", "aws", "--json"]) == 0
     assert {tuple(row) for row in json.loads(capsys.readouterr().out)} == {("check", "ok", "said", "fix")}
     still_emulator.quota(5)
@@ -87,13 +85,11 @@ def test_a_region_without_the_usual_types_is_told_with_what_stands_in(
     assert look(tmp_path)["types and zones"].ok is False
 
 
+@pytest.mark.usefixtures("own_home")
 def test_a_launch_that_would_fail_is_stopped_before_anything_is_made(
     still_emulator: Emulator,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setenv("WORKBENCH_HOME", str(tmp_path / "home"))
     still_emulator.faults([Fault(action="HeadBucket", code="403", status=403)])
     assert cli.main(["launch", "app", "--provider", "aws"]) == 1
     said = capsys.readouterr().err

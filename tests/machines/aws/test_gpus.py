@@ -71,13 +71,11 @@ def test_a_region_without_such_an_image_is_told_what_to_do() -> None:
         gpus.find_image(session, settings)
 
 
+@pytest.mark.usefixtures("own_home")
 def test_price_and_quota_are_told_with_the_plan(
     still_emulator: Emulator,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setenv("WORKBENCH_HOME", str(tmp_path / "home"))
     asked = ["plan", "cluster", "--provider", "aws", "--workers", "2", "--type", KIND]
     assert cli.main(asked) == 0
     said = capsys.readouterr().out
