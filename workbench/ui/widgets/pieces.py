@@ -5,7 +5,7 @@ import os
 import re
 import sysconfig
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from html import escape
 from pathlib import Path
 
@@ -77,6 +77,23 @@ def when(t: float) -> str:
 def badge(state: str, word: str = "") -> str:
     """Show a state in its colour, with its word or another."""
     return f'<span class="wb-badge" data-state="{escape(state)}">{escape(word or state)}</span>'
+
+
+def table(title: str, heads: Sequence[str], rows: str, *, label: str = "") -> str:
+    """A part of a page that is a table; on a narrow screen it is scrolled by itself.
+
+    Parameters
+    ----------
+    rows
+        As HTML, escaped.
+    label
+        What the scrolled part is called, where that is not the title.
+    """
+    cells = "".join(f'<th scope="col">{head}</th>' for head in heads)
+    return (
+        f'<h4 class="wb-part">{title}</h4><div class="wb-scroll" tabindex="0" role="region" aria-label="{label or title}">'
+        f'<table class="wb-list"><thead><tr>{cells}</tr></thead><tbody>{rows}</tbody></table></div>'
+    )
 
 
 def waiting(text: str, *, working: bool = False) -> str:

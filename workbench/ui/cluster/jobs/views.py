@@ -9,7 +9,7 @@ from workbench.machines import Machine
 from workbench.manifest import drawn_at
 from workbench.recipes import Recipe
 from workbench.ui.widgets.formats import duration, layout, money, ordinal, percent, time_left
-from workbench.ui.widgets.pieces import badge, banner, when
+from workbench.ui.widgets.pieces import badge, banner, table, when
 from workbench.verbs.models import Version
 
 AROUND = 3
@@ -129,11 +129,7 @@ def machines(job: Job, there: Sequence[Machine]) -> str:
         for m in job.machines
     )
     what = "Instance" if any(m.instance for m in job.machines) else "Process"
-    heads = "".join(f'<th scope="col">{h}</th>' for h in ("Role", "State", "Phase", what, "Address"))
-    return (
-        '<h4 class="wb-part">Machines</h4><div class="wb-scroll" tabindex="0" role="region" aria-label="Machines">'
-        f'<table class="wb-list"><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div>'
-    )
+    return table("Machines", ("Role", "State", "Phase", what, "Address"), rows)
 
 
 def _machine_state(job: Job, state: str) -> str:

@@ -15,7 +15,7 @@ from workbench.ui.cluster.machines.costs import CostsFold
 from workbench.ui.cluster.machines.diagram import draw_machines, title
 from workbench.ui.cluster.machines.standing import NAMES, StandingClustersForm, describe_plan
 from workbench.ui.widgets.actions import Message
-from workbench.ui.widgets.pieces import badge, banner, sentence, when
+from workbench.ui.widgets.pieces import badge, banner, sentence, table, when
 from workbench.verbs import services
 from workbench.verbs.machines import PROVIDERS
 from workbench.verbs.workbench import Workbench
@@ -142,11 +142,5 @@ def _list(machines: Sequence[Machine]) -> str:
         f"<td><code>{escape(str(m.instance or m.pid or '–'))}</code></td></tr>"
         for m in machines
     )
-    heads = "".join(
-        f'<th scope="col">{h}</th>'
-        for h in ("For", "Role", "State", "Since", "Address", "Process or instance")
-    )
-    return (
-        '<h4 class="wb-part">What exists now</h4><div class="wb-scroll" tabindex="0" role="region" '
-        f'aria-label="Machines that exist"><table class="wb-list"><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div>'
-    )
+    heads = ("For", "Role", "State", "Since", "Address", "Process or instance")
+    return table("What exists now", heads, rows, label="Machines that exist")

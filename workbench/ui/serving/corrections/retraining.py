@@ -10,7 +10,7 @@ from workbench.ui.draft import DRAFT, Draft
 from workbench.ui.serving.choice import BackEndChoice
 from workbench.ui.widgets.actions import Action, Message
 from workbench.ui.widgets.formats import percent
-from workbench.ui.widgets.pieces import Html
+from workbench.ui.widgets.pieces import Html, table
 from workbench.ui.widgets.visitor.browser import Browser
 from workbench.verbs import retraining
 from workbench.verbs.models import Version
@@ -82,12 +82,7 @@ def gains(versions: Sequence[Version]) -> str:
         )
     if not rows:
         return ""
-    heads = "".join(f'<th scope="col">{h}</th>' for h in HEADS)
-    return (
-        '<h4 class="wb-part">Trained with corrections</h4><div class="wb-scroll" tabindex="0" role="region" '
-        'aria-label="Trained with corrections"><table class="wb-list">'
-        f"<thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div>"
-    )
+    return table("Trained with corrections", HEADS, rows)
 
 
 def _from(version: Version) -> str:

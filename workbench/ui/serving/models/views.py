@@ -6,7 +6,7 @@ from typing import Any
 
 from workbench.backends.values import Change, Deployment
 from workbench.ui.widgets.formats import duration, megabytes, percent, unix_seconds
-from workbench.ui.widgets.pieces import badge, banner, when
+from workbench.ui.widgets.pieces import badge, banner, table, when
 from workbench.verbs.models import Damaged, Version, why_not_home
 
 FORMS = {
@@ -162,11 +162,7 @@ def history(changes: Sequence[Change], name: str) -> str:
         f'<td class="wb-reason">{escape(change.reason or "–")}</td></tr>'
         for change in reversed(changes)
     )
-    heads = "".join(f'<th scope="col">{h}</th>' for h in ("When", "Who", "What", "Why"))
-    return (
-        '<h4 class="wb-part">What was deployed</h4><div class="wb-scroll" tabindex="0" role="region" aria-label="History">'
-        f'<table class="wb-list"><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div>'
-    )
+    return table("What was deployed", ("When", "Who", "What", "Why"), rows, label="History")
 
 
 def _did(change: Change) -> str:
