@@ -25,6 +25,15 @@ def export_is_a_link(to: str) -> Deed:
     return deed
 
 
+def fields_say(told: dict[str, object]) -> Deed:
+    def deed(folder: Path, secret: Path) -> None:
+        del secret
+        fields = json.loads((folder / "fields.json").read_text())
+        (folder / "fields.json").write_text(json.dumps({**fields, **told}))
+
+    return deed
+
+
 def link_in_export(folder: Path, secret: Path) -> None:
     (folder / "export" / "stolen.json").symlink_to(secret)
 
@@ -167,12 +176,7 @@ def test_what_is_no_plain_export_is_refused_and_nothing_of_the_host_gets_out(
 def test_a_version_is_named_numbered_dated_and_measured_by_others(
     store: Store, settings: Settings, secret: Path, told: dict[str, object]
 ) -> None:
-    def deed(folder: Path, secret: Path) -> None:
-        del secret
-        fields = json.loads((folder / "fields.json").read_text())
-        (folder / "fields.json").write_text(json.dumps({**fields, **told}))
-
-    job = attack(store, settings, deed, secret)
+    job = attack(store, settings, fields_say(told), secret)
     assert job.state == "completed"
     manifest = registry.find("net:1", settings).manifest
     assert (manifest.name, manifest.version, manifest.job) == ("net", 1, job.id)
@@ -199,12 +203,7 @@ def test_a_version_is_named_numbered_dated_and_measured_by_others(
 def test_what_an_export_says_of_itself_must_be_possible(
     store: Store, settings: Settings, secret: Path, told: dict[str, object]
 ) -> None:
-    def deed(folder: Path, secret: Path) -> None:
-        del secret
-        fields = json.loads((folder / "fields.json").read_text())
-        (folder / "fields.json").write_text(json.dumps({**fields, **told}))
-
-    job = attack(store, settings, deed, secret)
+    job = attack(store, settings, fields_say(told), secret)
     assert job.state == "failed"
     assert job.error is not None
     (key,) = told
