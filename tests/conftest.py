@@ -122,7 +122,13 @@ SLOW = {
     "test_wheel.py",
 }
 """What ``make test-fast`` leaves out, below ``tests``."""
-SLOW_TESTS = {"test_the_code_is_formatted_linted_and_typed"}
+SLOW_TESTS = {
+    "test_the_code_is_formatted_linted_and_typed",
+    "test_the_examples_in_docstrings_are_true[workbench/layers.py]",  # imports TensorFlow
+    "test_the_site_is_built_without_a_complaint_and_loads_nothing_from_elsewhere",
+    "test_weights_of_classes_are_computed_of_the_data_as_in_the_notebook",  # imports TensorFlow
+}
+"""With their parameters, or all that have the name."""
 LONGEST_NAME = 24
 """Bytes of a parameter that still stand in a test's name."""
 SLOW_FIXTURES = {
@@ -188,7 +194,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def _is_slow(item: pytest.Item) -> bool:
     parameters = getattr(item, "callspec", None)
     asked = [*getattr(item, "fixturenames", ()), *(parameters.params.values() if parameters else ())]
-    return item.name in SLOW_TESTS or any(isinstance(one, str) and one in SLOW_FIXTURES for one in asked)
+    names = {item.name, getattr(item, "originalname", item.name)}
+    return bool(names & SLOW_TESTS) or any(isinstance(one, str) and one in SLOW_FIXTURES for one in asked)
 
 
 def _group(item: pytest.Item) -> str:
