@@ -1,14 +1,17 @@
-"""A net of seven layers on digits that are bent anew each time they are seen: the most accurate recipe here (99.6 %)."""
+"""A net of seven layers on digits that are bent anew each time they are seen: the most accurate recipe here (99.6 % of MNIST)."""
 
 import keras
 from helpers import distort
 from keras import layers
+from preprocessing import EXAMPLES
 
-EPOCHS = 9
+from workbench.layers import MeanOfViews, Views
+
+EPOCHS = 24
 BATCH_SIZE = 128
 LABELS = list("0123456789")
 INPUT = {"kind": "image", "preprocessing": "mnist"}
-FILTERS = (48, 48, 64, 64, 96)
+FILTERS = (64, 64, 64, 96, 128)
 
 
 def augment(images):
@@ -23,12 +26,12 @@ def convolve(x, filters, size=3, strides=1):
 def build_model():
     image = keras.Input((28, 28, 1))
     # At half the size all that follows costs a quarter.
-    h = convolve(layers.Rescaling(1 / 255)(image), 32, 4, strides=2)
+    h = convolve(Views()(layers.Rescaling(1 / 255)(image)), 32, 4, strides=2)
     for filters in FILTERS:
         h = convolve(h, filters)  # without padding: 13×13 pixels become 3×3
     h = layers.Dropout(0.4)(layers.Flatten()(h))
-    model = keras.Model(image, layers.Dense(10, activation="softmax")(h))
-    steps = EPOCHS * (90_000 // BATCH_SIZE)  # a tenth of 100,000 is kept for validation
+    model = keras.Model(image, MeanOfViews()(layers.Dense(10, activation="softmax")(h)))
+    steps = EPOCHS * (EXAMPLES * 9 // 10 // BATCH_SIZE)  # a tenth is kept for validation
     rate = keras.optimizers.schedules.CosineDecay(
         5e-4, steps * 4 // 5, warmup_target=5e-3, warmup_steps=steps // 5
     )
