@@ -16,7 +16,7 @@ test:  ## install what the tests need and run all of them
 	@tools/prepare test
 	@$(RUN) pytest -n auto --dist loadgroup --no-loadscope-reorder
 
-test-fast:  ## the tests that need no service, browser or TensorFlow: three to four minutes on two cores
+test-fast:  ## the tests that need no service, browser or TensorFlow: a minute and a half on two cores
 	@tools/prepare test
 	@$(RUN) pytest -n auto --dist loadgroup --no-loadscope-reorder --fast
 
