@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from backend.deployments import loading
+from benchmarks.writers import in_parts
 from workbench import doubt, recipes
 from workbench.doubt import Detector
 from workbench.models import registry
@@ -32,7 +33,7 @@ def open_model(model: str, settings: Settings) -> Asked:
     if not Path(model).exists():
         version = registry.find(model, settings)
         loaded = loading.load(version.folder, version.manifest)
-        return Asked(str(version), loaded.engine.predict, loaded.detector)
+        return Asked(str(version), in_parts(loaded.engine.predict), loaded.detector)
     from workbench.node import training
     from workbench.node.companions import doubting
 
